@@ -1,0 +1,122 @@
+//! The exporter against a simulated Qualys tenant, on loopback: what it shows, without an account.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use clap::Parser;
+use container_security_exporter::app::App;
+use container_security_exporter::clock::Clock;
+use container_security_exporter::{config, logging};
+use simulator::oracle::{self, Question};
+use simulator::server::{Options, Server};
+use simulator::tenant::{Shape, Tenant};
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval};
+
+/// Runs the exporter against a simulated tenant
+#[derive(Parser)]
+struct Arguments {
+    /// Where the exporter listens
+    #[arg(long, default_value = "127.0.0.1:9877")]
+    listen: String,
+    /// What the tenant is made from
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How many containers it has
+    #[arg(long, default_value_t = 25_000)]
+    containers: usize,
+    /// The tenant does not change
+    #[arg(long)]
+    frozen: bool,
+    /// A file to write the series to that the exporter must show, as lines of JSON
+    #[arg(long)]
+    oracle: Option<PathBuf>,
+}
+
+/// How often the tenant changes.
+const CHANGE: Duration = Duration::from_secs(10);
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let arguments = Arguments::parse();
+    let clock = Clock::system();
+    let shape = Shape::demo(arguments.seed, clock.now().millis()).containers(arguments.containers);
+    let tenant = Arc::new(Mutex::new(Tenant::generate(&shape)));
+    let options = Options::default();
+    let secrets = tempfile::tempdir()?;
+    let password_file = secrets.path().join("password");
+    std::fs::write(&password_file, &options.password)?;
+    let config_file = secrets.path().join("config.toml");
+    let username = options.username.clone();
+    let vendor = Server::start(Arc::clone(&tenant), options).await?;
+    // The vendor's published limits are in force: one walk of 25,000 containers fits into each minute.
+    std::fs::write(
+        &config_file,
+        format!(
+            "[server]\nlisten = {listen:?}\n[log]\nlevel = \"warn\"\n[[source.qualys]]\nname = \"demo\"\n\
+             base_url = {url:?}\nusername = {username:?}\npassword_file = '{password_file}'\ninterval = \"15s\"\n\
+             collectors.containers.interval = \"65s\"\n",
+            password_file = password_file.display(),
+            listen = arguments.listen,
+            url = vendor.base_url(),
+        ),
+    )?;
+    let load = || config::load(Some(&config_file), &[]).map_err(|error| error.to_string());
+    let config = load()?;
+    logging::start(config.log)?;
+
+    let mut changes = JoinSet::new();
+    if let Some(path) = &arguments.oracle {
+        write_oracle(path, &tenant, &clock)?;
+    }
+    if !arguments.frozen {
+        changes.spawn(change(Arc::clone(&tenant), clock.clone()));
+    }
+    let app = App::start(config, clock).await?;
+    let address = app.address();
+    let text = format!(
+        "simulated vendor  {vendor}\nmetrics           http://{address}/metrics\nstatus            http://{address}/\n\
+         Ctrl-C ends both\n",
+        vendor = vendor.base_url(),
+    );
+    std::io::stdout().write_all(text.as_bytes())?;
+    app.run(load).await?;
+    vendor.stop().await;
+    Ok(())
+}
+
+/// Lets the tenant change for ever.
+async fn change(tenant: Arc<Mutex<Tenant>>, clock: Clock) {
+    let mut ticks = interval(CHANGE);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks.tick().await;
+    loop {
+        ticks.tick().await;
+        tenant.lock().unwrap_or_else(PoisonError::into_inner).step(clock.now().millis());
+    }
+}
+
+/// Writes what the oracle expects of the tenant.
+fn write_oracle(path: &PathBuf, tenant: &Mutex<Tenant>, clock: &Clock) -> std::io::Result<()> {
+    let question = Question {
+        source: "demo".to_owned(),
+        group_by: vec!["k8s_cluster_name".to_owned(), "k8s_namespace_name".to_owned()],
+        promote_labels: Vec::new(),
+        top_k: 20,
+        sensors_stale_after_s: 86_400.0,
+        max_series_per_family: 10_000,
+        now_s: clock.now().seconds(),
+    };
+    let families = oracle::expected(&tenant.lock().unwrap_or_else(PoisonError::into_inner), &question);
+    let mut lines = Vec::new();
+    for (family, series) in families {
+        for (labels, value) in series {
+            let live = family.contains("_age_");
+            let sample = serde_json::json!({ "family": family, "labels": labels, "value": value, "live": live });
+            writeln!(lines, "{sample}")?;
+        }
+    }
+    std::fs::write(path, lines)
+}

@@ -1,0 +1,301 @@
+//! Families about the exporter itself.
+
+use super::label::{API_ENDPOINT, CODE, COLLECTOR, FAMILY, OUTCOME, REASON, REVISION, RUSTC, SOURCE, VENDOR, VERSION};
+use crate::clock::Timestamp;
+use crate::metric::{Cells, Closed, Column, Family, Kind, Metric, Unit, Value};
+use crate::telemetry::{CollectorReading, CollectorState, EndpointReading, Failure, Rejection, SourceReading};
+use crate::view::{FamilyReading, Process, Program, RequestReading, Row};
+
+/// The family about the size of families; its own size is one series for each.
+pub const SERIES: &str = "container_security_exporter_series";
+
+/// The family about folded groups; its own size is one series for each family that is held to the limit.
+pub const FOLDED_GROUPS: &str = "container_security_exporter_folded_groups";
+
+type CollectorRow<'a> = Row<'a, CollectorReading>;
+
+fn state(row: CollectorRow<'_>) -> &CollectorState {
+    &row.record.state
+}
+
+static BY_COLLECTOR: &[Column<CollectorReading>] =
+    &[SOURCE.place(|row| &row.record.source), COLLECTOR.place(|row| row.record.collector)];
+
+static BY_ENDPOINT: &[Column<EndpointReading>] =
+    &[SOURCE.place(|row| &row.record.source), API_ENDPOINT.place(|row| row.record.endpoint)];
+
+static OUTCOMES: Cells = Cells {
+    labels: &[&OUTCOME],
+    values: &[
+        &["success"],
+        &[Failure::Incomplete.as_str()],
+        &[Failure::Unauthorized.as_str()],
+        &[Failure::Forbidden.as_str()],
+        &[Failure::NotFound.as_str()],
+        &[Failure::RateLimited.as_str()],
+        &[Failure::Timeout.as_str()],
+        &[Failure::Unreachable.as_str()],
+        &[Failure::Tls.as_str()],
+        &[Failure::BadResponse.as_str()],
+        &[Failure::TooLarge.as_str()],
+        &[Failure::Internal.as_str()],
+    ],
+};
+
+/// The reasons for which a request is sent again.
+const RETRIED: [Failure; 5] =
+    [Failure::RateLimited, Failure::Timeout, Failure::Unreachable, Failure::BadResponse, Failure::Unauthorized];
+
+static RETRY_REASONS: Cells = Cells {
+    labels: &[&REASON],
+    values: &[
+        &[RETRIED[0].as_str()],
+        &[RETRIED[1].as_str()],
+        &[RETRIED[2].as_str()],
+        &[RETRIED[3].as_str()],
+        &[RETRIED[4].as_str()],
+    ],
+};
+
+static REJECTIONS: Cells =
+    Cells { labels: &[&REASON], values: &[&[Rejection::Unidentified.as_str()], &[Rejection::Unreadable.as_str()]] };
+
+fn truth(holds: bool) -> f64 {
+    f64::from(u8::from(holds))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a counter passes 2^53 never")]
+fn count(of: u64) -> f64 {
+    of as f64
+}
+
+fn add_counts(cells: &mut [f64], counts: impl IntoIterator<Item = u64>) -> bool {
+    for (cell, more) in cells.iter_mut().zip(counts) {
+        *cell += count(more);
+    }
+    true
+}
+
+fn add_runs(row: CollectorRow<'_>, cells: &mut [f64]) -> bool {
+    let state = state(row);
+    add_counts(cells, std::iter::once(state.succeeded).chain(state.failed))
+}
+
+fn add_rejected(row: CollectorRow<'_>, cells: &mut [f64]) -> bool {
+    add_counts(cells, state(row).rejected)
+}
+
+fn add_retries(row: Row<'_, SourceReading>, cells: &mut [f64]) -> bool {
+    add_counts(cells, RETRIED.map(|reason| row.record.retries[reason as usize].1))
+}
+
+pub(super) static FAMILIES: &[&dyn Metric] = &[
+    &Family::<Program> {
+        name: "container_security_exporter_build_info",
+        kind: Kind::Gauge,
+        unit: Unit::Plain,
+        help: "The exporter that runs, always 1",
+        by: &[
+            VERSION.place(|row| row.record.version),
+            REVISION.place(|row| row.record.revision),
+            RUSTC.place(|row| row.record.rustc),
+        ],
+        value: Value::Each(|_| Some(1.0), |_| 0.0),
+    },
+    &Family::<SourceReading> {
+        name: "container_security_source_info",
+        kind: Kind::Gauge,
+        unit: Unit::Plain,
+        help: "A configured vendor account, always 1",
+        by: &[SOURCE.place(|row| &row.record.source), VENDOR.place(|row| row.record.vendor)],
+        value: Value::Each(|_| Some(1.0), |_| 0.0),
+    },
+    &Family::<CollectorReading> {
+        name: "container_security_collector_up",
+        kind: Kind::Gauge,
+        unit: Unit::Plain,
+        help: "Whether the collector's last run succeeded; 0 before the first success",
+        by: BY_COLLECTOR,
+        value: Value::Max(|row| Some(truth(state(row).up))),
+    },
+    &Family::<CollectorReading> {
+        name: "container_security_collector_complete",
+        kind: Kind::Gauge,
+        unit: Unit::Plain,
+        help: "Whether what is served came from a run that saw every record",
+        by: BY_COLLECTOR,
+        value: Value::Max(|row| Some(truth(state(row).complete))),
+    },
+    &Family::<CollectorReading> {
+        name: "container_security_collector_last_success_timestamp_seconds",
+        kind: Kind::Gauge,
+        unit: Unit::UnixSeconds,
+        help: "End of the collector's last successful run",
+        by: BY_COLLECTOR,
+        value: Value::Max(|row| state(row).last_success.map(Timestamp::seconds)),
+    },
+    &Family::<CollectorReading> {
+        name: "container_security_collector_last_duration_seconds",
+        kind: Kind::Gauge,
+        unit: Unit::Seconds,
+        help: "Duration of the collector's last run, whatever its outcome",
+        by: BY_COLLECTOR,
+        value: Value::Max(|row| state(row).last_duration),
+    },
+    &Family::<CollectorReading> {
+        name: "container_security_collector_records",
+        kind: Kind::Gauge,
+        unit: Unit::Each("record"),
+        help: "Records behind what is served",
+        by: BY_COLLECTOR,
+        value: Value::Max(|row| Some(count(state(row).records))),
+    },
+    &Family::<CollectorReading> {
+        name: "container_security_collector_runs_total",
+        kind: Kind::Counter,
+        unit: Unit::Each("run"),
+        help: "Runs of the collector, by how they ended",
+        by: BY_COLLECTOR,
+        value: Value::Cells(Closed::Same(&OUTCOMES), add_runs),
+    },
+    &Family::<CollectorReading> {
+        name: "container_security_collector_rejected_records_total",
+        kind: Kind::Counter,
+        unit: Unit::Each("record"),
+        help: "Records that could not be read and were left out",
+        by: BY_COLLECTOR,
+        value: Value::Cells(Closed::Same(&REJECTIONS), add_rejected),
+    },
+    &Family::<RequestReading> {
+        name: "container_security_api_requests_total",
+        kind: Kind::Counter,
+        unit: Unit::Each("request"),
+        help: "Requests sent to the vendor",
+        by: &[
+            SOURCE.place(|row| &row.record.source),
+            API_ENDPOINT.place(|row| row.record.endpoint),
+            CODE.place(|row| &row.record.code),
+        ],
+        value: Value::Sum(|row| Some(count(row.record.count))),
+    },
+    &Family::<EndpointReading> {
+        name: "container_security_api_request_duration_seconds",
+        kind: Kind::Histogram,
+        unit: Unit::Seconds,
+        help: "Duration of requests to the vendor, from sending to the last byte",
+        by: BY_ENDPOINT,
+        value: Value::Distribution(|row| &row.record.latency),
+    },
+    &Family::<SourceReading> {
+        name: "container_security_api_retries_total",
+        kind: Kind::Counter,
+        unit: Unit::Each("request"),
+        help: "Requests sent again, by why",
+        by: &[SOURCE.place(|row| &row.record.source)],
+        value: Value::Cells(Closed::Same(&RETRY_REASONS), add_retries),
+    },
+    &Family::<SourceReading> {
+        name: "container_security_api_throttled_seconds_total",
+        kind: Kind::Counter,
+        unit: Unit::Seconds,
+        help: "Time spent waiting for rate limits",
+        by: &[SOURCE.place(|row| &row.record.source)],
+        value: Value::Sum(|row| Some(row.record.throttled_seconds)),
+    },
+    &Family::<EndpointReading> {
+        name: "container_security_api_received_bytes_total",
+        kind: Kind::Counter,
+        unit: Unit::Bytes,
+        help: "Bytes received from the vendor, after decompression",
+        by: BY_ENDPOINT,
+        value: Value::Sum(|row| Some(count(row.record.received_bytes))),
+    },
+    &Family::<FamilyReading> {
+        name: SERIES,
+        kind: Kind::Gauge,
+        unit: Unit::Each("series"),
+        help: "Series served now",
+        by: &[FAMILY.place(|row| row.record.family)],
+        value: Value::Sum(|row| Some(count(row.record.series))),
+    },
+    &Family::<FamilyReading> {
+        name: FOLDED_GROUPS,
+        kind: Kind::Gauge,
+        unit: Unit::Each("group"),
+        help: "Groups folded into _other, or series left out, to keep the limit of series",
+        by: &[FAMILY.place(|row| row.record.family)],
+        value: Value::Sum(|row| row.record.folded.map(count)),
+    },
+    &Family::<Program> {
+        name: "container_security_config_last_reload_successful",
+        kind: Kind::Gauge,
+        unit: Unit::Plain,
+        help: "Whether the last reading of the configuration succeeded",
+        by: &[],
+        value: Value::Max(|row| Some(truth(row.record.reload.successful))),
+    },
+    &Family::<Program> {
+        name: "container_security_config_last_reload_success_timestamp_seconds",
+        kind: Kind::Gauge,
+        unit: Unit::UnixSeconds,
+        help: "When the configuration was last read with success",
+        by: &[],
+        value: Value::Max(|row| Some(row.record.reload.last_success.seconds())),
+    },
+    &Family::<Process> {
+        name: "process_cpu_seconds_total",
+        kind: Kind::Counter,
+        unit: Unit::Seconds,
+        help: "Processor time used by the process",
+        by: &[],
+        value: Value::Max(|row| row.record.cpu_seconds),
+    },
+    &Family::<Process> {
+        name: "process_open_fds",
+        kind: Kind::Gauge,
+        unit: Unit::Each("file"),
+        help: "Open file descriptors",
+        by: &[],
+        value: Value::Max(|row| row.record.open_fds),
+    },
+    &Family::<Process> {
+        name: "process_max_fds",
+        kind: Kind::Gauge,
+        unit: Unit::Each("file"),
+        help: "Most file descriptors that may be open",
+        by: &[],
+        value: Value::Max(|row| row.record.max_fds),
+    },
+    &Family::<Process> {
+        name: "process_virtual_memory_bytes",
+        kind: Kind::Gauge,
+        unit: Unit::Bytes,
+        help: "Virtual memory",
+        by: &[],
+        value: Value::Max(|row| row.record.virtual_memory_bytes),
+    },
+    &Family::<Process> {
+        name: "process_resident_memory_bytes",
+        kind: Kind::Gauge,
+        unit: Unit::Bytes,
+        help: "Resident memory",
+        by: &[],
+        value: Value::Max(|row| row.record.resident_memory_bytes),
+    },
+    &Family::<Process> {
+        name: "process_start_time_seconds",
+        kind: Kind::Gauge,
+        unit: Unit::Seconds,
+        help: "When the process started, in seconds since 1970",
+        by: &[],
+        value: Value::Max(|row| row.record.start_time_seconds),
+    },
+    &Family::<Process> {
+        name: "process_threads",
+        kind: Kind::Gauge,
+        unit: Unit::Each("thread"),
+        help: "Threads of the process",
+        by: &[],
+        value: Value::Max(|row| row.record.threads),
+    },
+];

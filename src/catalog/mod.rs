@@ -1,0 +1,26 @@
+//! THE TABLE: every metric and every label this exporter has.
+//!
+//! To add a metric, add a row to the file of its subject; to give it a label, add a column to its row. Every output, the
+//! reference and the checks of dashboards and rules are loops over [`all`]. What a row means is [`crate::metric`]'s.
+
+use crate::metric::{Label, Metric};
+
+mod containers;
+mod exporter;
+mod label;
+mod posture;
+mod sensors;
+mod settings;
+
+pub use exporter::{FOLDED_GROUPS, SERIES};
+pub use settings::{Containers, Limits, Sensors, resolve};
+
+/// Every metric, in the order in which they are shown.
+pub fn all() -> impl Iterator<Item = &'static dyn Metric> {
+    [containers::FAMILIES, sensors::FAMILIES, posture::FAMILIES, exporter::FAMILIES].into_iter().flatten().copied()
+}
+
+/// The labels that `containers.group_by` may name.
+pub fn choices() -> impl Iterator<Item = &'static Label> {
+    containers::CHOICES.iter().map(|(label, _)| *label)
+}

@@ -1,0 +1,103 @@
+//! Families about sensors.
+
+use super::label::{
+    CONTAINER_RUNTIME_NAME, CONTAINER_RUNTIME_VERSION, HOST_NAME, SENSOR_STATUS, SENSOR_TYPE, SENSOR_UUID,
+    SENSOR_VERSION, SOURCE,
+};
+use crate::clock::Timestamp;
+use crate::metric::{Column, Family, Kind, Metric, Seen, Unit, Value};
+use crate::record::Sensor;
+use crate::view::Row;
+
+/// When a sensor was last heard of; one that never finished registering never was.
+pub(super) fn seen(sensor: &Sensor) -> Seen {
+    let last_checkin = sensor.last_checkin.filter(|_| sensor.registered);
+    last_checkin.map_or(Seen::Never, |last_checkin| Seen::At(last_checkin.seconds()))
+}
+
+fn last_checkin(row: Row<'_, Sensor>) -> Option<f64> {
+    registered(row).and_then(|sensor| sensor.last_checkin).map(Timestamp::seconds)
+}
+
+fn registered(row: Row<'_, Sensor>) -> Option<&Sensor> {
+    Some(row.record).filter(|sensor| sensor.registered)
+}
+
+/// The longest silent sensors are kept first; those never heard of come after all others.
+fn rank(row: Row<'_, Sensor>) -> f64 {
+    last_checkin(row).unwrap_or(f64::INFINITY)
+}
+
+static BY_TYPE: &[Column<Sensor>] = &[
+    SOURCE.place(|row| row.source.name),
+    SENSOR_TYPE.fold(|row| row.text(row.record.kind)),
+    CONTAINER_RUNTIME_NAME.fold(|row| row.text(row.record.runtime)),
+];
+
+pub(super) static FAMILIES: &[&dyn Metric] = &[
+    &Family::<Sensor> {
+        name: "container_security_sensors",
+        kind: Kind::Gauge,
+        unit: Unit::Each("sensor"),
+        help: "Sensors known",
+        by: &[
+            SOURCE.place(|row| row.source.name),
+            SENSOR_TYPE.fold(|row| row.text(row.record.kind)),
+            SENSOR_STATUS.fold(|row| row.text(row.record.status)),
+            CONTAINER_RUNTIME_NAME.fold(|row| row.text(row.record.runtime)),
+        ],
+        value: Value::Count,
+    },
+    &Family::<Sensor> {
+        name: "container_security_sensor_info",
+        kind: Kind::Gauge,
+        unit: Unit::Plain,
+        help: "A registered sensor, always 1",
+        by: &[
+            SOURCE.place(|row| row.source.name),
+            SENSOR_UUID.place(|row| row.text(row.record.uuid)),
+            HOST_NAME.place(|row| row.text(row.record.host_name)),
+            SENSOR_TYPE.place(|row| row.text(row.record.kind)),
+            SENSOR_VERSION.place(|row| row.text(row.record.version)),
+            CONTAINER_RUNTIME_NAME.place(|row| row.text(row.record.runtime)),
+            CONTAINER_RUNTIME_VERSION.place(|row| row.text(row.record.runtime_version)),
+        ],
+        value: Value::Each(|row| registered(row).map(|_| 1.0), rank),
+    },
+    &Family::<Sensor> {
+        name: "container_security_sensor_last_checkin_timestamp_seconds",
+        kind: Kind::Gauge,
+        unit: Unit::UnixSeconds,
+        help: "When the sensor was last heard of",
+        by: &[
+            SOURCE.place(|row| row.source.name),
+            SENSOR_UUID.place(|row| row.text(row.record.uuid)),
+            HOST_NAME.place(|row| row.text(row.record.host_name)),
+        ],
+        value: Value::Each(last_checkin, rank),
+    },
+    &Family::<Sensor> {
+        name: "container_security_sensor_oldest_checkin_timestamp_seconds",
+        kind: Kind::Gauge,
+        unit: Unit::UnixSeconds,
+        help: "When the longest silent sensor was last heard of",
+        by: BY_TYPE,
+        value: Value::Min(last_checkin),
+    },
+    &Family::<Sensor> {
+        name: "container_security_sensor_checkin_age_max_seconds",
+        kind: Kind::Gauge,
+        unit: Unit::Seconds,
+        help: "How long the longest silent sensor has been silent, at this moment",
+        by: BY_TYPE,
+        value: Value::Age(last_checkin),
+    },
+    &Family::<Sensor> {
+        name: "container_security_sensors_stale",
+        kind: Kind::Gauge,
+        unit: Unit::Each("sensor"),
+        help: "Registered sensors that have been silent for longer than sensors.stale_after, at this moment",
+        by: BY_TYPE,
+        value: Value::Stale(|row| registered(row).map(seen)),
+    },
+];

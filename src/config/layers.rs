@@ -1,0 +1,160 @@
+//! Where options come from: the file, the environment, the command line.
+//!
+//! Each is a figment provider that carries its name, so that every value knows its origin. The file and the
+//! environment are read by hand because of what figment's own providers do with them: a missing file is an empty
+//! one, an error quotes the line it is in, and `0012345` in the environment is a number even for a text.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use figment::providers::{Format as _, Toml};
+use figment::value::{Dict, Map, Value};
+use figment::{Figment, Metadata, Profile, Provider};
+
+use super::mistakes::Located;
+use super::{Override, repair};
+use crate::setting::Mistake;
+
+/// What the names of our environment variables begin with, and what stands between the levels of an option.
+const PREFIX: &str = "CSE__";
+const LEVEL: &str = "__";
+
+/// Some options, and the place they stand in.
+struct Layer {
+    origin: String,
+    options: Dict,
+}
+
+impl Provider for Layer {
+    fn metadata(&self) -> Metadata {
+        Metadata::named(self.origin.clone())
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        Ok(Profile::Default.collect(self.options.clone()))
+    }
+}
+
+/// All options as they were written, the later places over the earlier.
+pub(super) struct Layers {
+    figment: Figment,
+    tree: Value,
+    /// Where an option belongs that is not written anywhere.
+    default_origin: String,
+    /// Whether the file could be read.
+    pub(super) whole: bool,
+}
+
+impl Layers {
+    /// Reads all places, and notes what cannot be read.
+    pub(super) fn read(
+        file: Option<&Path>,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+        overrides: &[Override],
+    ) -> (Self, Vec<Located>) {
+        let mut found = Vec::new();
+        let mut layers = Vec::new();
+        match file.map(from_file) {
+            Some(Ok(layer)) => layers.push(layer),
+            Some(Err(mistake)) => found.push(mistake),
+            None => {}
+        }
+        let whole = found.is_empty();
+        let mut variables: Vec<_> = environment.into_iter().collect();
+        variables.sort();
+        for (name, value) in variables {
+            match from_variable(&name.to_string_lossy(), value) {
+                Some(Ok(layer)) => layers.push(layer),
+                Some(Err(mistake)) => found.push(mistake),
+                None => {}
+            }
+        }
+        for Override { flag, key, value } in overrides {
+            layers.push(one((*flag).to_owned(), key, value));
+        }
+
+        let figment = layers.into_iter().fold(Figment::new(), Figment::merge);
+        let tree = figment.extract().unwrap_or_else(|_| Value::from(Dict::new()));
+        let default_origin = file.map_or_else(|| "configuration".to_owned(), |file| file.display().to_string());
+        (Self { figment, tree, default_origin, whole }, found)
+    }
+
+    /// All options.
+    pub(super) fn tree(&self) -> &Value {
+        &self.tree
+    }
+
+    /// Where the option at `path` was written, or the table nearest around it.
+    pub(super) fn origin(&self, path: &[String]) -> String {
+        let nearest = (1..=path.len()).rev().find_map(|depth| repair::at(&self.tree, &path[..depth]));
+        let metadata = nearest.and_then(|value| self.figment.get_metadata(value.tag()));
+        metadata.map_or_else(|| self.default_origin.clone(), |metadata| metadata.name.to_string())
+    }
+
+    /// Whether the option at `path` comes from the environment or the command line, where everything is text.
+    pub(super) fn is_from_outside(&self, path: &[String]) -> bool {
+        self.origin(path) != self.default_origin
+    }
+
+    /// A part's mistake, with the place it stands in.
+    pub(super) fn locate(&self, mistake: Mistake) -> Located {
+        let path: Vec<_> =
+            mistake.key.split(['.', '[', ']']).filter(|part| !part.is_empty()).map(str::to_owned).collect();
+        Located { origin: self.origin(&path), key: mistake.key, reason: mistake.reason }
+    }
+}
+
+/// The options in a TOML file.
+fn from_file(file: &Path) -> Result<Layer, Located> {
+    let origin = file.display().to_string();
+    let mistake = |key, reason| Located { origin: origin.clone(), key, reason };
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| mistake(String::new(), format!("cannot read the file: {error}")))?;
+    let options = Toml::from_str(&text).map_err(|error| {
+        let before = error.span().and_then(|span| text.get(..span.start));
+        let line = before.map_or(1, |before| before.matches('\n').count() + 1);
+        mistake(format!("line {line}"), error.message().replace('\n', "; "))
+    })?;
+    Ok(Layer { origin, options })
+}
+
+/// The option that an environment variable sets, if its name is one of ours.
+fn from_variable(name: &str, value: OsString) -> Option<Result<Layer, Located>> {
+    let key = name.strip_prefix(PREFIX)?.to_lowercase().replace(LEVEL, ".");
+    let origin = format!("environment variable {name}");
+    let mistake =
+        |reason: &str| Some(Err(Located { origin: origin.clone(), key: key.clone(), reason: reason.to_owned() }));
+    if key.split('.').any(str::is_empty) {
+        return mistake("names no option; CSE__SERVER__LISTEN, for one, sets server.listen");
+    }
+    if key.split('.').next() == Some("source") {
+        return mistake(
+            "sources are set in the file only, where each has a name; \
+             a secret can be in an environment variable that the file names, as in password_env",
+        );
+    }
+    match value.into_string() {
+        Ok(value) => Some(Ok(one(origin, &key, &value))),
+        Err(_) => mistake("its value is not valid UTF-8"),
+    }
+}
+
+/// The one option `key`.
+fn one(origin: String, key: &str, value: &str) -> Layer {
+    let options = figment::util::nest(key, Value::from(value)).into_dict().unwrap_or_default();
+    Layer { origin, options }
+}
+
+/// What a text from outside the file means where it could not be read as a text: a list, a number, a yes or no.
+pub(super) fn retyped(text: &str, list: bool) -> Option<Value> {
+    let text = text.trim();
+    if list {
+        let inner = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+        let items = inner.split(',').map(|item| item.trim().trim_matches('"'));
+        return Some(items.filter(|item| !item.is_empty()).collect::<Vec<_>>().into());
+    }
+    None.or_else(|| text.parse::<u64>().ok().map(Value::from))
+        .or_else(|| text.parse::<i64>().ok().map(Value::from))
+        .or_else(|| text.parse::<f64>().ok().map(Value::from))
+        .or_else(|| text.parse::<bool>().ok().map(Value::from))
+}

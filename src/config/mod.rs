@@ -1,0 +1,107 @@
+//! The whole configuration: every part's options put together, from a file, the environment and the command line.
+//!
+//! Owns the order of the three and how mistakes are told: all at once, each with where it stands, its key and
+//! what to write instead, and never with a value, since a secret may have been put under a wrong key. An option
+//! itself, its default and what it may be, belong to the `Config` of the module that uses it.
+
+mod layers;
+mod mistakes;
+mod repair;
+#[cfg(test)]
+mod tests;
+mod words;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use self::layers::Layers;
+pub use self::mistakes::{Invalid, Located};
+use crate::setting::Mistakes;
+use crate::{catalog, logging, server, source};
+
+/// Every option.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// What it serves, and where.
+    pub server: server::Config,
+    /// What it logs.
+    pub log: logging::Config,
+    /// What it keeps over a restart.
+    pub state: State,
+    /// How much it shows at most.
+    pub limits: catalog::Limits,
+    /// How containers are grouped.
+    pub containers: catalog::Containers,
+    /// When a sensor counts as gone.
+    pub sensors: catalog::Sensors,
+    /// The vendor accounts it reads.
+    pub source: source::Config,
+}
+
+impl Config {
+    /// Notes what is wrong in each part, as the part itself knows.
+    fn check(&self, mistakes: &mut Mistakes) {
+        self.server.check("server", mistakes);
+        self.limits.check("limits", mistakes);
+        self.containers.check("containers", mistakes);
+        self.sensors.check("sensors", mistakes);
+        self.source.check(mistakes);
+        if self.source == source::Config::default() {
+            mistakes.add("source", "no source is configured; add one, as in [[source.qualys]]");
+        }
+    }
+}
+
+/// What is kept over a restart.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct State {
+    /// A directory for checkpoints; without one, nothing is kept.
+    pub dir: Option<PathBuf>,
+}
+
+/// An option given on the command line, which wins over the file and the environment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Override {
+    /// The flag, for messages: `--web.listen-address`.
+    pub flag: &'static str,
+    /// The option's full name: `server.listen`.
+    pub key: &'static str,
+    /// What it is set to.
+    pub value: String,
+}
+
+/// The options given on the command line.
+pub type Overrides = Vec<Override>;
+
+/// The configuration from `file`, then the environment (`CSE__SERVER__LISTEN` sets `server.listen`), then
+/// `overrides`; what comes later wins.
+pub fn load(file: Option<&Path>, overrides: &[Override]) -> Result<Config, Invalid> {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    let environment = std::env::vars_os();
+    read(file, environment, overrides)
+}
+
+/// As [`load`], with the environment as an argument.
+fn read(
+    file: Option<&Path>,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+    overrides: &[Override],
+) -> Result<Config, Invalid> {
+    let (layers, mut found) = Layers::read(file, environment, overrides);
+    let (config, meant) = repair::extract(&layers, &mut found);
+    let mut semantic = Mistakes::default();
+    if layers.whole {
+        config.check(&mut semantic);
+    }
+    for mistake in semantic.0 {
+        // Where a key could not be read, what is missing or stands in for it is no mistake of its own.
+        if !found.iter().any(|known| known.touches(&mistake.key)) && !meant.contains(&mistake.key) {
+            found.push(layers.locate(mistake));
+        }
+    }
+    if found.is_empty() { Ok(config) } else { Err(Invalid(found)) }
+}

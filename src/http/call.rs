@@ -1,0 +1,148 @@
+//! What is asked of a vendor, and what a reader of the answer gets to see.
+
+use std::fmt;
+
+use ::http::{HeaderMap, HeaderName, Method, StatusCode, header};
+use bytes::Bytes;
+
+use crate::setting::Secret;
+
+/// One listing or service of a vendor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Its fixed name: a label value, and the word for it in errors and logs.
+    pub name: &'static str,
+    /// Which of the client's rate limits it falls under.
+    pub class: &'static str,
+}
+
+/// The value of a form's field.
+#[derive(Clone, Debug)]
+pub enum Field {
+    /// A text that may be seen.
+    Text(String),
+    /// A secret.
+    Secret(Secret),
+}
+
+impl From<&str> for Field {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Field {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<&Secret> for Field {
+    fn from(secret: &Secret) -> Self {
+        Self::Secret(secret.clone())
+    }
+}
+
+impl Field {
+    pub(super) fn as_str(&self) -> &str {
+        match self {
+            Self::Text(text) => text,
+            Self::Secret(secret) => secret.expose(),
+        }
+    }
+}
+
+/// One request as it is to be sent, as often as needed.
+#[derive(Clone)]
+pub struct Call {
+    pub(super) endpoint: &'static Endpoint,
+    pub(super) method: Method,
+    pub(super) path: String,
+    pub(super) query: Vec<(&'static str, String)>,
+    pub(super) bearer: Option<Secret>,
+    pub(super) headers: Vec<(HeaderName, Secret)>,
+    pub(super) form: Vec<(&'static str, Field)>,
+}
+
+impl Call {
+    /// Asks for `path` below the base URL. It is percent-encoded here; `.` and `..` in it do nothing.
+    pub fn get(endpoint: &'static Endpoint, path: impl Into<String>) -> Self {
+        Self::new(endpoint, Method::GET, path.into())
+    }
+
+    /// Posts to `path` below the base URL: the form, or nothing if it has no field.
+    pub fn post(endpoint: &'static Endpoint, path: impl Into<String>) -> Self {
+        Self::new(endpoint, Method::POST, path.into())
+    }
+
+    fn new(endpoint: &'static Endpoint, method: Method, path: String) -> Self {
+        Self { endpoint, method, path, query: Vec::new(), bearer: None, headers: Vec::new(), form: Vec::new() }
+    }
+
+    /// Adds a parameter to the query.
+    #[must_use]
+    pub fn query(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.query.push((name, value.into()));
+        self
+    }
+
+    /// Sends `Authorization: Bearer …`.
+    #[must_use]
+    pub fn bearer(mut self, token: &Secret) -> Self {
+        self.bearer = Some(token.clone());
+        self
+    }
+
+    /// Sends a header. Its value is held for a secret, whatever it is.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: &Secret) -> Self {
+        self.headers.push((name, value.clone()));
+        self
+    }
+
+    /// Adds a field to the form that is posted.
+    #[must_use]
+    pub fn form(mut self, name: &'static str, value: impl Into<Field>) -> Self {
+        self.form.push((name, value.into()));
+        self
+    }
+}
+
+impl fmt::Debug for Call {
+    /// Only what may stand in a log: a path or query can name what the customer runs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Call({} {})", self.method, self.endpoint.name)
+    }
+}
+
+/// A whole answer with a status of success.
+#[derive(Clone)]
+pub struct Answer {
+    /// 200 to 299; 204 and some 200 have an empty body.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body, decompressed.
+    pub body: Bytes,
+}
+
+impl Answer {
+    /// Whether it says to be a web page: a log-in form or an error of something between the vendor and us.
+    pub fn is_html(&self) -> bool {
+        let kind = self.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        kind.eq_ignore_ascii_case("text/html") || kind.eq_ignore_ascii_case("application/xhtml+xml")
+    }
+}
+
+impl fmt::Debug for Answer {
+    /// Without headers and body, which hold what the customer runs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Answer({}, {} bytes)", self.status.as_u16(), self.body.len())
+    }
+}
+
+/// What a reader says of an answer it cannot take: words for people, and nothing out of the answer that is not a
+/// plain fact such as a count or a column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable(pub String);

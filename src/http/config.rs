@@ -1,0 +1,271 @@
+//! The settings of the client, and how they and a base URL can be wrong.
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use reqwest::{Certificate, Proxy, Url};
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use serde::{Deserialize, Serialize};
+
+use crate::setting::{Mistakes, Span};
+
+/// More tries than this only keep a vendor busy that is down; the next run of the collector comes anyway.
+const MOST_RETRIES: u32 = 20;
+
+/// `[source.<vendor>.http]`: how a vendor is reached.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Proxy to go through: `http://`, `https://`, `socks5://` or `socks5h://` with host and port, without a
+    /// password. Unset: what the environment says (`HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`), where a password may
+    /// stand too. A base URL on this machine is never asked for through a proxy.
+    pub proxy: Option<String>,
+    /// PEM file of certificates to trust beside those of the system, such as that of a proxy that opens TLS.
+    pub ca_file: Option<PathBuf>,
+    /// Longest wait for a connection, TLS included.
+    pub connect_timeout: Span,
+    /// Longest silence while an answer is awaited or comes in.
+    pub read_timeout: Span,
+    /// Longest time for one request, from connecting to the last byte of its answer.
+    pub timeout: Span,
+    /// Largest answer taken, in bytes after decompression.
+    pub max_body_bytes: u64,
+    /// How often a request that failed is sent again, where that is worth it; 0 to 20.
+    pub retries: u32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            proxy: None,
+            ca_file: None,
+            connect_timeout: Span::seconds(10),
+            read_timeout: Span::seconds(30),
+            timeout: Span::seconds(120),
+            max_body_bytes: 64 * 1024 * 1024,
+            retries: 4,
+        }
+    }
+}
+
+impl Config {
+    /// Notes what is wrong with these settings, which stand at `at`.
+    pub fn check(&self, at: &str, mistakes: &mut Mistakes) {
+        if let Some(proxy) = &self.proxy
+            && let Err(reason) = read_proxy(proxy)
+        {
+            mistakes.add(format!("{at}.proxy"), reason);
+        }
+        if let Some(path) = &self.ca_file
+            && let Err(reason) = read_certificates(path)
+        {
+            mistakes.add(format!("{at}.ca_file"), reason);
+        }
+        for (name, span) in
+            [("connect_timeout", self.connect_timeout), ("read_timeout", self.read_timeout), ("timeout", self.timeout)]
+        {
+            if span.0.is_zero() {
+                mistakes.add(
+                    format!("{at}.{name}"),
+                    "must be more than zero; a request without a limit could wait for ever",
+                );
+            }
+        }
+        if self.max_body_bytes == 0 {
+            mistakes.add(format!("{at}.max_body_bytes"), "must be more than zero; the default is 67108864 (64 MiB)");
+        }
+        if self.retries > MOST_RETRIES {
+            mistakes.add(
+                format!("{at}.retries"),
+                format!("must be 0 to {MOST_RETRIES}; a collector that failed runs again anyway"),
+            );
+        }
+    }
+}
+
+/// Notes what is wrong with a vendor's base URL, which stands at `at`. The URL is not repeated: it may hold a password.
+pub fn check_base_url(url: &str, at: &str, mistakes: &mut Mistakes) {
+    if let Err(reason) = read_base_url(url) {
+        mistakes.add(at, reason);
+    }
+}
+
+/// Reads a base URL, or says what is wrong with it.
+pub(super) fn read_base_url(url: &str) -> Result<Url, String> {
+    const FORM: &str = "write it as in \"https://gateway.example.com\" or \"https://host/prefix\"";
+    let url = Url::parse(url).map_err(|error| format!("is no absolute URL ({error}); {FORM}"))?;
+    if !matches!(url.scheme(), "https" | "http") || url.host_str().is_none() {
+        return Err(format!("is no https:// URL; {FORM}"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(format!("holds a user name or password; these have settings of their own; {FORM}"));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(format!("must end before \"?\" and \"#\"; {FORM}"));
+    }
+    if url.scheme() == "http" && !is_loopback(&url) {
+        return Err("must start with https://, for the credentials are sent there; http:// is for this machine only \
+             (localhost, 127.0.0.0/8, [::1])"
+            .to_owned());
+    }
+    Ok(url)
+}
+
+/// Whether a URL's host is this machine, told by its name alone: nothing is looked up.
+pub(super) fn is_loopback(url: &Url) -> bool {
+    let Some(host) = url.host_str() else {
+        return false;
+    };
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// Reads the setting `proxy`, or says what is wrong with it.
+pub(super) fn read_proxy(proxy: &str) -> Result<Proxy, String> {
+    const FORM: &str = "write it as in \"http://proxy.example.com:3128\"";
+    let url = Url::parse(proxy).map_err(|error| format!("is no absolute URL ({error}); {FORM}"))?;
+    if !matches!(url.scheme(), "http" | "https" | "socks5" | "socks5h") || url.host_str().is_none() {
+        return Err(format!("is no http://, https://, socks5:// or socks5h:// URL; {FORM}"));
+    }
+    // The configuration can be shown on a page, so no setting that is no `SecretPlace` may hold a secret.
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(
+            "holds a user name or password, which would be shown with the configuration; leave this setting out \
+             and put the whole URL into the environment variable HTTPS_PROXY"
+                .to_owned(),
+        );
+    }
+    Proxy::all(url).map_err(|_| format!("cannot be used; {FORM}"))
+}
+
+/// Reads the certificates of `ca_file`, or says what is wrong with it.
+pub(super) fn read_certificates(path: &Path) -> Result<Vec<Certificate>, String> {
+    let shown = path.display();
+    let pem = std::fs::read(path).map_err(|error| format!("cannot read {shown}: {error}"))?;
+    // Added to a store of our own as well, for reqwest looks into certificates only when its client is built.
+    let mut store = RootCertStore::empty();
+    let mut certificates = Vec::new();
+    for found in CertificateDer::pem_slice_iter(&pem) {
+        let found = found.map_err(|_| format!("{shown} is no valid PEM"))?;
+        certificates.push(Certificate::from_der(&found).map_err(|_| format!("{shown} holds no certificate"))?);
+        let number = certificates.len();
+        store.add(found).map_err(|error| format!("certificate {number} in {shown} cannot be used: {error}"))?;
+    }
+    if certificates.is_empty() {
+        return Err(format!("{shown} holds no certificate; one starts with \"-----BEGIN CERTIFICATE-----\""));
+    }
+    Ok(certificates)
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// The authority that signed the certificate of the test server.
+    pub(in super::super) const CA: &str = "\
+-----BEGIN CERTIFICATE-----
+MIIBRTCB7aADAgECAgEBMAoGCCqGSM49BAMCMBIxEDAOBgNVBAMMB3Rlc3QgQ0Ew
+IBcNMDAwMTAxMDAwMDAwWhgPMjA5OTEyMzEwMDAwMDBaMBIxEDAOBgNVBAMMB3Rl
+c3QgQ0EwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAATe2RNXIyBjpZvOx7QRaeUd
+AFFmUbVPciuIOfP5OyKX2XwBBCOW7zdJHir4P2gpo7NIbig2Rcj3n+jcURMpWOcZ
+ozIwMDAPBgNVHRMBAf8EBTADAQH/MB0GA1UdDgQWBBTwmUsHHt3mCGmJoJ8FBS83
+I9zwhzAKBggqhkjOPQQDAgNHADBEAiA/C7IQ4pNjVCVUj531RfAmcrxft7Nn80yc
+zz+jv4L/vwIgAi4+Br+HM7z2kBfRNJbDepCmxMpF68eUq0MEP+mPG4w=
+-----END CERTIFICATE-----
+";
+
+    fn mistakes(config: &Config) -> Vec<String> {
+        let mut mistakes = Mistakes::default();
+        config.check("http", &mut mistakes);
+        mistakes.0.into_iter().map(|mistake| format!("{} {}", mistake.key, mistake.reason)).collect()
+    }
+
+    fn base_url(url: &str) -> Result<(), String> {
+        let mut mistakes = Mistakes::default();
+        check_base_url(url, "base_url", &mut mistakes);
+        mistakes.0.pop().map_or(Ok(()), |mistake| Err(mistake.reason))
+    }
+
+    #[test]
+    fn the_defaults_are_right_and_written_as_they_are_read() {
+        assert_eq!(mistakes(&Config::default()), [""; 0]);
+        let json = serde_json::to_string(&Config::default()).unwrap();
+        assert_eq!(serde_json::from_str::<Config>(&json).unwrap(), Config::default());
+        assert_eq!(serde_json::from_str::<Config>("{}").unwrap(), Config::default());
+        assert!(serde_json::from_str::<Config>(r#"{"tiemout":"1s"}"#).is_err());
+    }
+
+    #[test]
+    fn all_mistakes_are_told_at_once() {
+        let zero = Span::seconds(0);
+        let wrong = Config {
+            proxy: Some("proxy:3128".to_owned()),
+            ca_file: Some("/nonexistent/ca.pem".into()),
+            connect_timeout: zero,
+            read_timeout: zero,
+            timeout: zero,
+            max_body_bytes: 0,
+            retries: 21,
+        };
+        let found = mistakes(&wrong);
+        let keys: Vec<_> = found.iter().filter_map(|mistake| mistake.split(' ').next()).collect();
+        let all = ["proxy", "ca_file", "connect_timeout", "read_timeout", "timeout", "max_body_bytes", "retries"];
+        assert_eq!(keys, all.map(|key| format!("http.{key}")));
+        let secret = Config { proxy: Some("http://jdoe:hunter2@proxy:3128".to_owned()), ..Config::default() };
+        let found = mistakes(&secret).concat();
+        assert!(found.contains("HTTPS_PROXY") && !found.contains("hunter2"), "{found}");
+    }
+
+    #[test]
+    fn a_file_of_certificates_must_hold_some() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let broken = CA.replace("MII", "AAA");
+        for (pem, wrong) in [
+            (CA, ""),
+            ("", "holds no certificate"),
+            ("no PEM at all", "holds no certificate"),
+            ("-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n", "no valid PEM"),
+            (&broken, "certificate 1 in"),
+        ] {
+            std::fs::write(file.path(), pem).unwrap();
+            let found = mistakes(&Config { ca_file: Some(file.path().to_owned()), ..Config::default() }).concat();
+            assert!(found.contains(wrong) && found.is_empty() == wrong.is_empty(), "{pem:?}: {found}");
+        }
+    }
+
+    #[test]
+    fn only_a_safe_and_plain_base_url_is_taken() {
+        for right in [
+            "https://gateway.qg1.apps.qualys.com",
+            "https://region.cloud.twistlock.com/tenant-1/",
+            "https://console:8083",
+            "http://localhost:8080",
+            "http://127.0.0.1:1",
+            "http://127.9.9.9/x",
+            "http://[::1]:80/",
+        ] {
+            assert_eq!(base_url(right), Ok(()), "{right}");
+        }
+        for (wrong, reason) in [
+            ("", "absolute"),
+            ("gateway.qualys.com", "absolute"),
+            ("//gateway.qualys.com", "absolute"),
+            ("ftp://gateway.qualys.com", "no https://"),
+            ("https://", "absolute"),
+            ("https://jdoe:hunter2@host", "user name"),
+            ("https://jdoe@host", "user name"),
+            ("https://host?token=hunter2", "must end before"),
+            ("https://host/#top", "must end before"),
+            ("http://gateway.qualys.com", "must start with https://"),
+            ("http://localhost.evil.example", "must start with https://"),
+            ("http://127.0.0.1.evil.example", "must start with https://"),
+            ("http://10.0.0.1", "must start with https://"),
+            ("http://[::2]", "must start with https://"),
+        ] {
+            let found = base_url(wrong).unwrap_err();
+            assert!(found.contains(reason) && !found.contains("hunter2"), "{wrong}: {found}");
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Rate limits: who may send now, who waits, and for how long.
+//!
+//! One [`Gate`] per class of endpoints, shared by all who call them. It keeps a sliding window exactly: there is no
+//! window, as the server sees it, with more requests than allowed. For that a request takes its place when it is
+//! sent and gives it back one window after its answer began, for somewhere in between the server has counted it.
+//! Counting from the sending alone would be too early by as much as one request was slower on its way than another.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+
+use super::retry::Word;
+use crate::setting::RateLimit;
+
+#[cfg(test)]
+mod tests;
+
+/// A vendor that asks for a longer pause is not waited for: the collector fails, says so, and comes again.
+pub(super) const LONGEST_HOLD: Duration = Duration::from_mins(10);
+
+/// A server's limit above this limits nothing here, and is not kept books on.
+const MOST_REQUESTS: u32 = 100_000;
+
+/// Lets requests of one class through, in the order in which they came.
+#[derive(Debug)]
+pub(super) struct Gate {
+    /// Held by the first in line while it waits; tokio's mutex is fair, so those behind it keep their order.
+    line: tokio::sync::Mutex<()>,
+    /// Tells the first in line that something it waits for has changed.
+    changed: Notify,
+    state: Mutex<State>,
+}
+
+/// A place in the window. Dropped when the answer begins, or when it is known that none will come.
+#[derive(Debug)]
+pub(super) struct Place<'gate>(&'gate Gate);
+
+/// The class is to be left alone for longer than [`LONGEST_HOLD`]: for this long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Held(pub(super) Duration);
+
+impl Gate {
+    /// A gate for so many requests, or for any number.
+    pub(super) fn new(limit: Option<RateLimit>) -> Self {
+        Self {
+            line: tokio::sync::Mutex::default(),
+            changed: Notify::new(),
+            state: Mutex::new(State { ours: limit, ..State::default() }),
+        }
+    }
+
+    /// Waits until a request may be sent.
+    pub(super) async fn enter(&self) -> Result<Place<'_>, Held> {
+        let _first = self.line.lock().await;
+        loop {
+            let turn = self.state().take(Instant::now());
+            match turn {
+                Turn::Now => return Ok(Place(self)),
+                Turn::Held(remaining) => return Err(Held(remaining)),
+                // A change that came since `take` has left its mark in `changed`, so it is not missed.
+                Turn::At(at) => tokio::select! {
+                    () = sleep_until(at) => {}
+                    () = self.changed.notified() => {}
+                },
+                Turn::AfterAnAnswer => self.changed.notified().await,
+            }
+        }
+    }
+
+    /// Lets nobody through for `time` from now, or longer if that was said before.
+    pub(super) fn hold(&self, time: Duration) {
+        self.state().hold_until(Instant::now() + time);
+        self.changed.notify_one();
+    }
+
+    /// Minds what the server says about its limits. When to come back after a refusal is for [`Gate::hold`].
+    pub(super) fn heed(&self, word: &Word, refused: bool) {
+        let now = Instant::now();
+        let mut state = self.state();
+        state.learn(word);
+        if word.remaining == Some(0) && !refused {
+            let until = match (word.to_wait, word.window) {
+                (Some(wait), _) => Some(now + wait),
+                // The oldest request in the server's window is no younger than the oldest of ours in it, so room
+                // comes when that one leaves, and not only a whole window from now.
+                (None, Some(window)) => {
+                    let window = window.min(LONGEST_HOLD);
+                    let oldest = state.ended.iter().find(|ended| **ended + window > now);
+                    Some(*oldest.unwrap_or(&now) + window)
+                }
+                (None, None) => None,
+            };
+            if let Some(until) = until {
+                state.hold_until(until);
+            }
+        }
+        drop(state);
+        self.changed.notify_one();
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // What is kept here is never half-changed when a panic could come.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        // Asked for under the lock, so that `ended` stays in order.
+        state.leave(Instant::now());
+        drop(state);
+        self.0.changed.notify_one();
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Turn {
+    Now,
+    At(Instant),
+    AfterAnAnswer,
+    Held(Duration),
+}
+
+/// The books of a gate; pure, with the time as an argument.
+#[derive(Debug, Default)]
+struct State {
+    /// What the configuration allows. It holds whatever the server says.
+    ours: Option<RateLimit>,
+    /// What the server said last.
+    theirs: Option<RateLimit>,
+    /// Requests sent whose answer has not begun.
+    sent: usize,
+    /// When the answers of the last requests began, oldest first.
+    ended: VecDeque<Instant>,
+    held: Option<Instant>,
+}
+
+impl State {
+    /// Takes a place if there is one, or says what to wait for.
+    fn take(&mut self, now: Instant) -> Turn {
+        let mut at = now;
+        if let Some(held) = self.held {
+            let remaining = held.saturating_duration_since(now);
+            if remaining > LONGEST_HOLD {
+                return Turn::Held(remaining);
+            }
+            at = at.max(held);
+        }
+        self.forget(now);
+        for limit in self.limits() {
+            match self.room(limit, now) {
+                Some(room) => at = at.max(room),
+                None => return Turn::AfterAnAnswer,
+            }
+        }
+        if at > now {
+            return Turn::At(at);
+        }
+        self.sent += 1;
+        Turn::Now
+    }
+
+    /// When there is room under `limit`; none if first an answer must come.
+    fn room(&self, limit: RateLimit, now: Instant) -> Option<Instant> {
+        let requests = usize::try_from(limit.requests).unwrap_or(usize::MAX);
+        let gone = self.ended.partition_point(|ended| *ended + limit.window <= now);
+        let counted = self.sent + self.ended.len() - gone;
+        if counted < requests {
+            return Some(now);
+        }
+        // So many must leave, the oldest first.
+        let leaving = counted - requests;
+        self.ended.get(gone + leaving).map(|last| *last + limit.window)
+    }
+
+    fn leave(&mut self, now: Instant) {
+        self.sent -= 1;
+        if self.limits().next().is_some() {
+            self.ended.push_back(now);
+        }
+    }
+
+    /// Drops what is out of every window.
+    fn forget(&mut self, now: Instant) {
+        let longest = self.limits().map(|limit| limit.window).max().unwrap_or_default();
+        while self.ended.front().is_some_and(|ended| *ended + longest <= now) {
+            self.ended.pop_front();
+        }
+    }
+
+    fn learn(&mut self, word: &Word) {
+        if let Some(requests) = word.limit
+            && let Some(window) = word.window.or(self.ours.map(|ours| ours.window))
+        {
+            // Taken anew each time, so that one odd answer does not slow us down for ever.
+            self.theirs = (requests <= MOST_REQUESTS).then_some(RateLimit { requests, window });
+        }
+    }
+
+    fn hold_until(&mut self, until: Instant) {
+        self.held = Some(self.held.map_or(until, |held| held.max(until)));
+    }
+
+    fn limits(&self) -> impl Iterator<Item = RateLimit> + use<> {
+        self.ours.into_iter().chain(self.theirs)
+    }
+}

@@ -1,0 +1,181 @@
+//! The window against a slow and obvious count of it, and the line before the gate with the clock stopped.
+
+use futures_util::future::join_all;
+use proptest::prelude::*;
+
+use super::*;
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// Each request of a history: when it was sent, and when its answer began, if it has.
+type History = Vec<(Instant, Option<Instant>)>;
+
+/// The slow and obvious computation: those that the server may have counted less than a window ago.
+fn counted(history: &History, window: Duration, now: Instant) -> usize {
+    history.iter().filter(|(_, ended)| ended.is_none_or(|ended| ended + window > now)).count()
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Pass(u64),
+    Send,
+    Answer(prop::sample::Index),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        (1..4_000_u64).prop_map(Step::Pass),
+        Just(Step::Send),
+        Just(Step::Send),
+        any::<prop::sample::Index>().prop_map(Step::Answer),
+    ];
+    prop::collection::vec(step, 0..200)
+}
+
+fn limit() -> impl Strategy<Value = RateLimit> {
+    (1..8_u32, 1..20_u64).prop_map(|(requests, window)| RateLimit::per_seconds(requests, window))
+}
+
+proptest! {
+    #[test]
+    fn a_place_is_given_exactly_when_there_is_one(
+        ours in prop::option::of(limit()),
+        theirs in prop::option::of(limit()),
+        steps in steps(),
+        server in prop::collection::vec(0.0..=1.0_f64, 200),
+    ) {
+        let mut state = State { ours, theirs, ..State::default() };
+        let limits: Vec<RateLimit> = ours.into_iter().chain(theirs).collect();
+        let mut history = History::new();
+        let mut now = Instant::now();
+        for step in steps {
+            match step {
+                Step::Pass(millis) => now += Duration::from_millis(millis),
+                Step::Answer(which) => {
+                    let open: Vec<usize> = (0..history.len()).filter(|at| history[*at].1.is_none()).collect();
+                    if !open.is_empty() {
+                        history[*which.get(&open)].1 = Some(now);
+                        state.leave(now);
+                    }
+                }
+                Step::Send => {
+                    let free = |at| {
+                        limits.iter().all(|l| counted(&history, l.window, at) < l.requests as usize)
+                    };
+                    match state.take(now) {
+                        Turn::Now => {
+                            prop_assert!(free(now));
+                            history.push((now, None));
+                        }
+                        Turn::At(at) => {
+                            prop_assert!(at > now && free(at));
+                            prop_assert!(!free(at - Duration::from_nanos(1)));
+                        }
+                        Turn::AfterAnAnswer => prop_assert!(!free(now + Duration::from_hours(1))),
+                        Turn::Held(_) => prop_assert!(false, "nothing holds it"),
+                    }
+                }
+            }
+        }
+        // Whenever between sending and answering the server counts a request, no window holds too many.
+        let mut arrivals: Vec<Instant> = history.iter().zip(server).map(|((sent, ended), part)| {
+            *sent + ended.map_or(Duration::ZERO, |ended| (ended - *sent).mul_f64(part))
+        }).collect();
+        arrivals.sort();
+        for limit in limits {
+            for few in arrivals.windows(limit.requests as usize + 1) {
+                prop_assert!(few[few.len() - 1] - few[0] >= limit.window);
+            }
+        }
+    }
+}
+
+/// Enters, and tells when; the answer begins at once.
+async fn enter(gate: &Gate, start: Instant) -> Result<u64, Held> {
+    gate.enter().await.map(|_place| start.elapsed().as_secs())
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_who_wait_go_in_the_order_in_which_they_came() {
+    let gate = Gate::new(Some(RateLimit::per_seconds(2, 10)));
+    let start = Instant::now();
+    let order = Mutex::new(Vec::new());
+    let callers = (0..5).map(async |caller| {
+        let at = enter(&gate, start).await.unwrap();
+        order.lock().unwrap().push((caller, at));
+    });
+    join_all(callers).await;
+    assert_eq!(*order.lock().unwrap(), [(0, 0), (1, 0), (2, 10), (3, 10), (4, 20)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_who_gives_up_waiting_takes_no_place() {
+    let gate = Gate::new(Some(RateLimit::per_seconds(1, 10)));
+    let start = Instant::now();
+    enter(&gate, start).await.unwrap();
+    assert!(tokio::time::timeout(seconds(3), gate.enter()).await.is_err());
+    assert_eq!(enter(&gate, start).await, Ok(10));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_makes_room_for_one_who_waits_for_it() {
+    let gate = Gate::new(Some(RateLimit::per_seconds(1, 10)));
+    let start = Instant::now();
+    let place = gate.enter().await.unwrap();
+    let (next, ()) = tokio::join!(enter(&gate, start), async {
+        sleep_until(start + seconds(5)).await;
+        drop(place);
+    });
+    assert_eq!(next, Ok(15));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hold_is_waited_for_unless_it_is_long() {
+    let gate = Gate::new(None);
+    let start = Instant::now();
+    gate.hold(seconds(600));
+    gate.hold(seconds(5));
+    assert_eq!(enter(&gate, start).await, Ok(600));
+    gate.hold(seconds(30));
+    let (waiting, ()) = tokio::join!(enter(&gate, start), async {
+        sleep_until(start + seconds(601)).await;
+        gate.hold(seconds(601));
+    });
+    assert_eq!(waiting, Err(Held(seconds(601))), "known at once, and not when the first hold ends");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_servers_word_counts_beside_ours() {
+    let gate = Gate::new(Some(RateLimit::per_seconds(3, 10)));
+    let start = Instant::now();
+    let word = |limit, window| Word { limit, window, ..Word::default() };
+    gate.heed(&word(Some(1), None), false);
+    assert_eq!((enter(&gate, start).await, enter(&gate, start).await), (Ok(0), Ok(10)));
+    gate.heed(&word(Some(1), Some(seconds(60))), false);
+    assert_eq!(enter(&gate, start).await, Ok(70));
+    gate.heed(&word(Some(5_000), Some(seconds(1))), false);
+    let more = join_all((0..4).map(|_| enter(&gate, start))).await;
+    assert_eq!(more, [Ok(70), Ok(70), Ok(80), Ok(80)], "ours still holds");
+}
+
+#[tokio::test(start_paused = true)]
+async fn none_remaining_holds_until_the_window_has_room() {
+    let gate = Gate::new(Some(RateLimit::per_seconds(100, 60)));
+    let start = Instant::now();
+    enter(&gate, start).await.unwrap();
+    sleep_until(start + seconds(20)).await;
+    enter(&gate, start).await.unwrap();
+    let spent = Word { remaining: Some(0), window: Some(seconds(60)), ..Word::default() };
+    gate.heed(&spent, true);
+    assert_eq!(enter(&gate, start).await, Ok(20), "a refusal is held by its own word");
+    gate.heed(&spent, false);
+    assert_eq!(enter(&gate, start).await, Ok(60));
+    gate.heed(&Word { to_wait: Some(seconds(7)), ..spent }, false);
+    assert_eq!(enter(&gate, start).await, Ok(67));
+    gate.heed(&Word { remaining: Some(0), ..Word::default() }, false);
+    assert_eq!(enter(&gate, start).await, Ok(67), "no time is told");
+    gate.heed(&Word { window: Some(Duration::from_hours(1)), ..spent }, false);
+    assert_eq!(enter(&gate, start).await, Ok(620), "a window is no promise, so no longer than this");
+}

@@ -1,0 +1,319 @@
+//! The only outbound HTTP client.
+//!
+//! Owns everything between a vendor's module and the network: TLS and proxy, deadlines, rate limits, what is worth
+//! asking again, the largest answer, and the words for what went wrong. It must not know any vendor: not its paths,
+//! not its log-in, not its JSON. A vendor's module describes a [`Call`] and gives a reader for the [`Answer`].
+//!
+//! Credentials go to the configured host only: no redirect is followed, no cookie kept, no referrer sent. Nothing
+//! printed here holds a URL, for its query can be a credential.
+
+#![expect(clippy::disallowed_types, reason = "reqwest's client is banned everywhere else")]
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::http::{HeaderValue, Method, header};
+use bytes::Bytes;
+use reqwest::{RequestBuilder, Response, Url, redirect};
+use tokio::time::{Instant, sleep};
+
+use crate::clock::Clock;
+use crate::setting::{RateLimit, Secret};
+use crate::telemetry::{Failure, SourceTelemetry};
+
+mod call;
+mod config;
+mod error;
+mod limit;
+mod retry;
+#[cfg(test)]
+mod tests;
+
+pub use call::{Answer, Call, Endpoint, Field, Unreadable};
+pub use config::{Config, check_base_url};
+pub use error::ApiError;
+
+use config::{is_loopback, read_base_url, read_certificates, read_proxy};
+use error::{Fault, PROBE_BYTES};
+use limit::{Gate, Held, LONGEST_HOLD};
+use retry::Word;
+
+/// An answer of this size and up is read off the threads that serve everyone: parsing it takes milliseconds.
+const LARGE_BODY: usize = 64 * 1024;
+
+/// Asks one vendor account. Shared by all its collectors, so that its limits hold across them.
+pub struct Client {
+    http: reqwest::Client,
+    base: Url,
+    /// Host and, where it is not the usual one, port: all of the base URL that is ever shown.
+    host: String,
+    max_body_bytes: u64,
+    retries: u32,
+    first_pause: Duration,
+    gates: BTreeMap<&'static str, Gate>,
+    /// For classes without a limit of their own; a vendor that refuses one of them is left alone by all of them.
+    unlimited: Gate,
+    telemetry: Arc<SourceTelemetry>,
+    clock: Clock,
+}
+
+impl Client {
+    /// A client for the vendor at `base_url`, which may have a path. `limits` are by [`Endpoint::class`]; a class
+    /// without one is not limited. The error says in words what is wrong with the settings.
+    pub fn new(
+        base_url: &str,
+        config: &Config,
+        limits: &[(&'static str, RateLimit)],
+        telemetry: Arc<SourceTelemetry>,
+        clock: Clock,
+    ) -> Result<Self, String> {
+        let base = read_base_url(base_url).map_err(|reason| format!("base_url {reason}"))?;
+        let host = base.host_str().unwrap_or_default();
+        let host = base.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+        Ok(Self {
+            http: build(&base, config)?,
+            base,
+            host,
+            max_body_bytes: config.max_body_bytes,
+            retries: config.retries,
+            first_pause: retry::FIRST_PAUSE,
+            gates: limits.iter().map(|(class, limit)| (*class, Gate::new(Some(*limit)))).collect(),
+            unlimited: Gate::new(None),
+            telemetry,
+            clock,
+        })
+    }
+
+    /// Sends the call, again where that is worth it, and hands an answer of success to `read`. An answer that it
+    /// cannot read is asked for again: a page can be broken once.
+    pub async fn call<T: Send + 'static>(
+        &self,
+        call: &Call,
+        read: impl Fn(&Answer) -> Result<T, Unreadable> + Send + Sync + Clone + 'static,
+    ) -> Result<T, ApiError> {
+        let started = Instant::now();
+        let gate = self.gates.get(call.endpoint.class).unwrap_or(&self.unlimited);
+        let mut tries = 0;
+        let fault = loop {
+            let fault = match self.attempt(call, gate, &mut tries, read.clone()).await {
+                Ok(value) => return Ok(value),
+                Err(fault) => fault,
+            };
+            let pause = retry::backoff(self.first_pause, tries, crate::random::bits());
+            let limited = fault.failure == Failure::RateLimited;
+            if limited && fault.again {
+                // Known to all of the class, and even if this call is given up: the others would meet it too.
+                gate.hold(fault.wait.unwrap_or(pause));
+            }
+            if let Some(wait) = fault.wait.filter(|wait| *wait > LONGEST_HOLD) {
+                break fault.too_long(wait);
+            }
+            if !fault.again || tries > self.retries {
+                break fault;
+            }
+            self.telemetry.count_retry(fault.failure);
+            tracing::debug!(
+                endpoint = call.endpoint.name,
+                host = self.host,
+                reason = fault.failure.as_str(),
+                "asking again"
+            );
+            if !limited {
+                sleep(fault.wait.unwrap_or_default().max(pause)).await;
+            }
+        };
+        Err(ApiError::of_call(call.endpoint, &self.host, fault, tries, started.elapsed()))
+    }
+
+    /// Sends the call once, when its class allows it, and reads the answer.
+    async fn attempt<T: Send + 'static>(
+        &self,
+        call: &Call,
+        gate: &Gate,
+        tries: &mut u32,
+        read: impl Fn(&Answer) -> Result<T, Unreadable> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let request = self.request(call)?;
+        let waiting = Instant::now();
+        let place = gate.enter().await;
+        let waited = waiting.elapsed();
+        // Timers wait for a millisecond at least; what is less was no wait.
+        if waited >= Duration::from_millis(1) {
+            self.telemetry.count_throttled(waited);
+        }
+        let place = place.map_err(|Held(remaining)| {
+            Fault::new(Failure::RateLimited, "not asked, because of an earlier answer").too_long(remaining)
+        })?;
+        *tries += 1;
+        let sent = Instant::now();
+        let count = |status, bytes| {
+            self.telemetry.count_request(call.endpoint.name, status, sent.elapsed(), bytes);
+        };
+        let answer = request.send().await;
+        drop(place);
+        let mut response = answer.map_err(|error| {
+            count(None, 0);
+            Fault::of_transport(&error.without_url())
+        })?;
+        let status = response.status();
+        let word = Word::read(response.headers(), self.clock.now());
+        let refused = retry::of_status(status).0 == Failure::RateLimited;
+        gate.heed(&word, refused);
+        if !status.is_success() {
+            // What can be had of the reason; a refusal stays one if its body breaks off.
+            let (mut probe, _) = receive(&mut response, PROBE_BYTES as u64).await;
+            count(Some(status.as_u16()), probe.len() as u64);
+            probe.truncate(PROBE_BYTES);
+            let wait = if refused { word.wait() } else { word.retry_after };
+            return Err(Fault::of_status(status, wait, probe));
+        }
+        let headers = std::mem::take(response.headers_mut());
+        let (body, end) = receive(&mut response, self.max_body_bytes).await;
+        let bytes = body.len() as u64;
+        match end {
+            End::Whole => count(Some(status.as_u16()), bytes),
+            End::TooLarge => {
+                count(Some(status.as_u16()), bytes);
+                let most = self.max_body_bytes;
+                return Err(Fault::new(
+                    Failure::TooLarge,
+                    format!(
+                        "its answer is larger than {most} bytes; ask for smaller pages, or raise http.max_body_bytes"
+                    ),
+                ));
+            }
+            End::Broken(error) => {
+                count(None, bytes);
+                return Err(Fault::of_transport(&error));
+            }
+        }
+        let answer = Answer { status, headers, body: Bytes::from(body) };
+        let value = if answer.body.len() < LARGE_BODY {
+            read(&answer)
+        } else {
+            match tokio::task::spawn_blocking(move || read(&answer)).await {
+                Ok(value) => value,
+                Err(error) => match error.try_into_panic() {
+                    // As if it had been read here.
+                    Ok(panic) => std::panic::resume_unwind(panic),
+                    Err(_) => return Err(Fault::new(Failure::Internal, "the program is stopping")),
+                },
+            }
+        };
+        value.map_err(|Unreadable(words)| Fault { status: Some(status), ..Fault::passing(Failure::BadResponse, words) })
+    }
+
+    fn request(&self, call: &Call) -> Result<RequestBuilder, Fault> {
+        let mut request = self.http.request(call.method.clone(), self.url(call));
+        if let Some(token) = &call.bearer {
+            let value = Secret::new(format!("Bearer {}", token.expose()));
+            request = request.header(header::AUTHORIZATION, sensitive(&value)?);
+        }
+        for (name, value) in &call.headers {
+            request = request.header(name, sensitive(value)?);
+        }
+        if !call.form.is_empty() {
+            let fields: Vec<_> = call.form.iter().map(|(name, value)| (name, value.as_str())).collect();
+            request = request.form(&fields);
+        } else if call.method == Method::POST {
+            // hyper leaves it out for an empty body, and some gateways answer 411 then.
+            request = request.header(header::CONTENT_LENGTH, 0);
+        }
+        Ok(request)
+    }
+
+    fn url(&self, call: &Call) -> Url {
+        let mut url = self.base.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(call.path.split('/').filter(|segment| !segment.is_empty()));
+        }
+        if !call.query.is_empty() {
+            let query = url.query_pairs_mut().extend_pairs(&call.query).finish().query();
+            // A plus of the query's own is %2B by now. Not every gateway takes the rest for spaces; %20 all do.
+            let query = query.unwrap_or_default().replace('+', "%20");
+            url.set_query(Some(&query));
+        }
+        url
+    }
+}
+
+impl fmt::Debug for Client {
+    /// Without the path of the base URL, which can name the tenant, and without the proxy.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Client({})", self.host)
+    }
+}
+
+/// A header's value that is not shown, even in debugging output of the libraries.
+fn sensitive(secret: &Secret) -> Result<HeaderValue, Fault> {
+    let mut value = HeaderValue::from_str(secret.expose()).map_err(|_| {
+        Fault::new(
+            Failure::Unauthorized,
+            "a credential holds a character that cannot be sent, such as a line break or a letter with an accent; \
+             look into the file or variable it comes from",
+        )
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+/// How the body of an answer ended.
+enum End {
+    Whole,
+    TooLarge,
+    Broken(reqwest::Error),
+}
+
+/// Receives a body piece by piece, for its decompressed size is known only then. Stops after the piece that makes
+/// it larger than `most`; the connection is closed when the response is dropped before its end.
+async fn receive(response: &mut Response, most: u64) -> (Vec<u8>, End) {
+    let mut body = Vec::new();
+    loop {
+        match response.chunk().await {
+            Ok(Some(piece)) => body.extend_from_slice(&piece),
+            Ok(None) => return (body, End::Whole),
+            Err(error) => return (body, End::Broken(error.without_url())),
+        }
+        if body.len() as u64 > most {
+            return (body, End::TooLarge);
+        }
+    }
+}
+
+fn build(base: &Url, config: &Config) -> Result<reqwest::Client, String> {
+    // reqwest asks the process for its cryptography, and panics if there is none. That it is set already is fine.
+    if rustls::crypto::CryptoProvider::get_default().is_none() {
+        drop(rustls::crypto::ring::default_provider().install_default());
+    }
+    let mut builder = reqwest::Client::builder()
+        .user_agent(concat!("container-security-exporter/", env!("CARGO_PKG_VERSION")))
+        .redirect(redirect::Policy::none())
+        .referer(false)
+        .retry(reqwest::retry::never())
+        .connect_timeout(config.connect_timeout.0)
+        .read_timeout(config.read_timeout.0)
+        .timeout(config.timeout.0)
+        .gzip(true)
+        .https_only(base.scheme() == "https");
+    if is_loopback(base) {
+        builder = builder.no_proxy();
+    } else if let Some(proxy) = &config.proxy {
+        builder = builder.proxy(read_proxy(proxy).map_err(|reason| format!("http.proxy {reason}"))?);
+    }
+    if base.scheme() == "http" {
+        // No certificate will be looked at, and a bare container has none to load, which would be an error.
+        builder = builder.tls_certs_only([]);
+    } else if let Some(path) = &config.ca_file {
+        let certificates = read_certificates(path).map_err(|reason| format!("http.ca_file: {reason}"))?;
+        builder = builder.tls_certs_merge(certificates);
+    }
+    builder.build().map_err(|error| {
+        let reason = error::of_build(&error);
+        format!(
+            "the HTTP client cannot be set up: {reason}; the system's certificates are needed (package \
+             ca-certificates), or http.ca_file"
+        )
+    })
+}

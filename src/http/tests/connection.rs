@@ -1,0 +1,88 @@
+//! What becomes of a call when there is no connection, no safe one, or nothing comes over it.
+
+use super::*;
+
+#[tokio::test]
+async fn silence_is_a_timeout() {
+    let begun = [b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n[", STALL].concat();
+    let server = Server::new([STALL, STALL, &begun, &begun]);
+    let (short, long) = (Span(Duration::from_millis(60)), Span::seconds(5));
+    for (read_timeout, timeout) in [(short, long), (long, short), (short, long), (long, short)] {
+        let config = Config { read_timeout, timeout, retries: 0, ..Config::default() };
+        let (client, telemetry) = client_with(&server.at, &config);
+        let error = client.call(&list(), text).await.unwrap_err();
+        assert_eq!(error.failure, Failure::Timeout, "{error}");
+        assert!(counted(&telemetry).starts_with(r#"[("error", 1)]"#));
+    }
+}
+
+#[tokio::test]
+async fn nobody_there_is_told_without_the_url() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let config = Config { retries: 2, ..Config::default() };
+    let (client, _) = client_with(&format!("http://{free}/tenant"), &config);
+    let call = list().query("token", "t0ken").bearer(&Secret::new("t0ken"));
+    let error = client.call(&call, text).await.unwrap_err();
+    assert_eq!((error.failure, error.status()), (Failure::Unreachable, None));
+    let told = error.to_string();
+    assert!(told.starts_with(&format!("containers at {free}: no connection: ")), "{told}");
+    assert!(told.contains("refused") && told.contains("tried 3 times over"), "{told}");
+    for shown in [told, format!("{error:?}"), format!("{client:?}"), format!("{call:?}")] {
+        assert!(!["t0ken", "csapi", "tenant", "://"].iter().any(|hidden| shown.contains(hidden)), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn only_trusted_certificates_are_spoken_to() {
+    let server = Server::tls([ok("[]"), ok("[]")]);
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), CA).unwrap();
+    let trusting = Config { ca_file: Some(file.path().to_owned()), ..Config::default() };
+    assert_eq!(client_with(&server.at, &trusting).0.call(&list(), text).await.unwrap(), "[]");
+    // Another name than the certificate's.
+    let other = server.at.replace("127.0.0.1", "localhost");
+    let error = client_with(&other, &trusting).0.call(&list(), text).await.unwrap_err();
+    assert_eq!(error.failure, Failure::Tls, "{error}");
+    assert!(error.to_string().contains("http.ca_file"), "{error}");
+    // No TLS at all.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let plain = format!("https://{}", listener.local_addr().unwrap());
+    thread::spawn(move || listener.accept().unwrap().0.write_all(&answer("400 Bad Request", "", b"")).unwrap());
+    let error = client_with(&plain, &trusting).0.call(&list(), text).await.unwrap_err();
+    assert_eq!(error.failure, Failure::Tls, "{error}");
+}
+
+#[tokio::test]
+async fn an_unknown_authority_is_not_asked_again() {
+    let server = Server::tls([ok("[]"), ok("[]")]);
+    // Some certificate must be there to build a client where the system has none: the server's own, which is none
+    // of an authority.
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), CERTIFICATE).unwrap();
+    let config = Config { ca_file: Some(file.path().to_owned()), ..Config::default() };
+    let (client, telemetry) = client_with(&server.at, &config);
+    let error = client.call(&list(), text).await.unwrap_err();
+    assert_eq!(error.failure, Failure::Tls, "{error}");
+    assert_eq!(counted(&telemetry), r#"[("error", 1)] 0 []"#);
+}
+
+#[tokio::test]
+async fn a_proxy_is_gone_through_except_to_this_machine() {
+    let proxy = Server::new([answer("407 Proxy Authentication Required", "", b"")]);
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), CA).unwrap();
+    let config = Config {
+        proxy: Some(proxy.at.clone()),
+        ca_file: Some(file.path().to_owned()),
+        retries: 0,
+        ..Config::default()
+    };
+    let server = Server::new([ok("[]")]);
+    let call = list().bearer(&Secret::new("t0ken"));
+    assert_eq!(client_with(&server.at, &config).0.call(&call, text).await.unwrap(), "[]");
+    assert_eq!(proxy.asked(), [""; 0]);
+    let error = client_with("https://vendor.invalid", &config).0.call(&call, text).await.unwrap_err();
+    assert_eq!(error.failure, Failure::Unreachable, "{error}");
+    assert!(proxy.asked()[0].starts_with("CONNECT vendor.invalid:443 HTTP/1.1\r\n"));
+    assert!(!proxy.asked()[0].contains("t0ken"));
+}

@@ -1,0 +1,59 @@
+//! A Prometheus exporter of what Qualys Container Security and Prisma Cloud Compute report.
+//!
+//! Data flows one way, and each module knows only those before it:
+//!
+//! ```text
+//! config ─► http ─► source ─► record ─► inventory ─► view ─► metric + catalog ─► snapshot ─► output ─► server
+//!           paced,    log-in,   our       keyed        joins   pure: group,        immutable   rendered
+//!           retried   paging    words     tables               sum, fold                       once each
+//! ```
+//!
+//! [`collect`] says when each collector runs and how long its last good data is served, [`app`] puts the parts
+//! together, and [`telemetry`] holds what the exporter counts about itself.
+//!
+//! | to add | edit |
+//! | --- | --- |
+//! | a metric | one row in [`catalog`] |
+//! | a label on a field we have | one column of a row |
+//! | a label on a new vendor field | wire type and mapping, record, row: one line each |
+//! | a collector | one file in the vendor's folder, and its line in the vendor's list |
+//! | a vendor | one folder, and its module, field and build line in [`source`] |
+//! | an output | one file, and its line in [`output`] |
+//! | an option | a field with doc and default in its owner's `Config` |
+
+pub mod setting;
+
+pub mod clock;
+pub mod random;
+pub mod telemetry;
+
+pub mod names;
+pub mod record;
+
+pub mod inventory;
+
+pub mod http;
+
+pub mod source;
+
+pub mod view;
+
+pub mod metric;
+
+pub mod catalog;
+
+pub mod snapshot;
+
+pub mod own;
+
+pub mod output;
+
+pub mod server;
+
+pub mod collect;
+
+pub mod logging;
+
+pub mod config;
+
+pub mod app;

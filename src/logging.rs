@@ -1,0 +1,241 @@
+//! What the program says while it runs: one line per event on stderr, as logfmt or JSON.
+//!
+//! Owns the form of a line and which events are shown. It knows no event: they stand where they happen.
+
+use std::fmt;
+use std::io;
+use std::panic;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+
+/// The least severe events that are shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "&'static str")]
+pub enum Level {
+    /// Every request and page.
+    Debug,
+    /// What an operator wants to know: starts, stops, runs, reloads.
+    #[default]
+    Info,
+    /// What may need attention.
+    Warn,
+    /// What does not work.
+    Error,
+}
+
+impl Level {
+    /// Every level, in the order of their declaration.
+    pub const ALL: [Self; 4] = [Self::Debug, Self::Info, Self::Warn, Self::Error];
+
+    /// The word for it in the configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error => "error",
+        }
+    }
+
+    const fn filter(self) -> LevelFilter {
+        match self {
+            Self::Debug => LevelFilter::DEBUG,
+            Self::Info => LevelFilter::INFO,
+            Self::Warn => LevelFilter::WARN,
+            Self::Error => LevelFilter::ERROR,
+        }
+    }
+}
+
+/// How a line is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "&'static str")]
+pub enum Format {
+    /// `key=value` pairs.
+    #[default]
+    Logfmt,
+    /// One JSON object.
+    Json,
+}
+
+impl Format {
+    /// Every format, in the order of their declaration.
+    pub const ALL: [Self; 2] = [Self::Logfmt, Self::Json];
+
+    /// The word for it in the configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Logfmt => "logfmt",
+            Self::Json => "json",
+        }
+    }
+}
+
+/// Reads and writes an enumeration by its words alone; serde's own would take a number for one as well.
+macro_rules! by_word {
+    ($($kind:ident),*) => {$(
+        impl FromStr for $kind {
+            type Err = String;
+
+            fn from_str(text: &str) -> Result<Self, String> {
+                Self::ALL.into_iter().find(|one| one.as_str() == text).ok_or_else(|| {
+                    format!("expected one of {}", Self::ALL.map(Self::as_str).join(", "))
+                })
+            }
+        }
+
+        impl TryFrom<String> for $kind {
+            type Error = String;
+
+            fn try_from(text: String) -> Result<Self, String> {
+                text.parse()
+            }
+        }
+
+        impl From<$kind> for &'static str {
+            fn from(one: $kind) -> Self {
+                one.as_str()
+            }
+        }
+
+        impl fmt::Display for $kind {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    )*};
+}
+
+by_word!(Level, Format);
+
+/// What is logged, and how. Taken over when the program starts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The least severe events that are shown: `debug`, `info`, `warn` or `error`.
+    pub level: Level,
+    /// How a line is written: `logfmt` or `json`.
+    pub format: Format,
+}
+
+/// Logs to stderr from now on, panics included.
+pub fn start(config: Config) -> Result<(), TryInitError> {
+    tracing_subscriber::registry().with(lines(config, io::stderr)).try_init()?;
+    panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(place, "panic: {}", panic.payload_as_str().unwrap_or("no message"));
+    }));
+    Ok(())
+}
+
+/// The layer that writes a line per event to `writer`.
+fn lines<S, W>(config: Config, writer: W) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    // Libraries are heard from `warn` up only: what they say below that is not held to our rules on secrets.
+    let shown = Targets::new()
+        .with_default(config.level.filter().min(LevelFilter::WARN))
+        .with_target(env!("CARGO_CRATE_NAME"), config.level.filter());
+    // A line that cannot be written is dropped: telling stderr that stderr is gone would panic.
+    let lines = match config.format {
+        Format::Logfmt => {
+            tracing_logfmt::builder().with_target(false).layer().with_writer(writer).log_internal_errors(false).boxed()
+        }
+        Format::Json => tracing_subscriber::fmt::layer()
+            .json()
+            .flatten_event(true)
+            .with_target(false)
+            .with_writer(writer)
+            .log_internal_errors(false)
+            .boxed(),
+    };
+    lines.with_filter(shown).boxed()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Sink(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Sink {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn logged(level: Level, format: Format, events: impl FnOnce()) -> Vec<String> {
+        let sink = Sink::default();
+        let writer = sink.clone();
+        let layer = lines(Config { level, format }, move || writer.clone());
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), events);
+        let text = String::from_utf8(sink.0.lock().unwrap().clone()).unwrap();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_level_holds_for_us_and_libraries_are_kept_quiet() {
+        for (level, shown) in [
+            (Level::Debug, "debug info warn error library"),
+            (Level::Info, "info warn error library"),
+            (Level::Warn, "warn error library"),
+            (Level::Error, "error"),
+        ] {
+            let lines = logged(level, Format::Logfmt, || {
+                tracing::trace!("trace");
+                tracing::debug!("debug");
+                tracing::info!("info");
+                tracing::warn!("warn");
+                tracing::error!("error");
+                tracing::info!(target: "hyper::proto", "never");
+                tracing::warn!(target: "hyper::proto", "library");
+            });
+            let messages: Vec<_> = lines.iter().filter_map(|line| line.split("message=").nth(1)).collect();
+            assert_eq!(messages.join(" "), shown);
+        }
+    }
+
+    #[test]
+    fn no_value_makes_a_second_line_or_a_second_field() {
+        let hostile = "one\ntwo\r level=error \"quoted\" \u{1b}[31m";
+        for format in Format::ALL {
+            let lines = logged(Level::Info, format, || {
+                tracing::info!(text = hostile, shown = %hostile, debugged = ?hostile, "said {hostile}");
+            });
+            assert_eq!(lines.len(), 1, "{lines:?}");
+            assert!(!lines[0].contains('\u{1b}'), "{lines:?}");
+            if format == Format::Json {
+                let line: serde_json::Value = serde_json::from_str(&lines[0]).unwrap();
+                assert_eq!((&line["level"], &line["text"]), (&"INFO".into(), &hostile.into()));
+                assert_eq!(line["shown"], hostile);
+            }
+        }
+    }
+
+    #[test]
+    fn words_are_read_as_they_are_written_and_numbers_are_not_words() {
+        for level in Level::ALL {
+            assert_eq!(level.to_string().parse(), Ok(level));
+            assert_eq!(serde_json::to_string(&level).unwrap(), format!("\"{level}\""));
+        }
+        assert_eq!("JSON".parse::<Format>(), Err("expected one of logfmt, json".to_owned()));
+        assert!(serde_json::from_str::<Level>("1").is_err());
+    }
+}

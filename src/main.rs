@@ -1,0 +1,155 @@
+//! The program: arguments, logging, configuration, and the exit code. What it does is in the library.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::builder::PossibleValuesParser;
+use clap::error::ErrorKind;
+use clap::{Args, Parser, Subcommand};
+use container_security_exporter::config::{self, Config, Override, Overrides};
+use container_security_exporter::logging::{self, Format, Level};
+use container_security_exporter::own::{REVISION, RUSTC, VERSION};
+use container_security_exporter::{app, output};
+
+/// How long work on other threads may go on once everything else has ended.
+const LAST_WORK: Duration = Duration::from_secs(1);
+
+/// Shows what Qualys Container Security and Prisma Cloud Compute report, as Prometheus metrics.
+#[derive(Parser)]
+#[command(name = "container-security-exporter", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    flags: Flags,
+}
+
+#[derive(Clone, Copy, Subcommand)]
+enum Command {
+    /// Collect and serve until told to stop (the default)
+    Serve,
+    /// Tell everything that is wrong with the configuration
+    Check,
+    /// Collect once, print the metrics, and fail if a collector failed
+    Once,
+    /// Print the reference of all metrics, as Markdown
+    Metrics,
+}
+
+#[derive(Args)]
+struct Flags {
+    /// The configuration
+    #[arg(long = "config.file", alias = "config", value_name = "FILE", default_value = "config.toml", global = true)]
+    config: PathBuf,
+    /// The address to listen on, over `server.listen`: 127.0.0.1:9877, or :9877 for all
+    #[arg(long = "web.listen-address", value_name = "ADDRESS", global = true)]
+    listen: Option<String>,
+    /// The path of the metrics, over `server.telemetry_path`
+    #[arg(long = "web.telemetry-path", value_name = "PATH", global = true)]
+    telemetry_path: Option<String>,
+    /// The least severe events that are logged, over `log.level`
+    #[arg(long = "log.level", value_name = "LEVEL", global = true)]
+    #[arg(value_parser = PossibleValuesParser::new(Level::ALL.map(Level::as_str)))]
+    log_level: Option<String>,
+    /// How events are written, over `log.format`
+    #[arg(long = "log.format", value_name = "FORMAT", global = true)]
+    #[arg(value_parser = PossibleValuesParser::new(Format::ALL.map(Format::as_str)))]
+    log_format: Option<String>,
+}
+
+impl Flags {
+    /// The options among them.
+    fn overrides(&self) -> Overrides {
+        [
+            ("--web.listen-address", "server.listen", &self.listen),
+            ("--web.telemetry-path", "server.telemetry_path", &self.telemetry_path),
+            ("--log.level", "log.level", &self.log_level),
+            ("--log.format", "log.format", &self.log_format),
+        ]
+        .into_iter()
+        .filter_map(|(flag, key, value)| value.clone().map(|value| Override { flag, key, value }))
+        .collect()
+    }
+}
+
+/// Why the program ends with an error, to be said on stderr; empty where the log has said it.
+struct Failed(String);
+
+impl<E: Display> From<E> for Failed {
+    fn from(error: E) -> Self {
+        Self(error.to_string())
+    }
+}
+
+fn main() -> ExitCode {
+    let (outcome, code) = match Arguments::try_parse() {
+        Ok(arguments) => (run(&arguments), ExitCode::FAILURE),
+        Err(error) if error.kind() == ErrorKind::DisplayVersion => (print(&version()), ExitCode::FAILURE),
+        Err(error) if error.use_stderr() => (Err(Failed(error.to_string())), ExitCode::from(2)),
+        Err(help) => (print(&help.to_string()), ExitCode::FAILURE),
+    };
+    let Err(Failed(reason)) = outcome else {
+        return ExitCode::SUCCESS;
+    };
+    let reason = reason.trim_end();
+    if reason.is_empty() {
+        return code;
+    }
+    // Where stderr is gone, the exit code alone must tell.
+    writeln!(io::stderr(), "{reason}").map_or(code, |()| code)
+}
+
+fn run(arguments: &Arguments) -> Result<(), Failed> {
+    let flags = &arguments.flags;
+    match arguments.command.unwrap_or(Command::Serve) {
+        Command::Serve => {
+            let overrides = flags.overrides();
+            let config = config::load(Some(&flags.config), &overrides)?;
+            let path = Some(flags.config.clone());
+            started(&config, app::serve(path, overrides, config.clone()))
+        }
+        Command::Check => {
+            config::load(Some(&flags.config), &flags.overrides())?;
+            print("config is valid\n")
+        }
+        Command::Once => {
+            let config = config::load(Some(&flags.config), &flags.overrides())?;
+            let (metrics, failed) = started(&config, app::once(config.clone()))?;
+            print(&metrics)?;
+            if failed.is_empty() { Ok(()) } else { Err(Failed(format!("failed: {}", failed.join(", ")))) }
+        }
+        Command::Metrics => print(&output::reference::write()),
+    }
+}
+
+/// Logs from now on and runs `work` to its end, the work of its threads included.
+fn started<T>(config: &Config, work: impl Future<Output = Result<T, String>>) -> Result<T, Failed> {
+    logging::start(config.log)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let outcome = runtime.block_on(work);
+    runtime.shutdown_timeout(LAST_WORK);
+    outcome.map_err(|reason| {
+        tracing::error!("{reason}");
+        Failed(String::new())
+    })
+}
+
+/// Prints to stdout. A reader that has seen enough and is gone is no error.
+fn print(text: &str) -> Result<(), Failed> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failed(format!("cannot write to stdout: {error}")))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// The version as exporters tell it.
+fn version() -> String {
+    let revision = if REVISION.is_empty() { "unknown" } else { REVISION };
+    format!("{}, version {VERSION} (revision: {revision})\n  rustc: {RUSTC}\n", env!("CARGO_PKG_NAME"))
+}

@@ -1,0 +1,168 @@
+//! Evaluation of one row of the catalog: from records to series.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::Arc;
+
+use super::fold::{Reduced, fold};
+use super::group::{Reader, Role, Scratch, readers};
+use super::reduce::Partial;
+use super::{Family, Metric, Number, Series, Settings, Value};
+use crate::view::{Record, Row, View};
+
+/// The series of a family.
+pub(super) fn series<T: Record>(
+    family: &'static Family<T>,
+    view: &View<'_>,
+    settings: &Settings,
+    scratch: &mut Scratch,
+) -> Series {
+    let readers = readers(family.by, settings);
+    match &family.value {
+        Value::Each(value, rank) => {
+            let mut ranked = Ranked::default();
+            T::visit(view, &mut |row| {
+                if let Some(value) = value(row) {
+                    ranked.put(labels(&readers, row), rank(row), value);
+                }
+            });
+            ranked.series(family, &readers, limit(family, settings))
+        }
+        Value::Top(score, tie) => {
+            let mut ranked = Ranked::default();
+            for (row, score) in top(view, *score, *tie, settings.top_k) {
+                ranked.put(labels(&readers, row), -score, score);
+            }
+            ranked.series(family, &readers, limit(family, settings))
+        }
+        Value::Count
+        | Value::Sum(_)
+        | Value::Max(_)
+        | Value::Min(_)
+        | Value::Average(_)
+        | Value::Cells(..)
+        | Value::Age(_)
+        | Value::Stale(_)
+        | Value::Freshness(..)
+        | Value::Distribution(_) => reduced(family, &readers, view, settings, scratch),
+    }
+}
+
+fn limit<T: Record>(family: &'static Family<T>, settings: &Settings) -> usize {
+    if family.is_limited() { settings.max_series_per_family } else { usize::MAX }
+}
+
+fn labels<T>(readers: &[Reader<T>], row: Row<'_, T>) -> Vec<Arc<str>> {
+    readers.iter().map(|reader| reader.read(row).into()).collect()
+}
+
+fn reduced<T: Record>(
+    family: &'static Family<T>,
+    readers: &[Reader<T>],
+    view: &View<'_>,
+    settings: &Settings,
+    scratch: &mut Scratch,
+) -> Series {
+    let grouping = scratch.grouping(family.by, readers, view);
+    let mut partials: Vec<Option<Partial>> =
+        grouping.groups.iter().map(|group| Partial::new(&family.value, group.vendor)).collect();
+    let mut group_of_next = grouping.of_record.iter();
+    T::visit(view, &mut |row| {
+        if let Some(group) = group_of_next.next()
+            && let Some(partial) = &mut partials[*group as usize]
+        {
+            partial.add(&family.value, row);
+        }
+    });
+    let groups = grouping
+        .groups
+        .iter()
+        .zip(partials)
+        .filter_map(|(group, partial)| Some((group, partial?)))
+        .filter(|(_, partial)| partial.series() > 0)
+        .map(|(group, partial)| Reduced { labels: group.labels.clone(), records: group.records, partial })
+        .collect();
+    let roles: Vec<Role> = readers.iter().map(|reader| reader.role).collect();
+    let (groups, folded) = fold(groups, &roles, limit(family, settings));
+
+    let mut series = empty(family, readers, folded);
+    let mut texts: BTreeMap<&'static str, Arc<str>> = BTreeMap::new();
+    for (labels, partial) in groups {
+        for (closed, number) in partial.finish(settings.stale_after_seconds) {
+            series.values.extend(labels.iter().cloned());
+            for text in closed {
+                series.values.push(Arc::clone(texts.entry(text).or_insert_with(|| (*text).into())));
+            }
+            series.numbers.push(number);
+        }
+    }
+    series
+}
+
+/// No series yet, with the names of all labels.
+fn empty<T: Record>(family: &'static Family<T>, readers: &[Reader<T>], folded: u64) -> Series {
+    let open = readers.iter().map(|reader| Arc::clone(&reader.name));
+    let closed = family.closed_labels().iter().map(|label| Arc::from(label.name));
+    Series { metric: family, labels: open.chain(closed).collect(), values: Vec::new(), numbers: Vec::new(), folded }
+}
+
+/// Series about one thing each, by their labels, with their rank.
+#[derive(Default)]
+struct Ranked(BTreeMap<Vec<Arc<str>>, (f64, f64)>);
+
+impl Ranked {
+    /// Adds a series. Of two with the same labels the higher value is shown: a label set never repeats.
+    fn put(&mut self, labels: Vec<Arc<str>>, rank: f64, value: f64) {
+        match self.0.entry(labels) {
+            Entry::Vacant(free) => {
+                free.insert((rank, value));
+            }
+            Entry::Occupied(mut same) => {
+                let (known_rank, known_value) = same.get_mut();
+                *known_rank = known_rank.min(rank);
+                *known_value = known_value.max(value);
+            }
+        }
+    }
+
+    fn series<T: Record>(self, family: &'static Family<T>, readers: &[Reader<T>], limit: usize) -> Series {
+        let mut ranked: Vec<_> = self.0.into_iter().collect();
+        let left_out = ranked.len().saturating_sub(limit);
+        if left_out > 0 {
+            // The sort is stable, so that equals stay in the order of their labels.
+            ranked.sort_by(|(_, (one, _)), (_, (other, _))| one.total_cmp(other));
+            ranked.truncate(limit);
+            ranked.sort_by(|(one, _), (other, _)| one.cmp(other));
+        }
+        let mut series = empty(family, readers, left_out as u64);
+        for (labels, (_, value)) in ranked {
+            series.values.extend(labels);
+            series.numbers.push(Number::Fixed(value));
+        }
+        series
+    }
+}
+
+/// The `most` records of each source that have the highest score, ties by `tie`.
+fn top<'a, T: Record>(
+    view: &'a View<'a>,
+    score: fn(Row<'_, T>) -> Option<f64>,
+    tie: for<'r> fn(Row<'r, T>) -> &'r str,
+    most: usize,
+) -> Vec<(Row<'a, T>, f64)> {
+    let mut best: BTreeMap<&str, Vec<(Row<'a, T>, f64)>> = BTreeMap::new();
+    T::visit(view, &mut |row| {
+        let Some(score) = score(row) else {
+            return;
+        };
+        let best = best.entry(row.source.name).or_default();
+        let at = best.partition_point(|(known, known_score)| {
+            known_score.total_cmp(&score).reverse().then_with(|| tie(*known).cmp(tie(row))).is_le()
+        });
+        if at < most {
+            best.insert(at, (row, score));
+            best.truncate(most);
+        }
+    });
+    best.into_values().flatten().collect()
+}

@@ -1,0 +1,128 @@
+//! Grouping: which records have the same labels.
+//!
+//! Texts that repeat are kept once per table, so two records of one table have the same label if the text has the
+//! same address: a record is put into its group by comparing addresses, and texts are compared once per group only.
+
+use std::any::TypeId;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::{Chosen, ChosenRead, Column, Read, Settings};
+use crate::record::Vendor;
+use crate::view::{Record, Row, View};
+
+/// What becomes of a label when its group is folded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// It stays; groups that differ in it are folded apart.
+    Place,
+    /// It becomes `_other`.
+    Fold,
+    /// It stays, and divides a group that is folded as one.
+    Inner,
+}
+
+/// A label with its reader, the configuration's choice resolved.
+pub(super) struct Reader<T> {
+    pub(super) name: Arc<str>,
+    pub(super) role: Role,
+    read: ChosenRead<T>,
+}
+
+impl<T> Reader<T> {
+    fn new(name: &'static str, role: Role, read: Read<T>) -> Self {
+        Self { name: name.into(), role, read: ChosenRead::Field(read) }
+    }
+
+    pub(super) fn read<'a>(&self, row: Row<'a, T>) -> &'a str {
+        match &self.read {
+            ChosenRead::Field(read) => read(row),
+            ChosenRead::Promoted(read, at) => read(row, *at),
+        }
+    }
+}
+
+/// The labels of a family, the configuration's choice resolved.
+pub(super) fn readers<T>(by: &[Column<T>], settings: &Settings) -> Vec<Reader<T>> {
+    by.iter()
+        .flat_map(|column| match column {
+            Column::Place(label, read) => vec![Reader::new(label.name, Role::Place, *read)],
+            Column::Fold(label, read) => vec![Reader::new(label.name, Role::Fold, *read)],
+            Column::Inner(label, read) => vec![Reader::new(label.name, Role::Inner, *read)],
+            Column::Chosen(chosen) => chosen(settings)
+                .iter()
+                .map(|Chosen { name, read }| Reader { name: Arc::clone(name), role: Role::Fold, read: *read })
+                .collect(),
+        })
+        .collect()
+}
+
+/// Records that have the same labels.
+#[derive(Debug)]
+pub(super) struct Group {
+    /// Their label values.
+    pub(super) labels: Vec<Arc<str>>,
+    /// The vendor of their source.
+    pub(super) vendor: Option<Vendor>,
+    /// How many they are.
+    pub(super) records: u64,
+}
+
+/// The groups of one kind of record by one list of labels.
+#[derive(Debug, Default)]
+pub(super) struct Grouping {
+    /// The group of each record, in the order in which records are visited.
+    pub(super) of_record: Vec<u32>,
+    /// The groups; no two have the same labels.
+    pub(super) groups: Vec<Group>,
+}
+
+/// Groupings that several families of one evaluation share.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    groupings: HashMap<(TypeId, usize), Arc<Grouping>>,
+}
+
+impl Scratch {
+    /// The groups of `T` by the labels `by`, reckoned at the first asking.
+    pub(super) fn grouping<T: Record>(
+        &mut self,
+        by: &'static [Column<T>],
+        readers: &[Reader<T>],
+        view: &View<'_>,
+    ) -> Arc<Grouping> {
+        let key = (TypeId::of::<T>(), by.as_ptr() as usize);
+        let grouping = self.groupings.entry(key).or_insert_with(|| Arc::new(group(readers, view)));
+        Arc::clone(grouping)
+    }
+}
+
+fn group<T: Record>(readers: &[Reader<T>], view: &View<'_>) -> Grouping {
+    let mut grouping = Grouping::default();
+    let mut by_address: HashMap<Box<[usize]>, u32, foldhash::fast::RandomState> = HashMap::default();
+    let mut by_text: HashMap<Vec<Arc<str>>, u32> = HashMap::new();
+    let mut addresses = Vec::with_capacity(2 * readers.len());
+    T::visit(view, &mut |row| {
+        addresses.clear();
+        for reader in readers {
+            let text = reader.read(row);
+            // The length tells an empty text from the one that happens to start at its address.
+            addresses.extend([text.as_ptr() as usize, text.len()]);
+        }
+        let at = if let Some(at) = by_address.get(addresses.as_slice()) {
+            *at
+        } else {
+            let labels: Vec<Arc<str>> = readers.iter().map(|reader| reader.read(row).into()).collect();
+            let at = *by_text.entry(labels).or_insert_with_key(|labels| {
+                let at = u32::try_from(grouping.groups.len()).expect("fewer groups than records");
+                grouping.groups.push(Group { labels: labels.clone(), vendor: row.source.vendor, records: 0 });
+                at
+            });
+            by_address.insert(addresses.as_slice().into(), at);
+            at
+        };
+        grouping.groups[at as usize].records += 1;
+        grouping.of_record.push(at);
+    });
+    grouping
+}

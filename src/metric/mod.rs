@@ -1,0 +1,382 @@
+//! The engine: what a row of the catalog means.
+//!
+//! A row reads like a query over records of one kind: grouped by which labels, reduced how. This module owns
+//! grouping ([`group`]), reduction ([`reduce`]) and the cardinality budget ([`fold`]). It knows no metric by name,
+//! no vendor's wire format, no output and no clock: what depends on the time is a [`Number`] that is asked later.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::record::Vendor;
+use crate::telemetry::Latency;
+use crate::view::{Record, Row, View};
+
+mod evaluate;
+mod fold;
+mod group;
+mod number;
+mod reduce;
+#[cfg(test)]
+mod tests;
+
+pub use group::Scratch;
+pub use number::Number;
+
+/// What kind of series a family has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A value that goes up and down.
+    Gauge,
+    /// A value that only goes up, counted by the exporter itself.
+    Counter,
+    /// A distribution, observed by the exporter itself.
+    Histogram,
+}
+
+impl Kind {
+    /// The word for it in expositions.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Gauge => "gauge",
+            Self::Counter => "counter",
+            Self::Histogram => "histogram",
+        }
+    }
+}
+
+/// What a value is measured in; decides the suffix that its family's name has, and its UCUM code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Seconds.
+    Seconds,
+    /// A point in time, in seconds since 1970.
+    UnixSeconds,
+    /// Bytes.
+    Bytes,
+    /// A count of things, named in the singular.
+    Each(&'static str),
+    /// A plain number: a score, a yes or no.
+    Plain,
+}
+
+impl Unit {
+    /// What the name ends in, before a counter's `_total`.
+    pub const fn suffix(self) -> &'static str {
+        match self {
+            Self::Seconds => "_seconds",
+            Self::UnixSeconds => "_timestamp_seconds",
+            Self::Bytes => "_bytes",
+            Self::Each(_) | Self::Plain => "",
+        }
+    }
+
+    /// The base unit that an exposition names, which is the last word of the name.
+    pub const fn base(self) -> Option<&'static str> {
+        match self {
+            Self::Seconds | Self::UnixSeconds => Some("seconds"),
+            Self::Bytes => Some("bytes"),
+            Self::Each(_) | Self::Plain => None,
+        }
+    }
+
+    /// Its UCUM code, empty for a plain number.
+    pub fn ucum(self) -> String {
+        match self {
+            Self::Seconds | Self::UnixSeconds => "s".to_owned(),
+            Self::Bytes => "By".to_owned(),
+            Self::Each(thing) => format!("{{{thing}}}"),
+            Self::Plain => String::new(),
+        }
+    }
+}
+
+/// A label's name and meaning, written once and shared by every family that has it.
+#[derive(Debug)]
+pub struct Label {
+    /// Its name.
+    pub name: &'static str,
+    /// What its values are.
+    pub help: &'static str,
+}
+
+/// Reads a label's value from a record.
+pub type Read<T> = for<'a> fn(Row<'a, T>) -> &'a str;
+
+/// A label of a family with its reader, or the place of the labels that the configuration chooses.
+///
+/// What becomes of a label when a family is over its limit is said here: see [`fold`].
+pub enum Column<T> {
+    /// Stays as it is when its group is folded: a folded group is one per such values.
+    Place(&'static Label, Read<T>),
+    /// Becomes `_other` when its group is folded.
+    Fold(&'static Label, Read<T>),
+    /// Divides a group and stays when the group is folded.
+    Inner(&'static Label, Read<T>),
+    /// The labels that the configuration chooses; each becomes `_other` when its group is folded.
+    Chosen(fn(&Settings) -> &[Chosen<T>]),
+}
+
+impl Label {
+    /// This label as one that stays when its group is folded.
+    pub const fn place<T>(&'static self, read: Read<T>) -> Column<T> {
+        Column::Place(self, read)
+    }
+
+    /// This label as one that is folded.
+    pub const fn fold<T>(&'static self, read: Read<T>) -> Column<T> {
+        Column::Fold(self, read)
+    }
+
+    /// This label as one that divides a group.
+    pub const fn inner<T>(&'static self, read: Read<T>) -> Column<T> {
+        Column::Inner(self, read)
+    }
+}
+
+/// A label that the configuration chose.
+pub struct Chosen<T> {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its reader.
+    pub read: ChosenRead<T>,
+}
+
+/// How a label that the configuration chose is read.
+pub enum ChosenRead<T> {
+    /// From a field of the record.
+    Field(Read<T>),
+    /// From the list of promoted labels, at this place.
+    Promoted(for<'a> fn(Row<'a, T>, usize) -> &'a str, usize),
+}
+
+impl<T> Clone for ChosenRead<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for ChosenRead<T> {}
+
+/// The values of a family's closed labels: every one of them is shown for every group that the family shows.
+#[derive(Debug)]
+pub struct Cells {
+    /// The labels, in order.
+    pub labels: &'static [&'static Label],
+    /// Their values, in order; one series each.
+    pub values: &'static [&'static [&'static str]],
+}
+
+/// Which closed labels a family has.
+pub enum Closed {
+    /// The same for every vendor.
+    Same(&'static Cells),
+    /// Those that the vendor can tell of. The labels are the same, their values differ.
+    PerVendor(fn(Vendor) -> &'static Cells),
+}
+
+impl Closed {
+    fn of(&self, vendor: Option<Vendor>) -> &'static Cells {
+        match self {
+            Self::Same(cells) => cells,
+            Self::PerVendor(cells) => cells(vendor.unwrap_or(Vendor::Qualys)),
+        }
+    }
+}
+
+/// When something was last heard of.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Seen {
+    /// There is no such thing.
+    Missing,
+    /// It is there and was never heard of.
+    Never,
+    /// At this time, in seconds since 1970.
+    At(f64),
+}
+
+/// How the records of a group become its series.
+pub enum Value<T> {
+    /// How many there are.
+    Count,
+    /// The sum; a group in which nothing has a value is not shown.
+    Sum(fn(Row<'_, T>) -> Option<f64>),
+    /// The highest; a group in which nothing has a value is not shown.
+    Max(fn(Row<'_, T>) -> Option<f64>),
+    /// The lowest; a group in which nothing has a value is not shown.
+    Min(fn(Row<'_, T>) -> Option<f64>),
+    /// The mean of those that have a value; a group in which nothing has one is not shown.
+    Average(fn(Row<'_, T>) -> Option<f64>),
+    /// A number for each of the closed labels' values. The function adds a record's part and says whether the
+    /// record has one; a group in which no record has is not shown.
+    Cells(Closed, fn(Row<'_, T>, &mut [f64]) -> bool),
+    /// Seconds since the lowest of these times, when asked.
+    Age(fn(Row<'_, T>) -> Option<f64>),
+    /// How many were silent for longer than the configured time, when asked; a group in which nothing can be heard
+    /// of is not shown.
+    Stale(fn(Row<'_, T>) -> Option<Seen>),
+    /// How many were heard of within the configured time, were not, and are missing, when asked.
+    Freshness(&'static Cells, fn(Row<'_, T>) -> Option<Seen>),
+    /// One series for each record, never merged: its value, and its rank among those that are kept when there are
+    /// more than the limit (lowest first, then by labels).
+    Each(fn(Row<'_, T>) -> Option<f64>, fn(Row<'_, T>) -> f64),
+    /// One series for each of the configured number of records with the highest value; of equals those whose tie
+    /// breaker is lowest.
+    Top(fn(Row<'_, T>) -> Option<f64>, for<'a> fn(Row<'a, T>) -> &'a str),
+    /// A distribution.
+    Distribution(for<'a> fn(Row<'a, T>) -> &'a Latency),
+}
+
+/// One row of the catalog: a family's definition, and how it is computed.
+pub struct Family<T: 'static> {
+    /// Its name in full.
+    pub name: &'static str,
+    /// Its kind.
+    pub kind: Kind,
+    /// Its unit.
+    pub unit: Unit,
+    /// What it tells, as one sentence without a full stop.
+    pub help: &'static str,
+    /// Its labels.
+    pub by: &'static [Column<T>],
+    /// Its value.
+    pub value: Value<T>,
+}
+
+/// What the configuration chooses about metrics.
+pub struct Settings {
+    /// Labels of container groups.
+    pub chosen: Vec<Chosen<crate::record::Container>>,
+    /// Most series that a family may have.
+    pub max_series_per_family: usize,
+    /// How many a `Top` family shows.
+    pub top_k: usize,
+    /// Silence after which something is stale, in seconds.
+    pub stale_after_seconds: f64,
+}
+
+/// A row with its record type hidden, so that one table can hold them all.
+pub trait Metric: Sync {
+    /// The family's name.
+    fn name(&self) -> &'static str;
+    /// Its kind.
+    fn kind(&self) -> Kind;
+    /// Its unit.
+    fn unit(&self) -> Unit;
+    /// Its help.
+    fn help(&self) -> &'static str;
+    /// Whether it changes from one scrape to the next.
+    fn is_live(&self) -> bool;
+    /// Whether it is held to the limit of series.
+    fn is_limited(&self) -> bool;
+    /// Its labels, in order, for the reference; none stands for those that the configuration chooses.
+    fn labels(&self) -> Vec<Option<&'static Label>>;
+    /// The values that its closed labels have, for a vendor or for the exporter itself.
+    fn cells(&self, vendor: Option<Vendor>) -> Option<&'static Cells>;
+    /// Its series.
+    fn evaluate(&'static self, view: &View<'_>, settings: &Settings, scratch: &mut Scratch) -> Series;
+}
+
+impl fmt::Debug for dyn Metric {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl<T: Record> Family<T> {
+    /// The closed labels; they are the same for every vendor, only their values differ.
+    fn closed_labels(&self) -> &'static [&'static Label] {
+        self.cells(None).map_or(&[], |cells| cells.labels)
+    }
+}
+
+impl<T: Record> Metric for Family<T> {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    fn unit(&self) -> Unit {
+        self.unit
+    }
+
+    fn help(&self) -> &'static str {
+        self.help
+    }
+
+    fn is_live(&self) -> bool {
+        T::LIVE
+    }
+
+    fn is_limited(&self) -> bool {
+        !T::LIVE
+    }
+
+    fn labels(&self) -> Vec<Option<&'static Label>> {
+        let columns = self.by.iter().map(|column| match column {
+            Column::Place(label, _) | Column::Fold(label, _) | Column::Inner(label, _) => Some(*label),
+            Column::Chosen(_) => None,
+        });
+        columns.chain(self.closed_labels().iter().copied().map(Some)).collect()
+    }
+
+    fn cells(&self, vendor: Option<Vendor>) -> Option<&'static Cells> {
+        match &self.value {
+            Value::Cells(closed, _) => Some(closed.of(vendor)),
+            Value::Freshness(cells, _) => Some(cells),
+            Value::Count
+            | Value::Sum(_)
+            | Value::Max(_)
+            | Value::Min(_)
+            | Value::Average(_)
+            | Value::Age(_)
+            | Value::Stale(_)
+            | Value::Each(..)
+            | Value::Top(..)
+            | Value::Distribution(_) => None,
+        }
+    }
+
+    fn evaluate(&'static self, view: &View<'_>, settings: &Settings, scratch: &mut Scratch) -> Series {
+        evaluate::series(self, view, settings, scratch)
+    }
+}
+
+/// The series of one family: label names once, then label values and a number for each.
+#[derive(Debug)]
+pub struct Series {
+    /// The family.
+    pub metric: &'static dyn Metric,
+    /// Label names, in order.
+    pub labels: Vec<Arc<str>>,
+    values: Vec<Arc<str>>,
+    numbers: Vec<Number>,
+    /// Groups folded into `_other`, or series left out.
+    pub folded: u64,
+}
+
+impl Series {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.numbers.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.numbers.is_empty()
+    }
+
+    /// Each one's label values, in the order of the label names, and its number. Sorted by label values; no two
+    /// have the same.
+    pub fn iter(&self) -> impl Iterator<Item = (&[Arc<str>], &Number)> {
+        let width = self.labels.len();
+        self.numbers.iter().enumerate().map(move |(at, number)| (&self.values[at * width..(at + 1) * width], number))
+    }
+
+    /// Whether any number depends on the moment it is asked at.
+    pub fn depends_on_time(&self) -> bool {
+        self.numbers.iter().any(Number::depends_on_time)
+    }
+}

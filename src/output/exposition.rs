@@ -1,0 +1,111 @@
+//! The metrics page: OpenMetrics or text, plain or gzip, rendered and compressed once per snapshot.
+//!
+//! What depends on the moment of the scrape (ages, the exporter's own families) is rendered at the scrape and comes
+//! after what does not.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+use futures_util::future::BoxFuture;
+
+use super::compress::Head;
+use super::negotiate::{Format, accepts_gzip, format};
+use super::page::{Page, PageAnswer, PageRequest};
+use super::{Output, openmetrics, text};
+use crate::metric::Series;
+use crate::own::Own;
+use crate::snapshot::Snapshot;
+
+/// The metrics page, and the output that fills it.
+pub struct Exposition {
+    path: String,
+    own: Arc<Own>,
+    rendered: ArcSwapOption<Rendered>,
+}
+
+impl Exposition {
+    /// The page at `path`; it answers 503 until it has taken its first snapshot.
+    pub fn new(path: &str, own: Arc<Own>) -> Self {
+        Self { path: path.to_owned(), own, rendered: ArcSwapOption::empty() }
+    }
+}
+
+impl Output for Exposition {
+    fn take(&self, snapshot: &Arc<Snapshot>) {
+        self.rendered.store(Some(Arc::new(Rendered::new(Arc::clone(snapshot)))));
+    }
+}
+
+impl Page for Arc<Exposition> {
+    fn path(&self) -> &str {
+        &self.path
+    }
+
+    fn answer<'a>(&'a self, request: PageRequest<'a>) -> BoxFuture<'a, PageAnswer> {
+        let format = format(request.accept);
+        let gzip = accepts_gzip(request.accept_encoding);
+        Box::pin(async move {
+            let Some(rendered) = self.rendered.load_full() else {
+                return PageAnswer::text(503, "starting\n");
+            };
+            let own = Arc::clone(&self.own);
+            let answer = tokio::task::spawn_blocking(move || rendered.answer(&own, format, gzip));
+            answer.await.unwrap_or_else(|_| PageAnswer::text(500, "the metrics could not be rendered; see the log\n"))
+        })
+    }
+}
+
+/// One snapshot with what of it can be rendered ahead. A format that cannot be rendered is none.
+struct Rendered {
+    snapshot: Arc<Snapshot>,
+    openmetrics: Option<Head>,
+    text: Head,
+}
+
+impl Rendered {
+    fn new(snapshot: Arc<Snapshot>) -> Self {
+        let only = |series: &Series| !series.depends_on_time();
+        // The time does not matter for what does not depend on it.
+        let openmetrics = openmetrics::write(&snapshot.families, only, 0.0);
+        let text = text::write(&snapshot.families, only, 0.0);
+        Self { openmetrics: openmetrics.ok().map(Head::new), text: Head::new(text), snapshot }
+    }
+
+    fn answer(&self, own: &Own, format: Format, gzip: bool) -> PageAnswer {
+        let now = own.clock.now().seconds();
+        let own = Arc::new(self.snapshot.own(own.read()));
+        let aging = Series::depends_on_time;
+        let rendered = match format {
+            Format::OpenMetrics => self.openmetrics.as_ref().and_then(|head| {
+                let mut tail = openmetrics::write(&self.snapshot.families, aging, now).ok()?;
+                tail += &openmetrics::write(&own, |_| true, now).ok()?;
+                tail += &openmetrics::end();
+                Some((head, tail, openmetrics::CONTENT_TYPE))
+            }),
+            Format::Text => {
+                let mut tail = text::write(&self.snapshot.families, aging, now);
+                tail += &text::write(&own, |_| true, now);
+                Some((&self.text, tail, text::CONTENT_TYPE))
+            }
+        };
+        let Some((head, tail, content_type)) = rendered else {
+            return PageAnswer::text(500, "the metrics could not be rendered\n");
+        };
+        let compressed = gzip.then(|| head.gzip_with(tail.as_bytes())).flatten();
+        PageAnswer {
+            status: 200,
+            content_type,
+            encoding: compressed.as_ref().map(|_| "gzip"),
+            negotiated: true,
+            body: compressed.unwrap_or_else(|| head.with(tail.as_bytes())),
+        }
+    }
+}
+
+/// The whole exposition as text, for a terminal.
+pub fn print(snapshot: &Snapshot, own: &Own) -> String {
+    let now = own.clock.now().seconds();
+    let mut text = text::write(&snapshot.families, |_| true, now);
+    text += &text::write(&snapshot.own(own.read()), |_| true, now);
+    text
+}

@@ -1,0 +1,54 @@
+//! Every way the metrics leave: the list of pages, and of what takes each new snapshot.
+//!
+//! An output loops over series and names no metric. To add one, write its file and add its line to [`Outputs::new`].
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use crate::own::Own;
+use crate::snapshot::Snapshot;
+
+pub mod compress;
+pub mod control;
+pub mod exposition;
+pub mod negotiate;
+pub mod openmetrics;
+pub mod page;
+pub mod reference;
+mod status;
+pub mod text;
+
+use control::ReloadRequest;
+use page::Page;
+
+/// Something that takes each new snapshot.
+pub trait Output: Send + Sync {
+    /// Takes it. This may take a while, and is not done on an async thread.
+    fn take(&self, snapshot: &Arc<Snapshot>);
+}
+
+/// The ways out that a configuration has.
+pub struct Outputs {
+    /// Pages of the server.
+    pub pages: Vec<Box<dyn Page>>,
+    /// What takes each new snapshot.
+    pub takers: Vec<Arc<dyn Output>>,
+}
+
+impl Outputs {
+    /// All of them: metrics at `telemetry_path`, and what the exporter tells of itself.
+    pub fn new(telemetry_path: &str, own: &Arc<Own>, reload: mpsc::Sender<ReloadRequest>) -> Self {
+        let exposition = Arc::new(exposition::Exposition::new(telemetry_path, Arc::clone(own)));
+        Self {
+            pages: vec![
+                Box::new(Arc::clone(&exposition)),
+                Box::new(status::Status::new(telemetry_path, Arc::clone(own))),
+                Box::new(control::Healthy),
+                Box::new(control::Ready(Arc::clone(&own.telemetry))),
+                Box::new(control::Reload(reload)),
+            ],
+            takers: vec![exposition],
+        }
+    }
+}

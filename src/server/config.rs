@@ -1,0 +1,154 @@
+//! Where the server listens and under which path metrics are.
+
+use std::io;
+use std::net::{IpAddr, Ipv6Addr};
+
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpListener;
+
+use crate::setting::Mistakes;
+
+/// What is served, and where. Taken over when the program starts.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The address to listen on: `host:port`, `[ipv6]:port`, or `:port` for every address of the machine.
+    pub listen: String,
+    /// The path of the metrics.
+    pub telemetry_path: String,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { listen: "127.0.0.1:9877".to_owned(), telemetry_path: "/metrics".to_owned() }
+    }
+}
+
+impl Config {
+    /// Notes what is wrong; `at` is the key of this table.
+    pub fn check(&self, at: &str, mistakes: &mut Mistakes) {
+        if host_and_port(&self.listen).is_none() {
+            mistakes.add(
+                format!("{at}.listen"),
+                "expected an address and a port, as in \"127.0.0.1:9877\", \"[::1]:9877\" or \":9877\"",
+            );
+        }
+        let path = &self.telemetry_path;
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte);
+        if !path.starts_with('/') || !path.bytes().all(plain) {
+            let reason = "expected a path that begins with \"/\" and has letters, digits and -._~ only";
+            mistakes.add(format!("{at}.telemetry_path"), reason);
+        } else if path == "/" || path.starts_with("/-/") {
+            let reason = "\"/\" and what is under \"/-/\" are taken by the exporter's own pages";
+            mistakes.add(format!("{at}.telemetry_path"), reason);
+        }
+    }
+}
+
+/// Listens where the configuration says.
+pub async fn bind(config: &Config) -> io::Result<TcpListener> {
+    let told = |error: io::Error| {
+        let why = [
+            (io::ErrorKind::AddrInUse, "another program listens there already"),
+            (io::ErrorKind::AddrNotAvailable, "this machine does not have that address"),
+            (io::ErrorKind::PermissionDenied, "ports below 1024 need a privilege that this process lacks"),
+        ];
+        let why = why.iter().find(|(kind, _)| *kind == error.kind());
+        let why = why.map_or_else(|| error.to_string(), |(_, why)| (*why).to_owned());
+        io::Error::new(error.kind(), format!("cannot listen on {}: {why}", config.listen))
+    };
+    let Some((host, port)) = host_and_port(&config.listen) else {
+        return Err(told(io::Error::new(io::ErrorKind::InvalidInput, "not an address and a port")));
+    };
+    if host.is_empty() {
+        // On Linux this takes IPv4 as well; a machine without IPv6 has no such address.
+        return match TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)).await {
+            Err(error) if error.kind() != io::ErrorKind::AddrInUse => TcpListener::bind(("0.0.0.0", port)).await,
+            bound => bound,
+        }
+        .map_err(told);
+    }
+    TcpListener::bind((host, port)).await.map_err(told)
+}
+
+/// The parts of `host:port`, without the brackets of an IPv6 address.
+fn host_and_port(text: &str) -> Option<(&str, u16)> {
+    let (host, port) = text.rsplit_once(':')?;
+    let digits = (1..=5).contains(&port.len()) && port.bytes().all(|byte| byte.is_ascii_digit());
+    let port = port.parse().ok().filter(|_| digits)?;
+    if let Some(address) = host.strip_prefix('[') {
+        let address = address.strip_suffix(']')?;
+        return address.parse::<Ipv6Addr>().is_ok().then_some((address, port));
+    }
+    let name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    let numeric = !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let good = if numeric { host.parse::<IpAddr>().is_ok() } else { host.bytes().all(name) };
+    good.then_some((host, port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_those_that_exporters_take() {
+        for (text, parts) in [
+            ("127.0.0.1:9877", Some(("127.0.0.1", 9877))),
+            ("0.0.0.0:0", Some(("0.0.0.0", 0))),
+            (":9877", Some(("", 9877))),
+            ("[::1]:9877", Some(("::1", 9877))),
+            ("localhost:65535", Some(("localhost", 65535))),
+            ("host-1.example.com:80", Some(("host-1.example.com", 80))),
+            ("", None),
+            ("9877", None),
+            ("127.0.0.1", None),
+            ("127.0.0.1:", None),
+            ("127.0.0.1:65536", None),
+            ("127.0.0.1:+80", None),
+            ("127.0.0.1:-1", None),
+            ("127.0.0.256:80", None),
+            ("127.0.0:80", None),
+            ("::1:9877", None),
+            ("[::1:9877", None),
+            ("[localhost]:9877", None),
+            ("http://localhost:9877", None),
+            ("local host:9877", None),
+        ] {
+            assert_eq!(host_and_port(text), parts, "{text}");
+        }
+    }
+
+    #[test]
+    fn paths_that_cannot_be_served_are_refused() {
+        for (path, good) in [
+            ("/metrics", true),
+            ("/a/b.c-d_e~", true),
+            ("/", false),
+            ("/-/ready", false),
+            ("metrics", false),
+            ("", false),
+            ("/metrics?x", false),
+            ("/metrics#x", false),
+            ("/met rics", false),
+            ("/m%65trics", false),
+            ("/métrics", false),
+        ] {
+            let mut mistakes = Mistakes::default();
+            let config = Config { telemetry_path: path.to_owned(), ..Config::default() };
+            config.check("server", &mut mistakes);
+            assert_eq!(mistakes.0.is_empty(), good, "{path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_taken_address_is_told_in_plain_words() {
+        let listen = |listen: String| Config { listen, ..Config::default() };
+        let first = bind(&listen("localhost:0".to_owned())).await.unwrap();
+        let address = first.local_addr().unwrap().to_string();
+        let error = bind(&listen(address.clone())).await.unwrap_err();
+        assert_eq!(error.to_string(), format!("cannot listen on {address}: another program listens there already"));
+        let error = bind(&listen("192.0.2.1:0".to_owned())).await.unwrap_err();
+        assert_eq!(error.to_string(), "cannot listen on 192.0.2.1:0: this machine does not have that address");
+        bind(&listen(":0".to_owned())).await.unwrap();
+    }
+}

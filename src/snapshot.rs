@@ -1,0 +1,85 @@
+//! A snapshot: every family's series at one moment, computed once and never changed.
+//!
+//! Owns the walk over the catalog: once over the rows about the inventory when it changes, and once over the rows
+//! about the exporter itself each time somebody asks. It knows no output.
+
+use std::sync::Arc;
+
+use crate::catalog;
+use crate::inventory::Inventory;
+use crate::metric::{Kind, Scratch, Series, Settings};
+use crate::telemetry::LATENCY_BOUNDS;
+use crate::view::{FamilyReading, OwnReading, RequestReading, View};
+
+/// The series about what the vendors told.
+pub struct Snapshot {
+    /// By family, in the catalog's order.
+    pub families: Arc<Vec<Series>>,
+    settings: Arc<Settings>,
+}
+
+impl Snapshot {
+    /// Computes every family about the inventory. Takes a while for a large one: not for an async thread.
+    pub fn take(inventory: &Inventory, settings: Arc<Settings>) -> Self {
+        let view = View::of_inventory(inventory);
+        let mut scratch = Scratch::default();
+        let metrics = catalog::all().filter(|metric| !metric.is_live());
+        let families = metrics.map(|metric| metric.evaluate(&view, &settings, &mut scratch)).collect();
+        Self { families: Arc::new(families), settings }
+    }
+
+    /// The series about the exporter itself, those about the size of all families included.
+    pub fn own(&self, mut reading: OwnReading) -> Vec<Series> {
+        reading.requests = reading
+            .endpoints
+            .iter()
+            .flat_map(|endpoint| {
+                endpoint.by_code.iter().map(|(code, count)| RequestReading {
+                    source: endpoint.source.clone(),
+                    endpoint: endpoint.endpoint,
+                    code: code.clone(),
+                    count: *count,
+                })
+            })
+            .collect();
+        reading.families = self.sizes(&evaluate_own(&reading, &self.settings));
+        evaluate_own(&reading, &self.settings)
+    }
+
+    /// How large each family is, given the exporter's own series but for those about sizes.
+    fn sizes(&self, own: &[Series]) -> Vec<FamilyReading> {
+        let lines = |series: &Series| {
+            let each = match series.metric.kind() {
+                Kind::Gauge | Kind::Counter => 1,
+                // A line for each bound, one without a bound, the sum and the count.
+                Kind::Histogram => LATENCY_BOUNDS.len() + 3,
+            };
+            (series.len() * each) as u64
+        };
+        let all = self.families.iter().chain(own);
+        let mut sizes: Vec<FamilyReading> = all
+            .map(|series| FamilyReading {
+                family: series.metric.name(),
+                series: lines(series),
+                folded: series.metric.is_limited().then_some(series.folded),
+            })
+            .collect();
+        let families = sizes.len() as u64;
+        let limited = sizes.iter().filter(|size| size.folded.is_some()).count() as u64;
+        for size in &mut sizes {
+            match size.family {
+                catalog::SERIES => size.series = families,
+                catalog::FOLDED_GROUPS => size.series = limited,
+                _ => {}
+            }
+        }
+        sizes
+    }
+}
+
+fn evaluate_own(reading: &OwnReading, settings: &Settings) -> Vec<Series> {
+    let view = View::of_own(reading);
+    let mut scratch = Scratch::default();
+    let live = catalog::all().filter(|metric| metric.is_live());
+    live.map(|metric| metric.evaluate(&view, settings, &mut scratch)).collect()
+}

@@ -1,0 +1,123 @@
+//! The vendors this exporter can ask, and what each of them must be able to do.
+//!
+//! Owns the list of vendors. A vendor's log-in, paging and wire format stay in its own folder; what leaves it
+//! are [`crate::inventory::Tables`] of records.
+
+use std::collections::HashSet;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Clock;
+use crate::http::ApiError;
+use crate::inventory::Tables;
+use crate::record::Vendor;
+use crate::setting::{Mistakes, Span};
+use crate::telemetry::{SourceTelemetry, Telemetry};
+
+pub mod qualys;
+
+/// `[source]`: the vendor accounts to read. To add a vendor, add its module, its field here and its line in
+/// [`Config::build`]; the compiler asks for the rest.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Accounts of Qualys Container Security.
+    pub qualys: Vec<qualys::Config>,
+}
+
+impl Config {
+    /// Notes what is wrong with the accounts.
+    pub fn check(&self, mistakes: &mut Mistakes) {
+        let Self { qualys } = self;
+        let mut names = HashSet::new();
+        for (at, account) in qualys.iter().enumerate() {
+            let at = format!("source.qualys[{at}]");
+            account.check(&at, mistakes);
+            check_name(&account.name, &at, &mut names, mistakes);
+        }
+    }
+
+    /// The sources that these settings describe; otherwise everything that keeps them from being built, in words for
+    /// people. Of the labels of containers and pods, the values of those in `promote_labels` are kept.
+    pub fn build(
+        &self,
+        promote_labels: &Arc<[String]>,
+        telemetry: &Telemetry,
+        clock: &Clock,
+    ) -> Result<Vec<Source>, Vec<String>> {
+        let Self { qualys } = self;
+        let mut sources = Vec::new();
+        let mut wrong = Vec::new();
+        for account in qualys {
+            match qualys::build(account, promote_labels, telemetry, clock) {
+                Ok(source) => sources.push(source),
+                Err(reason) => wrong.push(format!("source {}: {reason}", account.name)),
+            }
+        }
+        if wrong.is_empty() { Ok(sources) } else { Err(wrong) }
+    }
+}
+
+impl Config {
+    /// The settings of the account of this name, to be compared with those of another configuration.
+    pub fn account(&self, name: &str) -> Option<Account<'_>> {
+        let Self { qualys } = self;
+        qualys.iter().find(|account| account.name == name).map(Account::Qualys)
+    }
+}
+
+/// The settings of one account.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Account<'a> {
+    /// Of Qualys Container Security.
+    Qualys(&'a qualys::Config),
+}
+
+/// Notes a name that another account has already; series of the two could not be told apart.
+fn check_name<'a>(name: &'a str, at: &str, names: &mut HashSet<&'a str>, mistakes: &mut Mistakes) {
+    if !name.is_empty() && !names.insert(name) {
+        mistakes.add(format!("{at}.name"), "another source has this name already; give each its own");
+    }
+}
+
+/// What one run of a collector brought.
+#[derive(Debug)]
+pub struct Harvest {
+    /// The tables this collector fills.
+    pub tables: Tables,
+    /// How many records they hold.
+    pub records: u64,
+    /// Why records are known to be missing, in words for people; none if the run saw every record.
+    pub missing: Option<String>,
+}
+
+/// A future of a trait object's method.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// One kind of listing of a source.
+pub trait Collector: Send + Sync {
+    /// Its name, as in the contract and in `[source.<vendor>.collectors.<name>]`.
+    fn name(&self) -> &'static str;
+
+    /// How long to wait from the start of one run to the start of the next.
+    fn interval(&self) -> Span;
+
+    /// Reads the whole listing. `progress` is called for every page that brought something.
+    fn collect<'a>(&'a self, progress: &'a (dyn Fn() + Sync)) -> BoxFuture<'a, Result<Harvest, ApiError>>;
+}
+
+/// A configured vendor account.
+pub struct Source {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Its vendor.
+    pub vendor: Vendor,
+    /// Its live instruments.
+    pub telemetry: Arc<SourceTelemetry>,
+    /// How long its last good data is served once a collector fails; by default a multiple of the interval.
+    pub stale_after: Option<Span>,
+    /// Its collectors that are enabled.
+    pub collectors: Vec<Box<dyn Collector>>,
+}

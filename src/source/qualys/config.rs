@@ -1,0 +1,253 @@
+//! `[[source.qualys]]`: every option of a Qualys account.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::login::Login;
+use super::platform::gateway_instead_of;
+use crate::http;
+use crate::setting::{Mistakes, RateLimit, Secret, SecretPlace, Span};
+
+/// The shortest interval: less only asks for the same data again.
+const SHORTEST_INTERVAL: Span = Span::seconds(1);
+
+/// A Qualys Container Security account.
+///
+/// It logs in with a user name and password, with a token made in the vendor's user interface, or with an OAuth
+/// client: exactly one of them.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Name of the account, the `source` label of its series. Must be set, and once only.
+    pub name: String,
+    /// URL of the platform's gateway, such as `https://gateway.qg1.apps.qualys.com`. Must be set.
+    pub base_url: String,
+    /// User name to log in with.
+    pub username: Option<String>,
+    /// File that holds the user name.
+    pub username_file: Option<PathBuf>,
+    /// File that holds the password.
+    pub password_file: Option<PathBuf>,
+    /// Environment variable that holds the password.
+    pub password_env: Option<String>,
+    /// File that holds a token made in the vendor's user interface.
+    pub token_file: Option<PathBuf>,
+    /// Environment variable that holds such a token.
+    pub token_env: Option<String>,
+    /// Id of an OAuth client.
+    pub client_id: Option<String>,
+    /// File that holds the OAuth client's secret.
+    pub client_secret_file: Option<PathBuf>,
+    /// Environment variable that holds the OAuth client's secret.
+    pub client_secret_env: Option<String>,
+    /// Time from the start of one run of a collector to the start of the next.
+    pub interval: Span,
+    /// How long the last good data is served once a collector fails. Unset: three times the longer of its interval
+    /// and its last full walk.
+    pub stale_after: Option<Span>,
+    /// How many requests it may send.
+    pub rate_limits: RateLimits,
+    /// How it is reached.
+    pub http: http::Config,
+    /// What is collected.
+    pub collectors: Collectors,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            base_url: String::new(),
+            username: None,
+            username_file: None,
+            password_file: None,
+            password_env: None,
+            token_file: None,
+            token_env: None,
+            client_id: None,
+            client_secret_file: None,
+            client_secret_env: None,
+            interval: Span::seconds(300),
+            stale_after: None,
+            rate_limits: RateLimits::default(),
+            http: http::Config::default(),
+            collectors: Collectors::default(),
+        }
+    }
+}
+
+/// Requests per window, as the vendor documents its limits. Lower them if others use the same account.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RateLimits {
+    /// The bulk list, `/containers/list`.
+    pub bulk: RateLimit,
+    /// The page list, `/containers`.
+    pub pages: RateLimit,
+    /// Everything else but the log-in, which has no limit.
+    pub other: RateLimit,
+}
+
+impl Default for RateLimits {
+    fn default() -> Self {
+        Self {
+            bulk: RateLimit::per_seconds(120, 60),
+            pages: RateLimit::per_seconds(5000, 60),
+            other: RateLimit::per_seconds(1000, 60),
+        }
+    }
+}
+
+/// The collectors of an account.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Collectors {
+    /// Containers with their findings, risk, compliance and placement.
+    pub containers: Collector,
+    /// Sensors.
+    pub sensors: Collector,
+    /// Kubernetes posture.
+    pub posture: Collector,
+}
+
+/// One collector.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Collector {
+    /// Whether it runs.
+    pub enabled: bool,
+    /// Its own interval. Unset: the account's.
+    pub interval: Option<Span>,
+}
+
+impl Default for Collector {
+    fn default() -> Self {
+        Self { enabled: true, interval: None }
+    }
+}
+
+impl Config {
+    /// Notes what is wrong with these settings, which stand at `at`.
+    pub fn check(&self, at: &str, mistakes: &mut Mistakes) {
+        if self.name.is_empty() {
+            mistakes.add(format!("{at}.name"), "must be set: it is the source label of this account's series");
+        }
+        let key = format!("{at}.base_url");
+        if self.base_url.is_empty() {
+            mistakes
+                .add(key, "must be set, to the platform's gateway, such as \"https://gateway.qg1.apps.qualys.com\"");
+        } else if let Some(gateway) = gateway_instead_of(&self.base_url) {
+            let words = "is the address of the web interface or of the classic API; Container Security is reached at the \
+                         platform's gateway, here likely";
+            mistakes.add(key, format!("{words} \"{gateway}\""));
+        } else {
+            http::check_base_url(&self.base_url, &key, mistakes);
+        }
+        match self.login() {
+            Err(found) => found.into_iter().for_each(|(key, reason)| mistakes.add(format!("{at}.{key}"), reason)),
+            Ok(login) => {
+                for (key, place) in login.places() {
+                    if let Err(reason) = place.read() {
+                        mistakes.add(format!("{at}.{key}"), reason);
+                    }
+                }
+            }
+        }
+        for (key, interval) in self.intervals() {
+            if interval < SHORTEST_INTERVAL {
+                mistakes.add(format!("{at}.{key}"), format!("must be at least {SHORTEST_INTERVAL}"));
+            }
+        }
+        self.http.check(&format!("{at}.http"), mistakes);
+    }
+
+    fn intervals(&self) -> impl Iterator<Item = (&'static str, Span)> {
+        let Collectors { containers, sensors, posture } = &self.collectors;
+        [
+            ("interval", Some(self.interval)),
+            ("stale_after", self.stale_after),
+            ("collectors.containers.interval", containers.interval),
+            ("collectors.sensors.interval", sensors.interval),
+            ("collectors.posture.interval", posture.interval),
+        ]
+        .into_iter()
+        .filter_map(|(key, interval)| interval.map(|interval| (key, interval)))
+    }
+
+    /// How to log in; otherwise which settings are wrong, and why.
+    pub(super) fn login(&self) -> Result<Login, Vec<(&'static str, String)>> {
+        let mut wrong = Vec::new();
+        let username = match (&self.username, &self.username_file) {
+            (Some(_), Some(_)) => {
+                wrong.push(("username_file", "username is set already; give one of the two".to_owned()));
+                None
+            }
+            (Some(name), None) if name.is_empty() => {
+                wrong.push(("username", "must not be empty".to_owned()));
+                None
+            }
+            (Some(name), None) => Some(Ok(Secret::new(name.as_str()))),
+            (None, file) => file.clone().map(|file| Err(SecretPlace::File(file))),
+        };
+        let password = place("password", self.password_file.as_ref(), self.password_env.as_ref(), &mut wrong);
+        let token = place("token", self.token_file.as_ref(), self.token_env.as_ref(), &mut wrong);
+        let secret =
+            place("client_secret", self.client_secret_file.as_ref(), self.client_secret_env.as_ref(), &mut wrong);
+        if !wrong.is_empty() {
+            return Err(wrong);
+        }
+        let by_password = username.is_some() || password.is_some();
+        let by_client = self.client_id.is_some() || secret.is_some();
+        let ways = [by_password, token.is_some(), by_client].into_iter().filter(|way| *way).count();
+        let one = |key, reason: &str| Err(vec![(key, reason.to_owned())]);
+        if ways > 1 {
+            return one(
+                "username",
+                "there is more than one way to log in; leave only one of: a user name with its password, a token, a \
+                 client_id with its secret",
+            );
+        }
+        match (username, password, token, &self.client_id, secret) {
+            (Some(username), Some(password), ..) => Ok(Login::Password { username, password }),
+            (Some(_), None, ..) => {
+                one("password_file", "must be set, or password_env: there is a user name without a password")
+            }
+            (None, Some(_), ..) => {
+                one("username", "must be set, or username_file: there is a password without a user name")
+            }
+            (.., Some(token), _, _) => Ok(Login::Token(token)),
+            (.., Some(id), Some(secret)) if !id.is_empty() => {
+                Ok(Login::Client { id: Secret::new(id.as_str()), secret })
+            }
+            (.., Some(id), _) if !id.is_empty() => {
+                one("client_secret_file", "must be set, or client_secret_env: there is a client_id without its secret")
+            }
+            (.., Some(_), _) | (.., None, Some(_)) => {
+                one("client_id", "must be set: there is a client secret without its id")
+            }
+            (.., None, None) => one(
+                "username",
+                "there is no way to log in; set username and password_file (or password_env), or token_file (or \
+                 token_env), or client_id and client_secret_file (or client_secret_env)",
+            ),
+        }
+    }
+}
+
+fn place(
+    kind: &'static str,
+    file: Option<&PathBuf>,
+    env: Option<&String>,
+    wrong: &mut Vec<(&'static str, String)>,
+) -> Option<SecretPlace> {
+    match (file, env) {
+        (Some(_), Some(_)) => {
+            wrong.push((kind, format!("{kind}_file and {kind}_env are both set; give one of the two")));
+            None
+        }
+        (Some(file), None) => Some(SecretPlace::File(file.clone())),
+        (None, Some(env)) => Some(SecretPlace::Env(env.clone())),
+        (None, None) => None,
+    }
+}

@@ -1,0 +1,75 @@
+//! Pages whole and broken.
+
+use super::*;
+
+const UNIDENTIFIED: usize = Rejection::Unidentified as usize;
+const UNREADABLE: usize = Rejection::Unreadable as usize;
+
+fn uuids(text: &str) -> (Vec<String>, Rejected) {
+    let rows = rows::<BulkRow<'_>>(text).unwrap();
+    let rejected = rows.rejected;
+    (rows.into_keyed().map(|row| row.uuid.get().to_owned()).collect(), rejected)
+}
+
+#[test]
+fn a_bad_row_costs_no_other() {
+    let page = r#"{"data":[{"uuid":"a"},{"uuid":"b","host":"x"},"row",null,5,[],["c"],{"host":null},{"uuid":""},
+        {"uuid":null},{"uuid":{}},{"uuid":"d","updated":"soon"},{"uuid":"e","environment":{"any":["thing"]}}],"count":"13"}"#;
+    let (uuids, rejected) = uuids(page);
+    assert_eq!(uuids, ["a", "e"]);
+    assert_eq!((rejected[UNIDENTIFIED], rejected[UNREADABLE]), (8, 3));
+    let rows = rows::<BulkRow<'_>>(page).unwrap();
+    assert_eq!((rows.sent, rows.count), (13, Some(13)));
+}
+
+#[test]
+fn rows_without_a_key_are_found_without_a_bad_one_too() {
+    let (uuids, rejected) = uuids(r#"{"data":[{"uuid":"a"},{},{"uuid":null},null]}"#);
+    assert_eq!(uuids, ["a"]);
+    assert_eq!((rejected[UNIDENTIFIED], rejected[UNREADABLE]), (3, 0));
+}
+
+#[test]
+fn what_is_no_page_is_asked_for_again() {
+    for (body, words) in [
+        ("<html>", "is not JSON"),
+        ("[]", "no list of records"),
+        ("{}", "has no records"),
+        ("null", "has no records"),
+        (r#"{"count":5}"#, "has no records"),
+        (r#"{"data":null,"count":5}"#, "has no records"),
+        (r#"{"data":{"uuid":"a"}}"#, "no list of records"),
+        (r#"{"data":[{"uuid":"a"}"#, "breaks off"),
+        (r#"{"data":[]} trailing"#, "is not JSON"),
+        (r#"[[{"uuid":"a"}],5]"#, "no list of records"),
+    ] {
+        let Unreadable(reason) = rows::<BulkRow<'_>>(body).unwrap_err();
+        assert!(reason.contains(words), "{body}: {reason}");
+    }
+    for body in ["", " \r\n", r#"{"data":[]}"#, r#"{"count":0}"#, r#"{"data":null,"count":0}"#] {
+        assert_eq!(rows::<BulkRow<'_>>(body).unwrap().sent, 0, "{body}");
+    }
+}
+
+#[test]
+fn a_page_with_bytes_that_are_no_text_is_read() {
+    let text = text(b"\xef\xbb\xbf{\"data\":[{\"uuid\":\"a\",\"source\":\"\xff\"}]}");
+    let row = rows::<BulkRow<'_>>(&text).unwrap().into_keyed().next().unwrap();
+    assert_eq!(row.source.get(), "\u{fffd}");
+}
+
+#[test]
+fn a_row_borrows_from_the_page() {
+    let page = r#"{"data":[{"uuid":"a","host":{"hostname":"h"},"cloudProvider":{"aws.x":null}}]}"#;
+    let row = rows::<BulkRow<'_>>(page).unwrap().into_keyed().next().unwrap();
+    let borrowed = |text: &Text<'_>| matches!(text.0, Some(Cow::Borrowed(_)));
+    assert!(borrowed(&row.uuid) && borrowed(&row.host.0.unwrap().hostname));
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_body_is_survived(body in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
+        let text = text(&body);
+        drop(rows::<PageRow<'_>>(&text));
+    }
+}

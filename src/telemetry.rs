@@ -1,0 +1,370 @@
+//! What the exporter counts about itself: calls to the vendors, runs of the collectors, reloads.
+//!
+//! Owns the live instruments and the closed sets of words their labels are taken from. It does not know how
+//! a metric is named or shown: the catalog reads these instruments like any other records.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use prometheus_client::metrics::counter::Counter;
+
+use crate::clock::Timestamp;
+
+/// Why a request or a run failed. A closed set: these words are label values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Failure {
+    /// Records are known to be missing from what was read.
+    Incomplete,
+    /// The vendor did not accept the credentials.
+    Unauthorized,
+    /// The account may not read this listing.
+    Forbidden,
+    /// The vendor has no such listing.
+    NotFound,
+    /// The vendor's rate limit was met, and waiting for it would have taken too long.
+    RateLimited,
+    /// No answer, or no whole answer, in time.
+    Timeout,
+    /// No connection, or it broke.
+    Unreachable,
+    /// The connection could not be made safe.
+    Tls,
+    /// An answer that is not what the vendor documents: an error status, not JSON, a page that repeats.
+    BadResponse,
+    /// An answer larger than the limit.
+    TooLarge,
+    /// A fault of this program, or of this machine.
+    Internal,
+}
+
+impl Failure {
+    /// Every failure, in the order of their declaration.
+    pub const ALL: [Self; 11] = [
+        Self::Incomplete,
+        Self::Unauthorized,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::RateLimited,
+        Self::Timeout,
+        Self::Unreachable,
+        Self::Tls,
+        Self::BadResponse,
+        Self::TooLarge,
+        Self::Internal,
+    ];
+
+    /// The word for it in labels and logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Incomplete => "incomplete",
+            Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
+            Self::NotFound => "not_found",
+            Self::RateLimited => "rate_limited",
+            Self::Timeout => "timeout",
+            Self::Unreachable => "unreachable",
+            Self::Tls => "tls",
+            Self::BadResponse => "bad_response",
+            Self::TooLarge => "too_large",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+/// Why a record was left out of a listing that is otherwise kept. A closed set: these words are label values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rejection {
+    /// It is no object, or has no identity to know it by.
+    Unidentified,
+    /// A field that is read has a value that cannot be what the vendor documents.
+    Unreadable,
+}
+
+impl Rejection {
+    /// Every reason, in the order of their declaration.
+    pub const ALL: [Self; 2] = [Self::Unidentified, Self::Unreadable];
+
+    /// The word for it in labels and logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unidentified => "unidentified",
+            Self::Unreadable => "unreadable",
+        }
+    }
+}
+
+/// Upper bounds of the latency buckets, in seconds: a vendor answers in tenths of seconds to half a minute.
+pub const LATENCY_BOUNDS: [f64; 11] = [0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+
+/// A distribution of seconds over [`LATENCY_BOUNDS`].
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Latency {
+    /// Observations per bucket (not cumulative); the last is for those above every bound.
+    pub buckets: [u64; LATENCY_BOUNDS.len() + 1],
+    /// Seconds in all.
+    pub sum: f64,
+}
+
+impl Latency {
+    fn observe(&mut self, elapsed: Duration) {
+        let seconds = elapsed.as_secs_f64();
+        let bucket = LATENCY_BOUNDS.partition_point(|bound| *bound < seconds);
+        self.buckets[bucket] += 1;
+        self.sum += seconds;
+    }
+}
+
+/// The calls to one endpoint of a vendor.
+#[derive(Debug, Default)]
+struct Endpoint {
+    by_code: Mutex<BTreeMap<Option<u16>, u64>>,
+    latency: Mutex<Latency>,
+    received_bytes: Counter,
+}
+
+/// The live instruments of one source.
+#[derive(Debug)]
+pub struct SourceTelemetry {
+    source: String,
+    vendor: &'static str,
+    endpoints: BTreeMap<&'static str, Endpoint>,
+    retries: [Counter; Failure::ALL.len()],
+    throttled_seconds: Counter<f64, std::sync::atomic::AtomicU64>,
+    collectors: BTreeMap<&'static str, Mutex<CollectorState>>,
+}
+
+impl SourceTelemetry {
+    /// Instruments for a source with these endpoints and collectors, all at zero.
+    pub fn new(source: &str, vendor: &'static str, endpoints: &[&'static str], collectors: &[&'static str]) -> Self {
+        Self {
+            source: source.to_owned(),
+            vendor,
+            endpoints: endpoints.iter().map(|name| (*name, Endpoint::default())).collect(),
+            retries: Default::default(),
+            throttled_seconds: Counter::default(),
+            collectors: collectors.iter().map(|name| (*name, Mutex::default())).collect(),
+        }
+    }
+
+    /// The source's name in the configuration.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// Counts one request: its HTTP status, or none if no answer came; how long it took; decoded bytes received.
+    pub fn count_request(&self, endpoint: &str, status: Option<u16>, took: Duration, bytes: u64) {
+        if let Some(endpoint) = self.endpoints.get(endpoint) {
+            *lock(&endpoint.by_code).entry(status).or_default() += 1;
+            lock(&endpoint.latency).observe(took);
+            endpoint.received_bytes.inc_by(bytes);
+        }
+    }
+
+    /// Counts one request that is sent again because of `reason`.
+    pub fn count_retry(&self, reason: Failure) {
+        self.retries[reason as usize].inc();
+    }
+
+    /// Adds time spent waiting for a rate limit.
+    pub fn count_throttled(&self, waited: Duration) {
+        self.throttled_seconds.inc_by(waited.as_secs_f64());
+    }
+
+    /// Counts records that a collector left out.
+    pub fn count_rejected(&self, collector: &str, reason: Rejection, records: u64) {
+        self.update(collector, |state| state.rejected[reason as usize] += records);
+    }
+
+    /// Changes what is known of a collector.
+    pub fn update(&self, collector: &str, change: impl FnOnce(&mut CollectorState)) {
+        if let Some(state) = self.collectors.get(collector) {
+            change(&mut lock(state));
+        }
+    }
+
+    fn read(&self) -> SourceReading {
+        SourceReading {
+            source: self.source.clone(),
+            vendor: self.vendor,
+            retries: Failure::ALL.map(|reason| (reason, self.retries[reason as usize].get())),
+            throttled_seconds: self.throttled_seconds.get(),
+            endpoints: self
+                .endpoints
+                .iter()
+                .map(|(name, endpoint)| EndpointReading {
+                    source: self.source.clone(),
+                    endpoint: name,
+                    by_code: lock(&endpoint.by_code)
+                        .iter()
+                        .map(|(code, count)| (code.map_or_else(|| "error".to_owned(), |code| code.to_string()), *count))
+                        .collect(),
+                    latency: lock(&endpoint.latency).clone(),
+                    received_bytes: endpoint.received_bytes.get(),
+                })
+                .collect(),
+            collectors: self
+                .collectors
+                .iter()
+                .map(|(name, state)| CollectorReading {
+                    source: self.source.clone(),
+                    collector: name,
+                    state: lock(state).clone(),
+                })
+                .collect(),
+        }
+    }
+}
+
+/// What is known of a collector's runs.
+#[derive(Clone, Debug, Default)]
+pub struct CollectorState {
+    /// Whether it has had its first answer from the vendor, or failed to get one.
+    pub answered: bool,
+    /// Whether its last run succeeded.
+    pub up: bool,
+    /// Whether what is served came from a run that saw every record.
+    pub complete: bool,
+    /// Records behind what is served.
+    pub records: u64,
+    /// End of the last run that succeeded.
+    pub last_success: Option<Timestamp>,
+    /// How long the last run took, in seconds, whatever its outcome.
+    pub last_duration: Option<f64>,
+    /// Why the last run failed, in words for people.
+    pub last_error: Option<String>,
+    /// Runs that succeeded.
+    pub succeeded: u64,
+    /// Runs that failed, by reason, in the order of [`Failure::ALL`].
+    pub failed: [u64; Failure::ALL.len()],
+    /// Records left out, by reason, in the order of [`Rejection::ALL`].
+    pub rejected: [u64; Rejection::ALL.len()],
+}
+
+impl CollectorState {
+    /// Forgets what is served, and keeps the counts: the collector starts anew.
+    pub fn begin(&mut self) {
+        *self = Self { succeeded: self.succeeded, failed: self.failed, rejected: self.rejected, ..Self::default() };
+    }
+}
+
+/// What the instruments of one source showed at one moment.
+#[derive(Clone, Debug)]
+pub struct SourceReading {
+    /// The source's name.
+    pub source: String,
+    /// Its vendor.
+    pub vendor: &'static str,
+    /// Requests sent again, by reason.
+    pub retries: [(Failure, u64); Failure::ALL.len()],
+    /// Seconds spent waiting for rate limits.
+    pub throttled_seconds: f64,
+    /// Its endpoints.
+    pub endpoints: Vec<EndpointReading>,
+    /// Its collectors.
+    pub collectors: Vec<CollectorReading>,
+}
+
+/// What the instruments of one endpoint showed.
+#[derive(Clone, Debug)]
+pub struct EndpointReading {
+    /// The source's name.
+    pub source: String,
+    /// The endpoint's fixed name.
+    pub endpoint: &'static str,
+    /// Requests by HTTP status, or by `error` where no answer came.
+    pub by_code: Vec<(String, u64)>,
+    /// How long requests took.
+    pub latency: Latency,
+    /// Bytes received, after decompression.
+    pub received_bytes: u64,
+}
+
+/// What was known of one collector.
+#[derive(Clone, Debug)]
+pub struct CollectorReading {
+    /// The source's name.
+    pub source: String,
+    /// The collector's name.
+    pub collector: &'static str,
+    /// Its state.
+    pub state: CollectorState,
+}
+
+/// How the last reading of the configuration went.
+#[derive(Clone, Copy, Debug)]
+pub struct Reload {
+    /// Whether it was taken over.
+    pub successful: bool,
+    /// When one was last taken over.
+    pub last_success: Timestamp,
+}
+
+/// All live instruments of the process.
+#[derive(Debug)]
+pub struct Telemetry {
+    sources: Mutex<BTreeMap<String, Arc<SourceTelemetry>>>,
+    reload: Mutex<Reload>,
+}
+
+impl Telemetry {
+    /// No sources yet, and a configuration that was read at `started`.
+    pub fn new(started: Timestamp) -> Self {
+        Self { sources: Mutex::default(), reload: Mutex::new(Reload { successful: true, last_success: started }) }
+    }
+
+    /// The instruments of a source. Those it had before, if it was known under the same vendor, endpoints and
+    /// collectors, so that its counters go on over a reload.
+    pub fn source(
+        &self,
+        source: &str,
+        vendor: &'static str,
+        endpoints: &[&'static str],
+        collectors: &[&'static str],
+    ) -> Arc<SourceTelemetry> {
+        let mut sources = lock(&self.sources);
+        if let Some(known) = sources.get(source)
+            && known.vendor == vendor
+            && known.endpoints.len() == endpoints.len()
+            && endpoints.iter().all(|endpoint| known.endpoints.contains_key(endpoint))
+            && known.collectors.len() == collectors.len()
+            && collectors.iter().all(|collector| known.collectors.contains_key(collector))
+        {
+            return Arc::clone(known);
+        }
+        let fresh = Arc::new(SourceTelemetry::new(source, vendor, endpoints, collectors));
+        sources.insert(source.to_owned(), Arc::clone(&fresh));
+        fresh
+    }
+
+    /// Forgets every source that is not in `keep`.
+    pub fn retain(&self, keep: &[&str]) {
+        lock(&self.sources).retain(|source, _| keep.contains(&source.as_str()));
+    }
+
+    /// Whether every collector has had its first answer, or failed to get one.
+    pub fn all_answered(&self) -> bool {
+        let sources = lock(&self.sources);
+        sources.values().flat_map(|source| source.collectors.values()).all(|state| lock(state).answered)
+    }
+
+    /// Notes how a reload went.
+    pub fn count_reload(&self, successful: bool, now: Timestamp) {
+        let mut reload = lock(&self.reload);
+        reload.successful = successful;
+        if successful {
+            reload.last_success = now;
+        }
+    }
+
+    /// What all instruments show now.
+    pub fn read(&self) -> (Vec<SourceReading>, Reload) {
+        let sources = lock(&self.sources).values().map(|source| source.read()).collect();
+        (sources, *lock(&self.reload))
+    }
+}
+
+/// Locks; a panic elsewhere while holding it cannot have left these plain numbers half-written.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,72 @@
+//! Every family, every series, against the oracle: seeds, groupings, clean and hostile tenants, both formats.
+
+use std::time::Duration;
+
+use simulator::exposition::{Format, differences};
+use simulator::oracle;
+use simulator::tenant::{Shape, Tenant};
+
+use crate::support::{Bench, NOW, of_vendor};
+
+/// Options of the configuration, each with another way to group.
+const GROUPINGS: [&str; 5] = [
+    "",
+    "[containers]\ngroup_by = []\ntop_k = 0",
+    "[containers]\ngroup_by = [\"k8s_cluster_name\", \"k8s_node_name\", \"k8s_workload_kind\", \"k8s_workload_name\", \
+     \"host_name\", \"container_image_name\"]\ntop_k = 3",
+    "[containers]\ngroup_by = [\"cloud_provider\", \"cloud_account_id\", \"cloud_region\", \"origin\", \"label_tier\"]\n\
+     promote_labels = [\"tier\", \"app.kubernetes.io/name\"]\n[sensors]\nstale_after = \"1h\"",
+    "[limits]\nmax_series_per_family = 37\n[containers]\ngroup_by = [\"k8s_cluster_name\", \"k8s_namespace_name\"]",
+];
+
+async fn is_exact(seed: u64, hostile: bool, options: &str) {
+    let tenant = Tenant::generate(&Shape::small(seed, NOW).hostile(hostile));
+    let mut bench = Bench::start(tenant, options).await;
+    bench.collected().await;
+    same_as_oracle(&bench, &format!("seed {seed}, hostile {hostile}, {options}")).await;
+
+    // The tenant changes, and is collected anew by an exporter whose configuration was changed under it.
+    bench.advance(Duration::from_mins(10));
+    bench.tenant.lock().expect("no panic elsewhere").step(NOW + 600_000);
+    let options = format!("{options}\n[[source.qualys]]\ninterval = \"2h\"");
+    let config = bench.load(&options);
+    bench.app.reload(config).await.expect("a good configuration");
+    bench.collected().await;
+    same_as_oracle(&bench, &format!("after a change: seed {seed}, hostile {hostile}, {options}")).await;
+    bench.stop().await;
+}
+
+async fn same_as_oracle(bench: &Bench, what: &str) {
+    let question = bench.question();
+    let expected = oracle::expected(&bench.tenant.lock().expect("no panic elsewhere"), &question);
+    for format in [Format::OpenMetrics, Format::Text] {
+        let actual = of_vendor(&bench.metrics(format).await.families());
+        let differences = differences(&expected, &actual);
+        assert!(differences.is_empty(), "{what}, {format:?}:\n{}", differences.join("\n"));
+    }
+}
+
+/// One test for each grouping and kind of tenant, over all seeds.
+macro_rules! exact {
+    ($($name:ident: $grouping:literal, $hostile:literal;)*) => {$(
+        #[tokio::test(flavor = "multi_thread")]
+        async fn $name() {
+            for seed in 1..=5 {
+                is_exact(seed, $hostile, GROUPINGS[$grouping]).await;
+            }
+        }
+    )*};
+}
+
+exact! {
+    clean_by_default_labels: 0, false;
+    clean_ungrouped: 1, false;
+    clean_by_workload_and_host: 2, false;
+    clean_by_cloud_and_promoted_labels: 3, false;
+    clean_folded: 4, false;
+    hostile_by_default_labels: 0, true;
+    hostile_ungrouped: 1, true;
+    hostile_by_workload_and_host: 2, true;
+    hostile_by_cloud_and_promoted_labels: 3, true;
+    hostile_folded: 4, true;
+}

@@ -1,0 +1,241 @@
+//! An exporter against a simulated vendor, in one process, with a clock that stands still.
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use container_security_exporter::app::App;
+use container_security_exporter::catalog;
+use container_security_exporter::clock::{Clock, Timestamp};
+use container_security_exporter::config::{self, Config};
+use container_security_exporter::metric::Metric;
+use simulator::exposition::{self, Exposition, Format};
+use simulator::oracle::{Families, Question};
+use simulator::server::{Options, Server};
+use simulator::tenant::Tenant;
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// Half past four on a day in May.
+pub(crate) const NOW: i64 = 1_747_000_000_000;
+
+/// So long may anything take before a test gives up.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+
+/// A vendor, and an exporter of it that is named `prod` in its configuration.
+pub(crate) struct Bench {
+    pub(crate) vendor: Server,
+    pub(crate) tenant: Arc<Mutex<Tenant>>,
+    pub(crate) app: App,
+    now: Arc<AtomicI64>,
+    config_file: PathBuf,
+    options: String,
+    _dir: TempDir,
+}
+
+impl Bench {
+    /// Starts both. `options` are lines of the configuration: tables first, then keys of the source.
+    pub(crate) async fn start(tenant: Tenant, options: &str) -> Self {
+        Self::start_with(tenant, options, Options::default()).await
+    }
+
+    /// As [`Bench::start`], with a vendor of another behaviour.
+    pub(crate) async fn start_with(tenant: Tenant, options: &str, vendor: Options) -> Self {
+        let now = Arc::new(AtomicI64::new(NOW));
+        let dir = tempfile::tempdir().expect("a directory for the test");
+        std::fs::write(dir.path().join("password"), format!("{}\n", vendor.password)).expect("a password file");
+        let tenant = Arc::new(Mutex::new(tenant));
+        let shown = Arc::clone(&now);
+        let vendor = Options { clock: Arc::new(move || shown.load(Ordering::Relaxed)), ..vendor };
+        let vendor = Server::start(Arc::clone(&tenant), vendor).await.expect("a vendor on loopback");
+        let shown = Arc::clone(&now);
+        let clock =
+            Clock::from_fn(move || Timestamp::from_millis(shown.load(Ordering::Relaxed)).expect("a time after 1970"));
+        let config_file = dir.path().join("config.toml");
+        let config = configuration(&config_file, &vendor.base_url(), options);
+        let app = App::start(config, clock).await.expect("an exporter on loopback");
+        Self { vendor, tenant, app, now, config_file, options: options.to_owned(), _dir: dir }
+    }
+
+    /// The configuration that is in force, read anew, with other options.
+    pub(crate) fn load(&mut self, options: &str) -> Result<Config, String> {
+        options.clone_into(&mut self.options);
+        write_configuration(&self.config_file, &self.vendor.base_url(), options);
+        config::load(Some(&self.config_file), &[]).map_err(|error| error.to_string())
+    }
+
+    /// Moves the clock of both on.
+    pub(crate) fn advance(&self, by: Duration) {
+        let by = i64::try_from(by.as_millis()).expect("a short time");
+        self.now.fetch_add(by, Ordering::Relaxed);
+    }
+
+    /// Gets a page.
+    pub(crate) async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        request(self.app.address(), "GET", path, headers).await
+    }
+
+    /// The metrics in one of the formats, strictly parsed.
+    pub(crate) async fn metrics(&self, format: Format) -> Exposition {
+        let accept = match format {
+            Format::OpenMetrics => "application/openmetrics-text;version=1.0.0",
+            Format::Text => "text/plain;version=0.0.4",
+        };
+        let answer = self.get("/metrics", &[("Accept", accept), ("Accept-Encoding", "gzip")]).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        assert_eq!(answer.header("content-encoding"), Some("gzip"));
+        exposition::parse(&answer.text(), format).unwrap_or_else(|error| panic!("{error}\n{}", answer.text()))
+    }
+
+    /// Asks for the metrics until they are as wanted.
+    pub(crate) async fn metrics_once(&self, what: &str, wanted: impl Fn(&Families) -> bool) -> Families {
+        let asked = async {
+            loop {
+                let families = self.metrics(Format::OpenMetrics).await.families();
+                if wanted(&families) {
+                    return families;
+                }
+                // Lets the exporter's own tasks run between two questions.
+                tokio::task::yield_now().await;
+            }
+        };
+        if let Ok(families) = timeout(PATIENCE, asked).await {
+            return families;
+        }
+        panic!("never came: {what}\n{}", self.get("/metrics", &[]).await.text());
+    }
+
+    /// Waits until every collector has succeeded, and its snapshot is out.
+    pub(crate) async fn collected(&self) -> Families {
+        self.metrics_once("complete data of all collectors", |families| {
+            let complete = &families["container_security_collector_complete"];
+            complete.values().all(|complete| *complete == 1.0)
+                && [
+                    "container_security_containers",
+                    "container_security_sensors",
+                    "container_security_posture_control_info",
+                ]
+                .iter()
+                .all(|family| families.contains_key(*family))
+        })
+        .await
+    }
+
+    /// What the oracle is to be asked about this exporter.
+    pub(crate) fn question(&self) -> Question {
+        let config = config::load(Some(&self.config_file), &[]).expect("the configuration in force");
+        #[expect(clippy::cast_precision_loss, reason = "a time of this century in milliseconds")]
+        let now_s = self.now.load(Ordering::Relaxed) as f64 / 1000.0;
+        Question {
+            source: "prod".to_owned(),
+            group_by: config.containers.group_by,
+            promote_labels: config.containers.promote_labels,
+            top_k: config.containers.top_k,
+            sensors_stale_after_s: config.sensors.stale_after.0.as_secs_f64(),
+            max_series_per_family: config.limits.max_series_per_family,
+            now_s,
+        }
+    }
+
+    /// Ends both.
+    pub(crate) async fn stop(self) {
+        self.app.stop().await;
+        self.vendor.stop().await;
+    }
+}
+
+/// A configuration for the vendor at `url`.
+fn configuration(file: &PathBuf, url: &str, options: &str) -> Config {
+    write_configuration(file, url, options);
+    config::load(Some(file), &[]).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn write_configuration(file: &PathBuf, url: &str, options: &str) {
+    let (tables, keys) = options.split_once("[[source.qualys]]").unwrap_or((options, ""));
+    let password_file = file.with_file_name("password");
+    let password_file = password_file.display();
+    let text = format!(
+        "[server]\nlisten = \"127.0.0.1:0\"\n{tables}\n[[source.qualys]]\nname = \"prod\"\nbase_url = {url:?}\n\
+         username = \"exporter\"\npassword_file = '{password_file}'\n{keys}\n"
+    );
+    std::fs::write(file, text).expect("a configuration file");
+}
+
+/// The families about what a vendor told, and how many of their groups were folded.
+pub(crate) fn of_vendor(families: &Families) -> Families {
+    let vendor: Vec<&str> = catalog::all().filter(|metric| !metric.is_live()).map(Metric::name).collect();
+    families
+        .iter()
+        .filter(|(name, _)| vendor.contains(&name.as_str()) || *name == catalog::FOLDED_GROUPS)
+        .map(|(name, series)| (name.clone(), series.clone()))
+        .collect()
+}
+
+/// The value of the only series of a family that has these labels.
+pub(crate) fn value(families: &Families, family: &str, labels: &[(&str, &str)]) -> f64 {
+    let series = families.get(family).unwrap_or_else(|| panic!("no family {family}"));
+    let mut found = series
+        .iter()
+        .filter(|(has, _)| labels.iter().all(|(name, value)| has.get(*name).is_some_and(|has| has == value)));
+    match (found.next(), found.next()) {
+        (Some((_, value)), None) => *value,
+        (None, _) => panic!("no {family} with {labels:?}"),
+        (Some(_), Some(_)) => panic!("several {family} with {labels:?}"),
+    }
+}
+
+/// An answer of the exporter.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    headers: BTreeMap<String, String>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(String::as_str)
+    }
+
+    /// The body, unpacked.
+    pub(crate) fn text(&self) -> String {
+        let mut text = String::new();
+        if self.header("content-encoding") == Some("gzip") {
+            let mut decoder = flate2::read::GzDecoder::new(&self.body[..]);
+            decoder.read_to_string(&mut text).expect("whole gzip of UTF-8");
+        } else {
+            String::from_utf8(self.body.clone()).expect("UTF-8").clone_into(&mut text);
+        }
+        text
+    }
+}
+
+/// Sends one request and reads the answer to the end of the connection.
+pub(crate) async fn request(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+    let mut stream = TcpStream::connect(address).await.expect("a connection");
+    let mut head = format!("{method} {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n");
+    for (name, value) in headers {
+        head.extend([name, ": ", value, "\r\n"]);
+    }
+    head += "\r\n";
+    stream.write_all(head.as_bytes()).await.expect("a sent request");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.expect("an answer");
+    let end = answer.windows(4).position(|end| end == b"\r\n\r\n").expect("a head");
+    let head = std::str::from_utf8(&answer[..end]).expect("a readable head");
+    let mut lines = head.split("\r\n");
+    let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|status| status.parse().ok());
+    Answer {
+        status: status.expect("a status"),
+        headers: lines
+            .filter_map(|line| line.split_once(": "))
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+            .collect(),
+        body: answer[end + 4..].to_vec(),
+    }
+}

@@ -1,0 +1,135 @@
+//! Faults: what can go wrong between a vendor and its client, on demand.
+
+use std::io::Write;
+use std::time::Duration;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use super::answer::{Answer, Call, Delivery};
+
+/// A fault for some of the requests.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    /// Part of the path and query (as sent) of the requests that it strikes.
+    pub path_contains: String,
+    /// How many requests it strikes; `usize::MAX` for all until it is cleared.
+    pub times: usize,
+    /// How many matching requests pass before.
+    pub skip: usize,
+    /// What happens to them.
+    pub kind: FaultKind,
+}
+
+/// What happens to a request.
+#[derive(Clone, Debug)]
+pub enum FaultKind {
+    /// A status with headers and a body.
+    Status(u16, Vec<(String, String)>, String),
+    /// A status with an HTML page, as an edge proxy sends.
+    Html(u16),
+    /// 200 and no body.
+    Empty,
+    /// The answer's JSON ends in the middle, in well-formed HTTP.
+    Truncate,
+    /// The connection breaks in the middle of the body.
+    Reset,
+    /// The answer comes that much later.
+    Stall(Duration),
+    /// 200 with bytes that are no JSON.
+    Garbage,
+    /// A redirect to that location.
+    Redirect(String),
+    /// 200 with JSON that goes on for that many bytes.
+    BigBody(usize),
+    /// 200 with gzip that unpacks to that many bytes.
+    GzipBomb(usize),
+    /// The first page, whichever was asked for.
+    RepeatPage,
+    /// The true answer without these headers (lower case), such as `link`.
+    WithoutHeader(String),
+}
+
+impl FaultKind {
+    /// What is sent, given the true answer.
+    pub(super) fn apply(self, truth: impl FnOnce() -> Answer) -> Delivery {
+        let answer = match self {
+            Self::Status(status, headers, body) => {
+                let answer = Answer { status, headers, body: body.into() };
+                let has_type = answer.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+                if has_type { answer } else { answer.with_header("content-type", "application/json") }
+            }
+            Self::Html(status) => {
+                Answer::text(status, "text/html", "<html><body><h1>Bad Gateway</h1><hr>edge</body></html>")
+            }
+            Self::Empty => Answer::json(200, ""),
+            Self::Truncate => {
+                let mut answer = truth();
+                answer.body.truncate(answer.body.len() / 2);
+                answer
+            }
+            Self::Reset => return Delivery { broken: true, ..Delivery::plain(truth()) },
+            Self::Stall(_) | Self::RepeatPage => truth(),
+            Self::Garbage => Answer::json(200, &b"\xff\xfe\x00{]\x01garbage"[..]),
+            Self::Redirect(location) => Answer::empty(302).with_header("location", location),
+            Self::BigBody(bytes) => {
+                return Delivery { filler: bytes, ..Delivery::plain(Answer::json(200, "{\"data\":[")) };
+            }
+            Self::GzipBomb(bytes) => Answer::json(200, gzip_bomb(bytes)).with_header("content-encoding", "gzip"),
+            Self::WithoutHeader(unwanted) => {
+                let mut answer = truth();
+                answer.headers.retain(|(name, _)| *name != unwanted);
+                answer
+            }
+        };
+        Delivery::plain(answer)
+    }
+}
+
+fn gzip_bomb(bytes: usize) -> Vec<u8> {
+    const BLANK: &[u8] = &[b' '; 64 * 1024];
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(b"{\"data\":[").expect("writing to memory");
+    let mut left = bytes;
+    while left > 0 {
+        let length = left.min(BLANK.len());
+        encoder.write_all(&BLANK[..length]).expect("writing to memory");
+        left -= length;
+    }
+    encoder.finish().expect("writing to memory")
+}
+
+/// The faults that are due.
+#[derive(Debug, Default)]
+pub(super) struct Faults {
+    pending: Vec<Fault>,
+}
+
+impl Faults {
+    pub(super) fn add(&mut self, fault: Fault) {
+        self.pending.push(fault);
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.pending.clear();
+    }
+
+    /// The fault for this request, if one strikes it; the one added first wins.
+    pub(super) fn strike(&mut self, call: &Call) -> Option<FaultKind> {
+        let target = format!("{}?{}", call.path, call.raw_query);
+        for fault in &mut self.pending {
+            if fault.times == 0 || !target.contains(&fault.path_contains) {
+                continue;
+            }
+            if fault.skip > 0 {
+                fault.skip -= 1;
+                continue;
+            }
+            if fault.times != usize::MAX {
+                fault.times -= 1;
+            }
+            return Some(fault.kind.clone());
+        }
+        None
+    }
+}

@@ -1,0 +1,168 @@
+//! A vendor's API over HTTP/1.1 on a local port: takes requests, records them, injects faults, writes answers.
+//!
+//! What the requests mean is the business of one module per vendor: [`qualys`].
+
+mod answer;
+mod fault;
+pub mod qualys;
+
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+
+use crate::tenant::Tenant;
+use answer::{Body, Call, Delivery};
+use fault::Faults;
+pub use fault::{Fault, FaultKind};
+use qualys::Qualys;
+pub use qualys::{LinkForm, Options};
+
+/// A request that the server has answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// Such as `GET`.
+    pub method: String,
+    /// Without the query.
+    pub path: String,
+    /// As sent.
+    pub query: String,
+    /// The status that it was answered with.
+    pub status: u16,
+}
+
+/// A running server. It ends when it is dropped.
+pub struct Server {
+    address: std::net::SocketAddr,
+    state: Arc<State>,
+    accepting: JoinSet<()>,
+}
+
+struct State {
+    tenant: Arc<Mutex<Tenant>>,
+    qualys: Qualys,
+    faults: Mutex<Faults>,
+    requests: Mutex<Vec<Request>>,
+    gzip: bool,
+}
+
+impl Server {
+    /// Serves the tenant's Qualys API on a free port of the local host.
+    pub async fn start(tenant: Arc<Mutex<Tenant>>, options: Options) -> std::io::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let gzip = options.gzip;
+        let state = Arc::new(State {
+            tenant: Arc::clone(&tenant),
+            qualys: Qualys::new(tenant, options),
+            faults: Mutex::default(),
+            requests: Mutex::default(),
+            gzip,
+        });
+        let mut accepting = JoinSet::new();
+        accepting.spawn(accept(listener, Arc::clone(&state)));
+        Ok(Self { address, state, accepting })
+    }
+
+    /// Such as `http://127.0.0.1:41234`.
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The truth behind the answers.
+    pub fn tenant(&self) -> Arc<Mutex<Tenant>> {
+        Arc::clone(&self.state.tenant)
+    }
+
+    /// All requests so far.
+    pub fn requests(&self) -> Vec<Request> {
+        lock(&self.state.requests).clone()
+    }
+
+    /// How many requests had a path with this prefix.
+    pub fn request_count(&self, path_prefix: &str) -> usize {
+        lock(&self.state.requests).iter().filter(|request| request.path.starts_with(path_prefix)).count()
+    }
+
+    /// Forgets all requests so far.
+    pub fn forget_requests(&self) {
+        lock(&self.state.requests).clear();
+    }
+
+    /// Forgets every log-in, as if all tokens had been revoked.
+    pub fn revoke_tokens(&self) {
+        self.state.qualys.revoke_tokens();
+    }
+
+    /// Adds a fault.
+    pub fn inject(&self, fault: Fault) {
+        lock(&self.state.faults).add(fault);
+    }
+
+    /// Ends all faults.
+    pub fn clear_faults(&self) {
+        lock(&self.state.faults).clear();
+    }
+
+    /// Ends the server and its connections; its port is closed when this returns.
+    pub async fn stop(mut self) {
+        self.accepting.shutdown().await;
+    }
+}
+
+/// The guard of a mutex, whatever became of its other users: a test that panicked has failed already.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Takes connections until it is aborted, which ends the connections too.
+async fn accept(listener: TcpListener, state: Arc<State>) {
+    let mut connections = JoinSet::new();
+    loop {
+        if let Ok((stream, _)) = listener.accept().await {
+            connections.spawn(serve(stream, Arc::clone(&state)));
+        }
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+async fn serve(stream: TcpStream, state: Arc<State>) {
+    let service = service_fn(|request| {
+        let state = Arc::clone(&state);
+        async move { Ok::<_, Infallible>(respond(&state, request).await) }
+    });
+    // A client that goes away, and a reset on purpose, end here as errors that concern nobody.
+    drop(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
+}
+
+async fn respond(state: &State, request: hyper::Request<Incoming>) -> hyper::Response<Body> {
+    let (head, body) = request.into_parts();
+    let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    let mut call = Call::new(&head, body);
+    let fault = lock(&state.faults).strike(&call);
+    if matches!(fault, Some(FaultKind::RepeatPage)) {
+        call.rewind();
+    }
+    if let Some(FaultKind::Stall(delay)) = fault {
+        tokio::time::sleep(delay).await;
+    }
+    let delivery = match fault {
+        Some(kind) => kind.apply(|| state.qualys.answer(&call)),
+        None => Delivery::plain(state.qualys.answer(&call)),
+    };
+    lock(&state.requests).push(Request {
+        method: head.method.to_string(),
+        path: head.uri.path().to_owned(),
+        query: head.uri.query().unwrap_or_default().to_owned(),
+        status: delivery.answer.status,
+    });
+    delivery.into_response(state.gzip && call.accepts_gzip())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,224 @@
+//! The Qualys Container Security API: options, and which path means what.
+
+mod calendar;
+mod container_rows;
+mod cursor;
+mod limits;
+mod listing;
+mod login;
+mod oddity;
+mod posture_rows;
+mod sensor_rows;
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde_json::json;
+
+use super::answer::{Answer, Call};
+use super::lock;
+use crate::SECRET_MARKERS;
+use crate::tenant::Tenant;
+use cursor::{Filter, Order};
+use limits::Limits;
+use listing::{Kind, Listing};
+use login::Logins;
+
+/// The time now, in Unix milliseconds.
+pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
+
+/// How the bulk list's `Link` header is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkForm {
+    /// All forms in turn.
+    Rotate,
+    /// `<…>;rel=next`, and no header at the end.
+    WellFormed,
+    /// `<…<;rel=next` as the vendor's documentation shows, and `null` at the end.
+    Malformed,
+}
+
+/// How the API behaves.
+#[derive(Clone)]
+pub struct Options {
+    /// Of the account.
+    pub username: String,
+    /// Of the account.
+    pub password: String,
+    /// For `/auth/oidc`.
+    pub client_id: String,
+    /// For `/auth/oidc`.
+    pub client_secret: String,
+    /// A token made in the vendor's UI that never expires.
+    pub static_token: Option<String>,
+    /// How long a token lives, by [`Options::clock`].
+    pub jwt_lifetime: Duration,
+    /// The token's `modulesAllowed`.
+    pub modules: Vec<String>,
+    /// Answer 429 past 120 bulk, 5000 page and 1000 other requests in 60 s.
+    pub enforce_limits: bool,
+    /// How many records a page list gives out.
+    pub window: usize,
+    /// Compress for clients that accept it.
+    pub gzip: bool,
+    /// Whether `v1.3/sensors` exists (`v1.1/sensors` always does).
+    pub sensors_v13: bool,
+    /// How the next link is written.
+    pub link_form: LinkForm,
+    /// The time that tokens and limits go by.
+    pub clock: Clock,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            username: String::from("exporter"),
+            password: format!("{}&p%ss=wörd+", SECRET_MARKERS[3]),
+            client_id: String::from("simulated-client"),
+            client_secret: format!("{}-secret", SECRET_MARKERS[4]),
+            static_token: None,
+            jwt_lifetime: Duration::from_hours(4),
+            modules: vec![String::from("CS")],
+            enforce_limits: true,
+            window: 10_000,
+            gzip: true,
+            sensors_v13: true,
+            link_form: LinkForm::Rotate,
+            clock: Arc::new(system_time),
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the clock of who does not bring one: real clients go by real time")]
+fn system_time() -> i64 {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is past 1970");
+    i64::try_from(elapsed.as_millis()).expect("milliseconds fit an i64")
+}
+
+/// The API of one account.
+pub(super) struct Qualys {
+    tenant: Arc<Mutex<Tenant>>,
+    options: Options,
+    logins: Mutex<Logins>,
+    limits: Mutex<Limits>,
+    page_list: Mutex<Listing>,
+    bulk_list: Mutex<Listing>,
+    sensors: Mutex<Listing>,
+    postures: Mutex<Listing>,
+}
+
+impl Qualys {
+    pub(super) fn new(tenant: Arc<Mutex<Tenant>>, options: Options) -> Self {
+        Self {
+            tenant,
+            options,
+            logins: Mutex::default(),
+            limits: Mutex::default(),
+            page_list: Mutex::new(Listing::new(Kind::Page)),
+            bulk_list: Mutex::new(Listing::new(Kind::Bulk)),
+            sensors: Mutex::new(Listing::new(Kind::Sensors)),
+            postures: Mutex::new(Listing::new(Kind::Postures)),
+        }
+    }
+
+    pub(super) fn revoke_tokens(&self) {
+        *lock(&self.logins) = Logins::default();
+    }
+
+    pub(super) fn answer(&self, call: &Call) -> Answer {
+        let now = (self.options.clock)();
+        match (call.method.as_str(), call.path.as_str()) {
+            ("POST", "/auth") => lock(&self.logins).with_password(call, &self.options, now),
+            ("POST", "/auth/oidc") => lock(&self.logins).with_client(call, &self.options, now),
+            ("GET", path) if path.starts_with("/csapi/") => self.guarded(call, now),
+            (_, path) if path.starts_with("/csapi/") || path.starts_with("/auth") => {
+                problem(405, "Method Not Allowed", "read only", now)
+            }
+            _ => problem(404, "NOT_FOUND", "no such path", now),
+        }
+    }
+
+    fn guarded(&self, call: &Call, now: i64) -> Answer {
+        if let Err(refusal) = lock(&self.logins).check(call, &self.options, now) {
+            return refusal;
+        }
+        let usage = lock(&self.limits).count(&call.path, now);
+        let answer = if self.options.enforce_limits && usage.is_exceeded() {
+            problem(429, "TOO_MANY_REQUESTS", "rate limit exceeded", now)
+                .with_header("retry-after", usage.wait_seconds().to_string())
+        } else {
+            self.listed(call, now).unwrap_or_else(|reason| problem(400, "BAD_REQUEST", &reason, now))
+        };
+        usage.add_headers(answer)
+    }
+
+    fn listed(&self, call: &Call, now: i64) -> Result<Answer, String> {
+        const CONTROL: &str = "/csapi/v1.3/k8s_postures/control/";
+        match call.path.as_str() {
+            "/csapi/v1.3/containers" => {
+                let order = Order::parse(call.parameter("sort").unwrap_or("created:desc"), &["updated", "created"])?;
+                let filter = Filter::parse(call.parameter("filter").unwrap_or_default())?;
+                let page = page(call, "pageNumber", 1000)?;
+                Ok(lock(&self.page_list).page(&lock(&self.tenant), &filter, order, page, self.options.window))
+            }
+            "/csapi/v1.3/containers/list" => self.bulk(call),
+            "/csapi/v1.3/sensors" if !self.options.sensors_v13 => Ok(problem(404, "NOT_FOUND", "no such path", now)),
+            "/csapi/v1.3/sensors" => self.sensors(call, "pageNumber"),
+            "/csapi/v1.1/sensors" => self.sensors(call, "pageNo"),
+            "/csapi/v1.3/k8s_postures/list" => {
+                let mut page = page(call, "pageNumber", usize::MAX)?;
+                page.size = page.size.min(1000);
+                let filter = Filter::parse(call.parameter("filter").unwrap_or_default())?;
+                Ok(lock(&self.postures).page(&lock(&self.tenant), &filter, Order::Listed, page, usize::MAX))
+            }
+            path => match path.strip_prefix(CONTROL).and_then(|cid| posture_rows::detail(&lock(&self.tenant), cid)) {
+                Some(detail) => Ok(Answer::json(200, detail)),
+                None => Ok(problem(404, "NOT_FOUND", "no such resource", now)),
+            },
+        }
+    }
+
+    fn sensors(&self, call: &Call, number: &str) -> Result<Answer, String> {
+        let order =
+            Order::parse(call.parameter("sort").unwrap_or("created:desc"), &["updated", "lastCheckedIn", "created"])?;
+        let filter = Filter::parse(call.parameter("filter").unwrap_or_default())?;
+        let page = page(call, number, 1000)?;
+        Ok(lock(&self.sensors).page(&lock(&self.tenant), &filter, order, page, usize::MAX))
+    }
+
+    fn bulk(&self, call: &Call) -> Result<Answer, String> {
+        let limit = number(call, "limit", 50)?;
+        if limit == 0 || limit > 250 {
+            return Err(format!("limit {limit} is not in 1..=250"));
+        }
+        let filter = Filter::parse(call.parameter("filter").unwrap_or_default())?
+            .and(Filter::parse(call.parameter("paginationQuery").unwrap_or_default())?);
+        Ok(lock(&self.bulk_list).bulk(&lock(&self.tenant), &filter, limit, self.options.link_form))
+    }
+}
+
+/// Which page, from 1, and how long pages are.
+#[derive(Clone, Copy)]
+struct Page {
+    number: usize,
+    size: usize,
+}
+
+fn page(call: &Call, number_name: &str, largest: usize) -> Result<Page, String> {
+    let page = Page { number: number(call, number_name, 1)?, size: number(call, "pageSize", 50)? };
+    if page.number == 0 || page.size == 0 || page.size > largest {
+        return Err(format!("page {} of {} records cannot be had", page.number, page.size));
+    }
+    Ok(page)
+}
+
+fn number(call: &Call, name: &str, default: usize) -> Result<usize, String> {
+    let Some(text) = call.parameter(name) else { return Ok(default) };
+    text.parse().map_err(|_| format!("{name}={text} is not a number"))
+}
+
+/// An error in the vendor's words.
+fn problem(status: u16, word: &str, message: &str, now: i64) -> Answer {
+    let body = json!({"errorCode": format!("{status} {word}"), "message": message, "timestamp": now});
+    Answer::json(status, body.to_string())
+}

@@ -1,0 +1,160 @@
+//! The truth about a simulated vendor account: generated from a seed, and changing in steps on request.
+
+mod birth;
+mod change;
+mod hostile;
+mod landscape;
+mod record;
+
+pub use record::{Cluster, Container, Control, Controller, DAMAGES, Damage, Host, Label, Pod, Row, Sensor, StrayRow};
+
+use crate::random::Random;
+use landscape::Landscape;
+
+/// How large and how nasty a tenant is.
+#[derive(Clone, Debug)]
+pub struct Shape {
+    /// Two tenants of the same shape are equal.
+    pub seed: u64,
+    /// Containers.
+    pub containers: usize,
+    /// Kubernetes clusters.
+    pub clusters: usize,
+    /// Namespace names, which clusters share.
+    pub namespaces: usize,
+    /// Hosts, most of which have a sensor.
+    pub hosts: usize,
+    /// Whether names, enumerations and rows are hostile to a reader.
+    pub hostile: bool,
+    /// The time of the tenant's birth in Unix milliseconds: all its times are before it.
+    pub now_ms: i64,
+}
+
+impl Shape {
+    /// A few hundred containers: for tests that run in an instant.
+    pub fn small(seed: u64, now_ms: i64) -> Self {
+        Self { seed, containers: 400, clusters: 3, namespaces: 12, hosts: 24, hostile: false, now_ms }
+    }
+
+    /// A company's account: more containers than a page list gives out.
+    pub fn demo(seed: u64, now_ms: i64) -> Self {
+        Self { seed, containers: 26_000, clusters: 3, namespaces: 50, hosts: 420, hostile: false, now_ms }
+    }
+
+    /// The same shape with as many containers as given.
+    #[must_use]
+    pub fn containers(self, containers: usize) -> Self {
+        Self { containers, ..self }
+    }
+
+    /// The same shape, hostile or not.
+    #[must_use]
+    pub fn hostile(self, hostile: bool) -> Self {
+        Self { hostile, ..self }
+    }
+}
+
+/// What is true of a vendor account at one moment.
+#[derive(Clone, Debug)]
+pub struct Tenant {
+    /// All containers that any listing shows.
+    pub containers: Vec<Container>,
+    /// All sensors, ghosts included.
+    pub sensors: Vec<Sensor>,
+    /// All posture controls.
+    pub controls: Vec<Control>,
+    /// Unreadable rows of the page list that belong to no container.
+    pub stray_page_rows: Vec<StrayRow>,
+    /// Unreadable rows of the bulk list that belong to no container.
+    pub stray_bulk_rows: Vec<StrayRow>,
+    /// Unreadable rows of the sensor list.
+    pub stray_sensor_rows: Vec<StrayRow>,
+    /// Unreadable rows of the posture list.
+    pub stray_posture_rows: Vec<StrayRow>,
+    shape: Shape,
+    landscape: Landscape,
+    generation: u64,
+    now_ms: i64,
+}
+
+impl Tenant {
+    /// The tenant of that shape.
+    pub fn generate(shape: &Shape) -> Self {
+        let mut random = Random::new(shape.seed);
+        let landscape = Landscape::generate(shape, &mut random);
+        let mut tenant = Self {
+            containers: Vec::with_capacity(shape.containers),
+            sensors: birth::sensors(&landscape, shape, &mut random),
+            controls: birth::controls(&mut random),
+            stray_page_rows: Vec::new(),
+            stray_bulk_rows: Vec::new(),
+            stray_sensor_rows: Vec::new(),
+            stray_posture_rows: Vec::new(),
+            shape: shape.clone(),
+            landscape,
+            generation: 0,
+            now_ms: shape.now_ms,
+        };
+        for _ in 0..shape.containers {
+            let born = shape.now_ms - random.between(60_000, 90 * 86_400_000);
+            let container = birth::container(&tenant.landscape, born, shape.now_ms, &mut random);
+            tenant.containers.push(container);
+        }
+        if shape.hostile {
+            hostile::spoil(&mut tenant, &mut random);
+        }
+        tenant
+    }
+
+    /// Lets time pass: about one container in a hundred changes, some are born, some purged; sensors check in.
+    /// What changes depends on the seed and the number of steps alone.
+    pub fn step(&mut self, now_ms: i64) {
+        change::step(self, now_ms);
+        self.touch();
+    }
+
+    /// Says that a test has changed the records by hand, so that the server shows them anew.
+    pub fn touch(&mut self) {
+        self.generation += 1;
+    }
+
+    /// Grows with every change of the tenant.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// The seed of the tenant's shape.
+    pub fn seed(&self) -> u64 {
+        self.shape.seed
+    }
+
+    /// The time of the last step, or of birth.
+    pub fn now_ms(&self) -> i64 {
+        self.now_ms
+    }
+
+    /// Rows of the page list that a reader must reject.
+    pub fn unreadable_page_rows(&self) -> usize {
+        let own = self.containers.iter().filter(|container| matches!(container.page_row, Row::Unreadable(_)));
+        own.count() + self.stray_page_rows.len()
+    }
+
+    /// Rows of the bulk list that a reader must reject.
+    pub fn unreadable_bulk_rows(&self) -> usize {
+        let own = self.containers.iter().filter(|container| matches!(container.bulk_row, Row::Unreadable(_)));
+        own.count() + self.stray_bulk_rows.len()
+    }
+
+    /// Rows of the sensor list that a reader must reject.
+    pub fn unreadable_sensor_rows(&self) -> usize {
+        self.stray_sensor_rows.len()
+    }
+
+    /// Rows of the posture list that a reader must reject.
+    pub fn unreadable_posture_rows(&self) -> usize {
+        self.stray_posture_rows.len()
+    }
+}
+
+#[cfg(test)]
+mod tests;
