@@ -223,13 +223,13 @@ def scraped(args):
         found = instant(args.prometheus, f'{{__name__=~"{PREFIX}.+",job="{job}"}}')
         hold(f"Prometheus, job {job}, against the oracle", expected, of_vendor(found))
 
-    # TYPE info exists in OpenMetrics alone; text 0.0.4 has to say gauge.
-    kinds = {}
+    # UNIT exists in OpenMetrics alone.
+    units = {}
     for job in JOBS:
         rows = api(args.prometheus, "targets/metadata", match_target=f'{{job="{job}"}}')
-        kinds[job] = Counter(row["type"] for row in rows)
-    if not kinds["openmetrics"]["info"] or kinds["text"]["info"]:
-        raise Failed(f"the first job should have been answered in OpenMetrics and the second in text: {kinds}")
+        units[job] = Counter(row["unit"] for row in rows)
+    if not units["openmetrics"]["seconds"] or units["text"]["seconds"]:
+        raise Failed(f"the first job should have been answered in OpenMetrics and the second in text: {units}")
     nameless = [name for job in JOBS for name in unhelpful(args.prometheus, job)]
     if nameless:
         raise Failed(f"families without HELP or TYPE: {sorted(set(nameless))}")

@@ -5,7 +5,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::clock::Clock;
 use crate::inventory::{Inventory, SourceInventory, Tables};
+use crate::lock::lock;
 use crate::random;
 use crate::record::Vendor;
 use crate::source::{Collector, Harvest};
@@ -43,7 +44,7 @@ struct CollectedSource {
 impl Collection {
     /// Makes these the sources, in this order. Only those that are `unchanged` keep their data.
     pub fn arrange<'a>(&self, sources: impl IntoIterator<Item = (&'a str, Vendor)>, unchanged: &[&str]) {
-        let mut known = self.lock();
+        let mut known = lock(&self.sources);
         let mut kept = std::mem::take(&mut *known);
         kept.retain(|kept| unchanged.contains(&&*kept.source));
         known.extend(sources.into_iter().map(|(source, vendor)| {
@@ -58,7 +59,7 @@ impl Collection {
 
     /// Everything that is known now.
     pub fn inventory(&self) -> Inventory {
-        let sources = self.lock();
+        let sources = lock(&self.sources);
         let inventories = sources.iter().map(|source| SourceInventory {
             source: Arc::clone(&source.source),
             vendor: source.vendor,
@@ -73,16 +74,12 @@ impl Collection {
     }
 
     fn put(&self, source: &str, collector: &'static str, tables: Option<Tables>) {
-        let mut sources = self.lock();
+        let mut sources = lock(&self.sources);
         if let Some(source) = sources.iter_mut().find(|known| &*known.source == source) {
             source.tables.retain(|(known, _)| *known != collector);
             source.tables.extend(tables.map(|tables| (collector, tables)));
         }
         self.changed.notify_one();
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<CollectedSource>> {
-        self.sources.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -105,10 +105,18 @@ impl<R> Table<R> {
 
     /// The record under `key`.
     pub fn get(&self, key: &str) -> Option<&R> {
+        self.place(key).map(|at| &self.rows[at].1)
+    }
+
+    /// The record under `key`, to be changed.
+    pub fn get_mut(&mut self, key: &str) -> Option<&mut R> {
+        self.place(key).map(|at| &mut self.rows[at].1)
+    }
+
+    fn place(&self, key: &str) -> Option<usize> {
         let key = Key::new(key);
-        self.index
-            .find(self.hasher.hash_one(&key), |at| self.rows[*at as usize].0 == key)
-            .map(|at| &self.rows[*at as usize].1)
+        let found = self.index.find(self.hasher.hash_one(&key), |at| self.rows[*at as usize].0 == key);
+        found.map(|at| *at as usize)
     }
 
     /// The record under `key`; `fresh` makes it where there is none.

@@ -23,6 +23,8 @@
 
 pub mod setting;
 
+pub mod lock;
+
 pub mod clock;
 pub mod random;
 pub mod telemetry;

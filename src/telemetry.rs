@@ -4,12 +4,13 @@
 //! a metric is named or shown: the catalog reads these instruments like any other records.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use prometheus_client::metrics::counter::Counter;
 
 use crate::clock::Timestamp;
+use crate::lock::lock;
 
 /// Why a request or a run failed. A closed set: these words are label values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -362,9 +363,4 @@ impl Telemetry {
         let sources = lock(&self.sources).values().map(|source| source.read()).collect();
         (sources, *lock(&self.reload))
     }
-}
-
-/// Locks; a panic elsewhere while holding it cannot have left these plain numbers half-written.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

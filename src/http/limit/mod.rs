@@ -6,13 +6,14 @@
 //! Counting from the sending alone would be too early by as much as one request was slower on its way than another.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 use super::retry::Word;
+use crate::lock::lock;
 use crate::setting::RateLimit;
 
 #[cfg(test)]
@@ -103,7 +104,7 @@ impl Gate {
 
     fn state(&self) -> MutexGuard<'_, State> {
         // What is kept here is never half-changed when a panic could come.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

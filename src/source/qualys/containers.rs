@@ -5,7 +5,7 @@
 //! The page list decides what exists.
 
 use std::cmp::Ordering;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::assess::{assessment, placement};
 use super::paging::{KeyAsk, Seen, Walked, by_cursor, by_key, next};
@@ -13,6 +13,7 @@ use super::session::{Listing, Session};
 use super::wire::{self, BulkRow, PageRow, Rows};
 use crate::http::{Answer, ApiError, Call, Endpoint, Unreadable};
 use crate::inventory::{Table, Tables};
+use crate::lock::lock;
 use crate::record::Container;
 use crate::setting::Span;
 use crate::source::{BoxFuture, Collector, Harvest};
@@ -172,9 +173,4 @@ impl Collector for Containers {
     fn collect<'a>(&'a self, progress: &'a (dyn Fn() + Sync)) -> BoxFuture<'a, Result<Harvest, ApiError>> {
         Box::pin(self.run(progress))
     }
-}
-
-/// Locks; each row is put into the table whole, so a panic elsewhere left nothing half-written.
-fn lock(staging: &Mutex<Staging>) -> MutexGuard<'_, Staging> {
-    staging.lock().unwrap_or_else(PoisonError::into_inner)
 }

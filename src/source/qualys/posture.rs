@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use futures_util::future::join_all;
 
@@ -12,6 +12,7 @@ use super::session::{Listing, Session};
 use super::wire::{self, ControlDetail, ControlRow, Nested, Rows};
 use crate::http::{Answer, ApiError, Call, Endpoint, Unreadable};
 use crate::inventory::{Table, Tables};
+use crate::lock::lock;
 use crate::names::Name;
 use crate::record::{Control, Severity};
 use crate::setting::Span;
@@ -155,7 +156,9 @@ impl Posture {
         categories.known.retain(|id, _| table.get(id).is_some());
         for (id, category) in &categories.known {
             let name = table.names.intern(category);
-            table.entry(id, || unreachable!("only those in the table were retained")).category = name;
+            if let Some(control) = table.get_mut(id) {
+                control.category = name;
+            }
         }
     }
 }
@@ -215,9 +218,4 @@ impl Collector for Posture {
     fn collect<'a>(&'a self, progress: &'a (dyn Fn() + Sync)) -> BoxFuture<'a, Result<Harvest, ApiError>> {
         Box::pin(self.run(progress))
     }
-}
-
-/// Locks; no holder leaves anything half-written.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

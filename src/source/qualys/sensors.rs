@@ -1,7 +1,7 @@
 //! The collector of sensors.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::label::word;
 use super::paging::{Seen, by_number};
@@ -9,6 +9,7 @@ use super::session::{Listing, Session};
 use super::wire::{self, Rows, SensorRow};
 use crate::http::{Answer, ApiError, Call, Endpoint};
 use crate::inventory::{Table, Tables};
+use crate::lock::lock;
 use crate::record::Sensor;
 use crate::setting::Span;
 use crate::source::{BoxFuture, Collector, Harvest};
@@ -69,14 +70,14 @@ impl Sensors {
             let read = move |answer: &Answer| {
                 let text = wire::text(&answer.body);
                 let rows = wire::rows(&text)?;
-                let mut table = table.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut table = lock(&table);
                 Ok(take(&mut table, rows).close(&answer.body))
             };
             self.session.call(&SENSORS, call, read)
         };
         let walked = by_number(&SENSORS.endpoint, PAGE_SIZE, progress, fetch).await?;
         self.session.count_rejected(NAME, walked.rejected);
-        let table = std::mem::take(&mut *table.lock().unwrap_or_else(PoisonError::into_inner));
+        let table = std::mem::take(&mut *lock(&table));
         Ok(Harvest {
             records: table.len() as u64,
             tables: Tables { sensors: Some(Arc::new(table)), ..Tables::default() },
