@@ -10,12 +10,13 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /build
 COPY . .
+ARG REVISION
 # With a target named, crt-static is for the binary alone and not for procedural macros; the host's own works on
 # x86_64 and aarch64 alike.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/build/target,id=container-security-exporter-target \
     target="$(rustc -vV | sed -n 's/^host: //p')" \
- && RUSTFLAGS='-C target-feature=+crt-static' cargo build --release --locked --target "$target" \
+ && CSE_REVISION="${REVISION:-}" RUSTFLAGS='-C target-feature=+crt-static' cargo build --release --locked --target "$target" \
  && install -D "target/$target/release/container-security-exporter" /out/container-security-exporter
 
 FROM scratch
@@ -31,4 +32,5 @@ COPY --from=build /out/container-security-exporter /usr/bin/container-security-e
 USER 65534:65534
 EXPOSE 9877
 ENTRYPOINT ["/usr/bin/container-security-exporter"]
-CMD ["serve", "--config.file=/etc/container-security-exporter/config.toml"]
+# Loopback, the default, is out of reach from outside of a container.
+CMD ["serve", "--config.file=/etc/container-security-exporter/config.toml", "--web.listen-address=:9877"]

@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use clap::Parser;
-use container_security_exporter::app::App;
+use container_security_exporter::app::{App, Signals};
 use container_security_exporter::clock::Clock;
 use container_security_exporter::lock::lock;
-use container_security_exporter::{catalog, config, logging};
+use container_security_exporter::{config, logging};
 use simulator::oracle::{self, Question};
 use simulator::server::{Options, Server};
 use simulator::tenant::{Shape, Tenant};
@@ -75,6 +75,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     if !arguments.frozen {
         changes.spawn(change(Arc::clone(&tenant), clock.clone()));
     }
+    let signals = Signals::hook()?;
     let app = App::start(config, clock).await?;
     let address = app.address();
     let text = format!(
@@ -83,7 +84,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         vendor = vendor.base_url(),
     );
     std::io::stdout().write_all(text.as_bytes())?;
-    app.run(load).await?;
+    app.run(signals, load).await;
     vendor.stop().await;
     Ok(())
 }
@@ -113,7 +114,9 @@ fn write_oracle(path: &PathBuf, tenant: &Mutex<Tenant>, clock: &Clock) -> std::i
     let families = oracle::expected(&lock(tenant), &question);
     let mut lines = Vec::new();
     // How many groups are folded is told by the exporter of itself.
-    for (family, series) in families.into_iter().filter(|(family, _)| family != catalog::FOLDED_GROUPS) {
+    for (family, series) in
+        families.into_iter().filter(|(family, _)| family != "container_security_exporter_folded_groups")
+    {
         for (labels, value) in series {
             let live = family.contains("_age_");
             let sample = serde_json::json!({ "family": family, "labels": labels, "value": value, "live": live });

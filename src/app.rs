@@ -4,13 +4,12 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
@@ -18,6 +17,8 @@ use crate::catalog;
 use crate::clock::Clock;
 use crate::collect::{Collection, Runner};
 use crate::config::{self, Config, Overrides};
+use crate::inventory::Inventory;
+use crate::lock::lock;
 use crate::metric::Settings;
 use crate::output::control::ReloadRequest;
 use crate::output::{self, Output, Outputs};
@@ -32,23 +33,45 @@ const DRAIN: Duration = Duration::from_secs(10);
 
 /// Serves until told to stop. The configuration is read anew from `path` when asked for.
 pub async fn serve(path: Option<PathBuf>, overrides: Overrides, config: Config) -> Result<(), String> {
+    let signals = Signals::hook()?;
     let app = App::start(config, Clock::system()).await?;
     tracing::info!(version = VERSION, revision = REVISION, address = %app.address(), "serving");
-    app.run(|| config::load(path.as_deref(), &overrides).map_err(|error| error.to_string())).await
+    app.run(signals, || config::load(path.as_deref(), &overrides).map_err(|error| error.to_string())).await;
+    Ok(())
+}
+
+/// The signals that the program answers.
+pub struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    /// Takes them over from the operating system, which ends programs that do not.
+    pub fn hook() -> Result<Self, String> {
+        let hook = |kind| signal(kind).map_err(|error| format!("cannot listen for signals: {error}"));
+        Ok(Self {
+            terminate: hook(SignalKind::terminate())?,
+            interrupt: hook(SignalKind::interrupt())?,
+            hangup: hook(SignalKind::hangup())?,
+        })
+    }
 }
 
 /// Runs every collector once. Returns the metrics as text, and which collectors failed and why.
 pub async fn once(config: Config) -> Result<(String, Vec<String>), String> {
     let parts = Parts::new(&config, Clock::system());
     let sources = parts.build(&config)?;
-    parts.collection.arrange(sources.iter().map(|source| (source.name.as_str(), source.vendor)), &[]);
+    parts.arrange(&sources, &[]);
     let mut runners: Vec<Runner> = sources.into_iter().flat_map(|source| parts.runners(source)).collect();
     let runs = runners.iter_mut().map(|runner| async move {
         let failed = runner.run().await.err();
         failed.map(|(_, words)| format!("{} of {}: {words}", runner.collector(), runner.source()))
     });
     let failed = join_all(runs).await.into_iter().flatten().collect();
-    let snapshot = Snapshot::take(&parts.collection.inventory(), parts.settings.load_full());
+    let (inventory, settings) = parts.known.now();
+    let snapshot = Snapshot::take(&inventory, settings);
     Ok((output::exposition::print(&snapshot, &parts.own), failed))
 }
 
@@ -56,8 +79,21 @@ pub async fn once(config: Config) -> Result<(String, Vec<String>), String> {
 struct Parts {
     clock: Clock,
     own: Arc<Own>,
+    known: Arc<Known>,
+}
+
+/// What snapshots are made from: what is known, and the settings that say what to show of it.
+struct Known {
     collection: Arc<Collection>,
-    settings: Arc<ArcSwap<Settings>>,
+    /// Locked while both change, so that nobody sees data that was collected for one and the other settings.
+    settings: Mutex<Arc<Settings>>,
+}
+
+impl Known {
+    fn now(&self) -> (Inventory, Arc<Settings>) {
+        let settings = lock(&self.settings);
+        (self.collection.inventory(), Arc::clone(&settings))
+    }
 }
 
 impl Parts {
@@ -66,8 +102,7 @@ impl Parts {
         Self {
             own: Arc::new(Own { telemetry, clock: clock.clone() }),
             clock,
-            collection: Arc::default(),
-            settings: Arc::new(ArcSwap::from_pointee(settings(config))),
+            known: Arc::new(Known { collection: Arc::default(), settings: Mutex::new(Arc::new(settings(config))) }),
         }
     }
 
@@ -77,12 +112,21 @@ impl Parts {
         config.source.build(&promote, &self.own.telemetry, &self.clock).map_err(|reasons| reasons.join("\n"))
     }
 
+    /// Makes these the sources. Only those in `keep_data` keep what is known of them.
+    fn arrange(&self, sources: &[Source], keep_data: &[String]) {
+        let keep_data: Vec<&str> = keep_data.iter().map(String::as_str).collect();
+        let named = sources.iter().map(|source| (source.name.as_str(), source.vendor, source.collector_names()));
+        self.known.collection.arrange(named, &keep_data);
+        let read = sources.iter().map(|source| (Arc::clone(&source.telemetry), source.collector_names()));
+        self.own.telemetry.arrange(read);
+    }
+
     /// A runner for each collector of a source.
     fn runners(&self, source: Source) -> Vec<Runner> {
         let Source { stale_after, telemetry, collectors, .. } = source;
         let runner = |collector| {
             let stale_after = stale_after.map(|span| span.0);
-            let (telemetry, collection) = (Arc::clone(&telemetry), Arc::clone(&self.collection));
+            let (telemetry, collection) = (Arc::clone(&telemetry), Arc::clone(&self.known.collection));
             Runner::new(collector, stale_after, telemetry, collection, self.clock.clone())
         };
         collectors.into_iter().map(runner).collect()
@@ -112,10 +156,11 @@ impl App {
     pub async fn start(config: Config, clock: Clock) -> Result<Self, String> {
         let parts = Parts::new(&config, clock);
         let sources = parts.build(&config)?;
+        parts.arrange(&sources, &[]);
         let (ask, reload_requests) = mpsc::channel(1);
         let Outputs { pages, takers } = Outputs::new(&config.server.telemetry_path, &parts.own, ask);
         // The first scrape finds what there is at the start: the exporter's own families, and nothing of a vendor.
-        publish(&parts.collection, &parts.settings, &takers).await;
+        publish(&parts.known, &takers).await;
         let listener = server::bind(&config.server).await.map_err(|error| error.to_string())?;
         let address = listener.local_addr().map_err(|error| format!("the listener has no address: {error}"))?;
         let (stop_server, stop) = oneshot::channel();
@@ -126,10 +171,10 @@ impl App {
             server::serve(listener, pages.into(), stop, DRAIN).await;
         });
         let mut publisher = JoinSet::new();
-        publisher.spawn(publish_changes(Arc::clone(&parts.collection), Arc::clone(&parts.settings), takers));
+        publisher.spawn(publish_changes(Arc::clone(&parts.known), takers));
         let collectors = BTreeMap::new();
         let mut app = Self { config, parts, address, collectors, publisher, server, stop_server, reload_requests };
-        app.arrange(sources, &[]);
+        app.start_collectors(sources, &[]);
         Ok(app)
     }
 
@@ -140,15 +185,12 @@ impl App {
 
     /// Goes on until told to stop by SIGTERM or SIGINT, then stops. SIGHUP, and whoever asks for it over HTTP, has the
     /// configuration read anew by `load`.
-    pub async fn run(mut self, load: impl Fn() -> Result<Config, String>) -> Result<(), String> {
-        let hook = |kind| signal(kind).map_err(|error| format!("cannot listen for signals: {error}"));
-        let (mut terminate, mut interrupt) = (hook(SignalKind::terminate())?, hook(SignalKind::interrupt())?);
-        let mut hangup = hook(SignalKind::hangup())?;
+    pub async fn run(mut self, mut signals: Signals, load: impl Fn() -> Result<Config, String>) {
         loop {
             tokio::select! {
-                _ = terminate.recv() => break,
-                _ = interrupt.recv() => break,
-                _ = hangup.recv() => {
+                _ = signals.terminate.recv() => break,
+                _ = signals.interrupt.recv() => break,
+                _ = signals.hangup.recv() => {
                     // How it went is in the log.
                     _ = self.reload(load()).await;
                 }
@@ -161,7 +203,6 @@ impl App {
         }
         tracing::info!("stopping");
         self.stop().await;
-        Ok(())
     }
 
     /// Takes over a configuration that was read anew, or keeps the old one and says why. Sources that did not change
@@ -184,44 +225,43 @@ impl App {
         if (&config.server, &config.log, &config.state) != (&self.config.server, &self.config.log, &self.config.state) {
             tracing::warn!("changes of [server], [log] and [state] are taken over at the next start only");
         }
+        // Values of promoted labels are kept in the order of the configuration, so other labels need other data.
         let same_labels = config.containers.promote_labels == self.config.containers.promote_labels;
-        let unchanged: Vec<String> = sources
-            .iter()
-            .map(|source| &source.name)
-            .filter(|name| same_labels && config.source.account(name) == self.config.source.account(name))
-            .cloned()
-            .collect();
-        let unchanged: Vec<&str> = unchanged.iter().map(String::as_str).collect();
+        let (old, new) = (&self.config.source, &config.source);
+        let names = || sources.iter().map(|source| source.name.clone());
+        let undisturbed: Vec<String> =
+            names().filter(|name| same_labels && old.account(name) == new.account(name)).collect();
+        let keep_data: Vec<String> = names().filter(|name| same_labels && old.is_same_account(new, name)).collect();
         for (source, collectors) in &mut self.collectors {
-            if !unchanged.contains(&source.as_str()) {
+            if !undisturbed.contains(source) {
                 collectors.shutdown().await;
             }
         }
-        self.collectors.retain(|source, _| unchanged.contains(&source.as_str()));
-        self.parts.settings.store(Arc::new(settings(&config)));
-        self.arrange(sources, &unchanged);
+        self.collectors.retain(|source, _| undisturbed.contains(source));
+        {
+            let mut shown = lock(&self.parts.known.settings);
+            self.parts.arrange(&sources, &keep_data);
+            *shown = Arc::new(settings(&config));
+        }
+        self.start_collectors(sources, &undisturbed);
         self.config = config;
         Ok(())
     }
 
-    /// Makes these the sources, and starts the collectors of those that are not unchanged.
-    fn arrange(&mut self, sources: Vec<Source>, unchanged: &[&str]) {
-        let names: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
-        self.parts.own.telemetry.retain(&names);
-        let order = sources.iter().map(|source| (source.name.as_str(), source.vendor));
-        self.parts.collection.arrange(order, unchanged);
-        for source in sources {
-            if !unchanged.contains(&source.name.as_str()) {
-                let tasks = self.collectors.entry(source.name.clone()).or_default();
-                for runner in self.parts.runners(source) {
-                    tasks.spawn(runner.run_forever());
-                }
+    /// Starts the collectors of all sources but those that go on undisturbed.
+    fn start_collectors(&mut self, sources: Vec<Source>, undisturbed: &[String]) {
+        for source in sources.into_iter().filter(|source| !undisturbed.contains(&source.name)) {
+            let tasks = self.collectors.entry(source.name.clone()).or_default();
+            for runner in self.parts.runners(source) {
+                tasks.spawn(runner.run_forever());
             }
         }
     }
 
     /// Stops collecting, and serving once the requests under way are answered, within a limit.
     pub async fn stop(mut self) {
+        // Nobody answers wishes for a reload any more; those who wait for it learn so.
+        drop(self.reload_requests);
         for collectors in self.collectors.values_mut() {
             collectors.shutdown().await;
         }
@@ -233,16 +273,16 @@ impl App {
 }
 
 /// Publishes a snapshot after each change; ends when it is dropped.
-async fn publish_changes(collection: Arc<Collection>, settings: Arc<ArcSwap<Settings>>, takers: Vec<Arc<dyn Output>>) {
+async fn publish_changes(known: Arc<Known>, takers: Vec<Arc<dyn Output>>) {
     loop {
-        collection.changed().await;
-        publish(&collection, &settings, &takers).await;
+        known.collection.changed().await;
+        publish(&known, &takers).await;
     }
 }
 
 /// Computes a snapshot of what is known now and hands it to every output, off the async threads.
-async fn publish(collection: &Collection, settings: &ArcSwap<Settings>, takers: &[Arc<dyn Output>]) {
-    let (inventory, settings, takers) = (collection.inventory(), settings.load_full(), takers.to_vec());
+async fn publish(known: &Known, takers: &[Arc<dyn Output>]) {
+    let ((inventory, settings), takers) = (known.now(), takers.to_vec());
     let work = tokio::task::spawn_blocking(move || {
         let snapshot = Arc::new(Snapshot::take(&inventory, settings));
         for taker in takers {

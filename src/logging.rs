@@ -19,9 +19,9 @@ use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(try_from = "String", into = "&'static str")]
 pub enum Level {
-    /// Every request and page.
+    /// Every request to a vendor and every run of a collector.
     Debug,
-    /// What an operator wants to know: starts, stops, runs, reloads.
+    /// What an operator wants to know: starts, stops, reloads.
     #[default]
     Info,
     /// What may need attention.

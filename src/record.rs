@@ -163,6 +163,30 @@ impl Conditions {
     }
 }
 
+/// A short id and a name in one allocation: nothing else of a container takes as much memory, and no two are alike.
+#[derive(Debug)]
+pub struct Identity {
+    both: Box<str>,
+    id_length: usize,
+}
+
+impl Identity {
+    /// This id and this name.
+    pub fn new(id: &str, name: &str) -> Self {
+        Self { both: [id, name].concat().into(), id_length: id.len() }
+    }
+
+    /// The vendor's short id.
+    pub fn id(&self) -> &str {
+        &self.both[..self.id_length]
+    }
+
+    /// The name.
+    pub fn name(&self) -> &str {
+        &self.both[self.id_length..]
+    }
+}
+
 /// A container, as far as it is known: one listing assesses it, another one says where it runs.
 #[derive(Debug, Default)]
 pub struct Container {
@@ -177,10 +201,8 @@ pub struct Container {
 pub struct Assessment {
     /// When the vendor changed this row last; the newest row of a container wins.
     pub updated: Option<Timestamp>,
-    /// The vendor's short id.
-    pub id: Box<str>,
-    /// Its name.
-    pub name: Box<str>,
+    /// What it is called.
+    pub identity: Identity,
     /// Life-cycle state, as a label value.
     pub state: Name,
     /// Key of its image.

@@ -4,7 +4,9 @@
 //! module they belong to, and [`crate::config`] puts them together.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -155,6 +157,9 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// No secret is longer; what is, is a wrong file.
+const MOST_SECRET_BYTES: usize = 64 * 1024;
+
 /// Where a secret is kept. It is read anew each time it is used, so that it can be rotated without a restart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SecretPlace {
@@ -165,35 +170,60 @@ pub enum SecretPlace {
 }
 
 impl SecretPlace {
-    /// Reads the secret.
+    /// Reads the secret. A file is read by the calling thread, which a mount that does not answer holds up.
     ///
-    /// The error says which place could not be read and why, and holds nothing of what was read.
+    /// The error says why it could not be read, and holds nothing of what was read. The caller says which setting it
+    /// is about: a name that may be the secret itself, put under the wrong key, is not repeated.
     pub fn read(&self) -> Result<Secret, String> {
-        let text = match self {
+        const VARIABLE: &str = "the environment variable that it names";
+        let (place, text) = match self {
             Self::File(path) => {
-                let text = std::fs::read_to_string(path)
-                    .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-                let end = text.strip_suffix('\n').map(|text| text.strip_suffix('\r').unwrap_or(text));
-                end.map_or(text.clone(), str::to_owned)
+                let place = shown(path);
+                let text = read_text(path).map_err(|reason| format!("cannot read {place}: {reason}"))?;
+                (place, text)
             }
             #[expect(clippy::disallowed_methods, reason = "a secret named by *_env is read where it is used")]
-            Self::Env(name) => std::env::var(name).map_err(|error| match error {
-                std::env::VarError::NotPresent => {
-                    format!("the environment variable {name} is not set")
-                }
-                std::env::VarError::NotUnicode(_) => {
-                    format!("the environment variable {name} is not valid UTF-8")
-                }
-            })?,
+            Self::Env(name) => {
+                let text = std::env::var(name).map_err(|error| match error {
+                    std::env::VarError::NotPresent => format!("{VARIABLE} is not set"),
+                    std::env::VarError::NotUnicode(_) => format!("{VARIABLE} is not valid UTF-8"),
+                })?;
+                (VARIABLE.to_owned(), text)
+            }
         };
         if text.is_empty() {
-            return Err(match self {
-                Self::File(path) => format!("{} is empty", path.display()),
-                Self::Env(name) => format!("the environment variable {name} is empty"),
-            });
+            return Err(format!("{place} is empty"));
         }
         Ok(Secret::new(text))
     }
+}
+
+/// The path, where it is one for sure: a word of its own, or with a slash of base64, may be a secret.
+fn shown(path: &Path) -> String {
+    let in_folder = path.parent().is_some_and(|folder| folder.parent().is_some() && folder.is_dir());
+    if in_folder || path.exists() { path.display().to_string() } else { "the file that it names".to_owned() }
+}
+
+/// What a file holds without one newline at its end, and no more of it than needed to tell that it is too much.
+fn read_text(path: &Path) -> Result<String, String> {
+    // A pipe would be waited for, and is empty the next time.
+    if !fs::metadata(path).map_err(|error| error.to_string())?.is_file() {
+        return Err("it is not a regular file".to_owned());
+    }
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(|error| error.to_string())?;
+    // As much as a secret may be, a newline, and one more.
+    file.take(MOST_SECRET_BYTES as u64 + 3).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    if bytes.ends_with(b"\n") {
+        bytes.pop();
+        if bytes.ends_with(b"\r") {
+            bytes.pop();
+        }
+    }
+    if bytes.len() > MOST_SECRET_BYTES {
+        return Err(format!("it holds more than {} KiB, which no secret does", MOST_SECRET_BYTES / 1024));
+    }
+    String::from_utf8(bytes).map_err(|_| "it is not valid UTF-8".to_owned())
 }
 
 /// One thing wrong with a configuration.
@@ -240,12 +270,43 @@ mod tests {
         let place = SecretPlace::File(file.path().to_owned());
         assert!(place.read().unwrap_err().ends_with("is empty"));
         for (written, read) in [("one\n", "one"), ("two\r\n", "two"), (" three \n\n", " three \n")] {
-            std::fs::write(file.path(), written).unwrap();
+            fs::write(file.path(), written).unwrap();
             assert_eq!(place.read().unwrap().expose(), read);
         }
         let secret = Secret::new("hunter2");
         assert!(!format!("{secret:?}").contains("hunter2"));
-        let unset = SecretPlace::Env("CSE_TEST_NOT_SET".to_owned()).read();
-        assert!(unset.unwrap_err().contains("CSE_TEST_NOT_SET is not set"));
+    }
+
+    #[test]
+    fn a_secret_in_place_of_a_name_is_not_repeated() {
+        let unset = SecretPlace::Env("S3cret=\0pasted".to_owned()).read();
+        assert_eq!(unset.unwrap_err(), "the environment variable that it names is not set");
+        for pasted in ["S3cret", "/S3cret+pasted==", "S3c/ret+pasted==", "/S3c/ret", "S3cret\0", "S3cret\n"] {
+            let told = SecretPlace::File(pasted.into()).read().unwrap_err();
+            assert!(told.starts_with("cannot read the file that it names: ") && !told.contains("S3c"), "{told}");
+        }
+        for (path, told) in [
+            ("tests/config/none", "cannot read tests/config/none: No such file"),
+            ("tests", "cannot read tests: it is not a regular file"),
+            ("/dev/zero", "cannot read /dev/zero: it is not a regular file"),
+        ] {
+            let found = SecretPlace::File(path.into()).read().unwrap_err();
+            assert!(found.starts_with(told), "{found}");
+        }
+    }
+
+    #[test]
+    fn a_secret_has_an_end() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let place = SecretPlace::File(file.path().to_owned());
+        let most = "x".repeat(64 * 1024);
+        fs::write(file.path(), format!("{most}\r\n")).unwrap();
+        assert_eq!(place.read().unwrap().expose(), most);
+        for more in ["x", "x\n", "\r\n\n", "xxxx"] {
+            fs::write(file.path(), format!("{most}{more}")).unwrap();
+            assert!(place.read().unwrap_err().ends_with("holds more than 64 KiB, which no secret does"), "{more:?}");
+        }
+        fs::write(file.path(), b"\xff").unwrap();
+        assert!(place.read().unwrap_err().ends_with("it is not valid UTF-8"));
     }
 }

@@ -42,11 +42,14 @@ impl Snapshot {
                 })
             })
             .collect();
-        reading.families = self.sizes(&evaluate_own(&reading, &self.settings));
+        // Once without sizes, once to learn how many series tell of sizes, and once to tell it.
+        for _ in 0..2 {
+            reading.families = self.sizes(&evaluate_own(&reading, &self.settings));
+        }
         evaluate_own(&reading, &self.settings)
     }
 
-    /// How large each family is, given the exporter's own series but for those about sizes.
+    /// How large each family is, given the exporter's own series.
     fn sizes(&self, own: &[Series]) -> Vec<FamilyReading> {
         let lines = |series: &Series| {
             let each = match series.metric.kind() {
@@ -56,24 +59,12 @@ impl Snapshot {
             };
             (series.len() * each) as u64
         };
-        let all = self.families.iter().chain(own);
-        let mut sizes: Vec<FamilyReading> = all
-            .map(|series| FamilyReading {
-                family: series.metric.name(),
-                series: lines(series),
-                folded: series.metric.is_limited().then_some(series.folded),
-            })
-            .collect();
-        let families = sizes.len() as u64;
-        let limited = sizes.iter().filter(|size| size.folded.is_some()).count() as u64;
-        for size in &mut sizes {
-            match size.family {
-                catalog::SERIES => size.series = families,
-                catalog::FOLDED_GROUPS => size.series = limited,
-                _ => {}
-            }
-        }
-        sizes
+        let sizes = self.families.iter().chain(own).map(|series| FamilyReading {
+            family: series.metric.name(),
+            series: lines(series),
+            folded: series.metric.is_limited().then_some(series.folded),
+        });
+        sizes.collect()
     }
 }
 

@@ -4,10 +4,12 @@
 //! a metric is named or shown: the catalog reads these instruments like any other records.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use prometheus_client::metrics::counter::Counter;
+use tokio::time::Instant;
 
 use crate::clock::Timestamp;
 use crate::lock::lock;
@@ -131,8 +133,9 @@ pub struct SourceTelemetry {
     vendor: &'static str,
     endpoints: BTreeMap<&'static str, Endpoint>,
     retries: [Counter; Failure::ALL.len()],
-    throttled_seconds: Counter<f64, std::sync::atomic::AtomicU64>,
-    collectors: BTreeMap<&'static str, Mutex<CollectorState>>,
+    throttled_seconds: Counter<f64, AtomicU64>,
+    waiting: AtomicUsize,
+    collectors: Mutex<BTreeMap<&'static str, CollectorState>>,
 }
 
 impl SourceTelemetry {
@@ -144,7 +147,8 @@ impl SourceTelemetry {
             endpoints: endpoints.iter().map(|name| (*name, Endpoint::default())).collect(),
             retries: Default::default(),
             throttled_seconds: Counter::default(),
-            collectors: collectors.iter().map(|name| (*name, Mutex::default())).collect(),
+            waiting: AtomicUsize::new(0),
+            collectors: Mutex::new(collectors.iter().map(|name| (*name, CollectorState::default())).collect()),
         }
     }
 
@@ -167,9 +171,15 @@ impl SourceTelemetry {
         self.retries[reason as usize].inc();
     }
 
-    /// Adds time spent waiting for a rate limit.
-    pub fn count_throttled(&self, waited: Duration) {
-        self.throttled_seconds.inc_by(waited.as_secs_f64());
+    /// Begins to wait for a rate limit. The wait ends, and is counted, when what is returned is dropped.
+    pub fn wait_for_limit(&self) -> LimitWait<'_> {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        LimitWait { telemetry: self, since: Instant::now() }
+    }
+
+    /// Whether a request is waiting for a rate limit now.
+    pub fn is_waiting_for_limit(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) > 0
     }
 
     /// Counts records that a collector left out.
@@ -179,8 +189,17 @@ impl SourceTelemetry {
 
     /// Changes what is known of a collector.
     pub fn update(&self, collector: &str, change: impl FnOnce(&mut CollectorState)) {
-        if let Some(state) = self.collectors.get(collector) {
-            change(&mut lock(state));
+        if let Some(state) = lock(&self.collectors).get_mut(collector) {
+            change(state);
+        }
+    }
+
+    /// Has these collectors and no others. Those that it had go on with what is known of them.
+    fn keep_collectors(&self, names: &[&'static str]) {
+        let mut collectors = lock(&self.collectors);
+        collectors.retain(|name, _| names.contains(name));
+        for name in names {
+            collectors.entry(name).or_default();
         }
     }
 
@@ -204,15 +223,32 @@ impl SourceTelemetry {
                     received_bytes: endpoint.received_bytes.get(),
                 })
                 .collect(),
-            collectors: self
-                .collectors
+            collectors: lock(&self.collectors)
                 .iter()
                 .map(|(name, state)| CollectorReading {
                     source: self.source.clone(),
                     collector: name,
-                    state: lock(state).clone(),
+                    state: state.clone(),
                 })
                 .collect(),
+        }
+    }
+}
+
+/// A wait for a rate limit.
+#[derive(Debug)]
+pub struct LimitWait<'a> {
+    telemetry: &'a SourceTelemetry,
+    since: Instant,
+}
+
+impl Drop for LimitWait<'_> {
+    fn drop(&mut self) {
+        self.telemetry.waiting.fetch_sub(1, Ordering::Relaxed);
+        let waited = self.since.elapsed();
+        // Timers wait for a millisecond at least; what is less was no wait.
+        if waited >= Duration::from_millis(1) {
+            self.telemetry.throttled_seconds.inc_by(waited.as_secs_f64());
         }
     }
 }
@@ -314,8 +350,8 @@ impl Telemetry {
         Self { sources: Mutex::default(), reload: Mutex::new(Reload { successful: true, last_success: started }) }
     }
 
-    /// The instruments of a source. Those it had before, if it was known under the same vendor, endpoints and
-    /// collectors, so that its counters go on over a reload.
+    /// The instruments for a source: those it has, so that its counters go on over a reload, or new ones. New ones
+    /// are read only once they are among those of [`Telemetry::arrange`].
     pub fn source(
         &self,
         source: &str,
@@ -323,30 +359,22 @@ impl Telemetry {
         endpoints: &[&'static str],
         collectors: &[&'static str],
     ) -> Arc<SourceTelemetry> {
-        let mut sources = lock(&self.sources);
-        if let Some(known) = sources.get(source)
-            && known.vendor == vendor
-            && known.endpoints.len() == endpoints.len()
-            && endpoints.iter().all(|endpoint| known.endpoints.contains_key(endpoint))
-            && known.collectors.len() == collectors.len()
-            && collectors.iter().all(|collector| known.collectors.contains_key(collector))
-        {
-            return Arc::clone(known);
-        }
-        let fresh = Arc::new(SourceTelemetry::new(source, vendor, endpoints, collectors));
-        sources.insert(source.to_owned(), Arc::clone(&fresh));
-        fresh
+        let known = lock(&self.sources).get(source).filter(|known| known.vendor == vendor).map(Arc::clone);
+        known.unwrap_or_else(|| Arc::new(SourceTelemetry::new(source, vendor, endpoints, collectors)))
     }
 
-    /// Forgets every source that is not in `keep`.
-    pub fn retain(&self, keep: &[&str]) {
-        lock(&self.sources).retain(|source, _| keep.contains(&source.as_str()));
+    /// Reads these sources with these collectors from now on, and no others.
+    pub fn arrange(&self, sources: impl IntoIterator<Item = (Arc<SourceTelemetry>, Vec<&'static str>)>) {
+        let arranged = sources.into_iter().map(|(source, collectors)| {
+            source.keep_collectors(&collectors);
+            (source.source.clone(), source)
+        });
+        *lock(&self.sources) = arranged.collect();
     }
 
     /// Whether every collector has had its first answer, or failed to get one.
     pub fn all_answered(&self) -> bool {
-        let sources = lock(&self.sources);
-        sources.values().flat_map(|source| source.collectors.values()).all(|state| lock(state).answered)
+        lock(&self.sources).values().all(|source| lock(&source.collectors).values().all(|state| state.answered))
     }
 
     /// Notes how a reload went.

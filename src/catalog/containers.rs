@@ -214,7 +214,7 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         unit: Unit::Each("vulnerability"),
         help: "Findings of the containers",
         by: GROUP,
-        value: Value::Cells(Closed::PerVendor(|Vendor::Qualys| &SEVERITIES), add_findings),
+        value: Value::Cells(Closed::PerVendor(SEVERITIES.labels, |Vendor::Qualys| Some(&SEVERITIES)), add_findings),
     },
     &Family::<Container> {
         name: "container_security_containers_by_highest_severity",
@@ -222,7 +222,10 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         unit: Unit::Each("container"),
         help: "Scanned containers by their worst finding, none for clean ones",
         by: GROUP,
-        value: Value::Cells(Closed::PerVendor(|Vendor::Qualys| &HIGHEST_SEVERITIES), add_highest_severity),
+        value: Value::Cells(
+            Closed::PerVendor(HIGHEST_SEVERITIES.labels, |Vendor::Qualys| Some(&HIGHEST_SEVERITIES)),
+            add_highest_severity,
+        ),
     },
     &Family::<Container> {
         name: "container_security_containers_by_risk_level",
@@ -291,7 +294,10 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         unit: Unit::Each("container"),
         help: "Containers for which the condition holds; conditions overlap",
         by: GROUP,
-        value: Value::Cells(Closed::PerVendor(|Vendor::Qualys| &QUALYS_CONDITIONS), add_qualys_conditions),
+        value: Value::Cells(
+            Closed::PerVendor(QUALYS_CONDITIONS.labels, |Vendor::Qualys| Some(&QUALYS_CONDITIONS)),
+            add_qualys_conditions,
+        ),
     },
     &Family::<Container> {
         name: "container_security_container_oldest_scan_timestamp_seconds",
@@ -312,8 +318,7 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
             K8S_CLUSTER_NAME.fold(cluster),
             CONTAINER_RUNTIME_NAME.fold(runtime),
         ],
-        // Without a list of sensors nothing is known of runtimes, which is not the same as "unknown" for each.
-        value: Value::Sum(|row| row.source.knows_sensors().then_some(1.0)),
+        value: Value::Count,
     },
     &Family::<Container> {
         name: "container_security_containers_by_sensor_state",
@@ -330,8 +335,8 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         help: "Risk score of the riskiest containers that are not deleted",
         by: &[
             SOURCE.place(|row| row.source.name),
-            CONTAINER_ID.place(|row| row.record.assessment.as_ref().map_or("", |known| &known.id)),
-            CONTAINER_NAME.place(|row| row.record.assessment.as_ref().map_or("", |known| &known.name)),
+            CONTAINER_ID.place(|row| row.record.assessment.as_ref().map_or("", |known| known.identity.id())),
+            CONTAINER_NAME.place(|row| row.record.assessment.as_ref().map_or("", |known| known.identity.name())),
             CONTAINER_IMAGE_NAME.place(|row| row.text(Name::EMPTY)),
             K8S_CLUSTER_NAME.place(cluster),
             K8S_NAMESPACE_NAME.place(|row| placed(row, |placement| placement.namespace)),
@@ -339,7 +344,7 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         ],
         value: Value::Top(
             |row| risk(row).filter(|_| state(row) != "deleted"),
-            |row| row.record.assessment.as_ref().map_or("", |known| &known.id),
+            |row| row.record.assessment.as_ref().map_or("", |known| known.identity.id()),
         ),
     },
 ];

@@ -6,12 +6,6 @@ use crate::metric::{Cells, Closed, Column, Family, Kind, Metric, Unit, Value};
 use crate::telemetry::{CollectorReading, CollectorState, EndpointReading, Failure, Rejection, SourceReading};
 use crate::view::{FamilyReading, Process, Program, RequestReading, Row};
 
-/// The family about the size of families; its own size is one series for each.
-pub const SERIES: &str = "container_security_exporter_series";
-
-/// The family about folded groups; its own size is one series for each family that is held to the limit.
-pub const FOLDED_GROUPS: &str = "container_security_exporter_folded_groups";
-
 type CollectorRow<'a> = Row<'a, CollectorReading>;
 
 fn state(row: CollectorRow<'_>) -> &CollectorState {
@@ -211,7 +205,7 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         value: Value::Sum(|row| Some(count(row.record.received_bytes))),
     },
     &Family::<FamilyReading> {
-        name: SERIES,
+        name: "container_security_exporter_series",
         kind: Kind::Gauge,
         unit: Unit::Each("series"),
         help: "Series served now",
@@ -219,7 +213,7 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         value: Value::Sum(|row| Some(count(row.record.series))),
     },
     &Family::<FamilyReading> {
-        name: FOLDED_GROUPS,
+        name: "container_security_exporter_folded_groups",
         kind: Kind::Gauge,
         unit: Unit::Each("group"),
         help: "Groups folded into _other, or series left out, to keep the limit of series",

@@ -12,7 +12,6 @@ mod posture;
 mod sensors;
 mod settings;
 
-pub use exporter::{FOLDED_GROUPS, SERIES};
 pub use settings::{Containers, Limits, Sensors, resolve};
 
 /// Every metric, in the order in which they are shown.

@@ -9,6 +9,9 @@ use super::containers::{CHOICES, promoted};
 use crate::metric::{Chosen, ChosenRead, Settings};
 use crate::setting::{Mistakes, Span};
 
+/// More series than this about single containers are a list, and no metric.
+const MOST_TOP_K: usize = 1000;
+
 /// What is put before the name of a promoted label.
 const PROMOTED: &str = "label_";
 
@@ -44,7 +47,7 @@ pub struct Containers {
     /// Keys of container or pod labels that group containers too, as `label_<key>`; a container's own label wins
     /// over its pod's.
     pub promote_labels: Vec<String>,
-    /// How many of the riskiest containers of a source are shown one by one; 0 for none.
+    /// How many of the riskiest containers of a source are shown one by one, 1000 at most; 0 for none.
     pub top_k: usize,
 }
 
@@ -61,6 +64,9 @@ impl Default for Containers {
 impl Containers {
     /// Notes what is wrong.
     pub fn check(&self, at: &str, mistakes: &mut Mistakes) {
+        if self.top_k > MOST_TOP_K {
+            mistakes.add(format!("{at}.top_k"), format!("must be {MOST_TOP_K} at most"));
+        }
         let mut keys_of: BTreeMap<String, &str> = BTreeMap::new();
         for (place, key) in self.promote_labels.iter().enumerate() {
             let name = promoted_name(key);

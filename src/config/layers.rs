@@ -98,10 +98,18 @@ impl Layers {
 
     /// A part's mistake, with the place it stands in.
     pub(super) fn locate(&self, mistake: Mistake) -> Located {
-        let path: Vec<_> =
-            mistake.key.split(['.', '[', ']']).filter(|part| !part.is_empty()).map(str::to_owned).collect();
-        Located { origin: self.origin(&path), key: mistake.key, reason: mistake.reason }
+        Located { origin: self.origin(&path(&mistake.key)), key: mistake.key, reason: mistake.reason }
     }
+
+    /// Whether the option `key` is written anywhere.
+    pub(super) fn has(&self, key: &str) -> bool {
+        repair::at(&self.tree, &path(key)).is_some()
+    }
+}
+
+/// The parts of a key as a person writes it.
+fn path(key: &str) -> Vec<String> {
+    key.split(['.', '[', ']']).filter(|part| !part.is_empty()).map(str::to_owned).collect()
 }
 
 /// The options in a TOML file.

@@ -92,14 +92,17 @@ fn read(
     overrides: &[Override],
 ) -> Result<Config, Invalid> {
     let (layers, mut found) = Layers::read(file, environment, overrides);
-    let (config, meant) = repair::extract(&layers, &mut found);
+    let (config, noted) = repair::extract(&layers, &mut found);
     let mut semantic = Mistakes::default();
     if layers.whole {
         config.check(&mut semantic);
     }
     for mistake in semantic.0 {
-        // Where a key could not be read, what is missing or stands in for it is no mistake of its own.
-        if !found.iter().any(|known| known.touches(&mistake.key)) && !meant.contains(&mistake.key) {
+        // Where a key could not be read, what is missing or stands in for it is no mistake of its own. Nothing stands in
+        // for an unknown key, and an option that it may have been meant for can be there as well.
+        let stand_in = found.iter().any(|known| known.touches(&mistake.key)) && !noted.unknown.contains(&mistake.key);
+        let misspelt = noted.meant.contains(&mistake.key) && !layers.has(&mistake.key);
+        if !stand_in && !misspelt {
             found.push(layers.locate(mistake));
         }
     }

@@ -14,21 +14,33 @@ use super::words;
 /// Past so many readings, what is left is told only after the rest is put right.
 const READINGS: usize = 1000;
 
-/// Reads the configuration, notes what is wrong, and returns it as it is without that, with the names of the options
-/// that misspelt ones may have been meant for.
-pub(super) fn extract(layers: &Layers, found: &mut Vec<Located>) -> (Config, Vec<String>) {
-    let mut repair =
-        Repair { tree: layers.tree().clone(), tried: BTreeMap::new(), retyped: BTreeSet::new(), meant: Vec::new() };
+/// What is to be known of the mistakes that were found, to tell their consequences from others.
+#[derive(Default)]
+pub(super) struct Noted {
+    /// Keys that are no options.
+    pub(super) unknown: BTreeSet<String>,
+    /// Options that they may have been meant for.
+    pub(super) meant: BTreeSet<String>,
+}
+
+/// Reads the configuration, notes what is wrong, and returns it as it is without that.
+pub(super) fn extract(layers: &Layers, found: &mut Vec<Located>) -> (Config, Noted) {
+    let mut repair = Repair {
+        tree: layers.tree().clone(),
+        tried: BTreeMap::new(),
+        retyped: BTreeSet::new(),
+        noted: Noted::default(),
+    };
     for _ in 0..READINGS {
         match Config::deserialize(&repair.tree) {
-            Ok(config) => return (config, repair.meant),
+            Ok(config) => return (config, repair.noted),
             Err(error) => repair.mend(&error, layers, found),
         }
     }
     if found.is_empty() {
         found.push(Located { origin: layers.origin(&[]), key: String::new(), reason: "cannot be read".to_owned() });
     }
-    (Config::default(), repair.meant)
+    (Config::default(), repair.noted)
 }
 
 struct Repair {
@@ -37,8 +49,7 @@ struct Repair {
     tried: BTreeMap<Vec<String>, usize>,
     /// Options from outside the file that were read as something else than text.
     retyped: BTreeSet<Vec<String>>,
-    /// Options that misspelt ones may have been meant for.
-    meant: Vec<String>,
+    noted: Noted,
 }
 
 impl Repair {
@@ -66,9 +77,10 @@ impl Repair {
             });
         }
         if let Kind::UnknownField(name, known) = &error.kind {
+            self.noted.unknown.insert(key(layers.tree(), &path));
             for option in words::meant(name, known) {
                 let (_, table) = path.split_last().expect("it ends with the key that is unknown");
-                self.meant.push(key(layers.tree(), &[table, &[option.to_owned()]].concat()));
+                self.noted.meant.insert(key(layers.tree(), &[table, &[option.to_owned()]].concat()));
             }
         }
         self.take_out(path);

@@ -1,11 +1,15 @@
-//! What is asked of a vendor, and what a reader of the answer gets to see.
+//! What is asked of a vendor, how that becomes a request, and what a reader of the answer gets to see.
 
+use std::convert::Infallible;
 use std::fmt;
 
-use ::http::{HeaderMap, HeaderName, Method, StatusCode, header};
+use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use bytes::Bytes;
+use reqwest::{RequestBuilder, Url};
 
+use super::error::{ApiError, Fault};
 use crate::setting::Secret;
+use crate::telemetry::Failure;
 
 /// One listing or service of a vendor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +63,6 @@ pub struct Call {
     pub(super) method: Method,
     pub(super) path: String,
     pub(super) query: Vec<(&'static str, String)>,
-    pub(super) bearer: Option<Secret>,
     pub(super) headers: Vec<(HeaderName, Secret)>,
     pub(super) form: Vec<(&'static str, Field)>,
 }
@@ -76,20 +79,13 @@ impl Call {
     }
 
     fn new(endpoint: &'static Endpoint, method: Method, path: String) -> Self {
-        Self { endpoint, method, path, query: Vec::new(), bearer: None, headers: Vec::new(), form: Vec::new() }
+        Self { endpoint, method, path, query: Vec::new(), headers: Vec::new(), form: Vec::new() }
     }
 
     /// Adds a parameter to the query.
     #[must_use]
     pub fn query(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.query.push((name, value.into()));
-        self
-    }
-
-    /// Sends `Authorization: Bearer …`.
-    #[must_use]
-    pub fn bearer(mut self, token: &Secret) -> Self {
-        self.bearer = Some(token.clone());
         self
     }
 
@@ -106,12 +102,77 @@ impl Call {
         self.form.push((name, value.into()));
         self
     }
+
+    /// The call as a request to `base`, with the token.
+    pub(super) fn request(
+        &self,
+        client: &reqwest::Client,
+        base: &Url,
+        token: Option<&Secret>,
+    ) -> Result<RequestBuilder, Fault> {
+        let mut request = client.request(self.method.clone(), self.url(base.clone()));
+        if let Some(token) = token {
+            let value = Secret::new(format!("Bearer {}", token.expose()));
+            request = request.header(header::AUTHORIZATION, sensitive(&value)?);
+        }
+        for (name, value) in &self.headers {
+            request = request.header(name, sensitive(value)?);
+        }
+        if !self.form.is_empty() {
+            let fields: Vec<_> = self.form.iter().map(|(name, value)| (name, value.as_str())).collect();
+            request = request.form(&fields);
+        } else if self.method == Method::POST {
+            // hyper leaves it out for an empty body, and some gateways answer 411 then.
+            request = request.header(header::CONTENT_LENGTH, 0);
+        }
+        Ok(request)
+    }
+
+    fn url(&self, mut url: Url) -> Url {
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(self.path.split('/').filter(|segment| !segment.is_empty()));
+        }
+        if !self.query.is_empty() {
+            let query = url.query_pairs_mut().extend_pairs(&self.query).finish().query();
+            // A plus of the query's own is %2B by now. Not every gateway takes the rest for spaces; %20 all do.
+            let query = query.unwrap_or_default().replace('+', "%20");
+            url.set_query(Some(&query));
+        }
+        url
+    }
+}
+
+/// A header's value that is not shown, even in debugging output of the libraries.
+fn sensitive(secret: &Secret) -> Result<HeaderValue, Fault> {
+    let mut value = HeaderValue::from_str(secret.expose()).map_err(|_| {
+        Fault::new(
+            Failure::Unauthorized,
+            "a credential holds a character that cannot be sent, such as a line break or a letter with an accent; \
+             look into the file or variable it comes from",
+        )
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 impl fmt::Debug for Call {
     /// Only what may stand in a log: a path or query can name what the customer runs.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Call({} {})", self.method, self.endpoint.name)
+    }
+}
+
+/// Gives out the tokens that requests are sent with, as `Authorization: Bearer …`.
+pub trait Bearer: Sync {
+    /// A token that is good now. It is asked for each time a request is about to be sent, and not before: the wait for
+    /// a rate limit can outlast a token.
+    fn token(&self) -> impl Future<Output = Result<Secret, ApiError>> + Send;
+}
+
+/// Nobody, for calls without a token.
+impl Bearer for Infallible {
+    async fn token(&self) -> Result<Secret, ApiError> {
+        match *self {}
     }
 }
 

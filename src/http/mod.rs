@@ -10,17 +10,17 @@
 #![expect(clippy::disallowed_types, reason = "reqwest's client is banned everywhere else")]
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::http::{HeaderValue, Method, header};
 use bytes::Bytes;
 use reqwest::{RequestBuilder, Response, Url, redirect};
 use tokio::time::{Instant, sleep};
 
 use crate::clock::Clock;
-use crate::setting::{RateLimit, Secret};
+use crate::setting::RateLimit;
 use crate::telemetry::{Failure, SourceTelemetry};
 
 mod call;
@@ -31,13 +31,13 @@ mod retry;
 #[cfg(test)]
 mod tests;
 
-pub use call::{Answer, Call, Endpoint, Field, Unreadable};
+pub use call::{Answer, Bearer, Call, Endpoint, Field, Unreadable};
 pub use config::{Config, check_base_url};
 pub use error::ApiError;
 
 use config::{is_loopback, read_base_url, read_certificates, read_proxy};
 use error::{Fault, PROBE_BYTES};
-use limit::{Gate, Held, LONGEST_HOLD};
+use limit::{Gate, Held, LONGEST_HOLD, Place};
 use retry::Word;
 
 /// An answer of this size and up is read off the threads that serve everyone: parsing it takes milliseconds.
@@ -93,13 +93,33 @@ impl Client {
         call: &Call,
         read: impl Fn(&Answer) -> Result<T, Unreadable> + Send + Sync + Clone + 'static,
     ) -> Result<T, ApiError> {
+        self.send(call, None::<&Infallible>, read).await
+    }
+
+    /// As [`Client::call`], each try with a token from `bearer`. If there is none to be had, that error is returned.
+    pub async fn call_with<T: Send + 'static>(
+        &self,
+        call: &Call,
+        bearer: &impl Bearer,
+        read: impl Fn(&Answer) -> Result<T, Unreadable> + Send + Sync + Clone + 'static,
+    ) -> Result<T, ApiError> {
+        self.send(call, Some(bearer), read).await
+    }
+
+    async fn send<T: Send + 'static>(
+        &self,
+        call: &Call,
+        bearer: Option<&impl Bearer>,
+        read: impl Fn(&Answer) -> Result<T, Unreadable> + Send + Sync + Clone + 'static,
+    ) -> Result<T, ApiError> {
         let started = Instant::now();
         let gate = self.gates.get(call.endpoint.class).unwrap_or(&self.unlimited);
         let mut tries = 0;
         let fault = loop {
-            let fault = match self.attempt(call, gate, &mut tries, read.clone()).await {
+            let fault = match self.attempt(call, bearer, gate, &mut tries, read.clone()).await {
                 Ok(value) => return Ok(value),
-                Err(fault) => fault,
+                Err(Miss::NoToken(error)) => return Err(error),
+                Err(Miss::Fault(fault)) => fault,
             };
             let pause = retry::backoff(self.first_pause, tries, crate::random::bits());
             let limited = fault.failure == Failure::RateLimited;
@@ -131,25 +151,42 @@ impl Client {
     async fn attempt<T: Send + 'static>(
         &self,
         call: &Call,
+        bearer: Option<&impl Bearer>,
         gate: &Gate,
         tries: &mut u32,
         read: impl Fn(&Answer) -> Result<T, Unreadable> + Send + 'static,
-    ) -> Result<T, Fault> {
-        let request = self.request(call)?;
-        let waiting = Instant::now();
+    ) -> Result<T, Miss> {
+        let waiting = self.telemetry.wait_for_limit();
         let place = gate.enter().await;
-        let waited = waiting.elapsed();
-        // Timers wait for a millisecond at least; what is less was no wait.
-        if waited >= Duration::from_millis(1) {
-            self.telemetry.count_throttled(waited);
-        }
+        drop(waiting);
         let place = place.map_err(|Held(remaining)| {
             Fault::new(Failure::RateLimited, "not asked, because of an earlier answer").too_long(remaining)
         })?;
+        let token = match bearer {
+            Some(bearer) => Some(bearer.token().await.map_err(Miss::NoToken)?),
+            None => None,
+        };
+        let request = call.request(&self.http, &self.base, token.as_ref())?;
         *tries += 1;
+        Ok(self.exchange(call.endpoint, request, gate, place, read).await?)
+    }
+
+    /// Sends the request, which has its `place`, and reads the answer.
+    async fn exchange<T: Send + 'static>(
+        &self,
+        endpoint: &Endpoint,
+        request: RequestBuilder,
+        gate: &Gate,
+        place: Place<'_>,
+        read: impl Fn(&Answer) -> Result<T, Unreadable> + Send + 'static,
+    ) -> Result<T, Fault> {
         let sent = Instant::now();
         let count = |status, bytes| {
-            self.telemetry.count_request(call.endpoint.name, status, sent.elapsed(), bytes);
+            let took = sent.elapsed();
+            self.telemetry.count_request(endpoint.name, status, took, bytes);
+            let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+            let source = self.telemetry.source();
+            tracing::debug!(source, endpoint = endpoint.name, status, milliseconds, bytes, "asked the vendor");
         };
         let answer = request.send().await;
         drop(place);
@@ -204,39 +241,6 @@ impl Client {
         };
         value.map_err(|Unreadable(words)| Fault { status: Some(status), ..Fault::passing(Failure::BadResponse, words) })
     }
-
-    fn request(&self, call: &Call) -> Result<RequestBuilder, Fault> {
-        let mut request = self.http.request(call.method.clone(), self.url(call));
-        if let Some(token) = &call.bearer {
-            let value = Secret::new(format!("Bearer {}", token.expose()));
-            request = request.header(header::AUTHORIZATION, sensitive(&value)?);
-        }
-        for (name, value) in &call.headers {
-            request = request.header(name, sensitive(value)?);
-        }
-        if !call.form.is_empty() {
-            let fields: Vec<_> = call.form.iter().map(|(name, value)| (name, value.as_str())).collect();
-            request = request.form(&fields);
-        } else if call.method == Method::POST {
-            // hyper leaves it out for an empty body, and some gateways answer 411 then.
-            request = request.header(header::CONTENT_LENGTH, 0);
-        }
-        Ok(request)
-    }
-
-    fn url(&self, call: &Call) -> Url {
-        let mut url = self.base.clone();
-        if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty().extend(call.path.split('/').filter(|segment| !segment.is_empty()));
-        }
-        if !call.query.is_empty() {
-            let query = url.query_pairs_mut().extend_pairs(&call.query).finish().query();
-            // A plus of the query's own is %2B by now. Not every gateway takes the rest for spaces; %20 all do.
-            let query = query.unwrap_or_default().replace('+', "%20");
-            url.set_query(Some(&query));
-        }
-        url
-    }
 }
 
 impl fmt::Debug for Client {
@@ -246,17 +250,17 @@ impl fmt::Debug for Client {
     }
 }
 
-/// A header's value that is not shown, even in debugging output of the libraries.
-fn sensitive(secret: &Secret) -> Result<HeaderValue, Fault> {
-    let mut value = HeaderValue::from_str(secret.expose()).map_err(|_| {
-        Fault::new(
-            Failure::Unauthorized,
-            "a credential holds a character that cannot be sent, such as a line break or a letter with an accent; \
-             look into the file or variable it comes from",
-        )
-    })?;
-    value.set_sensitive(true);
-    Ok(value)
+/// Why a try brought nothing.
+enum Miss {
+    /// It was not sent, for want of a token.
+    NoToken(ApiError),
+    Fault(Fault),
+}
+
+impl From<Fault> for Miss {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
 }
 
 /// How the body of an answer ended.

@@ -1,5 +1,6 @@
 //! Evaluation of one row of the catalog: from records to series.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
@@ -80,7 +81,7 @@ fn reduced<T: Record>(
         .zip(partials)
         .filter_map(|(group, partial)| Some((group, partial?)))
         .filter(|(_, partial)| partial.series() > 0)
-        .map(|(group, partial)| Reduced { labels: group.labels.clone(), records: group.records, partial })
+        .map(|(group, partial)| Reduced { labels: Cow::Borrowed(&group.labels), records: group.records, partial })
         .collect();
     let roles: Vec<Role> = readers.iter().map(|reader| reader.role).collect();
     let (groups, folded) = fold(groups, &roles, limit(family, settings));

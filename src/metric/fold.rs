@@ -3,6 +3,7 @@
 //! The smallest groups are folded, as few as it takes, into one group per source (and state) whose other labels are
 //! all `_other`. Nothing is lost: sums stay exact, and extremes and averages are those of all folded records.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -12,33 +13,34 @@ use super::reduce::Partial;
 /// What stands in the labels of a folded group.
 const OTHER: &str = "_other";
 
+/// A group's label values: those of its grouping, or others if it was folded.
+pub(super) type Labels<'a> = Cow<'a, [Arc<str>]>;
+
 /// A group with its reduction.
-pub(super) struct Reduced {
-    pub(super) labels: Vec<Arc<str>>,
+pub(super) struct Reduced<'a> {
+    pub(super) labels: Labels<'a>,
     pub(super) records: u64,
     pub(super) partial: Partial,
 }
 
 /// Groups that are folded together or not at all: those that differ in inner labels only.
 #[derive(Default)]
-struct Whole {
+struct Whole<'a> {
     records: u64,
     series: usize,
-    parts: Vec<Reduced>,
+    parts: Vec<Reduced<'a>>,
 }
 
-/// Folds `groups` until they have at most `limit` series. Returns them by their labels, and how many were folded.
-pub(super) fn fold(groups: Vec<Reduced>, roles: &[Role], limit: usize) -> (BTreeMap<Vec<Arc<str>>, Partial>, u64) {
+/// Folds `groups`, which come in the order of their labels, until they have at most `limit` series. Returns them in
+/// that order, and how many were folded.
+pub(super) fn fold<'a>(groups: Vec<Reduced<'a>>, roles: &[Role], limit: usize) -> (Vec<(Labels<'a>, Partial)>, u64) {
     let total: usize = groups.iter().map(|group| group.partial.series()).sum();
-    let mut kept = BTreeMap::new();
     if total <= limit {
-        for group in groups {
-            put(&mut kept, group.labels, group.partial);
-        }
-        return (kept, 0);
+        return (groups.into_iter().map(|group| (group.labels, group.partial)).collect(), 0);
     }
+    let mut kept = BTreeMap::new();
     let mut series = total;
-    let mut wholes: HashMap<Vec<Arc<str>>, Whole> = HashMap::new();
+    let mut wholes: HashMap<Vec<Arc<str>>, Whole<'_>> = HashMap::new();
     for group in groups {
         if !is_foldable(&group.labels, roles) {
             put(&mut kept, group.labels, group.partial);
@@ -49,7 +51,7 @@ pub(super) fn fold(groups: Vec<Reduced>, roles: &[Role], limit: usize) -> (BTree
         whole.series += group.partial.series();
         whole.parts.push(group);
     }
-    let mut wholes: Vec<(Vec<Arc<str>>, Whole)> = wholes.into_iter().collect();
+    let mut wholes: Vec<(Vec<Arc<str>>, Whole<'_>)> = wholes.into_iter().collect();
     wholes.sort_unstable_by(|(one, a), (other, b)| (a.records, one).cmp(&(b.records, other)));
 
     let other: Arc<str> = OTHER.into();
@@ -62,7 +64,7 @@ pub(super) fn fold(groups: Vec<Reduced>, roles: &[Role], limit: usize) -> (BTree
         }
         for mut part in whole.parts {
             if fold {
-                for (label, role) in part.labels.iter_mut().zip(roles) {
+                for (label, role) in part.labels.to_mut().iter_mut().zip(roles) {
                     if *role == Role::Fold {
                         *label = Arc::clone(&other);
                     }
@@ -74,7 +76,7 @@ pub(super) fn fold(groups: Vec<Reduced>, roles: &[Role], limit: usize) -> (BTree
             put(&mut kept, part.labels, part.partial);
         }
     }
-    (kept, folded)
+    (kept.into_iter().collect(), folded)
 }
 
 /// Whether folding would change a label. A group that the vendor itself calls `_other` takes the folded ones in.
@@ -87,7 +89,7 @@ fn without_inner(labels: &[Arc<str>], roles: &[Role]) -> Vec<Arc<str>> {
     outer.map(|(label, _)| Arc::clone(label)).collect()
 }
 
-fn put(kept: &mut BTreeMap<Vec<Arc<str>>, Partial>, labels: Vec<Arc<str>>, partial: Partial) {
+fn put<'a>(kept: &mut BTreeMap<Labels<'a>, Partial>, labels: Labels<'a>, partial: Partial) {
     match kept.entry(labels) {
         std::collections::btree_map::Entry::Vacant(free) => {
             free.insert(partial);

@@ -4,7 +4,7 @@
 //! same address: a record is put into its group by comparing addresses, and texts are compared once per group only.
 
 use std::any::TypeId;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::{Chosen, ChosenRead, Column, Read, Settings};
@@ -73,7 +73,7 @@ pub(super) struct Group {
 pub(super) struct Grouping {
     /// The group of each record, in the order in which records are visited.
     pub(super) of_record: Vec<u32>,
-    /// The groups; no two have the same labels.
+    /// The groups in the order of their labels; no two have the same.
     pub(super) groups: Vec<Group>,
 }
 
@@ -97,10 +97,11 @@ impl Scratch {
     }
 }
 
-fn group<T: Record>(readers: &[Reader<T>], view: &View<'_>) -> Grouping {
-    let mut grouping = Grouping::default();
+fn group<'a, T: Record>(readers: &[Reader<T>], view: &'a View<'a>) -> Grouping {
     let mut by_address: HashMap<Box<[usize]>, u32, foldhash::fast::RandomState> = HashMap::default();
-    let mut by_text: HashMap<Vec<Arc<str>>, u32> = HashMap::new();
+    let mut by_text: HashMap<Vec<&'a str>, u32> = HashMap::new();
+    let mut found: Vec<(Option<Vendor>, u64)> = Vec::new();
+    let mut of_record = Vec::new();
     let mut addresses = Vec::with_capacity(2 * readers.len());
     T::visit(view, &mut |row| {
         addresses.clear();
@@ -112,17 +113,47 @@ fn group<T: Record>(readers: &[Reader<T>], view: &View<'_>) -> Grouping {
         let at = if let Some(at) = by_address.get(addresses.as_slice()) {
             *at
         } else {
-            let labels: Vec<Arc<str>> = readers.iter().map(|reader| reader.read(row).into()).collect();
-            let at = *by_text.entry(labels).or_insert_with_key(|labels| {
-                let at = u32::try_from(grouping.groups.len()).expect("fewer groups than records");
-                grouping.groups.push(Group { labels: labels.clone(), vendor: row.source.vendor, records: 0 });
+            let labels = readers.iter().map(|reader| reader.read(row)).collect();
+            let at = *by_text.entry(labels).or_insert_with(|| {
+                let at = u32::try_from(found.len()).expect("fewer groups than records");
+                found.push((row.source.vendor, 0));
                 at
             });
             by_address.insert(addresses.as_slice().into(), at);
             at
         };
-        grouping.groups[at as usize].records += 1;
-        grouping.of_record.push(at);
+        let (_, records) = &mut found[at as usize];
+        *records += 1;
+        of_record.push(at);
     });
-    grouping
+
+    let mut sorted: Vec<(Vec<&str>, u32)> = by_text.into_iter().collect();
+    sorted.sort_unstable();
+    let mut places = vec![0; sorted.len()];
+    let mut groups = Vec::with_capacity(sorted.len());
+    let mut texts = HashSet::new();
+    for (place, (labels, at)) in (0..).zip(sorted) {
+        let at = at as usize;
+        places[at] = place;
+        let (vendor, records) = found[at];
+        groups.push(Group {
+            labels: labels.into_iter().map(|text| shared(&mut texts, text)).collect(),
+            vendor,
+            records,
+        });
+    }
+    for group in &mut of_record {
+        *group = places[*group as usize];
+    }
+    Grouping { of_record, groups }
+}
+
+/// The text, kept once for all groups that have it.
+fn shared(texts: &mut HashSet<Arc<str>>, text: &str) -> Arc<str> {
+    if let Some(known) = texts.get(text) {
+        return Arc::clone(known);
+    }
+    let new: Arc<str> = text.into();
+    texts.insert(Arc::clone(&new));
+    new
 }

@@ -168,17 +168,24 @@ pub struct Cells {
 
 /// Which closed labels a family has.
 pub enum Closed {
-    /// The same for every vendor.
+    /// With the same values for every vendor.
     Same(&'static Cells),
-    /// Those that the vendor can tell of. The labels are the same, their values differ.
-    PerVendor(fn(Vendor) -> &'static Cells),
+    /// These labels, with the values that the vendor can tell of. A vendor that can tell of none is not shown.
+    PerVendor(&'static [&'static Label], fn(Vendor) -> Option<&'static Cells>),
 }
 
 impl Closed {
-    fn of(&self, vendor: Option<Vendor>) -> &'static Cells {
+    fn of(&self, vendor: Option<Vendor>) -> Option<&'static Cells> {
         match self {
-            Self::Same(cells) => cells,
-            Self::PerVendor(cells) => cells(vendor.unwrap_or(Vendor::Qualys)),
+            Self::Same(cells) => Some(cells),
+            Self::PerVendor(_, cells) => vendor.and_then(cells),
+        }
+    }
+
+    fn labels(&self) -> &'static [&'static Label] {
+        match self {
+            Self::Same(cells) => cells.labels,
+            Self::PerVendor(labels, _) => labels,
         }
     }
 }
@@ -283,9 +290,21 @@ impl fmt::Debug for dyn Metric {
 }
 
 impl<T: Record> Family<T> {
-    /// The closed labels; they are the same for every vendor, only their values differ.
     fn closed_labels(&self) -> &'static [&'static Label] {
-        self.cells(None).map_or(&[], |cells| cells.labels)
+        match &self.value {
+            Value::Cells(closed, _) => closed.labels(),
+            Value::Freshness(cells, _) => cells.labels,
+            Value::Count
+            | Value::Sum(_)
+            | Value::Max(_)
+            | Value::Min(_)
+            | Value::Average(_)
+            | Value::Age(_)
+            | Value::Stale(_)
+            | Value::Each(..)
+            | Value::Top(..)
+            | Value::Distribution(_) => &[],
+        }
     }
 }
 
@@ -324,7 +343,7 @@ impl<T: Record> Metric for Family<T> {
 
     fn cells(&self, vendor: Option<Vendor>) -> Option<&'static Cells> {
         match &self.value {
-            Value::Cells(closed, _) => Some(closed.of(vendor)),
+            Value::Cells(closed, _) => closed.of(vendor),
             Value::Freshness(cells, _) => Some(cells),
             Value::Count
             | Value::Sum(_)

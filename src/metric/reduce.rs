@@ -46,7 +46,7 @@ impl Partial {
             Value::Average(_) => one(Rule::Average),
             Value::Age(_) => one(Rule::Age),
             Value::Cells(closed, _) => {
-                let cells = closed.of(vendor);
+                let cells = closed.of(vendor)?;
                 Self::Cells { cells, numbers: vec![0.0; cells.values.len()], shown: false }
             }
             Value::Stale(_) => Self::Stale { times: Vec::new() },

@@ -10,7 +10,7 @@ use crate::catalog;
 use crate::clock::Timestamp;
 use crate::inventory::{Inventory, SourceInventory, Table, Tables};
 use crate::names::Name;
-use crate::record::{Assessment, Conditions, Container, Placement, QdsSeverity, Score, Sensor, Vendor};
+use crate::record::{Assessment, Conditions, Container, Identity, Placement, QdsSeverity, Score, Sensor, Vendor};
 use crate::setting::Span;
 use crate::view::View;
 
@@ -79,8 +79,7 @@ fn inventory(containers: &[Known]) -> Inventory {
             let names = &mut table.names;
             let assessment = Assessment {
                 updated: None,
-                id: number.to_string().into(),
-                name: "".into(),
+                identity: Identity::new(&number.to_string(), ""),
                 state: names.intern(STATES[known.state]),
                 image: Name::EMPTY,
                 cluster: Name::EMPTY,
@@ -227,14 +226,14 @@ fn max(scores: &[f64]) -> f64 {
 }
 
 #[test]
-fn without_a_list_of_sensors_nothing_is_told_of_runtimes_and_sensor_states() {
+fn without_a_list_of_sensors_runtimes_are_unknown_and_no_sensor_is_said_to_be_missing() {
     let known = Known { source: 0, state: 0, namespace: 0, criticality: 0, findings: None, risk: None, sensor: 0 };
+    let (runtime, sensor_state) =
+        ("container_security_containers_by_runtime", "container_security_containers_by_sensor_state");
     let mut inventory = inventory(&[known]);
-    for family in ["container_security_containers_by_runtime", "container_security_containers_by_sensor_state"] {
-        assert!(!evaluate(&inventory, &settings(usize::MAX), family).is_empty(), "{family}");
-    }
+    assert!(!evaluate(&inventory, &settings(usize::MAX), sensor_state).is_empty());
     inventory.sources[0].tables.sensors = None;
-    for family in ["container_security_containers_by_runtime", "container_security_containers_by_sensor_state"] {
-        assert!(evaluate(&inventory, &settings(usize::MAX), family).is_empty(), "{family}");
-    }
+    let runtimes = totals(&evaluate(&inventory, &settings(usize::MAX), runtime), &["container_runtime_name"]);
+    assert_eq!(runtimes, BTreeMap::from([(vec!["unknown".to_owned()], 1.0)]));
+    assert!(evaluate(&inventory, &settings(usize::MAX), sensor_state).is_empty());
 }

@@ -11,6 +11,7 @@ use prometheus_client::encoding::{
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::text::whole;
 use crate::metric::{Kind, Number, Series};
 use crate::telemetry::{LATENCY_BOUNDS, Latency};
 
@@ -73,7 +74,13 @@ fn encode(encoder: &mut MetricEncoder<'_>, kind: Kind, number: &Number, now: f64
     match (number, kind) {
         (Number::Distribution(latency), _) => encode_latency(encoder, latency),
         (_, Kind::Counter) => encoder.encode_counter::<NoLabelSet, _, f64>(&number.at(now), None),
-        (_, Kind::Gauge | Kind::Histogram) => encoder.encode_gauge(&number.at(now)),
+        (_, Kind::Gauge | Kind::Histogram) => {
+            let value = number.at(now);
+            match whole(value) {
+                Some(whole) => encoder.encode_gauge(&whole),
+                None => encoder.encode_gauge(&value),
+            }
+        }
     }
 }
 

@@ -66,6 +66,15 @@ impl Config {
         let Self { qualys } = self;
         qualys.iter().find(|account| account.name == name).map(Account::Qualys)
     }
+
+    /// Whether the account of this name is in `other` too and sees the same records there, so that what is known of
+    /// them stays true. How and when they are asked for may differ.
+    pub fn is_same_account(&self, other: &Self, name: &str) -> bool {
+        match (self.account(name), other.account(name)) {
+            (Some(Account::Qualys(one)), Some(Account::Qualys(two))) => one.is_same_account(two),
+            (None, _) | (_, None) => false,
+        }
+    }
 }
 
 /// The settings of one account.
@@ -120,4 +129,11 @@ pub struct Source {
     pub stale_after: Option<Span>,
     /// Its collectors that are enabled.
     pub collectors: Vec<Box<dyn Collector>>,
+}
+
+impl Source {
+    /// The names of its collectors.
+    pub fn collector_names(&self) -> Vec<&'static str> {
+        self.collectors.iter().map(|collector| collector.name()).collect()
+    }
 }

@@ -1,4 +1,13 @@
 //! Tests of the program from outside, against the simulated vendor.
 
+mod contract;
 mod exact;
+mod failure;
+mod leak;
+mod lifetime;
+mod page;
+mod process;
+mod program;
+mod quirk;
+mod shape;
 mod support;

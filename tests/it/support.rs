@@ -13,20 +13,23 @@ use container_security_exporter::catalog;
 use container_security_exporter::clock::{Clock, Timestamp};
 use container_security_exporter::config::{self, Config};
 use container_security_exporter::metric::Metric;
-use simulator::exposition::{self, Exposition, Format};
-use simulator::oracle::{Families, Question};
-use simulator::server::{Options, Server};
+use simulator::exposition::{self, Exposition, Format, differences};
+use simulator::oracle::{self, Families, Question};
+use simulator::server::{Fault, FaultKind, Options, Server};
 use simulator::tenant::Tenant;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{interval, timeout};
 
 /// Half past four on a day in May.
 pub(crate) const NOW: i64 = 1_747_000_000_000;
 
 /// So long may anything take before a test gives up.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Between two looks at what is waited for: leaves the processor to the exporter.
+const PACE: Duration = Duration::from_millis(20);
 
 /// A vendor, and an exporter of it that is named `prod` in its configuration.
 pub(crate) struct Bench {
@@ -47,6 +50,16 @@ impl Bench {
 
     /// As [`Bench::start`], with a vendor of another behaviour.
     pub(crate) async fn start_with(tenant: Tenant, options: &str, vendor: Options) -> Self {
+        Self::start_struck(tenant, options, vendor, []).await
+    }
+
+    /// As [`Bench::start_with`], with faults that strike from the first request on.
+    pub(crate) async fn start_struck(
+        tenant: Tenant,
+        options: &str,
+        vendor: Options,
+        faults: impl IntoIterator<Item = Fault>,
+    ) -> Self {
         let now = Arc::new(AtomicI64::new(NOW));
         let dir = tempfile::tempdir().expect("a directory for the test");
         std::fs::write(dir.path().join("password"), format!("{}\n", vendor.password)).expect("a password file");
@@ -54,6 +67,9 @@ impl Bench {
         let shown = Arc::clone(&now);
         let vendor = Options { clock: Arc::new(move || shown.load(Ordering::Relaxed)), ..vendor };
         let vendor = Server::start(Arc::clone(&tenant), vendor).await.expect("a vendor on loopback");
+        for fault in faults {
+            vendor.inject(fault);
+        }
         let shown = Arc::clone(&now);
         let clock =
             Clock::from_fn(move || Timestamp::from_millis(shown.load(Ordering::Relaxed)).expect("a time after 1970"));
@@ -83,48 +99,67 @@ impl Bench {
 
     /// The metrics in one of the formats, strictly parsed.
     pub(crate) async fn metrics(&self, format: Format) -> Exposition {
-        let accept = match format {
-            Format::OpenMetrics => "application/openmetrics-text;version=1.0.0",
-            Format::Text => "text/plain;version=0.0.4",
-        };
-        let answer = self.get("/metrics", &[("Accept", accept), ("Accept-Encoding", "gzip")]).await;
-        assert_eq!(answer.status, 200, "{}", answer.text());
-        assert_eq!(answer.header("content-encoding"), Some("gzip"));
-        exposition::parse(&answer.text(), format).unwrap_or_else(|error| panic!("{error}\n{}", answer.text()))
+        metrics(self.app.address(), format).await
+    }
+
+    /// The metrics by family.
+    pub(crate) async fn families(&self) -> Families {
+        self.metrics(Format::OpenMetrics).await.families()
     }
 
     /// Asks for the metrics until they are as wanted.
     pub(crate) async fn metrics_once(&self, what: &str, wanted: impl Fn(&Families) -> bool) -> Families {
-        let asked = async {
-            loop {
-                let families = self.metrics(Format::OpenMetrics).await.families();
-                if wanted(&families) {
-                    return families;
-                }
-                // Lets the exporter's own tasks run between two questions.
-                tokio::task::yield_now().await;
-            }
-        };
-        if let Ok(families) = timeout(PATIENCE, asked).await {
-            return families;
-        }
-        panic!("never came: {what}\n{}", self.get("/metrics", &[]).await.text());
+        metrics_once(self.app.address(), what, wanted).await
+    }
+
+    /// The landing page.
+    pub(crate) async fn landing_page(&self) -> String {
+        self.get("/", &[]).await.text()
     }
 
     /// Waits until every collector has succeeded, and its snapshot is out.
-    pub(crate) async fn collected(&self) -> Families {
-        self.metrics_once("complete data of all collectors", |families| {
-            let complete = &families["container_security_collector_complete"];
-            complete.values().all(|complete| *complete == 1.0)
-                && [
-                    "container_security_containers",
-                    "container_security_sensors",
-                    "container_security_posture_control_info",
-                ]
-                .iter()
-                .all(|family| families.contains_key(*family))
-        })
-        .await
+    pub(crate) async fn collected(&self) {
+        let families = [
+            "\ncontainer_security_containers{",
+            "\ncontainer_security_sensors{",
+            "\ncontainer_security_posture_control_info{",
+        ];
+        let collected = async {
+            let mut pace = interval(PACE);
+            loop {
+                // Looked at as text: to parse it takes longer than to collect a small tenant.
+                let text = self.get("/metrics", &[]).await.text();
+                let mut complete =
+                    text.lines().filter(|line| line.starts_with("container_security_collector_complete{"));
+                if complete.all(|line| line.ends_with(" 1")) && families.iter().all(|family| text.contains(family)) {
+                    return;
+                }
+                pace.tick().await;
+            }
+        };
+        timeout(PATIENCE, collected).await.expect("complete data of all collectors");
+    }
+
+    /// How the families about the vendor differ from the oracle's, but for those whose names begin so.
+    pub(crate) fn wrong(&self, families: &Families, without: &[&str]) -> Vec<String> {
+        let tenant = self.tenant.lock().expect("no panic elsewhere");
+        let mut expected = oracle::expected(&tenant, &self.question());
+        let mut actual = of_vendor(families);
+        for families in [&mut expected, &mut actual] {
+            families.retain(|name, _| !without.iter().any(|without| name.starts_with(without)));
+        }
+        differences(&expected, &actual)
+    }
+
+    /// Fails if they differ.
+    pub(crate) async fn is_exact_without(&self, without: &[&str]) {
+        let wrong = self.wrong(&self.families().await, without);
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    /// Fails if any of them differ.
+    pub(crate) async fn is_exact(&self) {
+        self.is_exact_without(&[]).await;
     }
 
     /// What the oracle is to be asked about this exporter.
@@ -172,7 +207,7 @@ pub(crate) fn of_vendor(families: &Families) -> Families {
     let vendor: Vec<&str> = catalog::all().filter(|metric| !metric.is_live()).map(Metric::name).collect();
     families
         .iter()
-        .filter(|(name, _)| vendor.contains(&name.as_str()) || *name == catalog::FOLDED_GROUPS)
+        .filter(|(name, _)| vendor.contains(&name.as_str()) || *name == "container_security_exporter_folded_groups")
         .map(|(name, series)| (name.clone(), series.clone()))
         .collect()
 }
@@ -188,6 +223,59 @@ pub(crate) fn value(families: &Families, family: &str, labels: &[(&str, &str)]) 
         (None, _) => panic!("no {family} with {labels:?}"),
         (Some(_), Some(_)) => panic!("several {family} with {labels:?}"),
     }
+}
+
+/// The metrics of the exporter at `address` in one of the formats, strictly parsed.
+pub(crate) async fn metrics(address: SocketAddr, format: Format) -> Exposition {
+    let accept = match format {
+        Format::OpenMetrics => "application/openmetrics-text;version=1.0.0",
+        Format::Text => "text/plain;version=0.0.4",
+    };
+    let answer = request(address, "GET", "/metrics", &[("Accept", accept), ("Accept-Encoding", "gzip")]).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(answer.header("content-encoding"), Some("gzip"));
+    exposition::parse(&answer.text(), format).unwrap_or_else(|error| panic!("{error}\n{}", answer.text()))
+}
+
+/// Asks the exporter at `address` for the metrics until they are as wanted.
+pub(crate) async fn metrics_once(address: SocketAddr, what: &str, wanted: impl Fn(&Families) -> bool) -> Families {
+    let asked = async {
+        let mut pace = interval(PACE);
+        loop {
+            let families = metrics(address, Format::OpenMetrics).await.families();
+            if wanted(&families) {
+                return families;
+            }
+            pace.tick().await;
+        }
+    };
+    if let Ok(families) = timeout(PATIENCE, asked).await {
+        return families;
+    }
+    panic!("never came: {what}\n{}", request(address, "GET", "/metrics", &[]).await.text());
+}
+
+/// The sum of the series of a family that have these labels; 0 if there is none.
+pub(crate) fn sum(families: &Families, family: &str, labels: &[(&str, &str)]) -> f64 {
+    let series = families.get(family).into_iter().flatten();
+    let chosen =
+        series.filter(|(has, _)| labels.iter().all(|(name, value)| has.get(*name).is_some_and(|has| has == value)));
+    chosen.map(|(_, value)| value).sum()
+}
+
+/// How often a collector has ended with an outcome.
+pub(crate) fn runs(families: &Families, collector: &str, outcome: &str) -> f64 {
+    sum(families, "container_security_collector_runs_total", &[("collector", collector), ("outcome", outcome)])
+}
+
+/// A fault for every request that has this in its path and query.
+pub(crate) fn always(path_contains: &str, kind: FaultKind) -> Fault {
+    Fault { path_contains: path_contains.to_owned(), times: usize::MAX, skip: 0, kind }
+}
+
+/// A fault for the first so many requests that have this in their path and query.
+pub(crate) fn first(times: usize, path_contains: &str, kind: FaultKind) -> Fault {
+    Fault { times, ..always(path_contains, kind) }
 }
 
 /// An answer of the exporter.

@@ -21,8 +21,8 @@ async fn nobody_there_is_told_without_the_url() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let config = Config { retries: 2, ..Config::default() };
     let (client, _) = client_with(&format!("http://{free}/tenant"), &config);
-    let call = list().query("token", "t0ken").bearer(&Secret::new("t0ken"));
-    let error = client.call(&call, text).await.unwrap_err();
+    let call = list().query("token", "t0ken");
+    let error = client.call_with(&call, &Token("t0ken"), text).await.unwrap_err();
     assert_eq!((error.failure, error.status()), (Failure::Unreachable, None));
     let told = error.to_string();
     assert!(told.starts_with(&format!("containers at {free}: no connection: ")), "{told}");
@@ -78,10 +78,10 @@ async fn a_proxy_is_gone_through_except_to_this_machine() {
         ..Config::default()
     };
     let server = Server::new([ok("[]")]);
-    let call = list().bearer(&Secret::new("t0ken"));
-    assert_eq!(client_with(&server.at, &config).0.call(&call, text).await.unwrap(), "[]");
+    let token = Token("t0ken");
+    assert_eq!(client_with(&server.at, &config).0.call_with(&list(), &token, text).await.unwrap(), "[]");
     assert_eq!(proxy.asked(), [""; 0]);
-    let error = client_with("https://vendor.invalid", &config).0.call(&call, text).await.unwrap_err();
+    let error = client_with("https://vendor.invalid", &config).0.call_with(&list(), &token, text).await.unwrap_err();
     assert_eq!(error.failure, Failure::Unreachable, "{error}");
     assert!(proxy.asked()[0].starts_with("CONNECT vendor.invalid:443 HTTP/1.1\r\n"));
     assert!(!proxy.asked()[0].contains("t0ken"));

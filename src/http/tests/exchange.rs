@@ -1,6 +1,30 @@
 //! Requests as they are sent, and what becomes of each kind of answer.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use super::*;
+
+/// Gives out that many tokens, each another, and then none any more.
+struct Tokens {
+    most: usize,
+    given: AtomicUsize,
+}
+
+impl Tokens {
+    fn new(most: usize) -> Self {
+        Self { most, given: AtomicUsize::new(0) }
+    }
+}
+
+impl Bearer for Tokens {
+    async fn token(&self) -> Result<Secret, ApiError> {
+        let number = self.given.fetch_add(1, Ordering::Relaxed) + 1;
+        if number > self.most {
+            return Err(ApiError::new(&LOGIN, Failure::Unauthorized, "no more tokens"));
+        }
+        Ok(Secret::new(format!("token-{number}")))
+    }
+}
 
 #[tokio::test]
 async fn a_call_is_sent_as_described() {
@@ -9,7 +33,7 @@ async fn a_call_is_sent_as_described() {
     let secret = Secret::new("p&ss wörd+%");
     let filter = r#"updated>="2025-01-01" AND a+b"#;
     let get = Call::get(&LIST, "/csapi/../v1.3/a b?c").query("filter", filter).query("pageSize", "1000");
-    assert_eq!(client.call(&get.bearer(&Secret::new("t0ken")), text).await.unwrap(), "[]");
+    assert_eq!(client.call_with(&get, &Token("t0ken"), text).await.unwrap(), "[]");
     let post = Call::post(&LOGIN, "auth").form("username", "jdoe").form("password", &secret);
     assert_eq!(client.call(&post, text).await.unwrap(), "token");
     let bare = Call::post(&LOGIN, "auth/oidc").header(HeaderName::from_static("clientid"), &Secret::new("me"));
@@ -102,12 +126,35 @@ async fn a_long_hold_is_met_by_the_whole_class_and_by_no_other() {
 }
 
 #[tokio::test]
+async fn each_try_has_a_token_that_is_good_when_it_is_sent() {
+    let busy = || answer("503 Service Unavailable", "", b"");
+    let hold = answer("429 Too Many Requests", "retry-after: 3600\r\n", b"");
+    let server = Server::new([busy(), ok("[]"), busy(), hold]);
+    let client = client(&server);
+    let tokens = Tokens::new(3);
+    assert_eq!(client.call_with(&list(), &tokens, text).await.unwrap(), "[]");
+    let error = client.call_with(&list(), &tokens, text).await.unwrap_err();
+    assert_eq!(error.to_string(), "login: no more tokens", "the error of the log-in, not of the call");
+    let asked = server.asked();
+    assert_eq!(asked.len(), 3, "nothing is sent without a token");
+    for (number, request) in (1..).zip(asked) {
+        assert!(request.contains(&format!("authorization: Bearer token-{number}\r\n")), "{request}");
+    }
+    let tokens = Tokens::new(9);
+    for _ in 0..2 {
+        let error = client.call_with(&list(), &tokens, text).await.unwrap_err();
+        assert_eq!(error.failure, Failure::RateLimited);
+    }
+    assert_eq!(tokens.given.into_inner(), 1, "not while the class is to be left alone");
+}
+
+#[tokio::test]
 async fn a_redirect_is_not_followed_and_credentials_stay_here() {
     let elsewhere = Server::new([ok("[]")]);
     let headers = format!("location: {}/steal\r\n", elsewhere.at);
     for status in ["301 Moved Permanently", "302 Found", "307 Temporary Redirect"] {
         let server = Server::new([answer(status, &headers, b"")]);
-        let error = client(&server).call(&list().bearer(&Secret::new("t0ken")), text).await.unwrap_err();
+        let error = client(&server).call_with(&list(), &Token("t0ken"), text).await.unwrap_err();
         assert_eq!(error.failure, Failure::BadResponse);
         let told = error.to_string();
         assert!(told.contains("redirects to another place") && !told.contains("steal"), "{told}");
@@ -154,7 +201,7 @@ async fn a_refusal_as_large_as_a_bomb_is_a_refusal() {
 #[tokio::test]
 async fn a_credential_that_cannot_be_sent_is_told() {
     let server = Server::new([ok("")]);
-    let error = client(&server).call(&list().bearer(&Secret::new("two\nlines")), text).await.unwrap_err();
+    let error = client(&server).call_with(&list(), &Token("two\nlines"), text).await.unwrap_err();
     assert_eq!(error.failure, Failure::Unauthorized);
     assert!(!error.to_string().contains("two"));
 }

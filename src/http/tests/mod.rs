@@ -6,7 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::Mutex;
 use std::thread;
 
-use ::http::HeaderName;
+use ::http::{HeaderName, HeaderValue, header};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use flate2::Compression;
@@ -18,7 +18,7 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use super::config::tests::CA;
 use super::*;
 use crate::clock::Timestamp;
-use crate::setting::Span;
+use crate::setting::{Secret, Span};
 use crate::telemetry::Telemetry;
 
 mod connection;
@@ -144,6 +144,7 @@ fn gzip(body: &[u8]) -> Vec<u8> {
 fn client_with(at: &str, config: &Config) -> (Client, Telemetry) {
     let telemetry = Telemetry::new(Timestamp::from_millis(1).unwrap());
     let source = telemetry.source("test", "vendor", &["containers", "login"], &[]);
+    telemetry.arrange([(Arc::clone(&source), Vec::new())]);
     let clock = Clock::from_fn(|| Timestamp::from_millis(1_700_000_000_000).unwrap());
     let limits = [("list", RateLimit::per_seconds(1000, 1))];
     let mut client = Client::new(at, config, &limits, source, clock).unwrap();
@@ -161,6 +162,15 @@ fn text(answer: &Answer) -> Result<String, Unreadable> {
 
 fn list() -> Call {
     Call::get(&LIST, "/csapi/v1.3/containers")
+}
+
+/// A token that is always good.
+struct Token(&'static str);
+
+impl Bearer for Token {
+    async fn token(&self) -> Result<Secret, ApiError> {
+        Ok(Secret::new(self.0))
+    }
 }
 
 /// What was counted for `containers`: requests by code, bytes, and retries by reason.

@@ -1,7 +1,7 @@
 //! From a container's rows to its record.
 
 use crate::names::{Name, Names};
-use crate::record::{Assessment, Condition, Conditions, Placement, QdsSeverity, Score};
+use crate::record::{Assessment, Condition, Conditions, Identity, Placement, QdsSeverity, Score};
 
 use super::label::{lower, word};
 use super::wire::{BulkRow, Compliance, Label, Nested, PageRow};
@@ -11,8 +11,7 @@ pub(super) fn assessment(names: &mut Names, row: &PageRow<'_>) -> Assessment {
     let cluster = row.cluster.0.as_ref().map_or("", |cluster| cluster.name.get());
     Assessment {
         updated: row.updated.0,
-        id: row.container_id.get().into(),
-        name: row.name.get().into(),
+        identity: Identity::new(row.container_id.get(), row.name.get()),
         state: word(names, row.state.get()),
         image: names.intern(row.image_uuid.get()),
         cluster: names.intern(cluster),

@@ -162,6 +162,20 @@ impl Config {
         self.http.check(&format!("{at}.http"), mistakes);
     }
 
+    /// Whether `other` logs in to the same account at the same place, whatever else it says. A file or variable that
+    /// holds a secret counts by its name.
+    pub(in crate::source) fn is_same_account(&self, other: &Self) -> bool {
+        let account = |config: &Self| Self {
+            interval: Span::seconds(0),
+            stale_after: None,
+            rate_limits: RateLimits::default(),
+            http: http::Config::default(),
+            collectors: Collectors::default(),
+            ..config.clone()
+        };
+        account(self) == account(other)
+    }
+
     fn intervals(&self) -> impl Iterator<Item = (&'static str, Span)> {
         let Collectors { containers, sensors, posture } = &self.collectors;
         [
@@ -190,10 +204,16 @@ impl Config {
             (Some(name), None) => Some(Ok(Secret::new(name.as_str()))),
             (None, file) => file.clone().map(|file| Err(SecretPlace::File(file))),
         };
-        let password = place("password", self.password_file.as_ref(), self.password_env.as_ref(), &mut wrong);
-        let token = place("token", self.token_file.as_ref(), self.token_env.as_ref(), &mut wrong);
-        let secret =
-            place("client_secret", self.client_secret_file.as_ref(), self.client_secret_env.as_ref(), &mut wrong);
+        let password =
+            place("password_file", "password_env", self.password_file.as_ref(), self.password_env.as_ref(), &mut wrong);
+        let token = place("token_file", "token_env", self.token_file.as_ref(), self.token_env.as_ref(), &mut wrong);
+        let secret = place(
+            "client_secret_file",
+            "client_secret_env",
+            self.client_secret_file.as_ref(),
+            self.client_secret_env.as_ref(),
+            &mut wrong,
+        );
         if !wrong.is_empty() {
             return Err(wrong);
         }
@@ -236,14 +256,15 @@ impl Config {
 }
 
 fn place(
-    kind: &'static str,
+    file_key: &'static str,
+    env_key: &'static str,
     file: Option<&PathBuf>,
     env: Option<&String>,
     wrong: &mut Vec<(&'static str, String)>,
 ) -> Option<SecretPlace> {
     match (file, env) {
         (Some(_), Some(_)) => {
-            wrong.push((kind, format!("{kind}_file and {kind}_env are both set; give one of the two")));
+            wrong.push((file_key, format!("{env_key} is set too; give one of the two")));
             None
         }
         (Some(file), None) => Some(SecretPlace::File(file.clone())),

@@ -19,16 +19,16 @@ use crate::telemetry::{Failure, Telemetry};
 const NOW: i64 = 1_750_000_000_000;
 
 /// A simulated account and the exporter's side of it, under one clock.
-struct Bench {
-    server: Server,
+pub(super) struct Bench {
+    pub(super) server: Server,
     source: Source,
     telemetry: Telemetry,
     now: Arc<AtomicI64>,
-    _secrets: tempfile::TempDir,
+    secrets: tempfile::TempDir,
 }
 
 impl Bench {
-    async fn new(containers: usize, change: impl FnOnce(&mut Options, &mut Config)) -> Self {
+    pub(super) async fn new(containers: usize, change: impl FnOnce(&mut Options, &mut Config)) -> Self {
         Self::of(Shape::small(7, NOW).containers(containers), change).await
     }
 
@@ -63,11 +63,12 @@ impl Bench {
         let told = Arc::clone(&now);
         let clock = Clock::from_fn(move || Timestamp::from_millis(told.load(Ordering::Relaxed)).unwrap());
         let all = source::Config { qualys: vec![config] };
-        let mut sources = all.build(&["team".to_owned()].into(), &telemetry, &clock).unwrap();
-        Self { server, source: sources.remove(0), telemetry, now, _secrets: secrets }
+        let source = all.build(&["team".to_owned()].into(), &telemetry, &clock).unwrap().remove(0);
+        telemetry.arrange([(Arc::clone(&source.telemetry), source.collector_names())]);
+        Self { server, source, telemetry, now, secrets }
     }
 
-    async fn run(&self, collector: &str) -> Result<Harvest, ApiError> {
+    pub(super) async fn run(&self, collector: &str) -> Result<Harvest, ApiError> {
         let collector = self.source.collectors.iter().find(|known| known.name() == collector).unwrap();
         collector.collect(&|| {}).await
     }
@@ -76,7 +77,7 @@ impl Bench {
         self.server.request_count("/auth")
     }
 
-    fn fault(&self, path: &str, times: usize, kind: FaultKind) {
+    pub(super) fn fault(&self, path: &str, times: usize, kind: FaultKind) {
         self.server.inject(Fault { path_contains: path.to_owned(), times, skip: 0, kind });
     }
 
@@ -87,7 +88,7 @@ impl Bench {
 }
 
 #[track_caller]
-fn refusal(failed: Result<Harvest, ApiError>) -> (Failure, String) {
+pub(super) fn refusal(failed: Result<Harvest, ApiError>) -> (Failure, String) {
     let error = failed.map(|harvest| harvest.records).unwrap_err();
     (error.failure, error.to_string())
 }
@@ -181,7 +182,7 @@ async fn refusals_are_explained() {
     for (kind, words) in [
         (FaultKind::Html(404), "must be the platform's gateway"),
         (FaultKind::Html(200), "web page"),
-        (FaultKind::Status(200, vec![], "OK".to_owned()), "no token"),
+        (FaultKind::Status(200, vec![], "not today".to_owned()), "no token"),
         (FaultKind::Empty, "no token"),
     ] {
         bench.fault("/auth", 1, kind);
@@ -192,12 +193,52 @@ async fn refusals_are_explained() {
     let (failure, words) = refusal(bench.run("sensors").await);
     assert!(failure == Failure::Forbidden && words.contains("lacks the permission for sensors"), "{words}");
     bench.run("containers").await.unwrap();
-    bench.fault("/sensors", 2, FaultKind::Status(401, vec![], "{}".to_owned()));
+    let log_ins = bench.log_ins();
+    bench.fault("/sensors", 3, FaultKind::Status(401, vec![], "{}".to_owned()));
     let (failure, words) = refusal(bench.run("sensors").await);
     assert!(failure == Failure::Unauthorized && words.contains("a moment ago"), "{words}");
+    assert_eq!(bench.log_ins(), log_ins + 2);
+    bench.fault("/sensors", 2, FaultKind::Status(401, vec![], "{}".to_owned()));
+    bench.run("sensors").await.unwrap();
     bench.fault("/sensors", 2, FaultKind::Html(404));
     let (failure, words) = refusal(bench.run("sensors").await);
     assert!(failure == Failure::NotFound && words.contains("no listing of sensors"), "{words}");
+}
+
+#[tokio::test]
+async fn a_missing_module_is_told_in_place_of_a_permission() {
+    let bench = Bench::new(20, |options, _| options.modules = vec!["VM".to_owned()]).await;
+    for (status, failure) in [(403, Failure::Forbidden), (401, Failure::Unauthorized)] {
+        bench.fault("/sensors", 2, FaultKind::Status(status, vec![], "{}".to_owned()));
+        let (told, words) = refusal(bench.run("sensors").await);
+        assert!(told == failure && words.contains("does not include Container Security (module CS)"), "{words}");
+        bench.server.clear_faults();
+    }
+    assert_eq!(bench.log_ins(), 2, "a second new token would not have it either");
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_left_alone_until_it_changes() {
+    let bench = Bench::new(20, |_, config| config.password_file = Some("changing".into())).await;
+    let file = bench.secrets.path().join("changing");
+    std::fs::write(&file, "wrong").unwrap();
+    // The clock stands while a thread blocks; without that, it would run ahead when all wait for the network.
+    let (end, ended) = std::sync::mpsc::channel::<()>();
+    let block = tokio::task::spawn_blocking(move || ended.recv());
+    tokio::time::pause();
+    for (seconds, log_ins) in [(0, 1), (0, 1), (1, 2), (1, 2), (1, 3), (3, 3), (1, 4)] {
+        tokio::time::advance(Duration::from_secs(seconds)).await;
+        let (failure, words) = refusal(bench.run("sensors").await);
+        assert!(failure == Failure::Unauthorized && words.contains("auth: wrong user name or password"), "{words}");
+        assert_eq!(bench.log_ins(), log_ins);
+    }
+    std::fs::write(&file, "wrong too").unwrap();
+    assert_eq!(refusal(bench.run("sensors").await).0, Failure::Unauthorized);
+    assert_eq!(bench.log_ins(), 5);
+    std::fs::copy(bench.secrets.path().join("password"), &file).unwrap();
+    bench.run("sensors").await.unwrap();
+    drop(end);
+    block.await.unwrap().unwrap_err();
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use futures_util::future::join_all;
 
 use super::label::word;
-use super::paging::{Seen, Walked, by_number};
+use super::paging::{Brought, Seen, Walked, by_number};
 use super::session::{Listing, Session};
 use super::wire::{self, ControlDetail, ControlRow, Nested, Rows};
 use crate::http::{Answer, ApiError, Call, Endpoint, Unreadable};
@@ -33,7 +33,7 @@ pub(super) const CONTROL: Listing =
 /// The collector's name.
 pub(super) const NAME: &str = "posture";
 
-/// The vendor gives at most so many rows at once.
+/// Rows per page: the most of the documented `limit`, 1 to 250.
 const PAGE_SIZE: u64 = 250;
 
 /// So many categories are asked for at the same time.
@@ -44,6 +44,8 @@ pub(super) struct Posture {
     session: Arc<Session>,
     interval: Span,
     categories: Mutex<Categories>,
+    /// Whether the list ever answered: then a "not found" is a fault, and not a tenant without posture.
+    answered: AtomicBool,
     warned: AtomicBool,
 }
 
@@ -57,12 +59,13 @@ struct Categories {
 
 impl Posture {
     pub(super) fn new(session: Arc<Session>, interval: Span) -> Self {
-        Self { session, interval, categories: Mutex::default(), warned: AtomicBool::new(false) }
+        let (answered, warned) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { session, interval, categories: Mutex::default(), answered, warned }
     }
 
     async fn run(&self, progress: &(dyn Fn() + Sync)) -> Result<Harvest, ApiError> {
         let (mut table, walked) = match self.walk(progress).await {
-            Err(error) if error.failure == Failure::NotFound => {
+            Err(error) if error.failure == Failure::NotFound && !self.answered.load(Ordering::Relaxed) => {
                 if !self.warned.swap(true, Ordering::Relaxed) {
                     tracing::warn!(source = self.session.source(), %error, "this tenant has no Kubernetes posture; nothing is shown of it");
                 }
@@ -95,7 +98,11 @@ impl Posture {
                 let rows = wire::rows(&text)?;
                 Ok(take(&mut lock(&table), rows).close(&answer.body))
             };
-            self.session.call(&LIST, call, read)
+            async move {
+                let seen = self.session.call(&LIST, call, read).await?;
+                self.answered.store(true, Ordering::Relaxed);
+                Ok(seen)
+            }
         };
         let walked = by_number(&LIST.endpoint, PAGE_SIZE, progress, fetch).await?;
         let table = std::mem::take(&mut *lock(&table));
@@ -200,8 +207,8 @@ pub(super) fn take(table: &mut Table<Control>, rows: Rows<ControlRow<'_>>) -> Se
             policies: policies.into(),
             resources: row.resources(),
         };
-        let fresh = table.put(row.cid.get(), control);
-        seen.row(row.cid.get(), None, fresh);
+        let new = table.put(row.cid.get(), control);
+        seen.row(row.cid.get(), None, if new { Brought::New } else { Brought::Nothing });
     }
     seen
 }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::label::word;
-use super::paging::{Seen, by_number};
+use super::paging::{Brought, Seen, by_number};
 use super::session::{Listing, Session};
 use super::wire::{self, Rows, SensorRow};
 use crate::http::{Answer, ApiError, Call, Endpoint};
@@ -34,26 +34,33 @@ const PATHS: [&str; 2] = ["/csapi/v1.3/sensors", "/csapi/v1.1/sensors"];
 pub(super) struct Sensors {
     session: Arc<Session>,
     interval: Span,
+    /// Whether the new version ever answered: then a "not found" is a fault, and no reason to ask the old one.
+    has_new: AtomicBool,
     /// Whether this tenant was found to have the old version only.
-    old: AtomicBool,
+    only_old: AtomicBool,
 }
 
 impl Sensors {
     pub(super) fn new(session: Arc<Session>, interval: Span) -> Self {
-        Self { session, interval, old: AtomicBool::new(false) }
+        Self { session, interval, has_new: AtomicBool::new(false), only_old: AtomicBool::new(false) }
     }
 
     async fn run(&self, progress: &(dyn Fn() + Sync)) -> Result<Harvest, ApiError> {
         let [new, old] = PATHS;
-        if !self.old.load(Ordering::Relaxed) {
+        if !self.only_old.load(Ordering::Relaxed) {
             match self.walk(new, progress).await {
-                Err(error) if error.failure == Failure::NotFound => {}
+                Err(error) if error.failure == Failure::NotFound && !self.has_new.load(Ordering::Relaxed) => {}
                 other => return other,
             }
         }
-        let harvest = self.walk(old, progress).await?;
-        self.old.store(true, Ordering::Relaxed);
-        Ok(harvest)
+        let harvest = self.walk(old, progress).await;
+        match &harvest {
+            Ok(_) => self.only_old.store(true, Ordering::Relaxed),
+            // Once the old one is gone, the new one is asked again.
+            Err(error) if error.failure == Failure::NotFound => self.only_old.store(false, Ordering::Relaxed),
+            Err(_) => {}
+        }
+        harvest
     }
 
     async fn walk(&self, path: &'static str, progress: &(dyn Fn() + Sync)) -> Result<Harvest, ApiError> {
@@ -70,10 +77,15 @@ impl Sensors {
             let read = move |answer: &Answer| {
                 let text = wire::text(&answer.body);
                 let rows = wire::rows(&text)?;
-                let mut table = lock(&table);
-                Ok(take(&mut table, rows).close(&answer.body))
+                Ok(take(&mut lock(&table), rows).close(&answer.body))
             };
-            self.session.call(&SENSORS, call, read)
+            async move {
+                let seen = self.session.call(&SENSORS, call, read).await?;
+                if path == PATHS[0] {
+                    self.has_new.store(true, Ordering::Relaxed);
+                }
+                Ok(seen)
+            }
         };
         let walked = by_number(&SENSORS.endpoint, PAGE_SIZE, progress, fetch).await?;
         self.session.count_rejected(NAME, walked.rejected);
@@ -103,8 +115,8 @@ pub(super) fn take(table: &mut Table<Sensor>, rows: Rows<SensorRow<'_>>) -> Seen
             runtime_version: names.intern(row.container_runtime_version.get()),
             last_checkin: row.last_checked_in.0,
         };
-        let fresh = table.put(row.uuid.get(), sensor);
-        seen.row(row.uuid.get(), None, fresh);
+        let new = table.put(row.uuid.get(), sensor);
+        seen.row(row.uuid.get(), None, if new { Brought::New } else { Brought::Nothing });
     }
     seen
 }

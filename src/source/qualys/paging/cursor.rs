@@ -1,43 +1,162 @@
 //! The walk by cursor, for the bulk list.
 //!
 //! The cursor is `updated>=X AND not uuid:[…]`: a record that changes during the walk comes again at the end, so the
-//! newest version of each is what counts. The walk's end is told by the `Link` header only; see [`super::link`].
+//! newest version of each is what counts. The walk's end is told by the `Link` header only; see [`super::link`]. Since
+//! a lost header looks like the end, whoever knows of records that did not come has the end looked at again, by
+//! [`CursorWalk::finish`].
 
 use std::collections::HashSet;
 
+use crate::clock::Timestamp;
 use crate::http::{ApiError, Endpoint};
+use crate::telemetry::Failure;
 
-use super::{Next, Seen, Walked, stray};
+use super::{Next, Seen, Tally, Walked, stray};
 
-/// Walks the whole listing; `fetch` is given the cursor of the page to ask for.
-pub async fn by_cursor<F, Fut>(
+/// Walks the whole listing, in pages of `limit`; `fetch` is given the cursor of the page to ask for.
+pub async fn by_cursor<'a, F, Fut>(
     endpoint: &'static Endpoint,
-    progress: &(dyn Fn() + Sync),
+    limit: u64,
+    progress: &'a (dyn Fn() + Sync),
     fetch: F,
-) -> Result<Walked, ApiError>
+) -> Result<CursorWalk<'a, F>, ApiError>
 where
     F: Fn(Option<String>) -> Fut,
     Fut: Future<Output = Result<Seen, ApiError>>,
 {
-    let mut walked = Walked::default();
-    let mut cursors = HashSet::new();
-    let mut cursor = None;
-    let mut fingerprint = None;
-    loop {
-        let page = fetch(cursor).await?;
-        walked.add(&page, progress);
+    let mut walk = CursorWalk {
+        endpoint,
+        limit,
+        progress,
+        fetch,
+        tally: Tally::default(),
+        cursors: HashSet::new(),
+        fingerprint: None,
+        largest: None,
+        end: End::Told,
+    };
+    walk.walk(None).await?;
+    Ok(walk)
+}
+
+/// How a walk ended.
+#[derive(Debug, PartialEq, Eq)]
+enum End {
+    /// As the vendor tells, with a page that is not full.
+    Told,
+    /// With a full page up to this time, after which the link to the next may have been lost.
+    Full(Timestamp),
+    /// With nothing under this cursor.
+    Empty(Option<String>),
+}
+
+/// A walk that came to an end.
+pub struct CursorWalk<'a, F> {
+    endpoint: &'static Endpoint,
+    limit: u64,
+    progress: &'a (dyn Fn() + Sync),
+    fetch: F,
+    tally: Tally,
+    cursors: HashSet<String>,
+    fingerprint: Option<u64>,
+    /// Rows of the largest page so far: a server may give fewer than the limit.
+    largest: Option<u64>,
+    end: End,
+}
+
+impl<F, Fut> CursorWalk<'_, F>
+where
+    F: Fn(Option<String>) -> Fut,
+    Fut: Future<Output = Result<Seen, ApiError>>,
+{
+    /// What the walk amounts to. As long as records are `lacking`, an end that may be none is looked at again:
+    /// `behind` makes the cursor for what follows the records of a time and before that have come.
+    pub async fn finish(
+        mut self,
+        lacking: impl Fn() -> bool,
+        behind: impl Fn(Timestamp) -> String,
+    ) -> Result<Walked, ApiError> {
+        loop {
+            match std::mem::replace(&mut self.end, End::Told) {
+                End::Full(last) if lacking() => {
+                    let cursor = Some(behind(last));
+                    let page = match (self.fetch)(cursor.clone()).await {
+                        // The vendor takes no cursors but its own, so all there is to go by is what it told.
+                        Err(error) if refuses(&error) => break,
+                        page => page?,
+                    };
+                    let follows = page.updated.is_none_or(|(earliest, _)| earliest >= last);
+                    if page.fresh == 0 || !follows {
+                        self.tally.add(&page.again(), self.progress);
+                        break;
+                    }
+                    if let Some(next) = self.step(cursor, &page)? {
+                        self.walk(Some(next)).await?;
+                    }
+                }
+                End::Empty(cursor) if lacking() => {
+                    self.walk(cursor.clone()).await?;
+                    if self.end == End::Empty(cursor) {
+                        self.tally.miss(
+                            "the bulk list ended with an empty page before all the containers of the page list had come"
+                                .to_owned(),
+                        );
+                        break;
+                    }
+                }
+                End::Told | End::Full(_) | End::Empty(_) => break,
+            }
+        }
+        Ok(self.tally.walked)
+    }
+
+    async fn walk(&mut self, mut cursor: Option<String>) -> Result<(), ApiError> {
+        loop {
+            let page = (self.fetch)(cursor.clone()).await?;
+            match self.step(cursor, &page)? {
+                Some(next) => cursor = Some(next),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// Takes the page under `cursor` into account; tells the cursor of the next, if it did not end the walk.
+    fn step(&mut self, cursor: Option<String>, page: &Seen) -> Result<Option<String>, ApiError> {
+        self.tally.add(page, self.progress);
+        let sent = page.sent as u64;
+        let full = sent >= self.largest.unwrap_or(self.limit);
+        self.largest = self.largest.max(Some(sent));
         let next = match &page.next {
-            Next::Nothing => return Ok(walked),
-            Next::Broken(words) => return Err(stray(endpoint, words)),
+            Next::Nothing => {
+                self.end = match page.updated {
+                    _ if sent == 0 => End::Empty(cursor),
+                    Some((_, last)) if full => End::Full(last),
+                    Some(_) | None => End::Told,
+                };
+                return Ok(None);
+            }
+            Next::Broken(words) => return Err(stray(self.endpoint, words)),
             Next::Cursor(next) => next.clone(),
         };
-        if page.repeats(fingerprint) || page.sent == 0 {
-            return Err(stray(endpoint, "a page tells of a next one, but holds nothing new; the walk would never end"));
+        if page.repeats(self.fingerprint) || sent == 0 {
+            return Err(stray(
+                self.endpoint,
+                "a page tells of a next one, but holds nothing new; the walk would never end",
+            ));
         }
-        if !cursors.insert(next.clone()) {
-            return Err(stray(endpoint, "a page points back to one that was read before; the walk would never end"));
+        if !self.cursors.insert(next.clone()) {
+            return Err(stray(
+                self.endpoint,
+                "a page points back to one that was read before; the walk would never end",
+            ));
         }
-        fingerprint = Some(page.fingerprint);
-        cursor = Some(next);
+        self.fingerprint = Some(page.fingerprint);
+        Ok(Some(next))
     }
+}
+
+/// Whether the vendor refuses what was asked, rather than being unwell.
+fn refuses(error: &ApiError) -> bool {
+    let refusals = [Failure::BadResponse, Failure::Forbidden, Failure::NotFound];
+    refusals.contains(&error.failure) && error.status().is_none_or(|status| status < 500)
 }

@@ -7,16 +7,17 @@
 //! Rows that share one millisecond and fill more than a page do need page numbers. Such a group is walked forwards to
 //! its end and then backwards to its start: a row that leaves draws the others towards the start, into pages still
 //! to come. After that nothing of the group is left to be seen, and the walk goes on with the next millisecond.
+//!
+//! An end is believed if as many records came as the vendor counts. Rows without a time that are sorted last, which
+//! no such filter finds, are missed that way, too.
 
 use crate::clock::Timestamp;
 use crate::http::{ApiError, Endpoint};
-use crate::telemetry::Failure;
 
-use super::super::wire::Rejected;
-use super::{REPEATS, Seen, Walked, stray};
+use super::{REPEATS, Seen, Tally, Walked, stray, too_few};
 
 /// Rows that the vendor gives by page number; what comes behind them is undocumented (Fetch a List of Containers:
-/// "at most 10,000 records").
+/// "at most 10,000 records"). A `count` of so many means at least so many.
 const WINDOW: u64 = 10_000;
 
 /// Which page to ask for.
@@ -37,14 +38,6 @@ impl KeyAsk {
     }
 }
 
-/// How the pages of one filter ended.
-enum End {
-    /// There is nothing behind them.
-    Whole,
-    /// They go on behind this time.
-    At(Timestamp),
-}
-
 /// Walks the whole listing in the order of `updated`.
 pub async fn by_key<F, Fut>(
     endpoint: &'static Endpoint,
@@ -56,46 +49,128 @@ where
     F: Fn(KeyAsk) -> Fut,
     Fut: Future<Output = Result<Seen, ApiError>>,
 {
-    let mut walked = Walked::default();
-    let mut ask = KeyAsk { since: None, number: 1, size };
-    loop {
-        let mut pass = Pass::default();
-        let end = loop {
-            if ask.number.saturating_mul(size) > WINDOW.max(size) {
-                return Err(ApiError::new(
-                    endpoint,
-                    Failure::Incomplete,
-                    "more than 10,000 records changed in the same millisecond; the vendor gives no way to reach those behind them",
-                ));
+    let tally = Tally::default();
+    let mut walk = KeyWalk { endpoint, progress, fetch, tally, total: None, doubtful: false };
+    walk.listing(size).await?;
+    walk.confirm().await?;
+    Ok(walk.tally.walked)
+}
+
+/// How the pages of one filter ended.
+enum End {
+    /// There is nothing behind them.
+    Whole,
+    /// They go on behind this time.
+    At(Timestamp),
+    /// There may be more, but the vendor does not give it out.
+    Window,
+}
+
+/// A walk under way.
+struct KeyWalk<'a, F> {
+    endpoint: &'static Endpoint,
+    progress: &'a (dyn Fn() + Sync),
+    fetch: F,
+    tally: Tally,
+    /// How many rows the whole listing had at first.
+    total: Option<u64>,
+    /// Whether nothing came where records must have been.
+    doubtful: bool,
+}
+
+impl<F, Fut> KeyWalk<'_, F>
+where
+    F: Fn(KeyAsk) -> Fut,
+    Fut: Future<Output = Result<Seen, ApiError>>,
+{
+    async fn listing(&mut self, size: u64) -> Result<(), ApiError> {
+        let mut ask = KeyAsk { since: None, number: 1, size };
+        // Whether a record was seen that this filter lets through: if it changes, it is let through still.
+        let mut met = false;
+        loop {
+            let (end, last) = self.forwards(ask, met).await?;
+            if matches!(end, End::Window) {
+                self.tally.miss(
+                    "more than 10,000 records changed in the same millisecond; the vendor gives no way to reach those behind them"
+                        .to_owned(),
+                );
+            } else if last > 1 {
+                for number in (1..last).rev() {
+                    let page = self.page(KeyAsk { number, ..ask }, true).await?;
+                    self.tally.add(&page.again(), self.progress);
+                }
             }
-            let page = fetch(ask).await?;
-            in_order(endpoint, &page, ask.since)?;
-            walked.add(&page, progress);
-            if let Some(end) = pass.end(endpoint, ask, &page)? {
-                break end;
+            met = matches!(end, End::At(_));
+            ask.since = match (ask.since, end) {
+                // Rows that change from now on are later than the group.
+                (Some(since), _) if last > 1 => Timestamp::from_millis(since.millis().saturating_add(1)),
+                (_, End::At(time)) => Some(time),
+                // Rows without a time came first; the others are somewhere behind.
+                (None, End::Window) => Timestamp::from_millis(1),
+                (_, End::Whole | End::Window) => None,
+            };
+            if ask.since.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Walks the pages of one filter; tells how they ended, and the number of the last.
+    async fn forwards(&mut self, mut ask: KeyAsk, met: bool) -> Result<(End, u64), ApiError> {
+        let mut pass = Pass::default();
+        loop {
+            if ask.number.saturating_mul(ask.size) > WINDOW.max(ask.size) {
+                return Ok((End::Window, ask.number));
+            }
+            let page = self.page(ask, if ask.number == 1 { met } else { pass.tells_of_more() }).await?;
+            self.tally.add(&page, self.progress);
+            if ask.since.is_none() {
+                self.total = self.total.or(page.count);
+            }
+            if let Some(end) = pass.end(self.endpoint, ask, &page)? {
+                return Ok((end, ask.number));
             }
             ask.number += 1;
-        };
-        if ask.number == 1 {
-            match end {
-                End::Whole => return Ok(walked),
-                End::At(time) => ask.since = Some(time),
+        }
+    }
+
+    /// Asks for a page, and again if it is empty where something is `expected`.
+    async fn page(&mut self, ask: KeyAsk, expected: bool) -> Result<Seen, ApiError> {
+        let mut page = (self.fetch)(ask).await?;
+        if expected && page.sent == 0 {
+            page = (self.fetch)(ask).await?;
+            self.doubtful |= page.sent == 0;
+        }
+        in_order(self.endpoint, &page, ask.since)?;
+        Ok(page)
+    }
+
+    /// Holds what came to what the vendor counts.
+    async fn confirm(&mut self) -> Result<(), ApiError> {
+        let Some(mut least) = self.total else {
+            if self.doubtful {
+                self.tally.miss(EARLY.to_owned());
             }
-            continue;
+            return Ok(());
+        };
+        if self.tally.walked.missing.is_some() || self.reaches(least) {
+            return Ok(());
         }
-        for number in (1..ask.number).rev() {
-            let page = fetch(KeyAsk { number, ..ask }).await?;
-            in_order(endpoint, &page, ask.since)?;
-            walked.add(&Seen { rejected: Rejected::default(), ..page }, progress);
+        // Those that were purged before the walk came to them are not missing. An answer that counts none tells
+        // nothing: it may be what cut the walk short.
+        let page = (self.fetch)(KeyAsk { since: None, number: 1, size: 1 }).await?;
+        least = page.count.map_or(least, |count| count.min(least));
+        self.tally.add(&page.again(), self.progress);
+        if !self.reaches(least) {
+            let (least, given) = (least.min(WINDOW), self.tally.given());
+            self.tally.miss(if given < least { too_few(least, given) } else { EARLY.to_owned() });
         }
-        ask.number = 1;
-        match (ask.since, end) {
-            // Rows that change from now on are later than the group.
-            (Some(since), _) => ask.since = Timestamp::from_millis(since.millis() + 1),
-            // Rows without a time came first; the others start here.
-            (None, End::At(time)) => ask.since = Some(time),
-            (None, End::Whole) => return Ok(walked),
-        }
+        Ok(())
+    }
+
+    /// Whether all of so many records came. A count that reaches the window cannot allay a doubt.
+    fn reaches(&self, count: u64) -> bool {
+        self.tally.given() >= count.min(WINDOW) && !(self.doubtful && count >= WINDOW)
     }
 }
 
@@ -103,16 +178,28 @@ where
 #[derive(Default)]
 struct Pass {
     rows: u64,
+    count: Option<u64>,
     fingerprint: Option<u64>,
 }
 
 impl Pass {
+    fn tells_of_more(&self) -> bool {
+        self.count.is_some_and(|count| count > self.rows)
+    }
+
     /// Takes the page that was asked for into account; tells whether it ends the pass.
     fn end(&mut self, endpoint: &'static Endpoint, ask: KeyAsk, page: &Seen) -> Result<Option<End>, ApiError> {
+        if page.sent == 0 {
+            return Ok(Some(End::Whole));
+        }
         self.rows += page.sent as u64;
-        let more = page.count.is_some_and(|count| count > self.rows);
-        if page.sent == 0 || (!more && (page.sent as u64) < ask.size) {
-            // That fewer came than were counted tells nothing: rows left meanwhile, and the walk meets them again.
+        self.count = page.count.or(self.count);
+        // Not whether anything on it is new: going backwards through a group that changed, much may have been seen.
+        let repeats = self.fingerprint.replace(page.fingerprint) == Some(page.fingerprint);
+        let short = (page.sent as u64) < ask.size;
+        // Without a count, a short page may be a server's own smaller page size, unless it is given for ever.
+        let whole = if self.count.is_some() { !self.tells_of_more() } else { repeats };
+        if short && whole {
             return Ok(Some(End::Whole));
         }
         if let Some((_, latest)) = page.updated
@@ -120,11 +207,7 @@ impl Pass {
         {
             return Ok(Some(End::At(latest)));
         }
-        // Not whether anything on it is new: going backwards through a group that changed, much may have been seen.
-        if self.fingerprint.replace(page.fingerprint) == Some(page.fingerprint) {
-            return Err(stray(endpoint, REPEATS));
-        }
-        Ok(None)
+        if repeats { Err(stray(endpoint, REPEATS)) } else { Ok(None) }
     }
 }
 
@@ -139,3 +222,5 @@ fn in_order(endpoint: &'static Endpoint, page: &Seen, since: Option<Timestamp>) 
     }
     Ok(())
 }
+
+const EARLY: &str = "the vendor gave nothing where it had told of records before; those behind may be missing";

@@ -6,6 +6,7 @@
 //! Three ways, one for each kind of listing: [`by_key`] (page list of containers), [`by_cursor`] (bulk list) and
 //! [`by_number`] (sensors, posture).
 
+use std::collections::HashMap;
 use std::hash::BuildHasher;
 
 use foldhash::fast::FixedState;
@@ -14,19 +15,34 @@ use crate::clock::Timestamp;
 use crate::http::{ApiError, Endpoint};
 use crate::telemetry::Failure;
 
-use super::wire::{Rejected, Rows};
+use super::wire::{Reject, Rejected, Rows};
 
 mod cursor;
+#[cfg(test)]
+mod fault_tests;
 mod key;
 mod link;
+#[cfg(test)]
+mod live_tests;
 mod number;
 #[cfg(test)]
 mod tests;
 
-pub use cursor::by_cursor;
+pub use cursor::{CursorWalk, by_cursor};
 pub use key::{KeyAsk, by_key};
 pub use link::{Next, next};
 pub use number::by_number;
+
+/// What a row brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Brought {
+    /// A key that was not known.
+    New,
+    /// A newer version of what was known under its key.
+    Newer,
+    /// Nothing that was not known.
+    Nothing,
+}
 
 /// What a walk needs to know of a page that has been read.
 #[derive(Clone, Debug, Default)]
@@ -37,8 +53,10 @@ pub struct Seen {
     pub taken: usize,
     /// Rows that brought something: a new key, or a newer version of a known one.
     pub fresh: usize,
+    /// Rows whose key was not known.
+    pub new: usize,
     /// Rows that could not be taken.
-    pub rejected: Rejected,
+    pub rejected: Vec<Reject>,
     /// How many rows the whole listing has, if the page tells.
     pub count: Option<u64>,
     /// The least and the greatest `updated` on the page, of the rows that have one.
@@ -54,16 +72,17 @@ pub struct Seen {
 impl Seen {
     /// A page of which no row was looked at yet.
     pub fn of<T>(rows: &Rows<T>) -> Self {
-        Self { sent: rows.sent, rejected: rows.rejected, count: rows.count, ..Self::default() }
+        Self { sent: rows.sent, rejected: rows.rejected.clone(), count: rows.count, ..Self::default() }
     }
 
     /// Notes a row that was taken.
-    pub fn row(&mut self, key: &str, updated: Option<Timestamp>, fresh: bool) {
+    pub fn row(&mut self, key: &str, updated: Option<Timestamp>, brought: Brought) {
         // A sum, for a server may give the rows of one time in any order. Compared within one walk only.
         let hash = FixedState::default().hash_one((key, updated));
         self.fingerprint = self.fingerprint.wrapping_add(hash);
         self.taken += 1;
-        self.fresh += usize::from(fresh);
+        self.fresh += usize::from(brought != Brought::Nothing);
+        self.new += usize::from(brought == Brought::New);
         if let Some(updated) = updated {
             let (least, greatest) = self.updated.unwrap_or((updated, updated));
             self.disordered |= updated < greatest;
@@ -77,6 +96,12 @@ impl Seen {
         if self.taken == 0 {
             self.fingerprint = FixedState::default().hash_one(body);
         }
+        self
+    }
+
+    /// A page of rows that were asked for before: those that could not be known again do not count again.
+    fn again(mut self) -> Self {
+        self.rejected.retain(|reject| reject.text.is_some());
         self
     }
 
@@ -95,15 +120,47 @@ pub struct Walked {
     pub missing: Option<String>,
 }
 
-impl Walked {
+/// What a walk amounts to so far.
+#[derive(Default)]
+struct Tally {
+    walked: Walked,
+    /// Keys that came.
+    keys: u64,
+    /// How often each row that could not be taken stood on one page, at most: pages overlap, but within one of them
+    /// equal texts are different rows.
+    rejects: HashMap<u64, u64>,
+}
+
+impl Tally {
     /// Adds a page; `progress` hears of it if it brought something.
     fn add(&mut self, page: &Seen, progress: &(dyn Fn() + Sync)) {
-        for (sum, rejected) in self.rejected.iter_mut().zip(page.rejected) {
-            *sum += rejected;
+        self.keys += page.new as u64;
+        let mut here = HashMap::new();
+        for Reject { why, text } in &page.rejected {
+            if let Some(text) = text {
+                let times: &mut u64 = here.entry(text).or_default();
+                *times += 1;
+                let known = self.rejects.entry(*text).or_default();
+                if *times <= *known {
+                    continue;
+                }
+                *known = *times;
+            }
+            self.walked.rejected[*why as usize] += 1;
         }
         if page.sent > 0 {
             progress();
         }
+    }
+
+    /// How many records came, those included that could not be taken.
+    fn given(&self) -> u64 {
+        self.keys + self.walked.rejected.iter().sum::<u64>()
+    }
+
+    /// Notes that records are missing; what was noted first stands.
+    fn miss(&mut self, words: String) {
+        self.walked.missing.get_or_insert(words);
     }
 }
 

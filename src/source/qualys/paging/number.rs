@@ -2,10 +2,11 @@
 
 use crate::http::{ApiError, Endpoint};
 
-use super::{REPEATS, Seen, Walked, stray, too_few};
+use super::{REPEATS, Seen, Tally, Walked, stray, too_few};
 
-/// Walks the whole listing by page number, from 1. Asks on until a page is shorter than `size` while `count` does not
-/// tell of more: an empty page is the only end that cannot be a server's own smaller page size.
+/// Walks the whole listing by page number, from 1. Asks on until a page is shorter than `size` and `count` does not
+/// tell of more. Without `count`, only a page that is empty, or is the same short one again, is the end: a short page
+/// can be a server's own smaller page size.
 ///
 /// The name of the page parameter is not the same in all versions of the API; a server that does not know the one
 /// sent gives its first page for ever, which is found out by its repeating.
@@ -19,16 +20,18 @@ where
     F: Fn(u64) -> Fut,
     Fut: Future<Output = Result<Seen, ApiError>>,
 {
-    let mut walked = Walked::default();
-    let (mut sent, mut distinct, mut count, mut fingerprint) = (0, 0, None, None);
+    let mut tally = Tally::default();
+    let (mut sent, mut count, mut fingerprint) = (0, None, None);
     for number in 1.. {
         let page = fetch(number).await?;
-        walked.add(&page, progress);
-        sent += page.sent as u64;
-        distinct += page.fresh as u64;
         count = page.count.or(count);
-        let more = count.is_some_and(|count| count > sent);
-        if page.sent == 0 || (!more && (page.sent as u64) < size) {
+        let short = (page.sent as u64) < size;
+        if count.is_none() && short && fingerprint == Some(page.fingerprint) {
+            break;
+        }
+        tally.add(&page, progress);
+        sent += page.sent as u64;
+        if page.sent == 0 || (short && count.is_some_and(|count| count <= sent)) {
             break;
         }
         if page.repeats(fingerprint) {
@@ -36,7 +39,9 @@ where
         }
         fingerprint = Some(page.fingerprint);
     }
-    let known = distinct + walked.rejected.iter().sum::<u64>();
-    walked.missing = count.filter(|count| *count > known).map(|count| too_few(count, known));
-    Ok(walked)
+    let given = tally.given();
+    if let Some(count) = count.filter(|count| *count > given) {
+        tally.miss(too_few(count, given));
+    }
+    Ok(tally.walked)
 }

@@ -8,37 +8,38 @@ use futures_util::FutureExt;
 use proptest::prelude::*;
 
 use super::*;
+use crate::telemetry::Rejection;
 
-const ENDPOINT: Endpoint = Endpoint { name: "fake", class: "fake" };
+pub(super) const ENDPOINT: Endpoint = Endpoint { name: "fake", class: "fake" };
 
-fn quiet() {}
+pub(super) fn quiet() {}
 
 /// A row: its `updated` and which version of the record it is.
-type Version = (i64, u32);
+pub(super) type Version = (i64, u32);
 
 /// A listing in memory and what a walk has kept of it.
 #[derive(Default)]
-struct Fake {
+pub(super) struct Fake {
     now: i64,
-    rows: BTreeMap<u32, Version>,
-    kept: BTreeMap<u32, Version>,
-    requests: usize,
+    pub(super) rows: BTreeMap<u32, Version>,
+    pub(super) kept: BTreeMap<u32, Version>,
+    pub(super) requests: usize,
 }
 
 #[derive(Clone, Debug)]
-enum Change {
+pub(super) enum Change {
     Touch(Vec<u32>),
     Add(u32),
     Purge(u32),
 }
 
 impl Fake {
-    fn with(updated: &[i64]) -> Self {
+    pub(super) fn with(updated: &[i64]) -> Self {
         let rows = (0..).zip(updated.iter().map(|updated| (*updated, 0))).collect();
         Self { now: 1000, rows, ..Self::default() }
     }
 
-    fn apply(&mut self, change: &Change) {
+    pub(super) fn apply(&mut self, change: &Change) {
         let now = self.now;
         match change {
             Change::Touch(picks) => {
@@ -62,7 +63,7 @@ impl Fake {
         }
     }
 
-    fn sorted(&self, since: i64) -> Vec<(u32, Version)> {
+    pub(super) fn sorted(&self, since: i64) -> Vec<(u32, Version)> {
         let mut rows: Vec<_> = self.rows.iter().map(|(id, row)| (*id, *row)).collect();
         rows.retain(|(_, (updated, _))| *updated >= since);
         rows.sort_by_key(|(id, (updated, _))| (*updated, *id));
@@ -70,14 +71,19 @@ impl Fake {
     }
 
     /// Reads some rows as a collector does.
-    fn read(&mut self, rows: &[(u32, Version)], count: Option<usize>) -> Seen {
+    pub(super) fn read(&mut self, rows: &[(u32, Version)], count: Option<usize>) -> Seen {
         self.requests += 1;
         self.now += 1;
         let count = count.map(|count| count as u64);
         let mut seen = Seen { sent: rows.len(), count, ..Seen::default() };
         for (id, row) in rows {
             let known = self.kept.get(id).copied();
-            seen.row(&id.to_string(), Timestamp::from_millis(row.0), known.is_none_or(|known| known.0 < row.0));
+            let brought = match known {
+                None => Brought::New,
+                Some(known) if known.0 < row.0 => Brought::Newer,
+                Some(_) => Brought::Nothing,
+            };
+            seen.row(&id.to_string(), Timestamp::from_millis(row.0), brought);
             if known.is_none_or(|known| known.0 <= row.0) {
                 self.kept.insert(*id, *row);
             }
@@ -85,7 +91,7 @@ impl Fake {
         seen
     }
 
-    fn page(&mut self, ask: KeyAsk, window: usize) -> Seen {
+    pub(super) fn page(&mut self, ask: KeyAsk, window: usize) -> Seen {
         let mut rows = self.sorted(ask.since.map_or(0, Timestamp::millis));
         rows.truncate(window);
         let start = usize::try_from((ask.number - 1) * ask.size).unwrap().min(rows.len());
@@ -94,7 +100,7 @@ impl Fake {
         self.read(&rows[start..end], count)
     }
 
-    fn bulk(&mut self, cursor: Option<&str>, limit: usize) -> Seen {
+    pub(super) fn bulk(&mut self, cursor: Option<&str>, limit: usize) -> Seen {
         let (since, not) = cursor.map_or((0, vec![]), |cursor| {
             let (since, not) = cursor.split_once('!').unwrap();
             (since.parse().unwrap(), not.split(',').map(|id| id.parse::<u32>().unwrap()).collect())
@@ -116,7 +122,7 @@ impl Fake {
     }
 }
 
-fn changes() -> impl Strategy<Value = Vec<Change>> {
+pub(super) fn changes() -> impl Strategy<Value = Vec<Change>> {
     let change = prop_oneof![
         4 => prop::collection::vec(any::<u32>(), 1..6).prop_map(Change::Touch),
         1 => (1_u32..4).prop_map(Change::Add),
@@ -128,13 +134,14 @@ fn changes() -> impl Strategy<Value = Vec<Change>> {
 proptest! {
     #[test]
     fn a_walk_by_key_loses_nothing(
-        updated in prop::collection::vec(1_i64..8, 0..60), size in 1_u64..12, changes in changes(),
+        updated in prop::collection::vec(1_i64..8, 0..60), size in 2_u64..12, changes in changes(),
     ) {
         let fake = RefCell::new(Fake::with(&updated));
         let changes = RefCell::new(changes.into_iter());
         let walk = by_key(&ENDPOINT, size, &quiet, |ask| {
             let mut fake = fake.borrow_mut();
-            if let Some(change) = changes.borrow_mut().next() {
+            // It rests while it is counted in the end: what changes then is for the next walk.
+            if ask.size == size && let Some(change) = changes.borrow_mut().next() {
                 fake.apply(&change);
             }
             ready(Ok(fake.page(ask, 10_000)))
@@ -153,14 +160,17 @@ proptest! {
     ) {
         let fake = RefCell::new(Fake::with(&updated));
         let changes = RefCell::new(changes.into_iter());
-        let walk = by_cursor(&ENDPOINT, &quiet, |cursor| {
+        let walk = by_cursor(&ENDPOINT, limit as u64, &quiet, |cursor| {
             let mut fake = fake.borrow_mut();
             if let Some(change) = changes.borrow_mut().next() {
                 fake.apply(&change);
             }
             ready(Ok(fake.bulk(cursor.as_deref(), limit)))
         });
-        walk.now_or_never().unwrap().unwrap();
+        let walk = walk.now_or_never().unwrap().unwrap();
+        let asked = fake.borrow().requests;
+        let walked = walk.finish(|| false, |_| unreachable!("nothing is lacking")).now_or_never().unwrap().unwrap();
+        prop_assert_eq!((walked.missing, fake.borrow().requests), (None, asked));
         let fake = fake.into_inner();
         for (id, row) in &fake.rows {
             prop_assert_eq!(fake.kept.get(id), Some(row), "record {}", id);
@@ -168,7 +178,7 @@ proptest! {
     }
 }
 
-fn walk_by_key(size: u64, fetch: impl Fn(KeyAsk) -> Seen) -> Result<Walked, ApiError> {
+pub(super) fn walk_by_key(size: u64, fetch: impl Fn(KeyAsk) -> Seen) -> Result<Walked, ApiError> {
     by_key(&ENDPOINT, size, &quiet, |ask| ready(Ok(fetch(ask)))).now_or_never().unwrap()
 }
 
@@ -182,13 +192,15 @@ fn the_window_is_no_end() {
 }
 
 #[test]
-fn what_the_window_hides_is_told() {
-    let fake = RefCell::new(Fake::with(&vec![5; 10_001]));
-    let error = walk_by_key(1000, |ask| fake.borrow_mut().page(ask, 10_000)).unwrap_err();
-    assert_eq!(error.failure, Failure::Incomplete);
+fn what_the_window_hides_is_told_and_the_rest_is_kept() {
+    let updated = [vec![5; 10_001], vec![6, 7, 8]].concat();
+    let fake = RefCell::new(Fake::with(&updated));
+    let walked = walk_by_key(1000, |ask| fake.borrow_mut().page(ask, 10_000)).unwrap();
+    assert!(walked.missing.unwrap().contains("the same millisecond"));
+    assert_eq!(fake.borrow().kept.len(), 10_003);
     let fake = RefCell::new(Fake::with(&vec![5; 9_999]));
-    walk_by_key(1000, |ask| fake.borrow_mut().page(ask, 10_000)).unwrap();
-    assert_eq!(fake.borrow().kept.len(), 9_999);
+    let walked = walk_by_key(1000, |ask| fake.borrow_mut().page(ask, 10_000)).unwrap();
+    assert_eq!((walked.missing, fake.borrow().kept.len()), (None, 9_999));
 }
 
 #[test]
@@ -246,6 +258,8 @@ fn a_walk_by_number_ends_where_the_listing_does() {
     assert_eq!(whole(&[(&[1, 2], Some(2))]), (None, 1));
     assert_eq!(whole(&[(&[1], Some(2)), (&[2], Some(2))]), (None, 2), "the server's pages are smaller");
     assert_eq!(whole(&[(&[1, 2], None), (&[3, 4], None), (&[5], None)]), (None, 3));
+    assert_eq!(whole(&[(&[1], None), (&[2], None)]), (None, 2), "the same, without a count");
+    assert_eq!(whole(&[(&[1], None), (&[1], None), (&[2], None)]), (None, 1), "it does not know the page number");
     let (missing, _) = whole(&[(&[1, 2], Some(9)), (&[3], Some(9))]);
     assert!(missing.unwrap().contains("9 records, but gave 3"));
     let (missing, _) = whole(&[(&[1, 2], Some(4)), (&[2, 3], Some(4))]);
@@ -254,9 +268,11 @@ fn a_walk_by_number_ends_where_the_listing_does() {
     assert_eq!(walked.unwrap_err().failure, Failure::BadResponse);
 }
 
+const NAMELESS: Reject = Reject { why: Rejection::Unidentified, text: None };
+
 #[test]
 fn pages_of_unreadable_rows_repeat_only_if_their_bytes_do() {
-    let page = |body: &[u8]| Seen { sent: 2, rejected: [2, 0], ..Seen::default() }.close(body);
+    let page = |body: &[u8]| Seen { sent: 2, rejected: vec![NAMELESS; 2], ..Seen::default() }.close(body);
     let walk = |same: bool| {
         let bodies: [&[u8]; 3] = [b"a", if same { b"a" } else { b"b" }, b""];
         let fetch = |number: u64| {
@@ -278,11 +294,11 @@ fn a_walk_by_cursor_that_cannot_end_is_ended() {
         ([Next::Broken("the reason"), Next::Nothing], [1, 1], "the reason"),
     ] {
         let asked = Cell::new(0);
-        let walk = by_cursor(&ENDPOINT, &quiet, |_| {
+        let walk = by_cursor(&ENDPOINT, 1, &quiet, |_| {
             let at = asked.replace(asked.get() + 1);
             ready(Ok(Seen { sent: 1, taken: 1, fresh: fresh[at], next: next[at].clone(), ..Seen::default() }))
         });
-        let error = walk.now_or_never().unwrap().unwrap_err();
+        let error = walk.now_or_never().unwrap().err().unwrap();
         assert!(error.failure == Failure::BadResponse && error.to_string().contains(words), "{error}");
     }
 }

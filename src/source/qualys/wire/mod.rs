@@ -3,13 +3,15 @@
 //! Owns which fields are read and in how many ways each may be written. It knows neither requests nor records.
 //! Everything not named in a row type is skipped without being decoded.
 //!
-//! A page is decoded as a whole; only if that fails is it taken apart row by row, so that a row which cannot be
-//! read is left out and counted while the rest of its page is kept.
+//! A page is decoded as a whole; only if that fails, or a row has no key, is it taken apart row by row, so that a row
+//! which cannot be taken is left out and counted while the rest of its page is kept.
 
 use std::borrow::Cow;
 use std::fmt;
+use std::hash::BuildHasher;
 use std::marker::PhantomData;
 
+use foldhash::fast::FixedState;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -34,6 +36,16 @@ pub use scalar::{Count, Flag, Number, Text, Time};
 
 /// Why a row cannot be taken, counted by reason in the order of [`Rejection::ALL`].
 pub type Rejected = [u64; Rejection::ALL.len()];
+
+/// A row that cannot be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reject {
+    /// Why.
+    pub why: Rejection,
+    /// Stands for its text, so that it is known again on another page; none if it is no object, for then many rows
+    /// may be the same.
+    pub text: Option<u64>,
+}
 
 /// A row that is known by a key.
 pub trait Keyed {
@@ -92,7 +104,7 @@ pub struct Rows<T> {
     /// How many rows the page has, those that cannot be taken included.
     pub sent: usize,
     /// Rows that cannot be taken.
-    pub rejected: Rejected,
+    pub rejected: Vec<Reject>,
     /// How many rows the whole listing has, if the page tells.
     pub count: Option<u64>,
 }
@@ -114,21 +126,19 @@ pub fn text(body: &[u8]) -> Cow<'_, str> {
 pub fn rows<'a, T: Deserialize<'a> + Keyed>(text: &'a str) -> Result<Rows<T>, Unreadable> {
     if text.trim_ascii().is_empty() {
         // The vendor's way to say that nothing matches, with status 204 or 200.
-        return Ok(Rows { decoded: Vec::new(), sent: 0, rejected: Rejected::default(), count: None });
+        return Ok(Rows { decoded: Vec::new(), sent: 0, rejected: Vec::new(), count: None });
     }
-    match serde_json::from_str::<Nested<Page<Nested<T>>>>(text) {
-        Ok(page) => {
-            let (rows, count) = data(page)?;
-            let mut rejected = Rejected::default();
-            let keyless = |row: &&Nested<T>| row.0.as_ref().is_none_or(|row| row.key().is_empty());
-            rejected[Rejection::Unidentified as usize] = rows.iter().filter(keyless).count() as u64;
-            Ok(Rows { sent: rows.len(), decoded: rows, rejected, count })
+    if let Ok(page) = serde_json::from_str::<Nested<Page<Nested<T>>>>(text) {
+        let (rows, count) = data(page)?;
+        let keyless = |row: &Nested<T>| row.0.as_ref().is_none_or(|row| row.key().is_empty());
+        if !rows.iter().any(keyless) {
+            return Ok(Rows { sent: rows.len(), decoded: rows, rejected: Vec::new(), count });
         }
-        Err(_) => row_by_row(text),
     }
+    row_by_row(text)
 }
 
-/// As [`rows`], for a page that holds something which cannot be read.
+/// As [`rows`], for a page that holds a row which cannot be taken: only here is its text at hand.
 fn row_by_row<'a, T: Deserialize<'a> + Keyed>(text: &'a str) -> Result<Rows<T>, Unreadable> {
     let page = serde_json::from_str::<Nested<Page<&RawValue>>>(text).map_err(|error| {
         // Not the error itself, which may quote the answer.
@@ -142,7 +152,7 @@ fn row_by_row<'a, T: Deserialize<'a> + Keyed>(text: &'a str) -> Result<Rows<T>, 
     })?;
     let (raw, count) = data(page)?;
     let mut rows = Vec::with_capacity(raw.len());
-    let mut rejected = Rejected::default();
+    let mut rejected = Vec::new();
     for row in &raw {
         let why = match serde_json::from_str::<Nested<T>>(row.get()) {
             Ok(Nested(Some(row))) if !row.key().is_empty() => {
@@ -152,7 +162,8 @@ fn row_by_row<'a, T: Deserialize<'a> + Keyed>(text: &'a str) -> Result<Rows<T>, 
             Err(_) if row.get().starts_with('{') => Rejection::Unreadable,
             Ok(_) | Err(_) => Rejection::Unidentified,
         };
-        rejected[why as usize] += 1;
+        let text = row.get().starts_with('{').then(|| FixedState::default().hash_one(row.get()));
+        rejected.push(Reject { why, text });
     }
     Ok(Rows { sent: raw.len(), decoded: rows, rejected, count })
 }

@@ -7,7 +7,8 @@ const UNREADABLE: usize = Rejection::Unreadable as usize;
 
 fn uuids(text: &str) -> (Vec<String>, Rejected) {
     let rows = rows::<BulkRow<'_>>(text).unwrap();
-    let rejected = rows.rejected;
+    let mut rejected = Rejected::default();
+    rows.rejected.iter().for_each(|reject| rejected[reject.why as usize] += 1);
     (rows.into_keyed().map(|row| row.uuid.get().to_owned()).collect(), rejected)
 }
 
@@ -27,6 +28,16 @@ fn rows_without_a_key_are_found_without_a_bad_one_too() {
     let (uuids, rejected) = uuids(r#"{"data":[{"uuid":"a"},{},{"uuid":null},null]}"#);
     assert_eq!(uuids, ["a"]);
     assert_eq!((rejected[UNIDENTIFIED], rejected[UNREADABLE]), (3, 0));
+}
+
+#[test]
+fn a_row_that_cannot_be_taken_is_known_again_by_its_text() {
+    let page = r#"{"data":[{"uuid":"a"},{"uuid":null,"x":1},null,{"uuid":"b","host":5}]}"#;
+    let turned = r#"{"data":[{"uuid":"b","host":5},{"uuid":null,"x":2},null]}"#;
+    let texts = |page| rows::<BulkRow<'_>>(page).unwrap().rejected.iter().map(|row| row.text).collect::<Vec<_>>();
+    let (first, second) = (texts(page), texts(turned));
+    assert_eq!((first[2], first[1], second[2]), (second[0], None, None));
+    assert!(first[0].is_some() && first[0] != second[1]);
 }
 
 #[test]

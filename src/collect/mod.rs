@@ -1,24 +1,27 @@
-//! When each collector runs, how long its last good data is served, and what is known of all sources together.
+//! When each collector runs, and how long its last good data is served.
 //!
 //! Owns time: intervals, ages, expiry. A collector runs on its own interval and never twice at once; one that fails
 //! leaves the others alone and its last good data in place until that is too old. It knows no vendor and no metric.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 use crate::clock::Clock;
-use crate::inventory::{Inventory, SourceInventory, Tables};
 use crate::lock::lock;
 use crate::random;
-use crate::record::Vendor;
 use crate::source::{Collector, Harvest};
 use crate::telemetry::{CollectorState, Failure, SourceTelemetry};
+
+mod collection;
+#[cfg(test)]
+mod tests;
+
+pub use collection::Collection;
+use collection::Held;
 
 /// How many of the longer of interval and last full walk data is served for by default.
 const STALE_AFTER_INTERVALS: u32 = 3;
@@ -26,62 +29,16 @@ const STALE_AFTER_INTERVALS: u32 = 3;
 /// Runs start up to this part of the interval late, so that many exporters do not ask all at once.
 const JITTER: f64 = 0.05;
 
-/// The data of every collector, as long as it is good.
-#[derive(Debug, Default)]
-pub struct Collection {
-    sources: Mutex<Vec<CollectedSource>>,
-    changed: Notify,
-}
+/// A run has so long to bring its first page, if the one before succeeded or it had to wait for a rate limit, before
+/// it counts as failing and data that is too old is dropped.
+const FIRST_ANSWER: Duration = Duration::from_secs(10);
 
-#[derive(Debug)]
-struct CollectedSource {
-    source: Arc<str>,
-    vendor: Vendor,
-    /// By collector.
-    tables: Vec<(&'static str, Tables)>,
-}
+/// A run that has brought pages counts as making progress for so long after the last one: as long as a page may take
+/// that has to be asked for again.
+const NEXT_ANSWER: Duration = Duration::from_mins(5);
 
-impl Collection {
-    /// Makes these the sources, in this order. Only those that are `unchanged` keep their data.
-    pub fn arrange<'a>(&self, sources: impl IntoIterator<Item = (&'a str, Vendor)>, unchanged: &[&str]) {
-        let mut known = lock(&self.sources);
-        let mut kept = std::mem::take(&mut *known);
-        kept.retain(|kept| unchanged.contains(&&*kept.source));
-        known.extend(sources.into_iter().map(|(source, vendor)| {
-            kept.iter().position(|kept| &*kept.source == source).map_or_else(
-                || CollectedSource { source: source.into(), vendor, tables: Vec::new() },
-                |at| kept.swap_remove(at),
-            )
-        }));
-        drop(known);
-        self.changed.notify_one();
-    }
-
-    /// Everything that is known now.
-    pub fn inventory(&self) -> Inventory {
-        let sources = lock(&self.sources);
-        let inventories = sources.iter().map(|source| SourceInventory {
-            source: Arc::clone(&source.source),
-            vendor: source.vendor,
-            tables: source.tables.iter().fold(Tables::default(), |all, (_, tables)| all.or(tables)),
-        });
-        Inventory { sources: inventories.collect() }
-    }
-
-    /// Waits until something has changed since the last wait ended.
-    pub async fn changed(&self) {
-        self.changed.notified().await;
-    }
-
-    fn put(&self, source: &str, collector: &'static str, tables: Option<Tables>) {
-        let mut sources = lock(&self.sources);
-        if let Some(source) = sources.iter_mut().find(|known| &*known.source == source) {
-            source.tables.retain(|(known, _)| *known != collector);
-            source.tables.extend(tables.map(|tables| (collector, tables)));
-        }
-        self.changed.notify_one();
-    }
-}
+/// A failure that goes on is told again after so long.
+const TELL_AGAIN: Duration = Duration::from_mins(10);
 
 /// Why a run failed, in words for people.
 pub type RunError = (Failure, String);
@@ -95,18 +52,12 @@ pub struct Runner {
     collection: Arc<Collection>,
     clock: Clock,
     held: Option<Held>,
-    last_walk: Duration,
-}
-
-/// Data that is being served.
-#[derive(Clone, Copy, Debug)]
-struct Held {
-    since: Instant,
-    complete: bool,
+    /// How the last run failed, if it did, and when that was told.
+    failing: Option<(Failure, Instant)>,
 }
 
 impl Runner {
-    /// A runner that has not run yet.
+    /// A runner that goes on with the data that is there of its collector.
     pub fn new(
         collector: Box<dyn Collector>,
         stale_after: Option<Duration>,
@@ -114,8 +65,11 @@ impl Runner {
         collection: Arc<Collection>,
         clock: Clock,
     ) -> Self {
-        telemetry.update(collector.name(), CollectorState::begin);
-        Self { collector, stale_after, telemetry, collection, clock, held: None, last_walk: Duration::ZERO }
+        let held = collection.held(telemetry.source(), collector.name());
+        if held.is_none() {
+            telemetry.update(collector.name(), CollectorState::begin);
+        }
+        Self { collector, stale_after, telemetry, collection, clock, held, failing: None }
     }
 
     /// The collector's name.
@@ -143,67 +97,77 @@ impl Runner {
     /// Runs once.
     pub async fn run(&mut self) -> Result<(), RunError> {
         let started = Instant::now();
-        let progressed = AtomicBool::new(false);
-        let result = self.collect(&progressed).await;
+        let result = self.collect().await;
         let took = started.elapsed();
-        let name = self.collector.name();
-        self.telemetry.update(name, |state| {
+        self.telemetry.update(self.collector(), |state| {
             state.answered = true;
             state.last_duration = Some(took.as_secs_f64());
         });
-        let result = match result {
-            Ok(harvest) => self.take(harvest, took),
-            Err(error) => Err(error),
-        };
+        let result = result.and_then(|harvest| self.take(harvest, took));
         match &result {
             Ok(()) => {
-                tracing::debug!(
-                    source = self.telemetry.source(),
-                    collector = name,
-                    seconds = took.as_secs_f64(),
-                    "collected"
-                );
+                let (source, collector) = (self.source(), self.collector());
+                tracing::debug!(source, collector, seconds = took.as_secs_f64(), "collected");
+                if self.failing.take().is_some() {
+                    tracing::info!(source = self.source(), collector, "collecting again");
+                }
             }
             Err((failure, words)) => {
-                self.telemetry.update(name, |state| {
+                self.telemetry.update(self.collector(), |state| {
                     state.up = false;
                     state.failed[*failure as usize] += 1;
                     state.last_error = Some(words.clone());
                 });
-                tracing::warn!(
-                    source = self.telemetry.source(),
-                    collector = name,
-                    outcome = failure.as_str(),
-                    error = words,
-                    "collection failed"
-                );
+                self.tell(*failure, words);
                 self.drop_what_is_stale();
             }
         }
-        self.collection.changed.notify_one();
         result
     }
 
+    /// Logs a failure: once for each change, and now and then while it goes on.
+    fn tell(&mut self, failure: Failure, words: &str) {
+        let (source, collector, outcome) = (self.telemetry.source(), self.collector.name(), failure.as_str());
+        match self.failing {
+            Some((known, told)) if known == failure && told.elapsed() < TELL_AGAIN => {
+                tracing::debug!(source, collector, outcome, error = words, "collection failed again");
+            }
+            _ => {
+                tracing::warn!(source, collector, outcome, error = words, "collection failed");
+                self.failing = Some((failure, Instant::now()));
+            }
+        }
+    }
+
     /// Runs the collector, and drops what is stale meanwhile if nothing comes.
-    async fn collect(&mut self, progressed: &AtomicBool) -> Result<Harvest, RunError> {
+    async fn collect(&mut self) -> Result<Harvest, RunError> {
         let name = self.collector.name();
         let telemetry = Arc::clone(&self.telemetry);
-        let progress = move || {
-            if !progressed.swap(true, Ordering::Relaxed) {
+        let last_page = Mutex::new(None);
+        let progress = || {
+            if lock(&last_page).replace(Instant::now()).is_none() {
                 telemetry.update(name, |state| state.answered = true);
             }
         };
-        let expiry = self.expiry();
+        let mut check = self.expiry();
+        if self.failing.is_none() {
+            check = check.map(|check| check.max(Instant::now() + FIRST_ANSWER));
+        }
         let run = AssertUnwindSafe(self.collector.collect(&progress)).catch_unwind();
         let mut run = std::pin::pin!(run);
-        let mut expired = false;
         let result = loop {
             tokio::select! {
                 result = &mut run => break result,
-                // A walk that is making progress is not failing: its old data is served until it ends.
-                () = until(expiry), if !expired && !progressed.load(Ordering::Relaxed) => {
-                    expired = true;
-                    expire(&mut self.held, &self.telemetry, &self.collection, name);
+                () = until(check) => {
+                    // A walk that is making progress is not failing: its old data is served until it ends. Nor is one
+                    // that waits for its turn, and then for the answer.
+                    let now = Instant::now();
+                    let progressing = lock(&last_page).map(|last| last + NEXT_ANSWER).filter(|until| *until > now);
+                    let waiting = telemetry.is_waiting_for_limit().then(|| now + FIRST_ANSWER);
+                    check = progressing.or(waiting);
+                    if check.is_none() {
+                        expire(&mut self.held, &telemetry, &self.collection, name);
+                    }
                 }
             }
         };
@@ -220,13 +184,13 @@ impl Runner {
 
     /// Serves what a run brought.
     fn take(&mut self, harvest: Harvest, took: Duration) -> Result<(), RunError> {
-        let name = self.collector.name();
         let complete = harvest.missing.is_none();
         // What is known to lack records is better than nothing, and worse than whole data that is a little older.
         if complete || !self.held.is_some_and(|held| held.complete) {
-            self.collection.put(self.telemetry.source(), name, Some(harvest.tables));
-            self.held = Some(Held { since: Instant::now(), complete });
-            self.telemetry.update(name, |state| {
+            let held = Held { since: Instant::now(), complete, walk: took };
+            self.collection.put(self.source(), self.collector(), Some((harvest.tables, held)));
+            self.held = Some(held);
+            self.telemetry.update(self.collector(), |state| {
                 state.complete = complete;
                 state.records = harvest.records;
             });
@@ -234,9 +198,8 @@ impl Runner {
         if let Some(missing) = harvest.missing {
             return Err((Failure::Incomplete, missing));
         }
-        self.last_walk = took;
         let now = self.clock.now();
-        self.telemetry.update(name, |state| {
+        self.telemetry.update(self.collector(), |state| {
             state.up = true;
             state.succeeded += 1;
             state.last_success = Some(now);
@@ -247,7 +210,8 @@ impl Runner {
 
     async fn wait_until(&mut self, next: Instant) {
         loop {
-            let expiry = self.expiry();
+            // One that is not failing has the next run to show that it still is not.
+            let expiry = self.expiry().filter(|_| self.failing.is_some());
             tokio::select! {
                 () = sleep_until(next) => return,
                 () = until(expiry) => self.drop_what_is_stale(),
@@ -256,9 +220,9 @@ impl Runner {
     }
 
     fn expiry(&self) -> Option<Instant> {
-        let reckoned = || STALE_AFTER_INTERVALS * self.collector.interval().0.max(self.last_walk);
-        let stale_after = self.stale_after.unwrap_or_else(reckoned);
-        self.held.map(|held| held.since + stale_after)
+        let held = self.held?;
+        let reckoned = || STALE_AFTER_INTERVALS * self.collector.interval().0.max(held.walk);
+        Some(held.since + self.stale_after.unwrap_or_else(reckoned))
     }
 
     fn drop_what_is_stale(&mut self) {

@@ -1,0 +1,99 @@
+//! What is known of all sources together: the last good data of every collector.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::inventory::{Inventory, SourceInventory, Tables};
+use crate::lock::lock;
+use crate::record::Vendor;
+
+/// The data of every collector, as long as it is good.
+#[derive(Debug, Default)]
+pub struct Collection {
+    sources: Mutex<Vec<CollectedSource>>,
+    changed: Notify,
+}
+
+#[derive(Debug)]
+struct CollectedSource {
+    source: Arc<str>,
+    vendor: Vendor,
+    collected: Vec<Collected>,
+}
+
+/// What one collector brought last.
+#[derive(Debug)]
+struct Collected {
+    collector: &'static str,
+    tables: Tables,
+    held: Held,
+}
+
+/// Since when data is served, and what it came from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Held {
+    pub(super) since: Instant,
+    /// Whether the run that brought it saw every record.
+    pub(super) complete: bool,
+    /// How long that run took.
+    pub(super) walk: Duration,
+}
+
+impl Collection {
+    /// Makes these the sources with their collectors, in this order. Only sources that are in `kept` keep their data.
+    pub fn arrange<'a>(&self, sources: impl IntoIterator<Item = (&'a str, Vendor, Vec<&'static str>)>, kept: &[&str]) {
+        let mut known = lock(&self.sources);
+        let mut before = std::mem::take(&mut *known);
+        before.retain(|source| kept.contains(&&*source.source));
+        known.extend(sources.into_iter().map(|(source, vendor, collectors)| {
+            let same = before.iter().position(|before| &*before.source == source && before.vendor == vendor);
+            let mut collected = same.map(|at| before.swap_remove(at).collected).unwrap_or_default();
+            collected.retain(|collected| collectors.contains(&collected.collector));
+            CollectedSource { source: source.into(), vendor, collected }
+        }));
+        drop(known);
+        self.changed.notify_one();
+    }
+
+    /// Everything that is known now.
+    pub fn inventory(&self) -> Inventory {
+        let sources = lock(&self.sources);
+        let inventories = sources.iter().map(|source| SourceInventory {
+            source: Arc::clone(&source.source),
+            vendor: source.vendor,
+            tables: source.collected.iter().fold(Tables::default(), |all, collected| all.or(&collected.tables)),
+        });
+        Inventory { sources: inventories.collect() }
+    }
+
+    /// Waits until something has changed since the last wait ended.
+    pub async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// Since when a collector's data is served, if it is.
+    pub(super) fn held(&self, source: &str, collector: &str) -> Option<Held> {
+        let sources = lock(&self.sources);
+        let source = sources.iter().find(|known| &*known.source == source)?;
+        source.collected.iter().find(|known| known.collector == collector).map(|known| known.held)
+    }
+
+    /// Puts what a collector brought in place of what it brought before; nothing, if that is too old.
+    pub(super) fn put(&self, source: &str, collector: &'static str, brought: Option<(Tables, Held)>) {
+        let mut sources = lock(&self.sources);
+        let Some(source) = sources.iter_mut().find(|known| &*known.source == source) else {
+            return;
+        };
+        let before = source.collected.iter().position(|known| known.collector == collector);
+        let before = before.map(|at| source.collected.swap_remove(at));
+        let brought = brought.map(|(tables, held)| Collected { collector, tables, held });
+        source.collected.extend(brought);
+        drop(sources);
+        self.changed.notify_one();
+        // A large table takes a while to be given back.
+        tokio::task::spawn_blocking(move || drop(before));
+    }
+}

@@ -1,0 +1,217 @@
+//! What is served when runs fail, stall, wait or bring too little, with the clock stopped.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::{advance, sleep};
+
+use super::{Collection, Runner};
+use crate::clock::{Clock, Timestamp};
+use crate::http::{ApiError, Endpoint};
+use crate::inventory::{Table, Tables};
+use crate::lock::lock;
+use crate::record::Vendor;
+use crate::setting::Span;
+use crate::source::{BoxFuture, Collector, Harvest};
+use crate::telemetry::{CollectorState, Failure, SourceTelemetry, Telemetry};
+
+static ENDPOINT: Endpoint = Endpoint { name: "list", class: "list" };
+
+/// What a run does.
+#[derive(Clone, Copy)]
+enum Script {
+    /// Brings so many records at once.
+    Brings(u64),
+    /// Brings so many, and knows that there are more.
+    BringsSome(u64),
+    /// Fails at once.
+    Fails,
+    /// Never ends, with a page every so many seconds, if any.
+    Stalls(Option<u64>),
+    /// Brings a page and then nothing, and never ends.
+    GetsStuck,
+    /// Waits for a rate limit for so many seconds, then brings a record.
+    WaitsForLimit(u64),
+    /// Has a fault of its own.
+    Panics,
+}
+
+/// Goes through a script, and then fails for ever.
+struct Scripted {
+    script: Mutex<VecDeque<Script>>,
+    telemetry: Arc<SourceTelemetry>,
+}
+
+fn harvest(records: u64, missing: Option<&str>) -> Harvest {
+    let tables = Tables { sensors: Some(Arc::new(Table::default())), ..Tables::default() };
+    Harvest { tables, records, missing: missing.map(str::to_owned) }
+}
+
+impl Collector for Scripted {
+    fn name(&self) -> &'static str {
+        "sensors"
+    }
+
+    fn interval(&self) -> Span {
+        Span::seconds(60)
+    }
+
+    fn collect<'a>(&'a self, progress: &'a (dyn Fn() + Sync)) -> BoxFuture<'a, Result<Harvest, ApiError>> {
+        let next = lock(&self.script).pop_front().unwrap_or(Script::Fails);
+        Box::pin(async move {
+            match next {
+                Script::Brings(records) => Ok(harvest(records, None)),
+                Script::BringsSome(records) => Ok(harvest(records, Some("there are more"))),
+                Script::Fails => Err(ApiError::new(&ENDPOINT, Failure::Unreachable, "no connection")),
+                Script::Stalls(page) => loop {
+                    sleep(Duration::from_secs(page.unwrap_or(3600))).await;
+                    if page.is_some() {
+                        progress();
+                    }
+                },
+                Script::GetsStuck => {
+                    progress();
+                    std::future::pending().await
+                }
+                Script::WaitsForLimit(seconds) => {
+                    let wait = self.telemetry.wait_for_limit();
+                    sleep(Duration::from_secs(seconds)).await;
+                    drop(wait);
+                    Ok(harvest(9, None))
+                }
+                Script::Panics => panic!("as scripted"),
+            }
+        })
+    }
+}
+
+/// A collector that runs by a script, once a minute, with data that is good for three.
+struct Rehearsal {
+    telemetry: Telemetry,
+    collection: Arc<Collection>,
+    _tasks: JoinSet<()>,
+}
+
+impl Rehearsal {
+    fn new(script: &[Script]) -> Self {
+        let clock = Clock::from_fn(|| Timestamp::from_millis(1_000_000).unwrap());
+        let telemetry = Telemetry::new(clock.now());
+        let source = telemetry.source("prod", "qualys", &["list"], &["sensors"]);
+        telemetry.arrange([(Arc::clone(&source), vec!["sensors"])]);
+        let collection = Arc::new(Collection::default());
+        collection.arrange([("prod", Vendor::Qualys, vec!["sensors"])], &[]);
+        let collector =
+            Scripted { script: Mutex::new(script.iter().copied().collect()), telemetry: Arc::clone(&source) };
+        let runner = Runner::new(Box::new(collector), None, source, Arc::clone(&collection), clock);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(runner.run_forever());
+        Self { telemetry, collection, _tasks: tasks }
+    }
+
+    /// Lets so many seconds pass, one by one.
+    async fn after(&self, seconds: u64) -> (bool, CollectorState) {
+        for _ in 0..seconds {
+            advance(Duration::from_secs(1)).await;
+            for _ in 0..10 {
+                tokio::task::yield_now().await;
+            }
+        }
+        let (sources, _) = self.telemetry.read();
+        let state = sources[0].collectors[0].state.clone();
+        (self.collection.inventory().sources[0].tables.sensors.is_some(), state)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failing_collector_serves_its_last_good_data_until_that_is_too_old() {
+    let rehearsal = Rehearsal::new(&[Script::Brings(7), Script::Fails, Script::Fails, Script::Fails, Script::Fails]);
+    let (served, state) = rehearsal.after(1).await;
+    assert!(served && state.up && state.complete && state.records == 7 && state.answered);
+    let (served, state) = rehearsal.after(70).await;
+    assert!(served && !state.up && state.complete && state.records == 7, "down, and still served");
+    assert!(state.last_error.unwrap().contains("no connection"));
+    let (served, _) = rehearsal.after(105).await;
+    assert!(served, "good for three minutes");
+    let (served, state) = rehearsal.after(10).await;
+    assert!(!served && !state.up && !state.complete && state.records == 0, "and not longer");
+    assert!(state.succeeded == 1 && state.failed[Failure::Unreachable as usize] >= 2, "each run is counted");
+    assert!(state.last_success.is_some(), "what is gone still tells when it was good");
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_recovers_by_itself() {
+    let rehearsal = Rehearsal::new(&[Script::Fails, Script::Panics, Script::Brings(7)]);
+    let (served, state) = rehearsal.after(1).await;
+    assert!(!served && !state.up && state.answered, "a failure is an answer");
+    let (_, state) = rehearsal.after(65).await;
+    assert_eq!(state.failed[Failure::Internal as usize], 1, "a fault of the collector ends its run and nothing else");
+    let (served, state) = rehearsal.after(65).await;
+    assert!(served && state.up && state.last_error.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_brings_nothing_ages_the_data_and_one_that_makes_progress_does_not() {
+    for (page, kept) in [(None, false), (Some(50), true)] {
+        let rehearsal = Rehearsal::new(&[Script::Brings(7), Script::Stalls(page)]);
+        let (served, _) = rehearsal.after(170).await;
+        assert!(served);
+        let (served, state) = rehearsal.after(30).await;
+        assert_eq!(served, kept, "pages every {page:?}");
+        assert_eq!(state.records, if kept { 7 } else { 0 });
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_gets_stuck_is_failing_some_minutes_after_its_last_page() {
+    let rehearsal = Rehearsal::new(&[Script::Brings(7), Script::GetsStuck]);
+    let (served, _) = rehearsal.after(350).await;
+    assert!(served);
+    let (served, state) = rehearsal.after(20).await;
+    assert!(!served && state.records == 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_waits_for_its_turn_is_not_failing() {
+    let rehearsal = Rehearsal::new(&[Script::Brings(7), Script::WaitsForLimit(600)]);
+    for minute in 0..10 {
+        let (served, state) = rehearsal.after(60).await;
+        assert!(served && state.records == 7, "minute {minute}");
+    }
+    let (served, state) = rehearsal.after(70).await;
+    assert!(served && state.records == 9);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whole_data_is_never_replaced_by_data_that_lacks_records() {
+    let rehearsal =
+        Rehearsal::new(&[Script::BringsSome(3), Script::BringsSome(4), Script::Brings(7), Script::BringsSome(5)]);
+    let (served, state) = rehearsal.after(1).await;
+    assert!(served && !state.up && !state.complete && state.records == 3, "better than nothing, and flagged");
+    let (_, state) = rehearsal.after(65).await;
+    assert!(!state.complete && state.records == 4);
+    let (_, state) = rehearsal.after(65).await;
+    assert!(state.up && state.complete && state.records == 7);
+    let (_, state) = rehearsal.after(65).await;
+    assert!(!state.up && state.complete && state.records == 7, "whole data stays");
+    assert_eq!(state.failed[Failure::Incomplete as usize], 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn sources_that_change_begin_anew_and_others_keep_their_data() {
+    let rehearsal = Rehearsal::new(&[Script::Brings(7)]);
+    rehearsal.after(1).await;
+    let sensors = || vec!["sensors"];
+    rehearsal
+        .collection
+        .arrange([("other", Vendor::Qualys, sensors()), ("prod", Vendor::Qualys, sensors())], &["prod"]);
+    let inventory = rehearsal.collection.inventory();
+    let known: Vec<_> =
+        inventory.sources.iter().map(|source| (&*source.source, source.tables.sensors.is_some())).collect();
+    assert_eq!(known, [("other", false), ("prod", true)]);
+    for (collectors, kept) in [(vec!["containers"], vec!["prod"]), (sensors(), vec![])] {
+        rehearsal.collection.arrange([("prod", Vendor::Qualys, collectors)], &kept);
+        assert!(rehearsal.collection.inventory().sources[0].tables.sensors.is_none());
+    }
+}

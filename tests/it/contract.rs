@@ -1,0 +1,208 @@
+//! The metric contract, written out once more: what dashboards and rules rely on must stay in the catalog as it is.
+
+use std::collections::BTreeSet;
+
+use container_security_exporter::catalog;
+use container_security_exporter::metric::{Kind, Metric};
+use container_security_exporter::record::Vendor;
+use container_security_exporter::telemetry::Failure;
+
+/// Stands for the labels that the configuration chooses.
+const CHOSEN: &str = "(chosen)";
+
+/// `‹group›` and these labels.
+macro_rules! group {
+    ($($label:literal),*) => { &["source", "state", CHOSEN $(, $label)*] };
+}
+
+/// Families about vendors and their labels; all are gauges.
+const OF_VENDORS: &[(&str, &[&str])] = &[
+    ("containers", group!()),
+    ("container_vulnerabilities", group!("severity", "vendor_severity")),
+    ("containers_by_highest_severity", group!("severity", "vendor_severity")),
+    ("containers_by_risk_level", group!("risk_level")),
+    ("container_risk_score_max", group!()),
+    ("container_risk_score_average", group!()),
+    ("containers_by_qds_severity", group!("qds_severity")),
+    ("container_qds_score_max", group!()),
+    ("containers_by_criticality", group!("criticality")),
+    ("container_compliance_checks", group!("status")),
+    ("containers_with_condition", group!("condition")),
+    ("container_oldest_scan_timestamp_seconds", group!()),
+    ("containers_by_runtime", &["source", "k8s_cluster_name", "state", "container_runtime_name"]),
+    ("containers_by_sensor_state", &["source", "k8s_cluster_name", "state", "sensor_state"]),
+    (
+        "top_container_risk_score",
+        &[
+            "source",
+            "container_id",
+            "container_name",
+            "container_image_name",
+            "k8s_cluster_name",
+            "k8s_namespace_name",
+            "state",
+        ],
+    ),
+    ("sensors", &["source", "sensor_type", "sensor_status", "container_runtime_name"]),
+    (
+        "sensor_info",
+        &[
+            "source",
+            "sensor_uuid",
+            "host_name",
+            "sensor_type",
+            "sensor_version",
+            "container_runtime_name",
+            "container_runtime_version",
+        ],
+    ),
+    ("sensor_last_checkin_timestamp_seconds", &["source", "sensor_uuid", "host_name"]),
+    ("sensor_oldest_checkin_timestamp_seconds", &["source", "sensor_type", "container_runtime_name"]),
+    ("sensor_checkin_age_max_seconds", &["source", "sensor_type", "container_runtime_name"]),
+    ("sensors_stale", &["source", "sensor_type", "container_runtime_name"]),
+    ("posture_control_resources", &["source", "control_id", "severity", "vendor_severity", "status"]),
+    ("posture_control_info", &["source", "control_id", "control_name", "category"]),
+    ("posture_policy_resources", &["source", "policy", "status"]),
+];
+
+/// Families about the exporter itself.
+const OWN: &[(&str, Kind, &[&str])] = &[
+    ("container_security_exporter_build_info", Kind::Gauge, &["version", "revision", "rustc"]),
+    ("container_security_source_info", Kind::Gauge, &["source", "vendor"]),
+    ("container_security_collector_up", Kind::Gauge, &["source", "collector"]),
+    ("container_security_collector_complete", Kind::Gauge, &["source", "collector"]),
+    ("container_security_collector_last_success_timestamp_seconds", Kind::Gauge, &["source", "collector"]),
+    ("container_security_collector_last_duration_seconds", Kind::Gauge, &["source", "collector"]),
+    ("container_security_collector_records", Kind::Gauge, &["source", "collector"]),
+    ("container_security_collector_runs_total", Kind::Counter, &["source", "collector", "outcome"]),
+    ("container_security_collector_rejected_records_total", Kind::Counter, &["source", "collector", "reason"]),
+    ("container_security_api_requests_total", Kind::Counter, &["source", "api_endpoint", "code"]),
+    ("container_security_api_request_duration_seconds", Kind::Histogram, &["source", "api_endpoint"]),
+    ("container_security_api_retries_total", Kind::Counter, &["source", "reason"]),
+    ("container_security_api_throttled_seconds_total", Kind::Counter, &["source"]),
+    ("container_security_api_received_bytes_total", Kind::Counter, &["source", "api_endpoint"]),
+    ("container_security_exporter_series", Kind::Gauge, &["family"]),
+    ("container_security_exporter_folded_groups", Kind::Gauge, &["family"]),
+    ("container_security_config_last_reload_successful", Kind::Gauge, &[]),
+    ("container_security_config_last_reload_success_timestamp_seconds", Kind::Gauge, &[]),
+    ("process_cpu_seconds_total", Kind::Counter, &[]),
+    ("process_resident_memory_bytes", Kind::Gauge, &[]),
+    ("process_open_fds", Kind::Gauge, &[]),
+    ("process_max_fds", Kind::Gauge, &[]),
+    ("process_start_time_seconds", Kind::Gauge, &[]),
+    ("process_threads", Kind::Gauge, &[]),
+];
+
+/// Labels that `containers.group_by` may name.
+const CHOICES: &[&str] = &[
+    "k8s_cluster_name",
+    "k8s_namespace_name",
+    "k8s_node_name",
+    "k8s_workload_kind",
+    "k8s_workload_name",
+    "host_name",
+    "container_image_name",
+    "cloud_provider",
+    "cloud_account_id",
+    "cloud_region",
+    "origin",
+];
+
+/// Values of closed labels for Qualys, in any order.
+const CLOSED: &[(&str, &[&[&str]])] = &[
+    (
+        "container_security_container_vulnerabilities",
+        &[&["critical", "5"], &["high", "4"], &["medium", "3"], &["low", "2"], &["info", "1"]],
+    ),
+    (
+        "container_security_containers_by_highest_severity",
+        &[&["critical", "5"], &["high", "4"], &["medium", "3"], &["low", "2"], &["info", "1"], &["none", ""]],
+    ),
+    ("container_security_containers_by_risk_level", &[&["severe"], &["high"], &["medium"], &["low"], &["unscored"]]),
+    ("container_security_containers_by_qds_severity", &[&["critical"], &["high"], &["medium"], &["low"], &["unknown"]]),
+    ("container_security_container_compliance_checks", &[&["pass"], &["fail"], &["error"]]),
+    (
+        "container_security_containers_with_condition",
+        &[
+            &["never_scanned"],
+            &["privileged"],
+            &["root"],
+            &["drifted"],
+            &["vulnerability_propagated"],
+            &["exposed_to_world"],
+            &["instrumented"],
+            &["excepted"],
+        ],
+    ),
+    ("container_security_containers_by_sensor_state", &[&["live"], &["stale"], &["missing"]]),
+    ("container_security_posture_control_resources", &[&["pass"], &["fail"], &["skip"]]),
+    ("container_security_posture_policy_resources", &[&["pass"], &["fail"], &["skip"]]),
+    ("container_security_collector_runs_total", &OUTCOMES),
+];
+
+const OUTCOMES: [&[&str]; 12] = [
+    &["success"],
+    &["incomplete"],
+    &["unauthorized"],
+    &["forbidden"],
+    &["not_found"],
+    &["rate_limited"],
+    &["timeout"],
+    &["unreachable"],
+    &["tls"],
+    &["bad_response"],
+    &["too_large"],
+    &["internal"],
+];
+
+fn metric(name: &str) -> &'static dyn Metric {
+    catalog::all().find(|metric| metric.name() == name).unwrap_or_else(|| panic!("{name} is not in the catalog"))
+}
+
+fn has_labels(metric: &dyn Metric, wanted: &[&str]) {
+    let labels: Vec<&str> = metric.labels().iter().map(|label| label.map_or(CHOSEN, |label| label.name)).collect();
+    let set: BTreeSet<_> = labels.iter().copied().collect();
+    assert_eq!(set, wanted.iter().copied().collect(), "labels of {}", metric.name());
+    assert_eq!(labels.len(), wanted.len(), "labels of {}", metric.name());
+}
+
+#[test]
+fn every_family_about_vendors_is_as_promised() {
+    for (name, labels) in OF_VENDORS {
+        let metric = metric(&format!("container_security_{name}"));
+        assert_eq!(metric.kind(), Kind::Gauge, "{name}");
+        assert!(!metric.is_live() && metric.is_limited(), "{name} is held to the limit of series");
+        has_labels(metric, labels);
+    }
+}
+
+#[test]
+fn every_family_about_the_exporter_is_as_promised() {
+    for (name, kind, labels) in OWN {
+        let metric = metric(name);
+        assert_eq!(metric.kind(), *kind, "{name}");
+        assert!(metric.is_live(), "{name} is true at the moment of a scrape");
+        has_labels(metric, labels);
+    }
+}
+
+#[test]
+fn closed_labels_have_the_promised_values() {
+    for (name, wanted) in CLOSED {
+        let cells = metric(name).cells(Some(Vendor::Qualys)).unwrap_or_else(|| panic!("{name} has no closed labels"));
+        let values: BTreeSet<_> = cells.values.iter().copied().collect();
+        assert_eq!(values, wanted.iter().copied().collect(), "{name}");
+        assert_eq!(cells.values.len(), wanted.len(), "{name}");
+    }
+    let failures: BTreeSet<_> = Failure::ALL.map(Failure::as_str).into();
+    let named: BTreeSet<_> = OUTCOMES.iter().skip(1).map(|outcome| outcome[0]).collect();
+    assert_eq!(failures, named);
+}
+
+#[test]
+fn containers_can_be_grouped_by_the_promised_labels() {
+    let choices: Vec<_> = catalog::choices().map(|label| label.name).collect();
+    for choice in CHOICES {
+        assert!(choices.contains(choice), "{choice} cannot be chosen");
+    }
+}

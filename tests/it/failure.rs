@@ -1,0 +1,267 @@
+//! What becomes of the metrics when the vendor fails, in part or altogether.
+
+use std::time::Duration;
+
+use simulator::oracle::Families;
+use simulator::server::{FaultKind, Options};
+use simulator::tenant::{Shape, Tenant};
+
+use crate::support::{Bench, NOW, always, first, of_vendor, runs, sum, value};
+
+/// Collectors run every second, and do not send a request again that failed.
+const EAGER: &str = "[[source.qualys]]\ninterval = \"1s\"\nstale_after = \"10m\"\nhttp.retries = 0";
+
+const BULK: &str = "/csapi/v1.3/containers/list?";
+const PAGES: &str = "/csapi/v1.3/containers?";
+
+fn tenant() -> Tenant {
+    Tenant::generate(&Shape::small(11, NOW))
+}
+
+fn up(families: &Families, collector: &str) -> f64 {
+    value(families, "container_security_collector_up", &[("collector", collector)])
+}
+
+fn retries(families: &Families) -> f64 {
+    sum(families, "container_security_api_retries_total", &[])
+}
+
+fn status(status: u16, body: &str) -> FaultKind {
+    FaultKind::Status(status, Vec::new(), body.to_owned())
+}
+
+/// No series about what a vendor told, but for how many groups were folded: none.
+fn shows_nothing(families: &Families) -> bool {
+    of_vendor(families).keys().eq(["container_security_exporter_folded_groups"])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collector_without_permission_leaves_the_others() {
+    let fault = always("/sensors", status(403, r#"{"errorCode":"403 FORBIDDEN","message":"user exporter lacks it"}"#));
+    let bench = Bench::start_struck(tenant(), "", Options::default(), [fault]).await;
+    let families = bench
+        .metrics_once("sensors failed, all else complete", |families| {
+            runs(families, "sensors", "forbidden") == 1.0
+                && runs(families, "containers", "success") == 1.0
+                && runs(families, "posture", "success") == 1.0
+                && families.contains_key("container_security_containers")
+                && families.contains_key("container_security_posture_control_info")
+        })
+        .await;
+    for (collector, expected) in [("sensors", 0.0), ("containers", 1.0), ("posture", 1.0)] {
+        assert_eq!(up(&families, collector), expected, "{collector}");
+    }
+    // No container is said to lack a sensor because the list of sensors cannot be had.
+    let without = ["container_security_sensor", "container_security_containers_by_sensor_state"];
+    assert!(
+        !families.keys().any(|name| without.iter().any(|without| name.starts_with(without))),
+        "{:?}",
+        families.keys()
+    );
+    let runtimes = families["container_security_containers_by_runtime"].keys();
+    assert!(runtimes.map(|labels| &labels["container_runtime_name"]).all(|runtime| runtime == "unknown"));
+    bench.is_exact_without(&[&without[..], &["container_security_containers_by_runtime"]].concat()).await;
+    let page = bench.landing_page().await;
+    assert!(page.contains("lacks the permission for sensors") && !page.contains("lacks it"), "{page}");
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vendor_that_is_down_from_the_start_is_collected_once_it_is_back() {
+    let faults = [always("", FaultKind::Html(503))];
+    let bench = Bench::start_struck(tenant(), EAGER, Options::default(), faults).await;
+    let families = bench
+        .metrics_once("failures of all collectors", |families| {
+            ["containers", "sensors", "posture"].iter().all(|name| runs(families, name, "bad_response") >= 1.0)
+        })
+        .await;
+    assert!(shows_nothing(&families), "{:?}", families.keys());
+    assert_eq!(sum(&families, "container_security_collector_up", &[]), 0.0);
+    assert!(
+        sum(&families, "container_security_api_requests_total", &[("api_endpoint", "auth"), ("code", "503")]) >= 1.0
+    );
+    assert_eq!(bench.get("/-/ready", &[]).await.status, 200);
+    bench.vendor.clear_faults();
+    bench.collected().await;
+    bench.is_exact().await;
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_comes_too_early_is_sent_again_when_the_vendor_says() {
+    let refusal = FaultKind::Status(429, vec![("retry-after".to_owned(), "1".to_owned())], String::new());
+    let bench = Bench::start_struck(tenant(), "", Options::default(), [first(1, BULK, refusal)]).await;
+    bench.collected().await;
+    let families = bench.families().await;
+    let refused = [("api_endpoint", "containers_list"), ("code", "429")];
+    assert_eq!(value(&families, "container_security_api_requests_total", &refused), 1.0);
+    assert_eq!(value(&families, "container_security_api_retries_total", &[("reason", "rate_limited")]), 1.0);
+    assert_eq!(retries(&families), 1.0);
+    let throttled = value(&families, "container_security_api_throttled_seconds_total", &[]);
+    assert!(throttled > 0.9, "waited for {throttled} s");
+    bench.is_exact().await;
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vendor_that_wants_a_long_pause_is_left_alone() {
+    let refusal = FaultKind::Status(429, vec![("retry-after".to_owned(), "3600".to_owned())], String::new());
+    let bench = Bench::start_struck(tenant(), EAGER, Options::default(), [always(BULK, refusal)]).await;
+    let families =
+        bench.metrics_once("three refused runs", |families| runs(families, "containers", "rate_limited") >= 3.0).await;
+    // The first run was told; the others did not ask.
+    assert_eq!(bench.vendor.request_count("/csapi/v1.3/containers/list"), 1);
+    assert_eq!(retries(&families), 0.0);
+    assert_eq!(up(&families, "containers"), 0.0);
+    let page = bench.landing_page().await;
+    assert!(page.contains("asks to be left alone for"), "{page}");
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_passes_is_asked_for_again_and_nothing_is_lost() {
+    for (kind, path) in [
+        (FaultKind::Html(502), PAGES),
+        (status(500, r#"{"errorCode":"500 INTERNAL"}"#), "/k8s_postures/list"),
+        (FaultKind::Garbage, PAGES),
+        (FaultKind::Truncate, BULK),
+        (FaultKind::Reset, "/sensors"),
+        (FaultKind::Reset, "paginationQuery"),
+    ] {
+        let what = format!("{kind:?} at {path}");
+        let bench = Bench::start_struck(tenant(), "", Options::default(), [first(1, path, kind)]).await;
+        bench.collected().await;
+        let families = bench.families().await;
+        assert_eq!(retries(&families), 1.0, "{what}");
+        let ended = sum(&families, "container_security_collector_runs_total", &[]);
+        assert!(ended <= 3.0, "{what}: a run failed");
+        bench.is_exact().await;
+        bench.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_does_not_pass_has_its_own_outcome() {
+    for (kind, path, outcome, told) in [
+        (FaultKind::Garbage, PAGES, "bad_response", "containers at 127.0.0.1"),
+        (
+            FaultKind::Redirect("http://127.0.0.1:1/csapi".to_owned()),
+            PAGES,
+            "bad_response",
+            "redirects to another place",
+        ),
+        (FaultKind::BigBody(1 << 20), BULK, "too_large", "larger than 900000 bytes"),
+        (FaultKind::GzipBomb(32 << 20), BULK, "too_large", "larger than 900000 bytes"),
+        (FaultKind::Stall(Duration::from_hours(1)), PAGES, "timeout", "in time"),
+        (FaultKind::Reset, PAGES, "unreachable", "the connection broke"),
+        (FaultKind::RepeatPage, "paginationQuery", "bad_response", "holds nothing new"),
+        (FaultKind::WithoutHeader("nothing".to_owned()), "/csapi/v1.3/unused", "success", ""),
+    ] {
+        let what = format!("{kind:?} at {path}");
+        let options = format!("{EAGER}\nhttp.max_body_bytes = 900000\nhttp.read_timeout = \"3s\"");
+        let bench = Bench::start_struck(tenant(), &options, Options::default(), [always(path, kind)]).await;
+        let families = bench.metrics_once(&what, |families| runs(families, "containers", outcome) >= 1.0).await;
+        let all = sum(&families, "container_security_collector_runs_total", &[("collector", "containers")]);
+        assert_eq!(runs(&families, "containers", outcome), all, "{what}");
+        assert_eq!(up(&families, "containers"), f64::from(u8::from(outcome == "success")), "{what}");
+        let page = bench.landing_page().await;
+        assert!(page.contains(told), "{what}: {page}");
+        bench.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn revoked_and_old_tokens_are_replaced_once_for_all() {
+    let bench = Bench::start(tenant(), EAGER).await;
+    bench.collected().await;
+    assert_eq!(bench.vendor.request_count("/auth"), 1);
+
+    bench.vendor.revoke_tokens();
+    let refused = |families: &Families| sum(families, "container_security_api_requests_total", &[("code", "401")]);
+    let before = bench.metrics_once("the refusal", |families| refused(families) >= 1.0).await;
+    let more = |families: &Families, before: &Families| {
+        let names = ["containers", "sensors", "posture"];
+        names.iter().all(|name| runs(families, name, "success") >= runs(before, name, "success") + 2.0)
+    };
+    let after = bench.metrics_once("two more runs of each", |families| more(families, &before)).await;
+    assert_eq!(bench.vendor.request_count("/auth"), 2);
+    assert_eq!(sum(&after, "container_security_collector_runs_total", &[("outcome", "unauthorized")]), 0.0);
+
+    // Ahead of its end nothing is refused any more.
+    bench.advance(Duration::from_mins(239));
+    let after_renewal = bench.metrics_once("two more runs of each", |families| more(families, &after)).await;
+    assert_eq!(bench.vendor.request_count("/auth"), 3);
+    assert_eq!(refused(&after_renewal), refused(&after));
+    bench.is_exact().await;
+
+    // The vendor says that it has expired, in its own words: it is believed, whatever our clock says.
+    bench.vendor.inject(first(1, PAGES, status(401, r#"{"message":"JWT expired at 2025-05-11T20:26:40Z"}"#)));
+    bench.metrics_once("two more runs of each", |families| more(families, &after_renewal)).await;
+    assert_eq!(bench.vendor.request_count("/auth"), 4);
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_password_is_told_in_plain_words() {
+    let vendor = Options { username: "someone-else".to_owned(), ..Options::default() };
+    let password = vendor.password.clone();
+    let bench = Bench::start_with(tenant(), "", vendor).await;
+    let families = bench
+        .metrics_once("unauthorized collectors", |families| {
+            ["containers", "sensors", "posture"].iter().all(|name| runs(families, name, "unauthorized") == 1.0)
+        })
+        .await;
+    assert!(shows_nothing(&families), "{:?}", families.keys());
+    assert_eq!(retries(&families), 0.0);
+    // Each further try brings a lock-out nearer: not more than one for each collector.
+    assert!(bench.vendor.request_count("/auth") <= 3);
+    assert_eq!(bench.vendor.request_count("/csapi"), 0);
+    let page = bench.landing_page().await;
+    assert!(page.contains("wrong user name or password, or the account is locked"), "{page}");
+    assert!(!page.contains(&password) && !page.contains("someone-else") && !page.contains("S3CR3T"), "{page}");
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_good_data_is_served_while_a_collector_fails() {
+    let bench = Bench::start(tenant(), EAGER).await;
+    bench.collected().await;
+    bench.vendor.inject(always("", FaultKind::Html(503)));
+    let families = bench
+        .metrics_once("two failures of each", |families| {
+            ["containers", "sensors", "posture"].iter().all(|name| runs(families, name, "bad_response") >= 2.0)
+        })
+        .await;
+    assert_eq!(sum(&families, "container_security_collector_up", &[]), 0.0);
+    assert_eq!(sum(&families, "container_security_collector_complete", &[]), 3.0);
+    bench.is_exact().await;
+    bench.vendor.clear_faults();
+    bench.metrics_once("recovery", |families| sum(families, "container_security_collector_up", &[]) == 3.0).await;
+    bench.is_exact().await;
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn data_that_is_too_old_disappears_and_comes_back() {
+    let options = "[[source.qualys]]\ninterval = \"1s\"\nstale_after = \"3s\"\nhttp.retries = 0";
+    let bench = Bench::start(tenant(), options).await;
+    bench.collected().await;
+    bench.vendor.inject(always("/containers", FaultKind::Html(503)));
+    let complete =
+        |families: &Families| value(families, "container_security_collector_complete", &[("collector", "containers")]);
+    let families = bench
+        .metrics_once("containers are gone", |families| {
+            complete(families) == 0.0 && !families.keys().any(|name| name.starts_with("container_security_container"))
+        })
+        .await;
+    assert_eq!(up(&families, "containers"), 0.0);
+    assert_eq!(value(&families, "container_security_collector_records", &[("collector", "containers")]), 0.0);
+    assert!(!families.contains_key("container_security_top_container_risk_score"));
+    // Nothing else is affected.
+    assert_eq!((up(&families, "sensors"), up(&families, "posture")), (1.0, 1.0));
+    let of_containers = ["container_security_container", "container_security_top_container"];
+    bench.metrics_once("all else", |families| bench.wrong(families, &of_containers).is_empty()).await;
+    bench.vendor.clear_faults();
+    bench.metrics_once("everything again", |families| bench.wrong(families, &[]).is_empty()).await;
+    bench.stop().await;
+}

@@ -1,0 +1,194 @@
+//! The real binary, run as a process of its own.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use simulator::server::{Options, Server};
+use simulator::tenant::Tenant;
+use tempfile::TempDir;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::time::timeout;
+
+use crate::support::{PATIENCE, request};
+
+/// A vendor with the default account.
+pub(crate) async fn vendor(tenant: Tenant) -> Server {
+    vendor_with(tenant, Options::default()).await
+}
+
+/// A vendor of some behaviour.
+pub(crate) async fn vendor_with(tenant: Tenant, options: Options) -> Server {
+    Server::start(Arc::new(Mutex::new(tenant)), options).await.expect("a vendor on loopback")
+}
+
+/// A directory with a configuration, and the password of the vendor's default account.
+pub(crate) struct Home {
+    dir: TempDir,
+}
+
+impl Home {
+    pub(crate) fn new() -> Self {
+        let home = Self { dir: tempfile::tempdir().expect("a directory for the test") };
+        home.write("password", &format!("{}\n", Options::default().password));
+        home
+    }
+
+    /// A file of this name.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path(name), text).expect("a file in the test's directory");
+    }
+
+    /// Writes the configuration: an address that is free, and this.
+    pub(crate) fn configure(&self, text: &str) {
+        self.write("config.toml", &format!("[server]\nlisten = \"127.0.0.1:0\"\n{text}"));
+    }
+
+    /// Lines of the configuration for a source that logs in with the password; `keys` are lines of it.
+    pub(crate) fn source(&self, name: &str, vendor: &Server, keys: &str) -> String {
+        format!(
+            "[[source.qualys]]\nname = {name:?}\nbase_url = {:?}\nusername = \"exporter\"\npassword_file = '{}'\n{keys}\n",
+            vendor.base_url(),
+            self.path("password").display()
+        )
+    }
+
+    /// The binary with these arguments and the configuration, and nothing in its environment.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_container-security-exporter"));
+        command.env_clear().current_dir(self.dir.path()).args(arguments);
+        command
+    }
+
+    /// Runs it to its end.
+    pub(crate) async fn run(&self, arguments: &[&str]) -> Ended {
+        Running::start(self.command(arguments)).end().await
+    }
+
+    /// Runs it until it serves.
+    pub(crate) async fn serve(&self, arguments: &[&str]) -> Serving {
+        Serving::start(self.command(arguments)).await
+    }
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    /// None if a signal ended it.
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// A process that is killed when it is dropped.
+pub(crate) struct Running {
+    child: Child,
+    lines: UnboundedReceiver<String>,
+    stdout: Option<JoinHandle<String>>,
+    stderr: String,
+}
+
+impl Running {
+    pub(crate) fn start(mut command: Command) -> Self {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the binary runs");
+        let mut stdout = child.stdout.take().expect("it is piped");
+        let stderr = child.stderr.take().expect("it is piped");
+        let (said, lines) = unbounded_channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stderr).lines() {
+                let line = line.expect("UTF-8 on stderr");
+                if said.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        let stdout = std::thread::spawn(move || {
+            let mut text = String::new();
+            stdout.read_to_string(&mut text).expect("UTF-8 on stdout");
+            text
+        });
+        Self { child, lines, stdout: Some(stdout), stderr: String::new() }
+    }
+
+    /// The next line of stderr; none at its end.
+    async fn line(&mut self) -> Option<String> {
+        let line = timeout(PATIENCE, self.lines.recv()).await;
+        let line = line.unwrap_or_else(|_| panic!("it says nothing more, and does not end:\n{}", self.stderr))?;
+        self.stderr.extend([&line, "\n"]);
+        Some(line)
+    }
+
+    /// Waits for a line of stderr that contains this.
+    pub(crate) async fn said(&mut self, what: &str) -> String {
+        while let Some(line) = self.line().await {
+            if line.contains(what) {
+                return line;
+            }
+        }
+        panic!("it ended without saying {what:?}:\n{}", self.stderr);
+    }
+
+    /// Waits for its end.
+    pub(crate) async fn end(mut self) -> Ended {
+        while self.line().await.is_some() {}
+        let status = self.child.wait().expect("a child of ours");
+        let stdout = self.stdout.take().expect("it is taken here only").join().expect("stdout was read");
+        Ended { code: status.code(), stdout, stderr: std::mem::take(&mut self.stderr) }
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args([&format!("-{signal}"), &self.child.id().to_string()]).status();
+        assert!(sent.expect("the kill command").success(), "{signal} could not be sent");
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // One that has ended cannot be killed, and needs not to be.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// A process that serves.
+pub(crate) struct Serving {
+    pub(crate) process: Running,
+    pub(crate) address: SocketAddr,
+}
+
+impl Serving {
+    pub(crate) async fn start(command: Command) -> Self {
+        let mut process = Running::start(command);
+        let line = process.said("serving").await;
+        let (_, address) = line.split_once("127.0.0.1:").unwrap_or_else(|| panic!("no address: {line}"));
+        let port: String = address.chars().take_while(char::is_ascii_digit).collect();
+        let port = port.parse().unwrap_or_else(|_| panic!("no port: {line}"));
+        Self { process, address: SocketAddr::from(([127, 0, 0, 1], port)) }
+    }
+
+    /// Gets a page as text.
+    pub(crate) async fn get(&self, path: &str) -> String {
+        request(self.address, "GET", path, &[]).await.text()
+    }
+
+    /// Has the configuration read anew; the status, and what is said of it.
+    pub(crate) async fn reload(&self) -> (u16, String) {
+        let answer = request(self.address, "POST", "/-/reload", &[]).await;
+        (answer.status, answer.text())
+    }
+
+    /// Ends it by a signal.
+    pub(crate) async fn end(self, signal: &str) -> Ended {
+        self.process.signal(signal);
+        self.process.end().await
+    }
+}
