@@ -11,7 +11,7 @@ use crate::telemetry::{CollectorReading, EndpointReading, Reload, SourceReading}
 /// One record, and what is needed to read it.
 #[derive(Debug)]
 pub struct Row<'a, T> {
-    /// The source it came from; that of [`SourceView::OWN`] for what the exporter tells of itself.
+    /// The source it came from; a nameless one for what the exporter tells of itself.
     pub source: &'a SourceView<'a>,
     /// The names it refers to.
     pub names: &'a Names,

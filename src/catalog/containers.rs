@@ -326,7 +326,7 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         unit: Unit::Each("container"),
         help: "Containers by whether the sensor of their host is live, stale or missing",
         by: &[SOURCE.place(|row| row.source.name), STATE.place(state), K8S_CLUSTER_NAME.fold(cluster)],
-        value: Value::Freshness(&SENSOR_STATES, sensor_seen),
+        value: Value::Freshness(Closed::Same(&SENSOR_STATES), sensor_seen),
     },
     &Family::<Container> {
         name: "container_security_top_container_risk_score",

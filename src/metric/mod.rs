@@ -1,7 +1,7 @@
 //! The engine: what a row of the catalog means.
 //!
 //! A row reads like a query over records of one kind: grouped by which labels, reduced how. This module owns
-//! grouping ([`group`]), reduction ([`reduce`]) and the cardinality budget ([`fold`]). It knows no metric by name,
+//! grouping (`group`), reduction (`reduce`) and the cardinality budget (`fold`). It knows no metric by name,
 //! no vendor's wire format, no output and no clock: what depends on the time is a [`Number`] that is asked later.
 
 use std::fmt;
@@ -18,77 +18,11 @@ mod number;
 mod reduce;
 #[cfg(test)]
 mod tests;
+mod unit;
 
 pub use group::Scratch;
 pub use number::Number;
-
-/// What kind of series a family has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A value that goes up and down.
-    Gauge,
-    /// A value that only goes up, counted by the exporter itself.
-    Counter,
-    /// A distribution, observed by the exporter itself.
-    Histogram,
-}
-
-impl Kind {
-    /// The word for it in expositions.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Gauge => "gauge",
-            Self::Counter => "counter",
-            Self::Histogram => "histogram",
-        }
-    }
-}
-
-/// What a value is measured in; decides the suffix that its family's name has, and its UCUM code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unit {
-    /// Seconds.
-    Seconds,
-    /// A point in time, in seconds since 1970.
-    UnixSeconds,
-    /// Bytes.
-    Bytes,
-    /// A count of things, named in the singular.
-    Each(&'static str),
-    /// A plain number: a score, a yes or no.
-    Plain,
-}
-
-impl Unit {
-    /// What the name ends in, before a counter's `_total`.
-    pub const fn suffix(self) -> &'static str {
-        match self {
-            Self::Seconds => "_seconds",
-            Self::UnixSeconds => "_timestamp_seconds",
-            Self::Bytes => "_bytes",
-            Self::Each(_) | Self::Plain => "",
-        }
-    }
-
-    /// The base unit that an exposition names, which is the last word of the name.
-    pub const fn base(self) -> Option<&'static str> {
-        match self {
-            Self::Seconds | Self::UnixSeconds => Some("seconds"),
-            Self::Bytes => Some("bytes"),
-            Self::Each(_) | Self::Plain => None,
-        }
-    }
-
-    /// Its UCUM code, empty for a plain number.
-    pub fn ucum(self) -> String {
-        match self {
-            Self::Seconds | Self::UnixSeconds => "s".to_owned(),
-            Self::Bytes => "By".to_owned(),
-            Self::Each(thing) => format!("{{{thing}}}"),
-            Self::Plain => String::new(),
-        }
-    }
-}
+pub use unit::{Kind, Unit};
 
 /// A label's name and meaning, written once and shared by every family that has it.
 #[derive(Debug)]
@@ -104,7 +38,7 @@ pub type Read<T> = for<'a> fn(Row<'a, T>) -> &'a str;
 
 /// A label of a family with its reader, or the place of the labels that the configuration chooses.
 ///
-/// What becomes of a label when a family is over its limit is said here: see [`fold`].
+/// What becomes of a label when a family is over its limit is said here.
 pub enum Column<T> {
     /// Stays as it is when its group is folded: a folded group is one per such values.
     Place(&'static Label, Read<T>),
@@ -222,7 +156,7 @@ pub enum Value<T> {
     /// of is not shown.
     Stale(fn(Row<'_, T>) -> Option<Seen>),
     /// How many were heard of within the configured time, were not, and are missing, when asked.
-    Freshness(&'static Cells, fn(Row<'_, T>) -> Option<Seen>),
+    Freshness(Closed, fn(Row<'_, T>) -> Option<Seen>),
     /// One series for each record, never merged: its value, and its rank among those that are kept when there are
     /// more than the limit (lowest first, then by labels).
     Each(fn(Row<'_, T>) -> Option<f64>, fn(Row<'_, T>) -> f64),
@@ -290,10 +224,9 @@ impl fmt::Debug for dyn Metric {
 }
 
 impl<T: Record> Family<T> {
-    fn closed_labels(&self) -> &'static [&'static Label] {
+    fn closed(&self) -> Option<&Closed> {
         match &self.value {
-            Value::Cells(closed, _) => closed.labels(),
-            Value::Freshness(cells, _) => cells.labels,
+            Value::Cells(closed, _) | Value::Freshness(closed, _) => Some(closed),
             Value::Count
             | Value::Sum(_)
             | Value::Max(_)
@@ -303,8 +236,12 @@ impl<T: Record> Family<T> {
             | Value::Stale(_)
             | Value::Each(..)
             | Value::Top(..)
-            | Value::Distribution(_) => &[],
+            | Value::Distribution(_) => None,
         }
+    }
+
+    fn closed_labels(&self) -> &'static [&'static Label] {
+        self.closed().map_or(&[], Closed::labels)
     }
 }
 
@@ -342,20 +279,7 @@ impl<T: Record> Metric for Family<T> {
     }
 
     fn cells(&self, vendor: Option<Vendor>) -> Option<&'static Cells> {
-        match &self.value {
-            Value::Cells(closed, _) => closed.of(vendor),
-            Value::Freshness(cells, _) => Some(cells),
-            Value::Count
-            | Value::Sum(_)
-            | Value::Max(_)
-            | Value::Min(_)
-            | Value::Average(_)
-            | Value::Age(_)
-            | Value::Stale(_)
-            | Value::Each(..)
-            | Value::Top(..)
-            | Value::Distribution(_) => None,
-        }
+        self.closed()?.of(vendor)
     }
 
     fn evaluate(&'static self, view: &View<'_>, settings: &Settings, scratch: &mut Scratch) -> Series {

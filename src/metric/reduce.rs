@@ -50,7 +50,10 @@ impl Partial {
                 Self::Cells { cells, numbers: vec![0.0; cells.values.len()], shown: false }
             }
             Value::Stale(_) => Self::Stale { times: Vec::new() },
-            Value::Freshness(cells, _) => Self::Freshness { cells, times: Vec::new(), missing: 0.0, shown: false },
+            Value::Freshness(closed, _) => {
+                let cells = closed.of(vendor)?;
+                Self::Freshness { cells, times: Vec::new(), missing: 0.0, shown: false }
+            }
             Value::Distribution(_) => Self::Distribution(Latency::default()),
             Value::Each(..) | Value::Top(..) => return None,
         })

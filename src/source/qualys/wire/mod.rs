@@ -138,7 +138,7 @@ pub fn rows<'a, T: Deserialize<'a> + Keyed>(text: &'a str) -> Result<Rows<T>, Un
     row_by_row(text)
 }
 
-/// As [`rows`], for a page that holds a row which cannot be taken: only here is its text at hand.
+/// As [`rows()`], for a page that holds a row which cannot be taken: only here is its text at hand.
 fn row_by_row<'a, T: Deserialize<'a> + Keyed>(text: &'a str) -> Result<Rows<T>, Unreadable> {
     let page = serde_json::from_str::<Nested<Page<&RawValue>>>(text).map_err(|error| {
         // Not the error itself, which may quote the answer.

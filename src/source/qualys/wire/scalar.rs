@@ -192,7 +192,7 @@ impl<'de> Deserialize<'de> for Flag {
     }
 }
 
-/// A point in time, in any of the vendor's forms; see [`time`].
+/// A point in time, in any of the vendor's forms.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Time(pub Option<Timestamp>);
 
