@@ -61,12 +61,6 @@ impl Names {
         }
     }
 
-    /// The name of `text` if it is kept.
-    pub fn find(&self, text: &str) -> Option<Name> {
-        let hash = self.hasher.hash_one(text);
-        self.index.find(hash, |at| *self.texts[*at as usize] == *text).map(|at| Name(*at))
-    }
-
     /// The text of a name of this table.
     pub fn text(&self, name: Name) -> &str {
         &self.texts[name.index()]
@@ -75,15 +69,5 @@ impl Names {
     /// Every name with its text.
     pub fn iter(&self) -> impl Iterator<Item = (Name, &str)> {
         (0..).map(Name).zip(&self.texts).map(|(name, text)| (name, &**text))
-    }
-
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.texts.len()
-    }
-
-    /// Never: the empty text and `unknown` are always there.
-    pub fn is_empty(&self) -> bool {
-        self.texts.is_empty()
     }
 }

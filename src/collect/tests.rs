@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tokio::task::JoinSet;
 use tokio::time::{advance, sleep};
 
@@ -14,7 +15,7 @@ use crate::inventory::{Table, Tables};
 use crate::lock::lock;
 use crate::record::Vendor;
 use crate::setting::Span;
-use crate::source::{BoxFuture, Collector, Harvest};
+use crate::source::{Collector, Harvest};
 use crate::telemetry::{CollectorState, Failure, SourceTelemetry, Telemetry};
 
 static ENDPOINT: Endpoint = Endpoint { name: "list", class: "list" };

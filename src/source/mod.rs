@@ -4,9 +4,9 @@
 //! are [`crate::inventory::Tables`] of records.
 
 use std::collections::HashSet;
-use std::pin::Pin;
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Clock;
@@ -101,9 +101,6 @@ pub struct Harvest {
     /// Why records are known to be missing, in words for people; none if the run saw every record.
     pub missing: Option<String>,
 }
-
-/// A future of a trait object's method.
-pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// One kind of listing of a source.
 pub trait Collector: Send + Sync {

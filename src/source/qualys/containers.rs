@@ -7,6 +7,7 @@
 use std::cmp::Ordering;
 use std::sync::{Arc, Mutex};
 
+use futures_util::future::BoxFuture;
 use serde::Deserialize;
 
 use super::assess::{assessment, placement};
@@ -20,7 +21,7 @@ use crate::lock::lock;
 use crate::names::Names;
 use crate::record::{Assessment, Container, Placement};
 use crate::setting::Span;
-use crate::source::{BoxFuture, Collector, Harvest};
+use crate::source::{Collector, Harvest};
 use crate::telemetry::Failure;
 
 /// The page list.

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use futures_util::future::join_all;
+use futures_util::future::{BoxFuture, join_all};
 
 use super::label::word;
 use super::paging::{Brought, Seen, Walked, by_number};
@@ -16,7 +16,7 @@ use crate::lock::lock;
 use crate::names::Name;
 use crate::record::{Control, Severity};
 use crate::setting::Span;
-use crate::source::{BoxFuture, Collector, Harvest};
+use crate::source::{Collector, Harvest};
 use crate::telemetry::Failure;
 
 /// The list of controls.

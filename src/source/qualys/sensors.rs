@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use futures_util::future::BoxFuture;
+
 use super::label::word;
 use super::paging::{Brought, Seen, by_number};
 use super::session::{Listing, Session};
@@ -12,7 +14,7 @@ use crate::inventory::{Table, Tables};
 use crate::lock::lock;
 use crate::record::Sensor;
 use crate::setting::Span;
-use crate::source::{BoxFuture, Collector, Harvest};
+use crate::source::{Collector, Harvest};
 use crate::telemetry::Failure;
 
 /// The sensor list, of either version.
