@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::LazyLock;
 
 use container_security_exporter::source::qualys::containers::{BulkHalf, PageHalf, Staging};
-use container_security_exporter::source::qualys::wire::{BulkRow, Keyed, Page, PageRow};
+use container_security_exporter::source::qualys::wire::{BulkRow, Page, PageRow};
+use container_security_exporter::source::wire::Keyed;
 use divan::Bencher;
 use divan::counter::BytesCount;
 

@@ -18,7 +18,7 @@ impl Fleet {
                 tables: Tables {
                     containers: Some(Arc::new(self.containers())),
                     sensors: Some(Arc::new(self.sensors())),
-                    controls: None,
+                    ..Tables::default()
                 },
             }],
         }

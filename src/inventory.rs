@@ -12,7 +12,9 @@ use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
 use crate::names::Names;
-use crate::record::{Container, Control, Sensor, Vendor};
+use crate::record::{
+    Console, Container, Control, Defenders, Image, Policy, PostureResource, Report, Sensor, Vendor, Vulnerability,
+};
 
 /// A vendor's key of a record, exactly as sent; a UUID in its usual form takes 16 bytes and no allocation.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -164,27 +166,46 @@ impl<R> Table<R> {
     }
 }
 
-/// The tables of one source; one that is not there is not known, which is not the same as empty.
-#[derive(Clone, Debug, Default)]
-pub struct Tables {
-    /// Containers by their key.
-    pub containers: Option<Arc<Table<Container>>>,
-    /// Sensors by their key.
-    pub sensors: Option<Arc<Table<Sensor>>>,
-    /// Posture controls by their id.
-    pub controls: Option<Arc<Table<Control>>>,
+/// Declares the tables of a source, and how those of its collectors are put together.
+macro_rules! tables {
+    ($($(#[$doc:meta])* $field:ident: $record:ty,)*) => {
+        /// The tables of one source; one that is not there is not known, which is not the same as empty.
+        #[derive(Clone, Debug, Default)]
+        pub struct Tables {
+            $($(#[$doc])* pub $field: Option<Arc<Table<$record>>>,)*
+        }
+
+        impl Tables {
+            /// These tables, and those of `other` that are not among them.
+            #[must_use]
+            pub fn or(self, other: &Self) -> Self {
+                Self { $($field: self.$field.or_else(|| other.$field.clone()),)* }
+            }
+        }
+    };
 }
 
-impl Tables {
-    /// These tables, and those of `other` that are not among them.
-    #[must_use]
-    pub fn or(self, other: &Self) -> Self {
-        Self {
-            containers: self.containers.or_else(|| other.containers.clone()),
-            sensors: self.sensors.or_else(|| other.sensors.clone()),
-            controls: self.controls.or_else(|| other.controls.clone()),
-        }
-    }
+tables! {
+    /// Containers by their key.
+    containers: Container,
+    /// Images by their key.
+    images: Image,
+    /// Vulnerabilities by their id, where the vendor itself tells which images carry them.
+    vulnerabilities: Vulnerability,
+    /// Sensors by their key.
+    sensors: Sensor,
+    /// Defenders by their category.
+    defenders: Defenders,
+    /// Posture controls by their key.
+    controls: Control,
+    /// What controls came to for each resource.
+    posture_resources: PostureResource,
+    /// Reports by their key.
+    reports: Report,
+    /// Policies by their key.
+    policies: Policy,
+    /// The vendor's console, at most one.
+    console: Console,
 }
 
 /// What is known of one source.

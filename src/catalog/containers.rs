@@ -10,7 +10,9 @@ use super::sensors::seen;
 use crate::clock::Timestamp;
 use crate::metric::{Cells, Closed, Column, Family, Kind, Label, Metric, Read, Seen, Unit, Value};
 use crate::names::Name;
-use crate::record::{Assessment, Condition, Container, Placement, QdsSeverity, Vendor};
+use crate::record::{
+    Assessment, Condition, Container, Particulars, Placement, QdsSeverity, QualysParticulars, SeverityCounts,
+};
 use crate::view::Row;
 
 type ContainerRow<'a> = Row<'a, Container>;
@@ -44,8 +46,19 @@ fn runtime(row: ContainerRow<'_>) -> &str {
     row.sensor().map_or_else(|| row.text(Name::UNKNOWN), |(sensor, names)| names.text(sensor.runtime))
 }
 
+fn qualys(row: ContainerRow<'_>) -> Option<&QualysParticulars> {
+    match &row.record.assessment.as_ref()?.particulars {
+        Particulars::Qualys(particulars) => Some(particulars),
+        Particulars::Prisma(_) => None,
+    }
+}
+
+fn findings(row: ContainerRow<'_>) -> Option<SeverityCounts> {
+    qualys(row)?.findings
+}
+
 fn risk(row: ContainerRow<'_>) -> Option<f64> {
-    row.record.assessment.as_ref()?.risk.get()
+    qualys(row)?.risk.get()
 }
 
 fn holds(row: ContainerRow<'_>, condition: Condition) -> bool {
@@ -123,7 +136,7 @@ fn tick(cells: &mut [f64], at: usize) -> bool {
 }
 
 fn add_findings(row: ContainerRow<'_>, cells: &mut [f64]) -> bool {
-    let findings = row.record.assessment.as_ref().and_then(|assessment| assessment.findings);
+    let findings = findings(row);
     for (cell, findings) in cells.iter_mut().zip(findings.iter().flatten()) {
         *cell += f64::from(*findings);
     }
@@ -131,8 +144,7 @@ fn add_findings(row: ContainerRow<'_>, cells: &mut [f64]) -> bool {
 }
 
 fn add_highest_severity(row: ContainerRow<'_>, cells: &mut [f64]) -> bool {
-    let findings = row.record.assessment.as_ref().and_then(|assessment| assessment.findings);
-    findings.is_some_and(|findings| {
+    findings(row).is_some_and(|findings| {
         let worst = findings.iter().position(|findings| *findings > 0);
         tick(cells, worst.unwrap_or(findings.len()))
     })
@@ -150,10 +162,9 @@ fn add_risk_level(row: ContainerRow<'_>, cells: &mut [f64]) -> bool {
 }
 
 fn add_qds_severity(row: ContainerRow<'_>, cells: &mut [f64]) -> bool {
-    let severity = row.record.assessment.as_ref().map(|assessment| assessment.qds_severity);
     tick(
         cells,
-        match severity.unwrap_or_default() {
+        match qualys(row).map_or(QdsSeverity::Unknown, |particulars| particulars.qds_severity) {
             QdsSeverity::Critical => 0,
             QdsSeverity::High => 1,
             QdsSeverity::Medium => 2,
@@ -164,7 +175,7 @@ fn add_qds_severity(row: ContainerRow<'_>, cells: &mut [f64]) -> bool {
 }
 
 fn add_checks(row: ContainerRow<'_>, cells: &mut [f64]) -> bool {
-    let checks = row.record.assessment.as_ref().and_then(|assessment| assessment.checks);
+    let checks = qualys(row).and_then(|particulars| particulars.checks);
     for (cell, checks) in cells.iter_mut().zip(checks.iter().flatten()) {
         *cell += f64::from(*checks);
     }
@@ -172,9 +183,8 @@ fn add_checks(row: ContainerRow<'_>, cells: &mut [f64]) -> bool {
 }
 
 fn add_qualys_conditions(row: ContainerRow<'_>, cells: &mut [f64]) -> bool {
-    let scanned = row.record.assessment.as_ref().is_some_and(|assessment| assessment.findings.is_some());
     let conditions = [
-        !scanned,
+        findings(row).is_none(),
         holds(row, Condition::Privileged),
         holds(row, Condition::Root),
         holds(row, Condition::Drifted),
@@ -214,7 +224,7 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         unit: Unit::Each("vulnerability"),
         help: "Findings of the containers",
         by: GROUP,
-        value: Value::Cells(Closed::PerVendor(SEVERITIES.labels, |Vendor::Qualys| Some(&SEVERITIES)), add_findings),
+        value: Value::Cells(Closed::PerVendor(SEVERITIES.labels, |_| Some(&SEVERITIES)), add_findings),
     },
     &Family::<Container> {
         name: "container_security_containers_by_highest_severity",
@@ -223,7 +233,7 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         help: "Scanned containers by their worst finding, none for clean ones",
         by: GROUP,
         value: Value::Cells(
-            Closed::PerVendor(HIGHEST_SEVERITIES.labels, |Vendor::Qualys| Some(&HIGHEST_SEVERITIES)),
+            Closed::PerVendor(HIGHEST_SEVERITIES.labels, |_| Some(&HIGHEST_SEVERITIES)),
             add_highest_severity,
         ),
     },
@@ -265,7 +275,7 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         unit: Unit::Plain,
         help: "Highest Qualys detection score of the containers, 0 to 100",
         by: GROUP,
-        value: Value::Max(|row| row.record.assessment.as_ref()?.qds.get()),
+        value: Value::Max(|row| qualys(row)?.qds.get()),
     },
     &Family::<Container> {
         name: "container_security_containers_by_criticality",
@@ -276,7 +286,7 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
             SOURCE.place(|row| row.source.name),
             STATE.place(state),
             Column::Chosen(|settings| &settings.chosen),
-            CRITICALITY.inner(|row| assessed(row, |assessment| assessment.criticality)),
+            CRITICALITY.inner(|row| row.text(qualys(row).map_or(Name::UNKNOWN, |particulars| particulars.criticality))),
         ],
         value: Value::Count,
     },
@@ -295,7 +305,7 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         help: "Containers for which the condition holds; conditions overlap",
         by: GROUP,
         value: Value::Cells(
-            Closed::PerVendor(QUALYS_CONDITIONS.labels, |Vendor::Qualys| Some(&QUALYS_CONDITIONS)),
+            Closed::PerVendor(QUALYS_CONDITIONS.labels, |_| Some(&QUALYS_CONDITIONS)),
             add_qualys_conditions,
         ),
     },

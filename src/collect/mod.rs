@@ -193,6 +193,7 @@ impl Runner {
             self.telemetry.update(self.collector(), |state| {
                 state.complete = complete;
                 state.records = harvest.records;
+                state.note = harvest.note;
             });
         }
         if let Some(missing) = harvest.missing {
@@ -238,6 +239,7 @@ fn expire(held: &mut Option<Held>, telemetry: &SourceTelemetry, collection: &Col
     telemetry.update(collector, |state| {
         state.complete = false;
         state.records = 0;
+        state.note = None;
     });
     tracing::warn!(source = telemetry.source(), collector, "its data is too old and is no longer served");
 }

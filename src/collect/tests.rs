@@ -47,7 +47,7 @@ struct Scripted {
 
 fn harvest(records: u64, missing: Option<&str>) -> Harvest {
     let tables = Tables { sensors: Some(Arc::new(Table::default())), ..Tables::default() };
-    Harvest { tables, records, missing: missing.map(str::to_owned) }
+    Harvest { tables, records, missing: missing.map(str::to_owned), note: None }
 }
 
 impl Collector for Scripted {

@@ -10,7 +10,10 @@ use crate::catalog;
 use crate::clock::Timestamp;
 use crate::inventory::{Inventory, SourceInventory, Table, Tables};
 use crate::names::Name;
-use crate::record::{Assessment, Conditions, Container, Identity, Placement, QdsSeverity, Score, Sensor, Vendor};
+use crate::record::{
+    Assessment, Conditions, Container, Identity, Particulars, Placement, QdsSeverity, QualysParticulars, Score, Sensor,
+    Vendor,
+};
 use crate::setting::Span;
 use crate::view::View;
 
@@ -83,14 +86,16 @@ fn inventory(containers: &[Known]) -> Inventory {
                 state: names.intern(STATES[known.state]),
                 image: Name::EMPTY,
                 cluster: Name::EMPTY,
-                criticality: names.intern(&known.criticality.to_string()),
-                findings: known.findings,
-                checks: None,
-                risk: Score::new(known.risk.map(f64::from)),
-                qds: Score::NONE,
-                qds_severity: QdsSeverity::Unknown,
                 conditions: Conditions::default(),
                 last_scan: None,
+                particulars: Particulars::Qualys(QualysParticulars {
+                    criticality: names.intern(&known.criticality.to_string()),
+                    findings: known.findings,
+                    checks: None,
+                    risk: Score::new(known.risk.map(f64::from)),
+                    qds: Score::NONE,
+                    qds_severity: QdsSeverity::Unknown,
+                }),
             };
             let placement = Placement {
                 updated: None,
@@ -114,7 +119,11 @@ fn inventory(containers: &[Known]) -> Inventory {
         SourceInventory {
             source: format!("source{source}").into(),
             vendor: Vendor::Qualys,
-            tables: Tables { containers: Some(Arc::new(table)), sensors: Some(Arc::new(sensors())), controls: None },
+            tables: Tables {
+                containers: Some(Arc::new(table)),
+                sensors: Some(Arc::new(sensors())),
+                ..Tables::default()
+            },
         }
     };
     Inventory { sources: vec![source(0), source(1)] }

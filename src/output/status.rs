@@ -35,12 +35,12 @@ impl Status {
                     format!("{} ago", Span(Duration::from_secs(seconds)))
                 });
                 let (up, complete) = (word(state.up), word(state.complete));
-                let (name, error) = (escape(name), escape(state.last_error.as_deref().unwrap_or_default()));
+                let (name, error, note) = (escape(name), words(state.last_error.as_ref()), words(state.note.as_ref()));
                 // Writing to a string does not fail.
                 _ = writeln!(
                     rows,
                     "<tr><td>{name}</td><td>{vendor}</td><td>{collector}</td><td>{up}</td><td>{complete}</td>\
-                     <td>{records}</td><td>{ago}</td><td>{error}</td></tr>",
+                     <td>{records}</td><td>{ago}</td><td>{error}</td><td>{note}</td></tr>",
                     vendor = source.vendor,
                     records = state.records,
                 );
@@ -53,7 +53,7 @@ impl Status {
              <ul><li><a href=\"{metrics}\">Metrics</a></li><li><a href=\"/-/healthy\">Healthy</a></li>\
              <li><a href=\"/-/ready\">Ready</a></li></ul>\n<h2>Collectors</h2>\n\
              <table><tr><th>source</th><th>vendor</th><th>collector</th><th>up</th><th>complete</th>\
-             <th>records</th><th>last success</th><th>last error</th></tr>\n{rows}</table></body></html>\n",
+             <th>records</th><th>last success</th><th>last error</th><th>note</th></tr>\n{rows}</table></body></html>\n",
             metrics = escape(&self.telemetry_path),
         )
     }
@@ -72,6 +72,10 @@ impl Page for Status {
 
 fn word(holds: bool) -> &'static str {
     if holds { "yes" } else { "no" }
+}
+
+fn words(words: Option<&String>) -> String {
+    words.map(|words| escape(words)).unwrap_or_default()
 }
 
 fn escape(text: &str) -> String {

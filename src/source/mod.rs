@@ -1,7 +1,8 @@
 //! The vendors this exporter can ask, and what each of them must be able to do.
 //!
-//! Owns the list of vendors. A vendor's log-in, paging and wire format stay in its own folder; what leaves it
-//! are [`crate::inventory::Tables`] of records.
+//! Owns the list of vendors, and what they share: how listings are walked ([`paging`]) and how their JSON is taken
+//! ([`wire`]). A vendor's log-in and rows stay in its own folder; what leaves it are [`crate::inventory::Tables`] of
+//! records.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -16,7 +17,10 @@ use crate::record::Vendor;
 use crate::setting::{Mistakes, Span};
 use crate::telemetry::{SourceTelemetry, Telemetry};
 
+mod label;
+pub mod paging;
 pub mod qualys;
+pub mod wire;
 
 /// `[source]`: the vendor accounts to read. To add a vendor, add its module, its field here and its line in
 /// [`Config::build`]; the compiler asks for the rest.
@@ -100,6 +104,8 @@ pub struct Harvest {
     pub records: u64,
     /// Why records are known to be missing, in words for people; none if the run saw every record.
     pub missing: Option<String>,
+    /// What people should know of the data though nothing is wrong with it, such as that the tenant has none.
+    pub note: Option<String>,
 }
 
 /// One kind of listing of a source.

@@ -191,6 +191,8 @@ pub struct CollectorState {
     pub last_duration: Option<f64>,
     /// Why the last run failed, in words for people.
     pub last_error: Option<String>,
+    /// What people should know of what is served though nothing is wrong with it.
+    pub note: Option<String>,
     /// Runs that succeeded.
     pub succeeded: u64,
     /// Runs that failed, by reason, in the order of [`Failure::ALL`].

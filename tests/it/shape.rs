@@ -52,7 +52,7 @@ const MODULES: &[(&str, &[&str])] = &[
 /// What computes or renders: no clock, no input or output, nothing asynchronous.
 const PURE: &[&str] = &[
     "names.rs",
-    "record.rs",
+    "record/",
     "inventory.rs",
     "view.rs",
     "metric/",

@@ -1,10 +1,13 @@
 //! From a container's rows to its record.
 
 use crate::names::{Name, Names};
-use crate::record::{Assessment, Condition, Conditions, Identity, Placement, QdsSeverity, Score};
+use crate::record::{
+    Assessment, Condition, Conditions, Identity, Particulars, Placement, QdsSeverity, QualysParticulars, Score,
+};
 
-use super::label::{lower, word};
-use super::wire::{BulkRow, Compliance, Label, Nested, PageRow};
+use super::wire::{BulkRow, Compliance, Label, PageRow};
+use crate::source::label::{lower, word};
+use crate::source::wire::Nested;
 
 /// What the page list tells of a container.
 pub(super) fn assessment(names: &mut Names, row: &PageRow<'_>) -> Assessment {
@@ -15,17 +18,19 @@ pub(super) fn assessment(names: &mut Names, row: &PageRow<'_>) -> Assessment {
         state: word(names, row.state.get()),
         image: names.intern(row.image_uuid.get()),
         cluster: names.intern(cluster),
-        criticality: word(names, row.criticality.get()),
-        findings: row.vulnerabilities.0,
-        checks: row.compliance.0.and_then(Compliance::checks),
-        risk: Score::new(row.risk_score.0),
-        qds: Score::new(row.max_qds_score.0),
-        qds_severity: qds_severity(row.qds_severity.get()),
         conditions: Conditions::default()
             .with(Condition::Root, row.is_root.0)
             .with(Condition::VulnerabilityPropagated, row.is_vuln_propagated.0)
             .with(Condition::Excepted, row.exceptions.as_ref().map(|exceptions| !exceptions.is_empty())),
         last_scan: row.last_vm_scan_date.0,
+        particulars: Particulars::Qualys(QualysParticulars {
+            criticality: word(names, row.criticality.get()),
+            findings: row.vulnerabilities.0,
+            checks: row.compliance.0.and_then(Compliance::checks),
+            risk: Score::new(row.risk_score.0),
+            qds: Score::new(row.max_qds_score.0),
+            qds_severity: qds_severity(row.qds_severity.get()),
+        }),
     }
 }
 

@@ -11,9 +11,9 @@ use futures_util::future::BoxFuture;
 use serde::Deserialize;
 
 use super::assess::{assessment, placement};
-use super::paging::{Brought, KeyAsk, Seen, by_cursor, by_key, next};
+use super::link::next;
 use super::session::{Listing, Session};
-use super::wire::{self, BulkRow, Keyed, PageRow, Rows};
+use super::wire::{self, BulkRow, PageRow};
 use crate::clock::Timestamp;
 use crate::http::{Answer, ApiError, Call, Endpoint, Unreadable};
 use crate::inventory::{Table, Tables};
@@ -21,6 +21,8 @@ use crate::lock::lock;
 use crate::names::Names;
 use crate::record::{Assessment, Container, Placement};
 use crate::setting::Span;
+use crate::source::paging::{Brought, KeyAsk, Seen, by_cursor, by_key};
+use crate::source::wire::{Keyed, Rows, text};
 use crate::source::{Collector, Harvest};
 use crate::telemetry::Failure;
 
@@ -121,7 +123,7 @@ impl Staging {
 
     /// Takes a page of a listing. It is decoded first, so as not to keep the other listing waiting.
     pub fn take<H: Half>(&self, body: &[u8]) -> Result<Seen, Unreadable> {
-        let text = wire::text(body);
+        let text = text(body);
         let rows = wire::rows::<H::Row<'_>>(&text)?;
         Ok(self.put::<H>(rows).close(body))
     }
@@ -201,6 +203,7 @@ impl Containers {
             records: table.len() as u64,
             tables: Tables { containers: Some(Arc::new(table)), ..Tables::default() },
             missing: pages.missing.or(bulk.missing).or(missing),
+            note: None,
         })
     }
 

@@ -1,7 +1,7 @@
 //! Qualys Container Security.
 //!
-//! Owns everything that is the vendor's: hosts and log-in ([`Config`], `session`), how listings are walked
-//! ([`paging`]), what rows look like ([`wire`]), and one file per collector that turns rows into records. What the
+//! Owns everything that is the vendor's: hosts and log-in ([`Config`], `session`), how a listing tells where it goes on
+//! (`link`), what rows look like ([`wire`]), and one file per collector that turns rows into records. What the
 //! vendor's API really does, as opposed to what its pages say, is written where the code heeds it.
 
 use std::sync::Arc;
@@ -15,11 +15,10 @@ use crate::telemetry::Telemetry;
 mod assess;
 mod config;
 pub mod containers;
-mod label;
+mod link;
 #[cfg(test)]
 mod live_tests;
 mod login;
-pub mod paging;
 mod platform;
 mod posture;
 mod sensors;
@@ -27,6 +26,8 @@ mod session;
 #[cfg(test)]
 mod tests;
 mod token;
+#[cfg(test)]
+mod walk_live_tests;
 pub mod wire;
 
 pub use config::{Collector as CollectorConfig, Collectors, Config, RateLimits};

@@ -6,16 +6,17 @@ use std::sync::{Arc, Mutex};
 
 use futures_util::future::{BoxFuture, join_all};
 
-use super::label::word;
-use super::paging::{Brought, Seen, Walked, by_number};
 use super::session::{Listing, Session};
-use super::wire::{self, ControlDetail, ControlRow, Nested, Rows};
+use super::wire::{self, ControlDetail, ControlRow};
 use crate::http::{Answer, ApiError, Call, Endpoint, Unreadable};
 use crate::inventory::{Table, Tables};
 use crate::lock::lock;
 use crate::names::Name;
 use crate::record::{Control, Severity};
 use crate::setting::Span;
+use crate::source::label::word;
+use crate::source::paging::{Brought, Seen, Walked, by_number};
+use crate::source::wire::{Nested, Rows, text};
 use crate::source::{Collector, Harvest};
 use crate::telemetry::Failure;
 
@@ -80,6 +81,7 @@ impl Posture {
             records: table.len() as u64,
             tables: Tables { controls: Some(Arc::new(table)), ..Tables::default() },
             missing: walked.missing,
+            note: None,
         })
     }
 
@@ -94,7 +96,7 @@ impl Posture {
                 .query("pageSize", PAGE_SIZE.to_string())
                 .query("limit", PAGE_SIZE.to_string());
             let read = move |answer: &Answer| {
-                let text = wire::text(&answer.body);
+                let text = text(&answer.body);
                 let rows = wire::rows(&text)?;
                 Ok(take(&mut lock(&table), rows).close(&answer.body))
             };
@@ -176,7 +178,7 @@ fn is_segment(id: &str) -> bool {
 }
 
 pub(super) fn read_category(answer: &Answer) -> Result<String, Unreadable> {
-    let text = wire::text(&answer.body);
+    let text = text(&answer.body);
     if text.trim_ascii().is_empty() {
         return Ok(String::new());
     }

@@ -5,15 +5,16 @@ use std::sync::{Arc, Mutex};
 
 use futures_util::future::BoxFuture;
 
-use super::label::word;
-use super::paging::{Brought, Seen, by_number};
 use super::session::{Listing, Session};
-use super::wire::{self, Rows, SensorRow};
+use super::wire::{self, SensorRow};
 use crate::http::{Answer, ApiError, Call, Endpoint};
 use crate::inventory::{Table, Tables};
 use crate::lock::lock;
 use crate::record::Sensor;
 use crate::setting::Span;
+use crate::source::label::word;
+use crate::source::paging::{Brought, Seen, by_number};
+use crate::source::wire::{Rows, text};
 use crate::source::{Collector, Harvest};
 use crate::telemetry::Failure;
 
@@ -77,7 +78,7 @@ impl Sensors {
                 .query("pageSize", PAGE_SIZE.to_string())
                 .query("sort", "created:asc");
             let read = move |answer: &Answer| {
-                let text = wire::text(&answer.body);
+                let text = text(&answer.body);
                 let rows = wire::rows(&text)?;
                 Ok(take(&mut lock(&table), rows).close(&answer.body))
             };
@@ -96,6 +97,7 @@ impl Sensors {
             records: table.len() as u64,
             tables: Tables { sensors: Some(Arc::new(table)), ..Tables::default() },
             missing: walked.missing,
+            note: None,
         })
     }
 }

@@ -18,7 +18,7 @@ use crate::lock::lock;
 use crate::setting::Secret;
 use crate::telemetry::{Failure, Rejection, SourceTelemetry};
 
-use super::wire::Rejected;
+use crate::source::wire::Rejected;
 
 /// A token that is read from a file or variable is read again after so long.
 const REREAD_MS: i64 = 60 * 1000;

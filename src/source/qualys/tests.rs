@@ -9,9 +9,9 @@ use super::{posture, sensors, wire};
 use crate::http::Answer;
 use crate::inventory::Table;
 use crate::names::Name;
-use crate::record::{Condition, Container, Placement, QdsSeverity, Severity};
+use crate::record::{Condition, Container, Particulars, Placement, QdsSeverity, Severity};
 use crate::setting::Mistakes;
-use crate::source;
+use crate::source::{self, wire::text};
 
 macro_rules! fixture {
     ($name:literal) => {
@@ -46,13 +46,17 @@ fn the_page_lists_sample() {
     let container = table.get("00000000-0000-3000-8000-00000000c001").unwrap();
     let known = container.assessment.as_ref().unwrap();
     let text = |name| table.names.text(name);
-    assert_eq!(known.findings, Some([6, 4, 2, 3, 0]));
-    assert_eq!(known.checks, Some([0, 0, 0]));
+    let Particulars::Qualys(particulars) = &known.particulars else { panic!("of another vendor") };
+    assert_eq!(particulars.findings, Some([6, 4, 2, 3, 0]));
+    assert_eq!(particulars.checks, Some([0, 0, 0]));
     assert_eq!(
-        (known.risk.get(), known.qds.get(), known.qds_severity),
+        (particulars.risk.get(), particulars.qds.get(), particulars.qds_severity),
         (Some(258.0), Some(95.0), QdsSeverity::Critical)
     );
-    assert_eq!((text(known.state), text(known.criticality), text(known.cluster)), ("deleted", "3", "example-cluster"));
+    assert_eq!(
+        (text(known.state), text(particulars.criticality), text(known.cluster)),
+        ("deleted", "3", "example-cluster")
+    );
     assert_eq!((known.identity.id(), known.identity.name()), ("d838bcb60001", "propagation-example"));
     assert_eq!(known.updated.unwrap().millis(), 1_721_714_109_665);
     assert!(known.conditions.hold(Condition::VulnerabilityPropagated));
@@ -138,9 +142,9 @@ fn a_containers_own_label_wins_unless_it_is_null() {
 
 #[test]
 fn the_sensors_sample() {
-    let text = wire::text(fixture!("sensors.json"));
+    let sample = text(fixture!("sensors.json"));
     let mut table = Table::default();
-    let seen = sensors::take(&mut table, wire::rows(&text).unwrap());
+    let seen = sensors::take(&mut table, wire::rows(&sample).unwrap());
     assert_eq!((seen.sent, seen.fresh, seen.count), (3, 3, Some(3)));
     let name = |name| table.names.text(name);
     let live = table.get("00000000-0000-4000-8000-00000000e101").unwrap();
@@ -155,9 +159,9 @@ fn the_sensors_sample() {
 
 #[test]
 fn the_posture_samples() {
-    let text = wire::text(fixture!("k8s_postures_list.json"));
+    let sample = text(fixture!("k8s_postures_list.json"));
     let mut table = Table::default();
-    let seen = posture::take(&mut table, wire::rows(&text).unwrap());
+    let seen = posture::take(&mut table, wire::rows(&sample).unwrap());
     assert_eq!((seen.sent, seen.fresh, seen.count), (3, 3, Some(3)));
     let control = table.get("45049").unwrap();
     assert_eq!(control.resources, Some([21, 0, 0]));

@@ -4,8 +4,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 
-use super::wire::Time;
 use crate::clock::Timestamp;
+use crate::source::wire::Time;
 
 /// How long a token is good that does not tell (Qualys CS API guide, "Authentication": four hours).
 const USUAL_LIFETIME_MS: i64 = 4 * 60 * 60 * 1000;

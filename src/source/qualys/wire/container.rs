@@ -10,8 +10,7 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use crate::record::SeverityCounts;
 
 use super::cloud::Cloud;
-use super::scalar::{Count, Flag, Number, Text, Time};
-use super::{Keyed, Nested};
+use crate::source::wire::{Count, Flag, Keyed, Nested, Number, Text, Time};
 
 /// A row of `/csapi/v1.3/containers`; from release notes 1.38, "Fetch a List of Containers in your Account".
 #[derive(Debug, Default, Deserialize)]

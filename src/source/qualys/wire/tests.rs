@@ -1,6 +1,10 @@
 //! Pages whole and broken.
 
 use super::*;
+use std::borrow::Cow;
+
+use crate::source::wire::{Rejected, Text, text};
+use crate::telemetry::Rejection;
 
 const UNIDENTIFIED: usize = Rejection::Unidentified as usize;
 const UNREADABLE: usize = Rejection::Unreadable as usize;

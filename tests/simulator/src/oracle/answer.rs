@@ -1,4 +1,5 @@
-//! Families in the making: groups of records become samples, and the smallest groups are folded past the budget.
+//! Families in the making: groups of records become samples, and the smallest groups are folded past the budget, which
+//! all accounts share.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,97 +34,149 @@ pub(super) fn single(value: f64) -> Cells {
     vec![(Vec::new(), value)]
 }
 
-/// The families so far.
-pub(super) struct FamilySet {
-    limit: usize,
-    families: Families,
-    folded: BTreeMap<String, usize>,
+/// Makes the samples of a group from its members, which are told by their places among the records.
+type MakeCells<'a> = Box<dyn Fn(&[usize]) -> Cells + 'a>;
+
+/// A group of records of one account.
+struct Group {
+    account: usize,
+    members: Vec<usize>,
 }
 
-impl FamilySet {
-    pub(super) fn new(limit: usize) -> Self {
-        Self { limit, families: Families::new(), folded: BTreeMap::new() }
-    }
+/// A family of groups so far: each account adds its own records, and the budget holds for all of them together.
+#[derive(Default)]
+struct Grouped<'a> {
+    accounts: Vec<MakeCells<'a>>,
+    groups: BTreeMap<Key, Group>,
+}
 
-    /// The families, with the number of groups folded in each.
-    pub(super) fn finish(mut self) -> Families {
-        let folded =
-            self.folded.into_iter().map(|(family, groups)| (labels(&pairs([("family", &family)])), amount(groups)));
-        self.families.insert(String::from(FOLDED), folded.collect());
-        self.families.retain(|_, samples| !samples.is_empty());
-        self.families
-    }
-
-    /// Adds a family of groups of records; `cells` makes the samples of one group from its records.
-    pub(super) fn add_grouped<'a, R>(
-        &mut self,
-        family: &str,
-        records: &[(Key, &'a R)],
-        cells: impl Fn(&[&'a R]) -> Cells,
-    ) {
-        let mut groups = grouped(records.iter().cloned());
-        groups.retain(|_, members| !cells(members).is_empty());
-        let folded = self.smallest(&groups, &cells);
-        let relabelled = groups.into_iter().flat_map(|(key, members)| {
-            let key = if folded.contains(&key) { as_other(&key) } else { key };
-            members.into_iter().map(move |member| (key.clone(), member))
-        });
-        let mut samples = BTreeMap::new();
-        for (key, members) in grouped(relabelled) {
-            for (extra, value) in cells(&members) {
-                samples.insert(labels(&[key.kept.clone(), key.open.clone(), extra].concat()), value);
-            }
-        }
-        self.put(family, samples, folded.len());
-    }
-
-    /// Adds a family of single things, the most important first; what is past the budget is left out.
-    pub(super) fn add_single(&mut self, family: &str, samples: Vec<(Pairs, f64)>) {
-        let left_out = samples.len().saturating_sub(self.limit);
-        let kept = samples.into_iter().take(self.limit).map(|(pairs, value)| (labels(&pairs), value));
-        self.put(family, kept.collect(), left_out);
+impl Grouped<'_> {
+    fn cells(&self, group: &Group) -> Cells {
+        self.accounts[group.account](&group.members)
     }
 
     /// The fewest groups, the smallest first, that have to be folded for the rest to be within the budget.
-    fn smallest<'a, R>(&self, groups: &BTreeMap<Key, Vec<&'a R>>, cells: &impl Fn(&[&'a R]) -> Cells) -> BTreeSet<Key> {
-        let mut kept: usize = groups.values().map(|members| cells(members).len()).sum();
+    fn smallest(&self, limit: usize) -> BTreeSet<Key> {
+        let mut kept: usize = self.groups.values().map(|group| self.cells(group).len()).sum();
         let mut merged: BTreeSet<(Key, Pairs)> = BTreeSet::new();
         let mut candidates = Vec::new();
-        for (key, members) in groups {
+        for (key, group) in &self.groups {
+            let cells = self.cells(group);
             if as_other(key) == *key {
                 // It is called `_other` by nature: what is folded joins it.
-                kept -= cells(members).len();
-                merged.extend(cells(members).into_iter().map(|(extra, _)| (key.clone(), extra)));
+                kept -= cells.len();
+                merged.extend(cells.into_iter().map(|(extra, _)| (key.clone(), extra)));
             } else {
-                candidates.push((members.len(), key, members));
+                candidates.push((group.members.len(), key, cells));
             }
         }
         candidates.sort_by_key(|(entities, key, _)| (*entities, *key));
         let mut folded = BTreeSet::new();
-        for (_, key, members) in candidates {
-            if kept + merged.len() <= self.limit {
+        for (_, key, cells) in candidates {
+            if kept + merged.len() <= limit {
                 break;
             }
-            kept -= cells(members).len();
-            merged.extend(cells(members).into_iter().map(|(extra, _)| (as_other(key), extra)));
+            kept -= cells.len();
+            merged.extend(cells.into_iter().map(|(extra, _)| (as_other(key), extra)));
             folded.insert(key.clone());
         }
         folded
     }
 
-    fn put(&mut self, family: &str, samples: BTreeMap<Labels, f64>, folded: usize) {
-        let name = format!("{PREFIX}{family}");
-        self.folded.insert(name.clone(), folded);
-        self.families.insert(name, samples);
+    /// The samples, and how many groups were folded.
+    fn finish(self, limit: usize) -> (BTreeMap<Labels, f64>, usize) {
+        let folded = self.smallest(limit);
+        let mut relabelled: BTreeMap<Key, Group> = BTreeMap::new();
+        for (key, group) in &self.groups {
+            let shown = if folded.contains(key) { as_other(key) } else { key.clone() };
+            let same = relabelled.entry(shown).or_insert(Group { account: group.account, members: Vec::new() });
+            assert_eq!(same.account, group.account, "groups of two accounts are never one");
+            same.members.extend(&group.members);
+        }
+        let mut samples = BTreeMap::new();
+        for (key, group) in relabelled {
+            for (extra, value) in self.cells(&group) {
+                samples.insert(labels(&[key.kept.clone(), key.open.clone(), extra].concat()), value);
+            }
+        }
+        (samples, folded.len())
     }
 }
 
-fn grouped<'a, R>(records: impl Iterator<Item = (Key, &'a R)>) -> BTreeMap<Key, Vec<&'a R>> {
-    let mut groups: BTreeMap<Key, Vec<&'a R>> = BTreeMap::new();
-    for (key, record) in records {
-        groups.entry(key).or_default().push(record);
+/// A single thing: its rank among those that are kept when there are too many (lowest first), labels and value.
+pub(super) type Single = (f64, Pairs, f64);
+
+/// The families so far.
+pub(super) struct FamilySet<'a> {
+    limit: usize,
+    grouped: BTreeMap<String, Grouped<'a>>,
+    single: BTreeMap<String, Vec<Single>>,
+}
+
+impl<'a> FamilySet<'a> {
+    pub(super) fn new(limit: usize) -> Self {
+        Self { limit, grouped: BTreeMap::new(), single: BTreeMap::new() }
     }
-    groups
+
+    /// The families, with the number of groups folded in each.
+    pub(super) fn finish(self) -> Families {
+        let mut families = Families::new();
+        let mut folded = BTreeMap::new();
+        let grouped = self.grouped.into_iter().map(|(family, grouped)| (family, grouped.finish(self.limit)));
+        let single = self.single.into_iter().map(|(family, singles)| (family, kept(singles, self.limit)));
+        for (family, (samples, groups)) in grouped.chain(single) {
+            folded.insert(labels(&pairs([("family", &family)])), amount(groups));
+            families.insert(family, samples);
+        }
+        families.insert(String::from(FOLDED), folded);
+        families.retain(|_, samples| !samples.is_empty());
+        families
+    }
+
+    /// Adds one account's part of a family of groups of records; `cells` makes the samples of one group from its
+    /// records. The account's name is among the labels that folding keeps.
+    pub(super) fn add_grouped<R: Copy + 'a>(
+        &mut self,
+        family: &str,
+        records: &[(Key, R)],
+        cells: impl Fn(&[R]) -> Cells + 'a,
+    ) {
+        let grouped = self.grouped.entry(format!("{PREFIX}{family}")).or_default();
+        let members: Vec<R> = records.iter().map(|(_, record)| *record).collect();
+        let make: MakeCells<'a> = Box::new(move |chosen| {
+            let chosen: Vec<R> = chosen.iter().map(|member| members[*member]).collect();
+            cells(&chosen)
+        });
+        let account = grouped.accounts.len();
+        let mut groups: BTreeMap<Key, Group> = BTreeMap::new();
+        for (member, (key, _)) in records.iter().enumerate() {
+            groups.entry(key.clone()).or_insert(Group { account, members: Vec::new() }).members.push(member);
+        }
+        groups.retain(|_, group| !make(&group.members).is_empty());
+        grouped.accounts.push(make);
+        grouped.groups.extend(groups);
+    }
+
+    /// Adds one account's part of a family of single things. Of two with the same labels the higher value stays.
+    pub(super) fn add_single(&mut self, family: &str, samples: Vec<Single>) {
+        self.single.entry(format!("{PREFIX}{family}")).or_default().extend(samples);
+    }
+}
+
+/// The samples that are within the budget, and how many are not.
+fn kept(singles: Vec<Single>, limit: usize) -> (BTreeMap<Labels, f64>, usize) {
+    let mut by_labels: BTreeMap<Pairs, (f64, f64)> = BTreeMap::new();
+    for (rank, pairs, value) in singles {
+        let known = by_labels.entry(pairs).or_insert((rank, value));
+        *known = (known.0.min(rank), known.1.max(value));
+    }
+    let mut ranked: Vec<_> = by_labels.into_iter().collect();
+    ranked.sort_by(|(one_pairs, (one, _)), (other_pairs, (other, _))| {
+        one.total_cmp(other).then_with(|| one_pairs.cmp(other_pairs))
+    });
+    let left_out = ranked.len().saturating_sub(limit);
+    let samples = ranked.into_iter().take(limit).map(|(pairs, (_, value))| (labels(&pairs), value));
+    (samples.collect(), left_out)
 }
 
 /// The group that this one is folded into. A group without open labels cannot be told from it.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Question;
-use super::answer::{Cells, FamilySet, Key, Pairs, amount, pairs, single};
+use super::answer::{Cells, FamilySet, Key, amount, pairs, single};
 use super::facts::{Known, known, label_name, word};
 use super::sensors::is_stale;
 use crate::tenant::Tenant;
@@ -12,14 +12,14 @@ const SEVERITIES: [(usize, &str, &str); 5] =
     [(5, "critical", "5"), (4, "high", "4"), (3, "medium", "3"), (2, "low", "2"), (1, "info", "1")];
 
 /// Makes the samples of a group from its containers.
-type MakeCells = fn(&[&Known<'_>]) -> Cells;
+type MakeCells = fn(&[Known<'_>]) -> Cells;
 
 /// Whether a condition holds for a container.
 type Holds = fn(&Known<'_>) -> bool;
 
-pub(super) fn add(set: &mut FamilySet, tenant: &Tenant, question: &Question) {
+pub(super) fn add<'a>(set: &mut FamilySet<'a>, tenant: &'a Tenant, question: &'a Question) {
     let containers = known(tenant);
-    let by_group: Vec<_> = containers.iter().map(|container| (group(container, question), container)).collect();
+    let by_group: Vec<_> = containers.iter().map(|container| (group(container, question), *container)).collect();
     let families: [(&str, MakeCells); 12] = [
         ("containers", |members| single(amount(members.len()))),
         ("container_vulnerabilities", vulnerabilities),
@@ -57,7 +57,7 @@ fn group(container: &Known<'_>, question: &Question) -> Key {
     Key { kept: pairs([("source", &question.source), ("state", &container.state())]), open: open.collect() }
 }
 
-fn vulnerabilities(members: &[&Known<'_>]) -> Cells {
+fn vulnerabilities(members: &[Known<'_>]) -> Cells {
     let scanned: Vec<_> = members.iter().filter(|container| container.is_scanned()).collect();
     if scanned.is_empty() {
         return Vec::new();
@@ -69,7 +69,7 @@ fn vulnerabilities(members: &[&Known<'_>]) -> Cells {
     SEVERITIES.into_iter().map(cell).collect()
 }
 
-fn by_highest_severity(members: &[&Known<'_>]) -> Cells {
+fn by_highest_severity(members: &[Known<'_>]) -> Cells {
     let scanned: Vec<_> = members.iter().filter(|container| container.is_scanned()).collect();
     if scanned.is_empty() {
         return Vec::new();
@@ -82,7 +82,7 @@ fn by_highest_severity(members: &[&Known<'_>]) -> Cells {
     SEVERITIES.into_iter().chain([(0, "none", "")]).map(cell).collect()
 }
 
-fn by_risk_level(members: &[&Known<'_>]) -> Cells {
+fn by_risk_level(members: &[Known<'_>]) -> Cells {
     let level = |container: &Known<'_>| match container.container.risk_score {
         Some(850..) => "severe",
         Some(700..=849) => "high",
@@ -93,7 +93,7 @@ fn by_risk_level(members: &[&Known<'_>]) -> Cells {
     counted(members, "risk_level", &["severe", "high", "medium", "low", "unscored"], level)
 }
 
-fn by_qds_severity(members: &[&Known<'_>]) -> Cells {
+fn by_qds_severity(members: &[Known<'_>]) -> Cells {
     let level = |container: &Known<'_>| match word(container.container.qds_severity.as_deref()).as_str() {
         "critical" => "critical",
         "high" => "high",
@@ -105,17 +105,17 @@ fn by_qds_severity(members: &[&Known<'_>]) -> Cells {
 }
 
 /// For every value of a label how many members have it.
-fn counted(members: &[&Known<'_>], label: &str, values: &[&str], of: impl Fn(&Known<'_>) -> &'static str) -> Cells {
+fn counted(members: &[Known<'_>], label: &str, values: &[&str], of: impl Fn(&Known<'_>) -> &'static str) -> Cells {
     let count = |value: &str| members.iter().filter(|container| of(container) == value).count();
     values.iter().map(|value| (pairs([(label, value)]), amount(count(value)))).collect()
 }
 
-fn risk_score_max(members: &[&Known<'_>]) -> Cells {
+fn risk_score_max(members: &[Known<'_>]) -> Cells {
     let highest = members.iter().filter_map(|container| container.container.risk_score).max();
     highest.map_or_else(Vec::new, |score| single(f64::from(score)))
 }
 
-fn risk_score_average(members: &[&Known<'_>]) -> Cells {
+fn risk_score_average(members: &[Known<'_>]) -> Cells {
     let scores: Vec<f64> =
         members.iter().filter_map(|container| container.container.risk_score.map(f64::from)).collect();
     if scores.is_empty() {
@@ -124,12 +124,12 @@ fn risk_score_average(members: &[&Known<'_>]) -> Cells {
     single(scores.iter().sum::<f64>() / amount(scores.len()))
 }
 
-fn qds_score_max(members: &[&Known<'_>]) -> Cells {
+fn qds_score_max(members: &[Known<'_>]) -> Cells {
     let highest = members.iter().filter_map(|container| container.container.max_qds_score).max();
     highest.map_or_else(Vec::new, |score| single(f64::from(score)))
 }
 
-fn by_criticality(members: &[&Known<'_>]) -> Cells {
+fn by_criticality(members: &[Known<'_>]) -> Cells {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for container in members {
         *counts.entry(word(container.container.criticality.as_deref())).or_default() += 1;
@@ -137,7 +137,7 @@ fn by_criticality(members: &[&Known<'_>]) -> Cells {
     counts.into_iter().map(|(criticality, count)| (pairs([("criticality", &criticality)]), amount(count))).collect()
 }
 
-fn compliance_checks(members: &[&Known<'_>]) -> Cells {
+fn compliance_checks(members: &[Known<'_>]) -> Cells {
     let checked: Vec<_> = members.iter().filter_map(|container| container.container.compliance).collect();
     if checked.is_empty() {
         return Vec::new();
@@ -146,7 +146,7 @@ fn compliance_checks(members: &[&Known<'_>]) -> Cells {
     [(0, "pass"), (1, "fail"), (2, "error")].map(|(index, status)| (pairs([("status", status)]), sum(index))).into()
 }
 
-fn with_condition(members: &[&Known<'_>]) -> Cells {
+fn with_condition(members: &[Known<'_>]) -> Cells {
     let conditions: [(&str, Holds); 8] = [
         ("never_scanned", |known| !known.is_scanned()),
         ("privileged", |known| known.bulk_flag(known.container.privileged)),
@@ -161,12 +161,12 @@ fn with_condition(members: &[&Known<'_>]) -> Cells {
     conditions.map(|(condition, holds)| (pairs([("condition", condition)]), amount(count(holds)))).into()
 }
 
-fn oldest_scan(members: &[&Known<'_>]) -> Cells {
-    let oldest = members.iter().filter_map(|container| container.last_scan()).min_by(f64::total_cmp);
+fn oldest_scan(members: &[Known<'_>]) -> Cells {
+    let oldest = members.iter().filter_map(Known::last_scan).min_by(f64::total_cmp);
     oldest.map_or_else(Vec::new, single)
 }
 
-fn add_by_runtime(set: &mut FamilySet, containers: &[Known<'_>], question: &Question) {
+fn add_by_runtime<'a>(set: &mut FamilySet<'a>, containers: &[Known<'a>], question: &'a Question) {
     let key = |container: &Known<'_>| {
         let runtime = word(container.sensor.and_then(|sensor| sensor.runtime.as_deref()));
         Key {
@@ -174,27 +174,27 @@ fn add_by_runtime(set: &mut FamilySet, containers: &[Known<'_>], question: &Ques
             open: pairs([("k8s_cluster_name", &container.cluster()), ("container_runtime_name", &runtime)]),
         }
     };
-    let records: Vec<_> = containers.iter().map(|container| (key(container), container)).collect();
+    let records: Vec<_> = containers.iter().map(|container| (key(container), *container)).collect();
     set.add_grouped("containers_by_runtime", &records, |members| single(amount(members.len())));
 }
 
-fn add_by_sensor_state(set: &mut FamilySet, containers: &[Known<'_>], question: &Question) {
+fn add_by_sensor_state<'a>(set: &mut FamilySet<'a>, containers: &[Known<'a>], question: &'a Question) {
     let key = |container: &Known<'_>| Key {
         kept: pairs([("source", &question.source), ("state", &container.state())]),
         open: pairs([("k8s_cluster_name", &container.cluster())]),
     };
-    let state = |container: &Known<'_>| match container.sensor {
+    let state = move |container: &Known<'_>| match container.sensor {
         None => "missing",
         Some(sensor) if sensor.sensor_id.is_none() || is_stale(sensor, question) => "stale",
         Some(_) => "live",
     };
-    let records: Vec<_> = containers.iter().map(|container| (key(container), container)).collect();
-    set.add_grouped("containers_by_sensor_state", &records, |members| {
+    let records: Vec<_> = containers.iter().map(|container| (key(container), *container)).collect();
+    set.add_grouped("containers_by_sensor_state", &records, move |members| {
         counted(members, "sensor_state", &["live", "stale", "missing"], state)
     });
 }
 
-fn add_top_risk(set: &mut FamilySet, containers: &[Known<'_>], question: &Question) {
+fn add_top_risk<'a>(set: &mut FamilySet<'a>, containers: &[Known<'a>], question: &'a Question) {
     let not_deleted = containers.iter().filter(|container| container.state() != "deleted");
     let mut scored: Vec<_> =
         not_deleted.filter_map(|known| known.container.risk_score.map(|score| (score, known))).collect();
@@ -203,8 +203,7 @@ fn add_top_risk(set: &mut FamilySet, containers: &[Known<'_>], question: &Questi
         let other_ids = (&other.container.container_id, &other.container.uuid);
         other_score.cmp(score).then(ids.cmp(&other_ids))
     });
-    let mut samples: Vec<(Pairs, f64)> = Vec::new();
-    for (score, known) in scored.into_iter().take(question.top_k) {
+    let samples = scored.into_iter().take(question.top_k).map(|(score, known)| {
         let labels = pairs([
             ("source", &question.source),
             ("container_id", &known.container.container_id),
@@ -214,10 +213,7 @@ fn add_top_risk(set: &mut FamilySet, containers: &[Known<'_>], question: &Questi
             ("k8s_namespace_name", &known.namespace()),
             ("state", &known.state()),
         ]);
-        // The riskiest comes first, so of two with equal labels the maximum stays.
-        if !samples.iter().any(|(shown, _)| *shown == labels) {
-            samples.push((labels, f64::from(score)));
-        }
-    }
-    set.add_single("top_container_risk_score", samples);
+        (-f64::from(score), labels, f64::from(score))
+    });
+    set.add_single("top_container_risk_score", samples.collect());
 }

@@ -33,6 +33,7 @@ pub(super) fn seconds(ms: Option<i64>) -> Option<f64> {
 }
 
 /// A container and what can be known of it through both lists.
+#[derive(Clone, Copy)]
 pub(super) struct Known<'a> {
     pub(super) container: &'a Container,
     /// The listed sensor on its host.

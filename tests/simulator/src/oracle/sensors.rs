@@ -5,7 +5,7 @@ use super::answer::{Cells, FamilySet, Key, amount, pairs, single};
 use super::facts::{name, seconds, word};
 use crate::tenant::{Sensor, Tenant};
 
-pub(super) fn add(set: &mut FamilySet, tenant: &Tenant, question: &Question) {
+pub(super) fn add<'a>(set: &mut FamilySet<'a>, tenant: &'a Tenant, question: &'a Question) {
     add_all(set, tenant, question);
     add_single_ones(set, tenant, question);
     let registered = tenant.sensors.iter().filter(|sensor| sensor.sensor_id.is_some());
@@ -24,7 +24,7 @@ pub(super) fn is_stale(sensor: &Sensor, question: &Question) -> bool {
     seconds(sensor.last_checked_in).is_none_or(|last| question.now_s - last > question.sensors_stale_after_s)
 }
 
-fn add_all(set: &mut FamilySet, tenant: &Tenant, question: &Question) {
+fn add_all<'a>(set: &mut FamilySet<'a>, tenant: &'a Tenant, question: &'a Question) {
     let key = |sensor: &Sensor| Key {
         kept: pairs([("source", &question.source)]),
         open: pairs([
@@ -37,13 +37,10 @@ fn add_all(set: &mut FamilySet, tenant: &Tenant, question: &Question) {
     set.add_grouped("sensors", &records, |members| single(amount(members.len())));
 }
 
-fn add_single_ones(set: &mut FamilySet, tenant: &Tenant, question: &Question) {
-    let mut registered: Vec<&Sensor> = tenant.sensors.iter().filter(|sensor| sensor.sensor_id.is_some()).collect();
-    registered.sort_by(|one, other| {
-        let rank = |sensor: &Sensor| seconds(sensor.last_checked_in).unwrap_or(f64::INFINITY);
-        let names = |sensor: &Sensor| (sensor.uuid.clone(), name(sensor.hostname.as_deref()));
-        rank(one).total_cmp(&rank(other)).then_with(|| names(one).cmp(&names(other)))
-    });
+fn add_single_ones<'a>(set: &mut FamilySet<'a>, tenant: &'a Tenant, question: &'a Question) {
+    let registered: Vec<&Sensor> = tenant.sensors.iter().filter(|sensor| sensor.sensor_id.is_some()).collect();
+    // The longest silent are kept first; those never heard of come last.
+    let rank = |sensor: &Sensor| seconds(sensor.last_checked_in).unwrap_or(f64::INFINITY);
     let identity = |sensor: &Sensor| {
         pairs([
             ("source", &question.source),
@@ -60,8 +57,9 @@ fn add_single_ones(set: &mut FamilySet, tenant: &Tenant, question: &Question) {
         ]);
         [identity(sensor), more].concat()
     };
-    set.add_single("sensor_info", registered.iter().map(|sensor| (info(sensor), 1.0)).collect());
-    let checkins = registered.iter().filter_map(|sensor| Some((identity(sensor), seconds(sensor.last_checked_in)?)));
+    set.add_single("sensor_info", registered.iter().map(|sensor| (rank(sensor), info(sensor), 1.0)).collect());
+    let checkins =
+        registered.iter().filter_map(|sensor| Some((rank(sensor), identity(sensor), seconds(sensor.last_checked_in)?)));
     set.add_single("sensor_last_checkin_timestamp_seconds", checkins.collect());
 }
 

@@ -1,82 +1,8 @@
-//! What the vendors tell, in our words: vendors write these records, the catalog reads them.
-//!
-//! Records are compact: names that repeat are kept once, in the [`crate::names::Names`] of the table a record is in. They know
-//! neither a vendor's wire format nor a metric.
+//! Containers.
 
+use super::{Score, SeverityCounts};
 use crate::clock::Timestamp;
 use crate::names::Name;
-
-/// Which vendor a source belongs to; decides which closed label values its series can have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Vendor {
-    /// Qualys Container Security.
-    Qualys,
-}
-
-impl Vendor {
-    /// The word for it in labels and in the configuration.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Qualys => "qualys",
-        }
-    }
-}
-
-/// How bad a finding is, on the one scale that serves every vendor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Severity {
-    /// Qualys 5; critical, urgent.
-    Critical,
-    /// Qualys 4; high, important.
-    High,
-    /// Qualys 3; medium, moderate, serious.
-    Medium,
-    /// Qualys 2; low.
-    Low,
-    /// Qualys 1; info, minimal, negligible, informational.
-    Info,
-    /// Everything else, and nothing at all.
-    Unknown,
-}
-
-impl Severity {
-    /// The severity that a vendor's word means; case does not matter.
-    pub fn from_word(word: &str) -> Self {
-        const WORDS: [(&str, Severity); 12] = [
-            ("critical", Severity::Critical),
-            ("urgent", Severity::Critical),
-            ("high", Severity::High),
-            ("important", Severity::High),
-            ("medium", Severity::Medium),
-            ("moderate", Severity::Medium),
-            ("serious", Severity::Medium),
-            ("low", Severity::Low),
-            ("info", Severity::Info),
-            ("minimal", Severity::Info),
-            ("negligible", Severity::Info),
-            ("informational", Severity::Info),
-        ];
-        WORDS
-            .iter()
-            .find(|(known, _)| known.eq_ignore_ascii_case(word))
-            .map_or(Self::Unknown, |(_, severity)| *severity)
-    }
-
-    /// The word for it in labels.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Critical => "critical",
-            Self::High => "high",
-            Self::Medium => "medium",
-            Self::Low => "low",
-            Self::Info => "info",
-            Self::Unknown => "unknown",
-        }
-    }
-}
-
-/// Findings by severity, worst first: critical, high, medium, low, info.
-pub type SeverityCounts = [u32; 5];
 
 /// Qualys' word for how bad the worst QDS is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -92,25 +18,6 @@ pub enum QdsSeverity {
     /// Another word, or none.
     #[default]
     Unknown,
-}
-
-/// A score that may be missing; half the size of an `Option<f64>`.
-#[derive(Clone, Copy, Debug)]
-pub struct Score(f64);
-
-impl Score {
-    /// No score.
-    pub const NONE: Self = Self(f64::NAN);
-
-    /// A score of 0 and up; anything else is none.
-    pub fn new(score: Option<f64>) -> Self {
-        Self(score.filter(|score| score.is_finite() && *score >= 0.0).unwrap_or(f64::NAN))
-    }
-
-    /// The score, if there is one.
-    pub fn get(self) -> Option<f64> {
-        (!self.0.is_nan()).then_some(self.0)
-    }
 }
 
 /// Something that holds for a container, or does not.
@@ -131,6 +38,18 @@ pub enum Condition {
     Instrumented = 1 << 5,
     /// Findings of it are excepted.
     Excepted = 1 << 6,
+    /// It was looked at from outside its host, without an agent.
+    Agentless = 1 << 7,
+    /// It belongs to the infrastructure, such as the vendor's own.
+    Infrastructure = 1 << 8,
+    /// A runtime rule applies to it.
+    RuntimeProtected = 1 << 9,
+    /// It could have a web application firewall.
+    WaasSupported = 1 << 10,
+    /// It has one.
+    WaasEnabled = 1 << 11,
+    /// A process in it serves the web without one.
+    WaasUnprotected = 1 << 12,
 }
 
 /// The conditions that hold for a container, and those a listing told about at all.
@@ -209,6 +128,26 @@ pub struct Assessment {
     pub image: Name,
     /// Kubernetes cluster, empty where not known.
     pub cluster: Name,
+    /// What this listing tells of its conditions.
+    pub conditions: Conditions,
+    /// When it was last scanned, as this listing tells.
+    pub last_scan: Option<Timestamp>,
+    /// What only its vendor tells.
+    pub particulars: Particulars,
+}
+
+/// What only one vendor tells of a container.
+#[derive(Debug)]
+pub enum Particulars {
+    /// Of a container in Qualys.
+    Qualys(QualysParticulars),
+    /// Of a container in Prisma Cloud.
+    Prisma(PrismaParticulars),
+}
+
+/// What only Qualys tells of a container.
+#[derive(Debug)]
+pub struct QualysParticulars {
     /// How critical the asset is, as a label value.
     pub criticality: Name,
     /// Findings by severity; none where it was never scanned.
@@ -221,10 +160,19 @@ pub struct Assessment {
     pub qds: Score,
     /// How bad that is.
     pub qds_severity: QdsSeverity,
-    /// What this listing tells of its conditions.
-    pub conditions: Conditions,
-    /// When it was last scanned, as this listing tells.
-    pub last_scan: Option<Timestamp>,
+}
+
+/// What only Prisma Cloud tells of a container. Its findings are those of its image.
+#[derive(Debug)]
+pub struct PrismaParticulars {
+    /// Container runtime, as a label value.
+    pub runtime: Name,
+    /// Failed compliance checks by severity: critical, high, medium, low; none where it was not checked.
+    pub compliance_issues: Option<[u32; 4]>,
+    /// Compliance risk, 0 and up.
+    pub compliance_risk: Score,
+    /// Whether the vendor keeps a record of the checks that it passed; none where it does not say.
+    pub keeps_passed_checks: Option<bool>,
 }
 
 /// Where a container runs.
@@ -260,46 +208,4 @@ pub struct Placement {
     pub conditions: Conditions,
     /// When it was last scanned, as this listing tells.
     pub last_scan: Option<Timestamp>,
-}
-
-/// A sensor: the vendor's agent on a host or in a cluster.
-#[derive(Debug)]
-pub struct Sensor {
-    /// Its key, as the vendor writes it.
-    pub uuid: Name,
-    /// Whether it ever finished registering.
-    pub registered: bool,
-    /// Host it runs on.
-    pub host_name: Name,
-    /// Type, as a label value.
-    pub kind: Name,
-    /// Status, as a label value.
-    pub status: Name,
-    /// Version.
-    pub version: Name,
-    /// Container runtime it watches, as a label value.
-    pub runtime: Name,
-    /// That runtime's version.
-    pub runtime_version: Name,
-    /// When it was last heard of.
-    pub last_checkin: Option<Timestamp>,
-}
-
-/// A posture control: one rule, evaluated for many resources.
-#[derive(Debug)]
-pub struct Control {
-    /// Its id, as the vendor writes it.
-    pub id: Name,
-    /// Its name.
-    pub name: Name,
-    /// Its category, empty where the vendor tells none.
-    pub category: Name,
-    /// How bad it is when it fails.
-    pub severity: Severity,
-    /// The vendor's word for that, as a label value.
-    pub vendor_severity: Name,
-    /// Policies it is part of, each once.
-    pub policies: Box<[Name]>,
-    /// Resources that passed, failed and were skipped; none where it was never evaluated.
-    pub resources: Option<[u64; 3]>,
 }

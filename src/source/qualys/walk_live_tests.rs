@@ -2,7 +2,7 @@
 
 use simulator::server::FaultKind;
 
-use super::super::live_tests::{Bench, refusal};
+use super::live_tests::{Bench, refusal};
 use crate::source::Harvest;
 use crate::telemetry::Failure;
 

@@ -8,20 +8,10 @@
 use ::http::HeaderMap;
 use ::http::header::LINK;
 
-/// Where the next page is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Next {
-    /// There is none.
-    #[default]
-    Nothing,
-    /// Under this cursor, decoded.
-    Cursor(String),
-    /// There is one, but it cannot be told which; in words for people.
-    Broken(&'static str),
-}
+use crate::source::paging::Next;
 
 /// Where the next page is, as an answer's headers tell.
-pub fn next(headers: &HeaderMap) -> Next {
+pub(super) fn next(headers: &HeaderMap) -> Next {
     let mut found = Next::Nothing;
     for header in headers.get_all(LINK) {
         let text = String::from_utf8_lossy(header.as_bytes());

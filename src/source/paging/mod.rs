@@ -1,4 +1,4 @@
-//! How the vendor's listings are walked to their end without losing or repeating a record.
+//! How a vendor's listings are walked to their end without losing or repeating a record.
 //!
 //! Owns the order of requests and when a walk is over or has gone wrong. It knows neither HTTP nor rows: a walk asks
 //! for a page through a closure and is told what was [`Seen`] on it; what is on it has gone elsewhere by then.
@@ -21,17 +21,25 @@ mod cursor;
 #[cfg(test)]
 mod fault_tests;
 mod key;
-mod link;
-#[cfg(test)]
-mod live_tests;
 mod number;
 #[cfg(test)]
 mod tests;
 
 pub use cursor::{CursorWalk, by_cursor};
 pub use key::{KeyAsk, by_key};
-pub use link::{Next, next};
 pub use number::by_number;
+
+/// Where the next page is, for listings that tell.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Next {
+    /// There is none.
+    #[default]
+    Nothing,
+    /// Under this cursor, decoded.
+    Cursor(String),
+    /// There is one, but it cannot be told which; in words for people.
+    Broken(&'static str),
+}
 
 /// What a row brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

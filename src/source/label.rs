@@ -1,8 +1,8 @@
-//! How the vendor's words become label values.
+//! How a vendor's words become label values.
 
 use crate::names::{Name, Names};
 
-/// Words up to this length are lower-cased without an allocation; the vendor's are much shorter.
+/// Words up to this length are lower-cased without an allocation; those seen are much shorter.
 const SHORT: usize = 64;
 
 /// The name of an enum value as a label value: lower-cased, spaces as `_`, `unknown` for none.

@@ -1,7 +1,7 @@
 //! The walk by cursor, for the bulk list.
 //!
 //! The cursor is `updated>=X AND not uuid:[…]`: a record that changes during the walk comes again at the end, so the
-//! newest version of each is what counts. The walk's end is told by the `Link` header only; see [`super::link`]. Since
+//! newest version of each is what counts. The walk's end is told by the `Link` header only. Since
 //! a lost header looks like the end, whoever knows of records that did not come has the end looked at again, by
 //! [`CursorWalk::finish`].
 
