@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use container_security_exporter::catalog::{Containers, Limits, Sensors, resolve};
+use container_security_exporter::catalog::{Containers, Images, Limits, Sensors, resolve};
 use container_security_exporter::inventory::Inventory;
 use container_security_exporter::metric::{Series, Settings};
 use container_security_exporter::snapshot::Snapshot;
@@ -20,14 +20,19 @@ static LARGE_INVENTORY: LazyLock<Inventory> = LazyLock::new(|| LARGE.inventory()
 
 /// By cluster and namespace.
 fn default_settings() -> Arc<Settings> {
-    Arc::new(resolve(&Limits::default(), &Containers::default(), &Sensors::default()))
+    Arc::new(resolve(&Limits::default(), &Containers::default(), &Images::default(), &Sensors::default()))
 }
 
 /// By workload, too, and without a limit.
 fn fine_settings() -> Arc<Settings> {
     let mut containers = Containers::default();
     containers.group_by.push("k8s_workload_name".to_owned());
-    Arc::new(resolve(&Limits { max_series_per_family: usize::MAX }, &containers, &Sensors::default()))
+    Arc::new(resolve(
+        &Limits { max_series_per_family: usize::MAX },
+        &containers,
+        &Images::default(),
+        &Sensors::default(),
+    ))
 }
 
 /// What is measured: its name, how many containers there are, and how they are grouped.

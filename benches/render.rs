@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use container_security_exporter::catalog::{self, Containers, Limits, Sensors, resolve};
+use container_security_exporter::catalog::{self, Containers, Images, Limits, Sensors, resolve};
 use container_security_exporter::metric::{Scratch, Series};
 use container_security_exporter::output::compress::Head;
 use container_security_exporter::output::{openmetrics, text};
@@ -21,7 +21,7 @@ static FAMILIES: LazyLock<Arc<Vec<Series>>> = LazyLock::new(|| {
     let group_by = vec!["k8s_cluster_name".to_owned(), "k8s_workload_name".to_owned()];
     let containers = Containers { group_by, ..Containers::default() };
     let limits = Limits { max_series_per_family: usize::MAX };
-    let settings = resolve(&limits, &containers, &Sensors::default());
+    let settings = resolve(&limits, &containers, &Images::default(), &Sensors::default());
     let family = catalog::all().find(|metric| metric.name() == "container_security_containers");
     let family = family.expect("it is in the catalog");
     let series = family.evaluate(&View::of_inventory(&inventory), &settings, &mut Scratch::default());

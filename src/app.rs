@@ -134,7 +134,7 @@ impl Parts {
 }
 
 fn settings(config: &Config) -> Settings {
-    catalog::resolve(&config.limits, &config.containers, &config.sensors)
+    catalog::resolve(&config.limits, &config.containers, &config.images, &config.sensors)
 }
 
 /// The running program.

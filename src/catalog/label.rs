@@ -36,6 +36,13 @@ labels! {
     STATUS = "status", "outcome of a check";
     SENSOR_STATE = "sensor_state", "whether the sensor of the container's host is heard of";
 
+    REGISTRY = "registry", "registry of the image's first repository";
+    IN_USE = "in_use", "whether any container was made of the image";
+    SCAN_STATUS = "scan_status", "how the image's scan went, as the vendor tells it";
+    FINDING_TYPE = "finding_type", "how sure the vendor is of the finding";
+    FIXABLE = "fixable", "whether there is a fix";
+    VULNERABILITY_ID = "vulnerability_id", "the vendor's id of the vulnerability: a QID or a CVE";
+
     CONTAINER_RUNTIME_NAME = "container_runtime_name", "container runtime";
     CONTAINER_RUNTIME_VERSION = "container_runtime_version", "version of the container runtime";
     SENSOR_UUID = "sensor_uuid", "the vendor's key of the sensor";
@@ -47,6 +54,20 @@ labels! {
     CONTROL_NAME = "control_name", "name of the control";
     CATEGORY = "category", "category of the control";
     POLICY = "policy", "policy that the control is part of";
+
+    K8S_RESOURCE_KIND = "k8s_resource_kind", "kind of the Kubernetes resource";
+
+    REPORT_TEMPLATE = "report_template", "what the report is made from";
+    REPORT_STATUS = "report_status", "how far the report is, as the vendor tells it";
+    SCHEDULED = "scheduled", "whether the report is made by a schedule";
+    POLICY_NAME = "policy_name", "name of the centralized policy";
+    POLICY_TYPE = "policy_type", "type of the centralized policy";
+    POLICY_MODE = "policy_mode", "mode of the centralized policy";
+    RULE_TYPE = "rule_type", "type of the rule";
+    ACTION = "action", "what the rule does";
+    ENABLED = "enabled", "whether the rule is in force";
+
+    CONSOLE_VERSION = "console_version", "version of the vendor's console";
 
     COLLECTOR = "collector", "kind of listing";
     OUTCOME = "outcome", "how a run ended";

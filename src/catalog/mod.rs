@@ -5,18 +5,33 @@
 
 use crate::metric::{Label, Metric};
 
+mod cells;
+mod console;
 mod containers;
 mod exporter;
+mod governance;
+mod images;
 mod label;
 mod posture;
 mod sensors;
 mod settings;
 
-pub use settings::{Containers, Limits, Sensors, resolve};
+pub use settings::{Containers, Images, Limits, Sensors, resolve};
 
 /// Every metric, in the order in which they are shown.
 pub fn all() -> impl Iterator<Item = &'static dyn Metric> {
-    [containers::FAMILIES, sensors::FAMILIES, posture::FAMILIES, exporter::FAMILIES].into_iter().flatten().copied()
+    [
+        containers::FAMILIES,
+        images::FAMILIES,
+        sensors::FAMILIES,
+        posture::FAMILIES,
+        governance::FAMILIES,
+        console::FAMILIES,
+        exporter::FAMILIES,
+    ]
+    .into_iter()
+    .flatten()
+    .copied()
 }
 
 /// The labels that `containers.group_by` may name.

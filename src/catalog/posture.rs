@@ -1,8 +1,13 @@
-//! Families about Kubernetes posture.
+//! Families about posture.
 
-use super::label::{CATEGORY, CONTROL_ID, CONTROL_NAME, POLICY, SEVERITY, SOURCE, STATUS, VENDOR_SEVERITY};
+use super::cells::tick;
+use super::label::{
+    CATEGORY, CONTROL_ID, CONTROL_NAME, K8S_CLUSTER_NAME, K8S_RESOURCE_KIND, POLICY, SEVERITY, SOURCE, STATUS,
+    VENDOR_SEVERITY,
+};
+use crate::clock::Timestamp;
 use crate::metric::{Cells, Closed, Family, Kind, Metric, Unit, Value};
-use crate::record::Control;
+use crate::record::{Control, Outcome, PostureResource};
 use crate::view::PolicyShare;
 
 static STATUSES: Cells = Cells { labels: &[&STATUS], values: &[&["pass"], &["fail"], &["skip"]] };
@@ -54,5 +59,34 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
             add(cells, row.record.resources);
             true
         }),
+    },
+    &Family::<PostureResource> {
+        name: "container_security_posture_resources",
+        kind: Kind::Gauge,
+        unit: Unit::Each("resource"),
+        help: "Resources evaluated, by outcome; a resource counts once for each control",
+        by: &[
+            SOURCE.place(|row| row.source.name),
+            K8S_CLUSTER_NAME.fold(|row| row.text(row.record.cluster)),
+            K8S_RESOURCE_KIND.fold(|row| row.text(row.record.kind)),
+            SEVERITY.inner(|row| row.record.severity.as_str()),
+            VENDOR_SEVERITY.inner(|row| row.text(row.record.vendor_severity)),
+        ],
+        value: Value::Cells(Closed::Same(&STATUSES), |row, cells| {
+            let at = match row.record.outcome {
+                Outcome::Pass => 0,
+                Outcome::Fail => 1,
+                Outcome::Skip => 2,
+            };
+            tick(cells, at)
+        }),
+    },
+    &Family::<PostureResource> {
+        name: "container_security_posture_oldest_evaluation_timestamp_seconds",
+        kind: Kind::Gauge,
+        unit: Unit::UnixSeconds,
+        help: "When the resource was evaluated whose last evaluation is the longest ago",
+        by: &[SOURCE.place(|row| row.source.name), K8S_CLUSTER_NAME.fold(|row| row.text(row.record.cluster))],
+        value: Value::Min(|row| row.record.last_evaluated.map(Timestamp::seconds)),
     },
 ];

@@ -7,7 +7,7 @@ use super::label::{
 use crate::clock::Timestamp;
 use crate::metric::{Column, Family, Kind, Metric, Seen, Unit, Value};
 use crate::record::Sensor;
-use crate::view::Row;
+use crate::view::{Row, SensorCount, SensorStatus};
 
 /// When a sensor was last heard of; one that never finished registering never was.
 pub(super) fn seen(sensor: &Sensor) -> Seen {
@@ -28,6 +28,14 @@ fn rank(row: Row<'_, Sensor>) -> f64 {
     last_checkin(row).unwrap_or(f64::INFINITY)
 }
 
+fn status(row: Row<'_, SensorCount>) -> &str {
+    match row.record.status {
+        SensorStatus::Told(status) => row.text(status),
+        SensorStatus::Connected => "connected",
+        SensorStatus::Disconnected => "disconnected",
+    }
+}
+
 static BY_TYPE: &[Column<Sensor>] = &[
     SOURCE.place(|row| row.source.name),
     SENSOR_TYPE.fold(|row| row.text(row.record.kind)),
@@ -35,7 +43,7 @@ static BY_TYPE: &[Column<Sensor>] = &[
 ];
 
 pub(super) static FAMILIES: &[&dyn Metric] = &[
-    &Family::<Sensor> {
+    &Family::<SensorCount> {
         name: "container_security_sensors",
         kind: Kind::Gauge,
         unit: Unit::Each("sensor"),
@@ -43,10 +51,13 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         by: &[
             SOURCE.place(|row| row.source.name),
             SENSOR_TYPE.fold(|row| row.text(row.record.kind)),
-            SENSOR_STATUS.fold(|row| row.text(row.record.status)),
+            SENSOR_STATUS.fold(status),
             CONTAINER_RUNTIME_NAME.fold(|row| row.text(row.record.runtime)),
         ],
-        value: Value::Count,
+        value: Value::Sum(|row| {
+            #[expect(clippy::cast_precision_loss, reason = "fewer than 2^53 sensors")]
+            Some(row.record.count as f64)
+        }),
     },
     &Family::<Sensor> {
         name: "container_security_sensor_info",

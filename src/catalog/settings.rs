@@ -9,7 +9,7 @@ use super::containers::{CHOICES, promoted};
 use crate::metric::{Chosen, ChosenRead, Settings};
 use crate::setting::{Mistakes, Span};
 
-/// More series than this about single containers are a list, and no metric.
+/// More series than this about single things are a list, and no metric.
 const MOST_TOP_K: usize = 1000;
 
 /// What is put before the name of a promoted label.
@@ -64,9 +64,7 @@ impl Default for Containers {
 impl Containers {
     /// Notes what is wrong.
     pub fn check(&self, at: &str, mistakes: &mut Mistakes) {
-        if self.top_k > MOST_TOP_K {
-            mistakes.add(format!("{at}.top_k"), format!("must be {MOST_TOP_K} at most"));
-        }
+        check_top_k(self.top_k, at, mistakes);
         let mut keys_of: BTreeMap<String, &str> = BTreeMap::new();
         for (place, key) in self.promote_labels.iter().enumerate() {
             let name = promoted_name(key);
@@ -97,6 +95,33 @@ impl Containers {
             }
             seen.push(name);
         }
+    }
+}
+
+fn check_top_k(top_k: usize, at: &str, mistakes: &mut Mistakes) {
+    if top_k > MOST_TOP_K {
+        mistakes.add(format!("{at}.top_k"), format!("must be {MOST_TOP_K} at most"));
+    }
+}
+
+/// `[images]`: what is shown of images.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Images {
+    /// How many of the most widespread vulnerabilities of a source are shown one by one, 1000 at most; 0 for none.
+    pub top_k: usize,
+}
+
+impl Default for Images {
+    fn default() -> Self {
+        Self { top_k: 20 }
+    }
+}
+
+impl Images {
+    /// Notes what is wrong.
+    pub fn check(&self, at: &str, mistakes: &mut Mistakes) {
+        check_top_k(self.top_k, at, mistakes);
     }
 }
 
@@ -133,7 +158,7 @@ impl Sensors {
 }
 
 /// The settings of the engine that a configuration without mistakes says.
-pub fn resolve(limits: &Limits, containers: &Containers, sensors: &Sensors) -> Settings {
+pub fn resolve(limits: &Limits, containers: &Containers, images: &Images, sensors: &Sensors) -> Settings {
     let promoted_at = |name: &str| containers.promote_labels.iter().position(|key| promoted_name(key) == name);
     let not_named = containers
         .promote_labels
@@ -150,7 +175,8 @@ pub fn resolve(limits: &Limits, containers: &Containers, sensors: &Sensors) -> S
     Settings {
         chosen: chosen.collect(),
         max_series_per_family: limits.max_series_per_family,
-        top_k: containers.top_k,
+        top_containers: containers.top_k,
+        top_vulnerabilities: images.top_k,
         stale_after_seconds: sensors.stale_after.0.as_secs_f64(),
     }
 }

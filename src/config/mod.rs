@@ -35,6 +35,8 @@ pub struct Config {
     pub limits: catalog::Limits,
     /// How containers are grouped.
     pub containers: catalog::Containers,
+    /// What it shows of images.
+    pub images: catalog::Images,
     /// When a sensor counts as gone.
     pub sensors: catalog::Sensors,
     /// The vendor accounts it reads.
@@ -47,6 +49,7 @@ impl Config {
         self.server.check("server", mistakes);
         self.limits.check("limits", mistakes);
         self.containers.check("containers", mistakes);
+        self.images.check("images", mistakes);
         self.sensors.check("sensors", mistakes);
         self.source.check(mistakes);
         if self.source == source::Config::default() {

@@ -29,9 +29,9 @@ pub(super) fn series<T: Record>(
             });
             ranked.series(family, &readers, limit(family, settings))
         }
-        Value::Top(score, tie) => {
+        Value::Top(score, tie, most) => {
             let mut ranked = Ranked::default();
-            for (row, score) in top(view, *score, *tie, settings.top_k) {
+            for (row, score) in top(view, *score, *tie, most(settings)) {
                 ranked.put(labels(&readers, row), -score, score);
             }
             ranked.series(family, &readers, limit(family, settings))

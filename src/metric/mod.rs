@@ -148,7 +148,7 @@ pub enum Value<T> {
     /// The mean of those that have a value; a group in which nothing has one is not shown.
     Average(fn(Row<'_, T>) -> Option<f64>),
     /// A number for each of the closed labels' values. The function adds a record's part and says whether the
-    /// record has one; a group in which no record has is not shown.
+    /// record has one; a group in which no record has is not shown. A number made NaN cannot be told, and is not shown.
     Cells(Closed, fn(Row<'_, T>, &mut [f64]) -> bool),
     /// Seconds since the lowest of these times, when asked.
     Age(fn(Row<'_, T>) -> Option<f64>),
@@ -160,9 +160,9 @@ pub enum Value<T> {
     /// One series for each record, never merged: its value, and its rank among those that are kept when there are
     /// more than the limit (lowest first, then by labels).
     Each(fn(Row<'_, T>) -> Option<f64>, fn(Row<'_, T>) -> f64),
-    /// One series for each of the configured number of records with the highest value; of equals those whose tie
+    /// One series for each of a configured number of records with the highest value; of equals those whose tie
     /// breaker is lowest.
-    Top(fn(Row<'_, T>) -> Option<f64>, for<'a> fn(Row<'a, T>) -> &'a str),
+    Top(fn(Row<'_, T>) -> Option<f64>, for<'a> fn(Row<'a, T>) -> &'a str, fn(&Settings) -> usize),
     /// A distribution.
     Distribution(for<'a> fn(Row<'a, T>) -> &'a Latency),
 }
@@ -189,8 +189,10 @@ pub struct Settings {
     pub chosen: Vec<Chosen<crate::record::Container>>,
     /// Most series that a family may have.
     pub max_series_per_family: usize,
-    /// How many a `Top` family shows.
-    pub top_k: usize,
+    /// How many of the riskiest containers of a source are shown.
+    pub top_containers: usize,
+    /// How many of the most widespread vulnerabilities of a source are shown.
+    pub top_vulnerabilities: usize,
     /// Silence after which something is stale, in seconds.
     pub stale_after_seconds: f64,
 }

@@ -156,7 +156,7 @@ impl Partial {
             Self::One { count, .. } => usize::from(*count > 0),
             Self::Cells { numbers, shown, .. } => {
                 if *shown {
-                    numbers.len()
+                    numbers.iter().filter(|number| !number.is_nan()).count()
                 } else {
                     0
                 }
@@ -187,8 +187,8 @@ impl Partial {
                 vec![(&[], number)]
             }
             Self::Cells { cells, numbers, .. } => {
-                let numbers = numbers.into_iter().map(Number::Fixed);
-                cells.values.iter().copied().zip(numbers).collect()
+                let told = cells.values.iter().copied().zip(numbers).filter(|(_, number)| !number.is_nan());
+                told.map(|(values, number)| (values, Number::Fixed(number))).collect()
             }
             Self::Stale { times } => vec![(&[], Number::Before(ascending(times), stale_after))],
             Self::Freshness { cells, times, missing, .. } => {

@@ -132,7 +132,12 @@ fn inventory(containers: &[Known]) -> Inventory {
 fn settings(limit: usize) -> Settings {
     let limits = catalog::Limits { max_series_per_family: limit };
     let containers = catalog::Containers { group_by: vec!["k8s_namespace_name".to_owned()], ..Default::default() };
-    catalog::resolve(&limits, &containers, &catalog::Sensors { stale_after: Span::seconds(86_400) })
+    catalog::resolve(
+        &limits,
+        &containers,
+        &catalog::Images::default(),
+        &catalog::Sensors { stale_after: Span::seconds(86_400) },
+    )
 }
 
 fn evaluate(inventory: &Inventory, settings: &Settings, family: &str) -> Series {

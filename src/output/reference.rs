@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::catalog;
-use crate::metric::Metric;
+use crate::metric::{Cells, Metric};
 use crate::record::Vendor;
 
 /// The reference of every metric and label.
@@ -54,12 +54,22 @@ pub fn write() -> String {
     out
 }
 
-/// The values of a family's closed labels, each of which is always shown.
+/// The values of a family's closed labels, each of which is always shown; by vendor, where vendors differ.
 fn closed_values(metric: &dyn Metric) -> String {
-    let Some(cells) = metric.cells(Some(Vendor::Qualys)) else {
-        return String::new();
+    let of_vendors = Vendor::ALL.map(|vendor| metric.cells(Some(vendor)).map(values));
+    let [Some(first), others @ ..] = &of_vendors else {
+        return by_vendor(&of_vendors);
     };
+    if others.iter().all(|other| other.as_ref() == Some(first)) { format!(" {first}") } else { by_vendor(&of_vendors) }
+}
+
+fn by_vendor(values: &[Option<String>]) -> String {
+    let told = Vendor::ALL.iter().zip(values).filter_map(|(vendor, values)| Some((vendor, values.as_ref()?)));
+    told.map(|(vendor, values)| format!(" ({}) {values}", vendor.as_str())).collect::<Vec<_>>().join(";")
+}
+
+fn values(cells: &Cells) -> String {
     let names: Vec<_> = cells.labels.iter().map(|label| format!("`{}`", label.name)).collect();
     let values: Vec<_> = cells.values.iter().map(|values| format!("`{}`", values.join("`/`"))).collect();
-    format!(" {}: {}", names.join("/"), values.join(", ").replace("``", "empty"))
+    format!("{}: {}", names.join("/"), values.join(", ").replace("``", "empty"))
 }

@@ -52,6 +52,27 @@ pub enum Condition {
     WaasUnprotected = 1 << 12,
 }
 
+impl Condition {
+    /// The word for it in labels.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Privileged => "privileged",
+            Self::Root => "root",
+            Self::Drifted => "drifted",
+            Self::VulnerabilityPropagated => "vulnerability_propagated",
+            Self::ExposedToWorld => "exposed_to_world",
+            Self::Instrumented => "instrumented",
+            Self::Excepted => "excepted",
+            Self::Agentless => "agentless",
+            Self::Infrastructure => "infrastructure",
+            Self::RuntimeProtected => "runtime_protected",
+            Self::WaasSupported => "waas_supported",
+            Self::WaasEnabled => "waas_enabled",
+            Self::WaasUnprotected => "waas_unprotected",
+        }
+    }
+}
+
 /// The conditions that hold for a container, and those a listing told about at all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Conditions {

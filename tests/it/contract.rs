@@ -21,12 +21,16 @@ const OF_VENDORS: &[(&str, &[&str])] = &[
     ("container_vulnerabilities", group!("severity", "vendor_severity")),
     ("containers_by_highest_severity", group!("severity", "vendor_severity")),
     ("containers_by_risk_level", group!("risk_level")),
+    ("container_findings", group!("finding_type", "fixable")),
     ("container_risk_score_max", group!()),
     ("container_risk_score_average", group!()),
     ("containers_by_qds_severity", group!("qds_severity")),
     ("container_qds_score_max", group!()),
     ("containers_by_criticality", group!("criticality")),
     ("container_compliance_checks", group!("status")),
+    ("container_compliance_issues", group!("severity", "vendor_severity")),
+    ("container_compliance_risk_score_max", group!()),
+    ("containers_without_passed_checks", group!()),
     ("containers_with_condition", group!("condition")),
     ("container_oldest_scan_timestamp_seconds", group!()),
     ("containers_by_runtime", &["source", "k8s_cluster_name", "state", "container_runtime_name"]),
@@ -43,6 +47,15 @@ const OF_VENDORS: &[(&str, &[&str])] = &[
             "state",
         ],
     ),
+    ("images", &["source", "registry", "in_use", "scan_status"]),
+    ("image_vulnerabilities", &["source", "registry", "in_use", "severity", "vendor_severity"]),
+    ("image_findings", &["source", "registry", "in_use", "finding_type", "fixable"]),
+    ("distinct_vulnerabilities", &["source", "in_use", "fixable"]),
+    ("images_by_risk_level", &["source", "registry", "in_use", "risk_level"]),
+    ("image_risk_score_max", &["source", "registry", "in_use"]),
+    ("image_size_bytes", &["source", "registry", "in_use"]),
+    ("image_oldest_created_timestamp_seconds", &["source", "registry", "in_use"]),
+    ("top_vulnerability_affected_images", &["source", "vulnerability_id", "fixable"]),
     ("sensors", &["source", "sensor_type", "sensor_status", "container_runtime_name"]),
     (
         "sensor_info",
@@ -63,6 +76,19 @@ const OF_VENDORS: &[(&str, &[&str])] = &[
     ("posture_control_resources", &["source", "control_id", "severity", "vendor_severity", "status"]),
     ("posture_control_info", &["source", "control_id", "control_name", "category"]),
     ("posture_policy_resources", &["source", "policy", "status"]),
+    (
+        "posture_resources",
+        &["source", "k8s_cluster_name", "k8s_resource_kind", "severity", "vendor_severity", "status"],
+    ),
+    ("posture_oldest_evaluation_timestamp_seconds", &["source", "k8s_cluster_name"]),
+    ("reports", &["source", "report_template", "report_status", "scheduled"]),
+    ("report_latest_created_timestamp_seconds", &["source", "report_template", "report_status"]),
+    ("report_earliest_expiry_timestamp_seconds", &["source", "report_template"]),
+    ("policies", &["source", "policy_type", "policy_mode"]),
+    ("policy_rules", &["source", "policy_type", "rule_type", "action", "enabled"]),
+    ("policy_image_age_limit_seconds", &["source", "policy_name", "policy_type"]),
+    ("console_info", &["source", "console_version"]),
+    ("console_licence_expiry_timestamp_seconds", &["source"]),
 ];
 
 /// Families about the exporter itself.
@@ -108,22 +134,48 @@ const CHOICES: &[&str] = &[
     "origin",
 ];
 
-/// Values of closed labels for Qualys, in any order.
-const CLOSED: &[(&str, &[&[&str]])] = &[
-    (
-        "container_security_container_vulnerabilities",
-        &[&["critical", "5"], &["high", "4"], &["medium", "3"], &["low", "2"], &["info", "1"]],
-    ),
+type Values = &'static [&'static [&'static str]];
+
+const QUALYS_SEVERITIES: Values =
+    &[&["critical", "5"], &["high", "4"], &["medium", "3"], &["low", "2"], &["info", "1"]];
+const PRISMA_SEVERITIES: Values =
+    &[&["critical", "critical"], &["high", "high"], &["medium", "medium"], &["low", "low"]];
+const RISK_LEVELS: Values = &[&["severe"], &["high"], &["medium"], &["low"], &["unscored"]];
+const STATUSES: Values = &[&["pass"], &["fail"], &["skip"]];
+const FIXES: Values = &[&["true"], &["false"]];
+const KINDS: Values = &[
+    &["confirmed", "true"],
+    &["confirmed", "false"],
+    &["potential", "true"],
+    &["potential", "false"],
+    &["unknown", "true"],
+    &["unknown", "false"],
+];
+
+/// Values of closed labels for Qualys and for Prisma Cloud, in any order; none where the vendor is not shown.
+const CLOSED: &[(&str, Option<Values>, Option<Values>)] = &[
+    ("container_security_container_vulnerabilities", Some(QUALYS_SEVERITIES), Some(PRISMA_SEVERITIES)),
     (
         "container_security_containers_by_highest_severity",
-        &[&["critical", "5"], &["high", "4"], &["medium", "3"], &["low", "2"], &["info", "1"], &["none", ""]],
+        Some(&[&["critical", "5"], &["high", "4"], &["medium", "3"], &["low", "2"], &["info", "1"], &["none", ""]]),
+        Some(&[&["critical", "critical"], &["high", "high"], &["medium", "medium"], &["low", "low"], &["none", ""]]),
     ),
-    ("container_security_containers_by_risk_level", &[&["severe"], &["high"], &["medium"], &["low"], &["unscored"]]),
-    ("container_security_containers_by_qds_severity", &[&["critical"], &["high"], &["medium"], &["low"], &["unknown"]]),
-    ("container_security_container_compliance_checks", &[&["pass"], &["fail"], &["error"]]),
+    ("container_security_containers_by_risk_level", Some(RISK_LEVELS), None),
+    ("container_security_container_findings", Some(KINDS), None),
+    (
+        "container_security_containers_by_qds_severity",
+        Some(&[&["critical"], &["high"], &["medium"], &["low"], &["unknown"]]),
+        None,
+    ),
+    (
+        "container_security_container_compliance_checks",
+        Some(&[&["pass"], &["fail"], &["error"]]),
+        Some(&[&["pass"], &["fail"], &["error"]]),
+    ),
+    ("container_security_container_compliance_issues", None, Some(PRISMA_SEVERITIES)),
     (
         "container_security_containers_with_condition",
-        &[
+        Some(&[
             &["never_scanned"],
             &["privileged"],
             &["root"],
@@ -132,12 +184,26 @@ const CLOSED: &[(&str, &[&[&str]])] = &[
             &["exposed_to_world"],
             &["instrumented"],
             &["excepted"],
-        ],
+        ]),
+        Some(&[
+            &["never_scanned"],
+            &["agentless"],
+            &["infrastructure"],
+            &["runtime_protected"],
+            &["waas_supported"],
+            &["waas_enabled"],
+            &["waas_unprotected"],
+        ]),
     ),
-    ("container_security_containers_by_sensor_state", &[&["live"], &["stale"], &["missing"]]),
-    ("container_security_posture_control_resources", &[&["pass"], &["fail"], &["skip"]]),
-    ("container_security_posture_policy_resources", &[&["pass"], &["fail"], &["skip"]]),
-    ("container_security_collector_runs_total", &OUTCOMES),
+    ("container_security_containers_by_sensor_state", Some(&[&["live"], &["stale"], &["missing"]]), None),
+    ("container_security_image_vulnerabilities", Some(QUALYS_SEVERITIES), Some(PRISMA_SEVERITIES)),
+    ("container_security_image_findings", Some(KINDS), None),
+    ("container_security_images_by_risk_level", Some(RISK_LEVELS), None),
+    ("container_security_distinct_vulnerabilities", Some(FIXES), Some(FIXES)),
+    ("container_security_posture_control_resources", Some(STATUSES), Some(STATUSES)),
+    ("container_security_posture_policy_resources", Some(STATUSES), Some(STATUSES)),
+    ("container_security_posture_resources", Some(STATUSES), Some(STATUSES)),
+    ("container_security_collector_runs_total", Some(&OUTCOMES), Some(&OUTCOMES)),
 ];
 
 const OUTCOMES: [&[&str]; 12] = [
@@ -188,11 +254,16 @@ fn every_family_about_the_exporter_is_as_promised() {
 
 #[test]
 fn closed_labels_have_the_promised_values() {
-    for (name, wanted) in CLOSED {
-        let cells = metric(name).cells(Some(Vendor::Qualys)).unwrap_or_else(|| panic!("{name} has no closed labels"));
-        let values: BTreeSet<_> = cells.values.iter().copied().collect();
-        assert_eq!(values, wanted.iter().copied().collect(), "{name}");
-        assert_eq!(cells.values.len(), wanted.len(), "{name}");
+    for (name, qualys, prisma) in CLOSED {
+        for (vendor, wanted) in [(Vendor::Qualys, qualys), (Vendor::Prisma, prisma)] {
+            let values = metric(name).cells(Some(vendor)).map(|cells| cells.values);
+            let sorted = |values: Values| {
+                let mut values = values.to_vec();
+                values.sort_unstable();
+                values
+            };
+            assert_eq!(values.map(sorted), wanted.map(sorted), "{name} of {vendor:?}");
+        }
     }
     let failures: BTreeSet<_> = Failure::ALL.map(Failure::as_str).into();
     let named: BTreeSet<_> = OUTCOMES.iter().skip(1).map(|outcome| outcome[0]).collect();

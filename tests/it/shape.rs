@@ -54,7 +54,7 @@ const PURE: &[&str] = &[
     "names.rs",
     "record/",
     "inventory.rs",
-    "view.rs",
+    "view/",
     "metric/",
     "catalog/",
     "snapshot.rs",

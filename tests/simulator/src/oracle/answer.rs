@@ -9,6 +9,57 @@ const PREFIX: &str = "container_security_";
 const FOLDED: &str = "container_security_exporter_folded_groups";
 const OTHER: &str = "_other";
 
+/// Every family about vendors, and therefore every value of the label of [`FOLDED`], whether or not it has samples.
+pub(super) const FAMILIES: &[&str] = &[
+    "containers",
+    "container_vulnerabilities",
+    "containers_by_highest_severity",
+    "containers_by_risk_level",
+    "container_findings",
+    "container_risk_score_max",
+    "container_risk_score_average",
+    "containers_by_qds_severity",
+    "container_qds_score_max",
+    "containers_by_criticality",
+    "container_compliance_checks",
+    "container_compliance_issues",
+    "container_compliance_risk_score_max",
+    "containers_without_passed_checks",
+    "containers_with_condition",
+    "container_oldest_scan_timestamp_seconds",
+    "containers_by_runtime",
+    "containers_by_sensor_state",
+    "top_container_risk_score",
+    "images",
+    "image_vulnerabilities",
+    "image_findings",
+    "distinct_vulnerabilities",
+    "images_by_risk_level",
+    "image_risk_score_max",
+    "image_size_bytes",
+    "image_oldest_created_timestamp_seconds",
+    "top_vulnerability_affected_images",
+    "sensors",
+    "sensor_info",
+    "sensor_last_checkin_timestamp_seconds",
+    "sensor_oldest_checkin_timestamp_seconds",
+    "sensor_checkin_age_max_seconds",
+    "sensors_stale",
+    "posture_control_resources",
+    "posture_control_info",
+    "posture_policy_resources",
+    "posture_resources",
+    "posture_oldest_evaluation_timestamp_seconds",
+    "reports",
+    "report_latest_created_timestamp_seconds",
+    "report_earliest_expiry_timestamp_seconds",
+    "policies",
+    "policy_rules",
+    "policy_image_age_limit_seconds",
+    "console_info",
+    "console_licence_expiry_timestamp_seconds",
+];
+
 /// Names and values of labels, in the order that groups are sorted by.
 pub(super) type Pairs = Vec<(String, String)>;
 
@@ -121,12 +172,15 @@ impl<'a> FamilySet<'a> {
     /// The families, with the number of groups folded in each.
     pub(super) fn finish(self) -> Families {
         let mut families = Families::new();
-        let mut folded = BTreeMap::new();
+        let family = |name: &str| labels(&pairs([("family", name)]));
+        let mut folded: BTreeMap<Labels, f64> =
+            FAMILIES.iter().map(|name| (family(&format!("{PREFIX}{name}")), 0.0)).collect();
         let grouped = self.grouped.into_iter().map(|(family, grouped)| (family, grouped.finish(self.limit)));
         let single = self.single.into_iter().map(|(family, singles)| (family, kept(singles, self.limit)));
-        for (family, (samples, groups)) in grouped.chain(single) {
-            folded.insert(labels(&pairs([("family", &family)])), amount(groups));
-            families.insert(family, samples);
+        for (name, (samples, groups)) in grouped.chain(single) {
+            let known = folded.insert(family(&name), amount(groups));
+            assert!(known.is_some(), "{name} is not in the list of families");
+            families.insert(name, samples);
         }
         families.insert(String::from(FOLDED), folded);
         families.retain(|_, samples| !samples.is_empty());

@@ -1,12 +1,22 @@
 //! What the catalog's rows are read from: the inventory with its joins resolved, and the exporter's own instruments.
 //!
-//! Owns the joins: a container finds its host's sensor here, a control its policies. Each is resolved once per
-//! name and not once per record. It computes no number.
+//! Owns the joins: a container finds its image and its host's sensor here, a control its policies, a vulnerability the
+//! images that carry it. Each is resolved once per name and not once per record.
 
 use crate::inventory::{Inventory, SourceInventory, Table, Tables};
 use crate::names::{Name, Names};
-use crate::record::{Container, Control, Sensor, Vendor};
-use crate::telemetry::{CollectorReading, EndpointReading, Reload, SourceReading};
+use crate::record::{
+    Console, Container, Control, Image, Policy, PostureResource, Report, Sensor, Vendor, Vulnerability,
+};
+use crate::telemetry::{CollectorReading, EndpointReading, SourceReading};
+
+mod join;
+mod own;
+
+pub use join::{PolicyShare, RuleOfPolicy, SensorCount, SensorStatus};
+pub use own::{FamilyReading, OwnReading, Process, Program, RequestReading};
+
+use join::{Joined, carried, images_by_name, sensors_by_name};
 
 /// One record, and what is needed to read it.
 #[derive(Debug)]
@@ -80,28 +90,42 @@ pub struct SourceView<'a> {
     pub vendor: Option<Vendor>,
     tables: Option<&'a Tables>,
     /// By the index of a name of the container table: the sensor of that key.
-    sensors: Vec<Option<(&'a Sensor, &'a Names)>>,
+    sensors: Vec<Joined<'a, Sensor>>,
+    /// By the index of a name of the container table: the image of that id.
+    images: Vec<Joined<'a, Image>>,
+    sensor_counts: Vec<SensorCount>,
     shares: Vec<PolicyShare>,
+    rules: Vec<RuleOfPolicy>,
+    carried: Vec<Vulnerability>,
 }
 
 impl<'a> SourceView<'a> {
-    const OWN: Self = Self { name: "", vendor: None, tables: None, sensors: Vec::new(), shares: Vec::new() };
+    const OWN: Self = Self {
+        name: "",
+        vendor: None,
+        tables: None,
+        sensors: Vec::new(),
+        images: Vec::new(),
+        sensor_counts: Vec::new(),
+        shares: Vec::new(),
+        rules: Vec::new(),
+        carried: Vec::new(),
+    };
 
     fn new(inventory: &'a SourceInventory) -> Self {
         let tables = &inventory.tables;
-        let sensors = match (&tables.containers, &tables.sensors) {
-            (Some(containers), Some(sensors)) => {
-                containers.names.iter().map(|(_, text)| Some((sensors.get(text)?, &sensors.names))).collect()
-            }
-            _ => Vec::new(),
-        };
         let shares = tables.controls.iter().flat_map(|controls| controls.iter());
+        let rules = tables.policies.iter().flat_map(|policies| policies.iter());
         Self {
             name: &inventory.source,
             vendor: Some(inventory.vendor),
             tables: Some(tables),
-            sensors,
+            sensors: sensors_by_name(tables),
+            images: images_by_name(tables),
+            sensor_counts: SensorCount::all(tables),
             shares: shares.flat_map(|(_, control)| PolicyShare::of(control)).collect(),
+            rules: rules.flat_map(|(_, policy)| RuleOfPolicy::of(policy)).collect(),
+            carried: tables.images.as_deref().map(carried).unwrap_or_default(),
         }
     }
 
@@ -109,29 +133,10 @@ impl<'a> SourceView<'a> {
     pub fn knows_sensors(&self) -> bool {
         self.tables.is_some_and(|tables| tables.sensors.is_some())
     }
-}
 
-impl<'a> Row<'a, Container> {
-    /// The sensor on the container's host, with the names it refers to.
-    pub fn sensor(self) -> Option<(&'a Sensor, &'a Names)> {
-        let placement = self.record.placement.as_ref()?;
-        *self.source.sensors.get(placement.sensor.index())?
-    }
-}
-
-/// A control's part in one policy.
-#[derive(Clone, Copy, Debug)]
-pub struct PolicyShare {
-    /// The policy.
-    pub policy: Name,
-    /// Resources that passed, failed and were skipped.
-    pub resources: [u64; 3],
-}
-
-impl PolicyShare {
-    fn of(control: &Control) -> impl Iterator<Item = Self> {
-        let resources = control.resources;
-        control.policies.iter().filter_map(move |policy| resources.map(|resources| Self { policy: *policy, resources }))
+    /// Whether it is known which images there are, so that a container's image can be found to be unknown.
+    pub fn knows_images(&self) -> bool {
+        self.tables.is_some_and(|tables| tables.images.is_some())
     }
 }
 
@@ -150,27 +155,43 @@ fn visit_table<'a, T: 'static>(
     }
 }
 
-impl Record for Container {
-    const LIVE: bool = false;
+/// Says in which table the records of a kind are.
+macro_rules! tables {
+    ($($record:ty => $table:ident),* $(,)?) => {$(
+        impl Record for $record {
+            const LIVE: bool = false;
 
-    fn visit<'a>(view: &'a View<'a>, visit: &mut dyn FnMut(Row<'a, Self>)) {
-        visit_table(view, |tables| tables.containers.as_deref(), visit);
-    }
+            fn visit<'a>(view: &'a View<'a>, visit: &mut dyn FnMut(Row<'a, Self>)) {
+                visit_table(view, |tables| tables.$table.as_deref(), visit);
+            }
+        }
+    )*};
 }
 
-impl Record for Sensor {
-    const LIVE: bool = false;
-
-    fn visit<'a>(view: &'a View<'a>, visit: &mut dyn FnMut(Row<'a, Self>)) {
-        visit_table(view, |tables| tables.sensors.as_deref(), visit);
-    }
+tables! {
+    Container => containers,
+    Image => images,
+    Sensor => sensors,
+    Control => controls,
+    PostureResource => posture_resources,
+    Report => reports,
+    Policy => policies,
+    Console => console,
 }
 
-impl Record for Control {
-    const LIVE: bool = false;
-
-    fn visit<'a>(view: &'a View<'a>, visit: &mut dyn FnMut(Row<'a, Self>)) {
-        visit_table(view, |tables| tables.controls.as_deref(), visit);
+/// Visits what was joined from one table of every source that has it.
+fn visit_joined<'a, T: 'static, R: 'static>(
+    view: &'a View<'a>,
+    table: impl Fn(&'a Tables) -> Option<&'a Table<T>>,
+    joined: impl Fn(&'a SourceView<'a>) -> &'a [R],
+    visit: &mut dyn FnMut(Row<'a, R>),
+) {
+    for source in &view.sources {
+        if let Some(table) = source.tables.and_then(&table) {
+            for record in joined(source) {
+                visit(Row { source, names: &table.names, record });
+            }
+        }
     }
 }
 
@@ -178,90 +199,43 @@ impl Record for PolicyShare {
     const LIVE: bool = false;
 
     fn visit<'a>(view: &'a View<'a>, visit: &mut dyn FnMut(Row<'a, Self>)) {
+        visit_joined(view, |tables| tables.controls.as_deref(), |source| &source.shares, visit);
+    }
+}
+
+impl Record for RuleOfPolicy {
+    const LIVE: bool = false;
+
+    fn visit<'a>(view: &'a View<'a>, visit: &mut dyn FnMut(Row<'a, Self>)) {
+        visit_joined(view, |tables| tables.policies.as_deref(), |source| &source.rules, visit);
+    }
+}
+
+impl Record for SensorCount {
+    const LIVE: bool = false;
+
+    fn visit<'a>(view: &'a View<'a>, visit: &mut dyn FnMut(Row<'a, Self>)) {
         for source in &view.sources {
-            let controls = source.tables.and_then(|tables| tables.controls.as_deref());
-            if let Some(controls) = controls {
-                for record in &source.shares {
-                    visit(Row { source, names: &controls.names, record });
+            let sensors = source.tables.and_then(|tables| tables.sensors.as_deref()).map(|sensors| &sensors.names);
+            let defenders = source.tables.and_then(|tables| tables.defenders.as_deref());
+            // A vendor has one or the other.
+            if let Some(names) = sensors.or(defenders.map(|defenders| &defenders.names)) {
+                for record in &source.sensor_counts {
+                    visit(Row { source, names, record });
                 }
             }
         }
     }
 }
 
-/// What the exporter tells of itself at one moment.
-#[derive(Debug, Default)]
-pub struct OwnReading {
-    /// The program and its configuration.
-    pub program: Vec<Program>,
-    /// This process.
-    pub process: Vec<Process>,
-    /// The sources' instruments.
-    pub sources: Vec<SourceReading>,
-    /// The endpoints' instruments, of all sources.
-    pub endpoints: Vec<EndpointReading>,
-    /// Requests by code, of all endpoints.
-    pub requests: Vec<RequestReading>,
-    /// What is known of the collectors, of all sources.
-    pub collectors: Vec<CollectorReading>,
-    /// How large the other families are.
-    pub families: Vec<FamilyReading>,
-}
+impl Record for Vulnerability {
+    const LIVE: bool = false;
 
-/// The program that runs.
-#[derive(Debug)]
-pub struct Program {
-    /// Its version.
-    pub version: &'static str,
-    /// The commit it was built from.
-    pub revision: &'static str,
-    /// The compiler it was built with.
-    pub rustc: &'static str,
-    /// How its configuration was read last.
-    pub reload: Reload,
-}
-
-/// What the operating system tells of this process; what it does not tell is none.
-#[derive(Debug, Default)]
-pub struct Process {
-    /// Processor time used, in seconds.
-    pub cpu_seconds: Option<f64>,
-    /// Open file descriptors.
-    pub open_fds: Option<f64>,
-    /// Most file descriptors it may open.
-    pub max_fds: Option<f64>,
-    /// Virtual memory, in bytes.
-    pub virtual_memory_bytes: Option<f64>,
-    /// Resident memory, in bytes.
-    pub resident_memory_bytes: Option<f64>,
-    /// When it started, in seconds since 1970.
-    pub start_time_seconds: Option<f64>,
-    /// Its threads.
-    pub threads: Option<f64>,
-}
-
-/// The requests to one endpoint that had one outcome.
-#[derive(Debug)]
-pub struct RequestReading {
-    /// The source's name.
-    pub source: String,
-    /// The endpoint's fixed name.
-    pub endpoint: &'static str,
-    /// HTTP status, or `error`.
-    pub code: String,
-    /// How many.
-    pub count: u64,
-}
-
-/// The size of one family.
-#[derive(Debug)]
-pub struct FamilyReading {
-    /// Its name.
-    pub family: &'static str,
-    /// Series served now.
-    pub series: u64,
-    /// Groups folded into `_other`, or series left out; none for families without a limit.
-    pub folded: Option<u64>,
+    /// Those that the vendor itself counts, and those counted from its images.
+    fn visit<'a>(view: &'a View<'a>, visit: &mut dyn FnMut(Row<'a, Self>)) {
+        visit_table(view, |tables| tables.vulnerabilities.as_deref(), visit);
+        visit_joined(view, |tables| tables.images.as_deref(), |source| &source.carried, visit);
+    }
 }
 
 /// Says where in an [`OwnReading`] the records of a kind are.

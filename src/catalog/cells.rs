@@ -1,0 +1,96 @@
+//! Closed labels that families about different things share, and how a record is counted in them.
+
+use super::label::{FINDING_TYPE, FIXABLE, RISK_LEVEL, SEVERITY, VENDOR_SEVERITY};
+use crate::metric::{Cells, Closed};
+use crate::record::{Image, Vendor};
+
+static QUALYS_SEVERITIES: Cells = Cells {
+    labels: &[&SEVERITY, &VENDOR_SEVERITY],
+    values: &[&["critical", "5"], &["high", "4"], &["medium", "3"], &["low", "2"], &["info", "1"]],
+};
+
+static PRISMA_SEVERITIES: Cells = Cells {
+    labels: &[&SEVERITY, &VENDOR_SEVERITY],
+    values: &[&["critical", "critical"], &["high", "high"], &["medium", "medium"], &["low", "low"]],
+};
+
+/// Severities of findings.
+pub(super) const SEVERITIES: Closed = Closed::PerVendor(QUALYS_SEVERITIES.labels, |vendor| match vendor {
+    Vendor::Qualys => Some(&QUALYS_SEVERITIES),
+    Vendor::Prisma => Some(&PRISMA_SEVERITIES),
+});
+
+/// Severities of what only Prisma Cloud finds.
+pub(super) const SEVERITIES_OF_PRISMA: Closed = Closed::PerVendor(PRISMA_SEVERITIES.labels, |vendor| match vendor {
+    Vendor::Qualys => None,
+    Vendor::Prisma => Some(&PRISMA_SEVERITIES),
+});
+
+static LEVELS: Cells =
+    Cells { labels: &[&RISK_LEVEL], values: &[&["severe"], &["high"], &["medium"], &["low"], &["unscored"]] };
+
+/// Levels of the risk score.
+pub(super) const RISK_LEVELS: Closed = Closed::PerVendor(LEVELS.labels, |vendor| match vendor {
+    Vendor::Qualys => Some(&LEVELS),
+    Vendor::Prisma => None,
+});
+
+static KINDS: Cells = Cells {
+    labels: &[&FINDING_TYPE, &FIXABLE],
+    values: &[
+        &["confirmed", "true"],
+        &["confirmed", "false"],
+        &["potential", "true"],
+        &["potential", "false"],
+        &["unknown", "true"],
+        &["unknown", "false"],
+    ],
+};
+
+/// Kinds of findings, in the order of [`crate::record::FindingCounts`].
+pub(super) const FINDING_KINDS: Closed = Closed::PerVendor(KINDS.labels, |vendor| match vendor {
+    Vendor::Qualys => Some(&KINDS),
+    Vendor::Prisma => None,
+});
+
+/// Whether there is a fix.
+pub(super) static FIXES: Cells = Cells { labels: &[&FIXABLE], values: &[&["true"], &["false"]] };
+
+/// Counts a record in one of the cells.
+pub(super) fn tick(cells: &mut [f64], at: usize) -> bool {
+    if let Some(cell) = cells.get_mut(at) {
+        *cell += 1.0;
+    }
+    true
+}
+
+/// Adds counts to the cells; tells whether there are any.
+pub(super) fn add_counts<const N: usize>(counts: Option<[u32; N]>, cells: &mut [f64]) -> bool {
+    for (cell, count) in cells.iter_mut().zip(counts.iter().flatten()) {
+        *cell += f64::from(*count);
+    }
+    counts.is_some()
+}
+
+/// Counts a record by its risk score.
+pub(super) fn add_risk_level(score: Option<f64>, cells: &mut [f64]) -> bool {
+    let level = match score {
+        Some(score) if score >= 850.0 => 0,
+        Some(score) if score >= 700.0 => 1,
+        Some(score) if score >= 500.0 => 2,
+        Some(_) => 3,
+        None => 4,
+    };
+    tick(cells, level)
+}
+
+/// Adds the findings of an image by kind; tells whether they are known.
+pub(super) fn add_kinds(image: &Image, cells: &mut [f64]) -> bool {
+    let contents = image.assessment.as_ref().and(image.contents.as_ref());
+    let findings = contents.and_then(|contents| contents.findings.as_ref());
+    let counts = findings.iter().flat_map(|findings| findings.counts.as_flattened());
+    for (cell, count) in cells.iter_mut().zip(counts) {
+        *cell += f64::from(*count);
+    }
+    findings.is_some()
+}

@@ -1,0 +1,219 @@
+//! Families about containers.
+
+use super::cells::{FINDING_KINDS, RISK_LEVELS, SEVERITIES, SEVERITIES_OF_PRISMA, add_risk_level};
+use super::label::{
+    CLOUD_ACCOUNT_ID, CLOUD_PROVIDER, CLOUD_REGION, CONTAINER_ID, CONTAINER_IMAGE_NAME, CONTAINER_NAME,
+    CONTAINER_RUNTIME_NAME, CRITICALITY, HOST_NAME, K8S_CLUSTER_NAME, K8S_NAMESPACE_NAME, K8S_NODE_NAME,
+    K8S_WORKLOAD_KIND, K8S_WORKLOAD_NAME, ORIGIN, SOURCE, STATE,
+};
+use super::sensors::seen;
+use crate::metric::{Closed, Column, Family, Kind, Label, Metric, Read, Seen, Unit, Value};
+use crate::names::Name;
+use crate::record::Container;
+
+mod count;
+mod read;
+
+use count::{
+    CHECK_STATUSES, CONDITIONS, HIGHEST_SEVERITIES, QDS_SEVERITIES, SENSOR_STATES, add_checks, add_compliance_issues,
+    add_conditions, add_findings, add_highest_severity, add_kinds_of_findings, add_qds_severity,
+};
+pub(super) use read::promoted;
+use read::{cluster, id, image_name, last_scan, name, origin, placed, prisma, qualys, risk, runtime, state};
+
+/// The labels that `containers.group_by` may name, with their readers.
+pub(super) static CHOICES: &[(&Label, Read<Container>)] = &[
+    (&K8S_CLUSTER_NAME, cluster),
+    (&K8S_NAMESPACE_NAME, |row| placed(row, |placement| placement.namespace)),
+    (&K8S_NODE_NAME, |row| placed(row, |placement| placement.node)),
+    (&K8S_WORKLOAD_KIND, |row| placed(row, |placement| placement.workload_kind)),
+    (&K8S_WORKLOAD_NAME, |row| placed(row, |placement| placement.workload_name)),
+    (&HOST_NAME, |row| placed(row, |placement| placement.host_name)),
+    (&CONTAINER_IMAGE_NAME, image_name),
+    (&CLOUD_PROVIDER, |row| placed(row, |placement| placement.cloud_provider)),
+    (&CLOUD_ACCOUNT_ID, |row| placed(row, |placement| placement.cloud_account)),
+    (&CLOUD_REGION, |row| placed(row, |placement| placement.cloud_region)),
+    (&ORIGIN, origin),
+];
+
+static GROUP: &[Column<Container>] =
+    &[SOURCE.place(|row| row.source.name), STATE.place(state), Column::Chosen(|settings| &settings.chosen)];
+
+fn sensor_seen(row: read::ContainerRow<'_>) -> Option<Seen> {
+    row.source.knows_sensors().then(|| row.sensor().map_or(Seen::Missing, |(sensor, _)| seen(sensor)))
+}
+
+pub(super) static FAMILIES: &[&dyn Metric] = &[
+    &Family::<Container> {
+        name: "container_security_containers",
+        kind: Kind::Gauge,
+        unit: Unit::Each("container"),
+        help: "Containers known",
+        by: GROUP,
+        value: Value::Count,
+    },
+    &Family::<Container> {
+        name: "container_security_container_vulnerabilities",
+        kind: Kind::Gauge,
+        unit: Unit::Each("vulnerability"),
+        help: "Findings of the containers",
+        by: GROUP,
+        value: Value::Cells(SEVERITIES, add_findings),
+    },
+    &Family::<Container> {
+        name: "container_security_containers_by_highest_severity",
+        kind: Kind::Gauge,
+        unit: Unit::Each("container"),
+        help: "Scanned containers by their worst finding, none for clean ones",
+        by: GROUP,
+        value: Value::Cells(HIGHEST_SEVERITIES, add_highest_severity),
+    },
+    &Family::<Container> {
+        name: "container_security_containers_by_risk_level",
+        kind: Kind::Gauge,
+        unit: Unit::Each("container"),
+        help: "Containers by the level of their risk score",
+        by: GROUP,
+        value: Value::Cells(RISK_LEVELS, |row, cells| add_risk_level(risk(row), cells)),
+    },
+    &Family::<Container> {
+        name: "container_security_container_findings",
+        kind: Kind::Gauge,
+        unit: Unit::Each("finding"),
+        help: "Findings of the containers' images, by how sure they are and whether there is a fix",
+        by: GROUP,
+        value: Value::Cells(FINDING_KINDS, add_kinds_of_findings),
+    },
+    &Family::<Container> {
+        name: "container_security_container_risk_score_max",
+        kind: Kind::Gauge,
+        unit: Unit::Plain,
+        help: "Highest risk score of the containers, 0 to 1000",
+        by: GROUP,
+        value: Value::Max(risk),
+    },
+    &Family::<Container> {
+        name: "container_security_container_risk_score_average",
+        kind: Kind::Gauge,
+        unit: Unit::Plain,
+        help: "Mean risk score of the containers that have one, 0 to 1000",
+        by: GROUP,
+        value: Value::Average(risk),
+    },
+    &Family::<Container> {
+        name: "container_security_containers_by_qds_severity",
+        kind: Kind::Gauge,
+        unit: Unit::Each("container"),
+        help: "Containers by the severity of their highest Qualys detection score",
+        by: GROUP,
+        value: Value::Cells(QDS_SEVERITIES, add_qds_severity),
+    },
+    &Family::<Container> {
+        name: "container_security_container_qds_score_max",
+        kind: Kind::Gauge,
+        unit: Unit::Plain,
+        help: "Highest Qualys detection score of the containers, 0 to 100",
+        by: GROUP,
+        value: Value::Max(|row| qualys(row)?.qds.get()),
+    },
+    &Family::<Container> {
+        name: "container_security_containers_by_criticality",
+        kind: Kind::Gauge,
+        unit: Unit::Each("container"),
+        help: "Containers by the criticality of the asset",
+        by: &[
+            SOURCE.place(|row| row.source.name),
+            STATE.place(state),
+            Column::Chosen(|settings| &settings.chosen),
+            CRITICALITY.inner(|row| row.text(qualys(row).map_or(Name::UNKNOWN, |particulars| particulars.criticality))),
+        ],
+        value: Value::Sum(|row| qualys(row).map(|_| 1.0)),
+    },
+    &Family::<Container> {
+        name: "container_security_container_compliance_checks",
+        kind: Kind::Gauge,
+        unit: Unit::Each("check"),
+        help: "Compliance checks made of the containers, by outcome",
+        by: GROUP,
+        value: Value::Cells(Closed::Same(&CHECK_STATUSES), add_checks),
+    },
+    &Family::<Container> {
+        name: "container_security_container_compliance_issues",
+        kind: Kind::Gauge,
+        unit: Unit::Each("issue"),
+        help: "Compliance checks that the containers failed, by severity",
+        by: GROUP,
+        value: Value::Cells(SEVERITIES_OF_PRISMA, add_compliance_issues),
+    },
+    &Family::<Container> {
+        name: "container_security_container_compliance_risk_score_max",
+        kind: Kind::Gauge,
+        unit: Unit::Plain,
+        help: "Highest compliance risk score of the containers",
+        by: GROUP,
+        value: Value::Max(|row| prisma(row)?.compliance_risk.get()),
+    },
+    &Family::<Container> {
+        name: "container_security_containers_without_passed_checks",
+        kind: Kind::Gauge,
+        unit: Unit::Each("container"),
+        help: "Containers of whose compliance checks the vendor keeps the failed ones only, so that posture lacks their passes",
+        by: GROUP,
+        value: Value::Sum(|row| {
+            prisma(row).map(|particulars| f64::from(u8::from(particulars.keeps_passed_checks != Some(true))))
+        }),
+    },
+    &Family::<Container> {
+        name: "container_security_containers_with_condition",
+        kind: Kind::Gauge,
+        unit: Unit::Each("container"),
+        help: "Containers for which the condition holds; conditions overlap",
+        by: GROUP,
+        value: Value::Cells(CONDITIONS, add_conditions),
+    },
+    &Family::<Container> {
+        name: "container_security_container_oldest_scan_timestamp_seconds",
+        kind: Kind::Gauge,
+        unit: Unit::UnixSeconds,
+        help: "Last scan of the container whose last scan is the longest ago",
+        by: GROUP,
+        value: Value::Min(last_scan),
+    },
+    &Family::<Container> {
+        name: "container_security_containers_by_runtime",
+        kind: Kind::Gauge,
+        unit: Unit::Each("container"),
+        help: "Containers by the container runtime of their host",
+        by: &[
+            SOURCE.place(|row| row.source.name),
+            STATE.place(state),
+            K8S_CLUSTER_NAME.fold(cluster),
+            CONTAINER_RUNTIME_NAME.fold(runtime),
+        ],
+        value: Value::Count,
+    },
+    &Family::<Container> {
+        name: "container_security_containers_by_sensor_state",
+        kind: Kind::Gauge,
+        unit: Unit::Each("container"),
+        help: "Containers by whether the sensor of their host is live, stale or missing",
+        by: &[SOURCE.place(|row| row.source.name), STATE.place(state), K8S_CLUSTER_NAME.fold(cluster)],
+        value: Value::Freshness(SENSOR_STATES, sensor_seen),
+    },
+    &Family::<Container> {
+        name: "container_security_top_container_risk_score",
+        kind: Kind::Gauge,
+        unit: Unit::Plain,
+        help: "Risk score of the riskiest containers that are not deleted",
+        by: &[
+            SOURCE.place(|row| row.source.name),
+            CONTAINER_ID.place(id),
+            CONTAINER_NAME.place(name),
+            CONTAINER_IMAGE_NAME.place(image_name),
+            K8S_CLUSTER_NAME.place(cluster),
+            K8S_NAMESPACE_NAME.place(|row| placed(row, |placement| placement.namespace)),
+            STATE.place(state),
+        ],
+        value: Value::Top(|row| risk(row).filter(|_| state(row) != "deleted"), id, |settings| settings.top_containers),
+    },
+];

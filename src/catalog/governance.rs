@@ -1,0 +1,87 @@
+//! Families about reports and policies.
+
+use super::label::{
+    ACTION, ENABLED, POLICY_MODE, POLICY_NAME, POLICY_TYPE, REPORT_STATUS, REPORT_TEMPLATE, RULE_TYPE, SCHEDULED,
+    SOURCE,
+};
+use crate::clock::Timestamp;
+use crate::metric::{Family, Kind, Metric, Unit, Value};
+use crate::record::{Policy, Report};
+use crate::view::RuleOfPolicy;
+
+/// Seconds of a day.
+const DAY: f64 = 86_400.0;
+
+pub(super) static FAMILIES: &[&dyn Metric] = &[
+    &Family::<Report> {
+        name: "container_security_reports",
+        kind: Kind::Gauge,
+        unit: Unit::Each("report"),
+        help: "Reports listed",
+        by: &[
+            SOURCE.place(|row| row.source.name),
+            REPORT_TEMPLATE.fold(|row| row.text(row.record.template)),
+            REPORT_STATUS.fold(|row| row.text(row.record.status)),
+            SCHEDULED.inner(|row| row.text(row.record.scheduled)),
+        ],
+        value: Value::Count,
+    },
+    &Family::<Report> {
+        name: "container_security_report_latest_created_timestamp_seconds",
+        kind: Kind::Gauge,
+        unit: Unit::UnixSeconds,
+        help: "When the newest of the reports was made",
+        by: &[
+            SOURCE.place(|row| row.source.name),
+            REPORT_TEMPLATE.fold(|row| row.text(row.record.template)),
+            REPORT_STATUS.fold(|row| row.text(row.record.status)),
+        ],
+        value: Value::Max(|row| row.record.created.map(Timestamp::seconds)),
+    },
+    &Family::<Report> {
+        name: "container_security_report_earliest_expiry_timestamp_seconds",
+        kind: Kind::Gauge,
+        unit: Unit::UnixSeconds,
+        help: "When the first of the reports is deleted",
+        by: &[SOURCE.place(|row| row.source.name), REPORT_TEMPLATE.fold(|row| row.text(row.record.template))],
+        value: Value::Min(|row| row.record.expires.map(Timestamp::seconds)),
+    },
+    &Family::<Policy> {
+        name: "container_security_policies",
+        kind: Kind::Gauge,
+        unit: Unit::Each("policy"),
+        help: "Centralized policies listed",
+        by: &[
+            SOURCE.place(|row| row.source.name),
+            POLICY_TYPE.fold(|row| row.text(row.record.kind)),
+            POLICY_MODE.fold(|row| row.text(row.record.mode)),
+        ],
+        value: Value::Count,
+    },
+    &Family::<RuleOfPolicy> {
+        name: "container_security_policy_rules",
+        kind: Kind::Gauge,
+        unit: Unit::Each("rule"),
+        help: "Rules of the centralized policies, those that except something included",
+        by: &[
+            SOURCE.place(|row| row.source.name),
+            POLICY_TYPE.fold(|row| row.text(row.record.policy_kind)),
+            RULE_TYPE.fold(|row| row.text(row.record.rule.kind)),
+            ACTION.fold(|row| row.text(row.record.rule.action)),
+            ENABLED.inner(|row| row.text(row.record.rule.enabled)),
+        ],
+        value: Value::Count,
+    },
+    &Family::<Policy> {
+        name: "container_security_policy_image_age_limit_seconds",
+        kind: Kind::Gauge,
+        unit: Unit::Seconds,
+        help: "Age past which the policy blocks an image",
+        by: &[
+            SOURCE.place(|row| row.source.name),
+            POLICY_NAME.place(|row| row.text(row.record.name)),
+            POLICY_TYPE.place(|row| row.text(row.record.kind)),
+        ],
+        value: Value::Each(|row| row.record.image_age_limit_days.map(|days| days * DAY), |_| 0.0),
+    },
+];

@@ -1,0 +1,137 @@
+//! Families about images, and about the vulnerabilities they carry.
+
+use super::cells::{FINDING_KINDS, FIXES, RISK_LEVELS, SEVERITIES, add_counts, add_kinds, add_risk_level, tick};
+use super::label::{FIXABLE, IN_USE, REGISTRY, SCAN_STATUS, SOURCE, VULNERABILITY_ID};
+use crate::clock::Timestamp;
+use crate::metric::{Closed, Column, Family, Kind, Metric, Unit, Value};
+use crate::names::Name;
+use crate::record::{Image, ImageAssessment, ImageName, Vulnerability};
+use crate::view::Row;
+
+/// What an image is called: as the page list says, else as the bulk list does.
+fn name(image: &Image) -> Option<ImageName> {
+    let listed = image.assessment.as_ref().and_then(|assessment| assessment.name);
+    listed.or_else(|| image.contents.as_ref().and_then(|contents| contents.name))
+}
+
+/// Its first repository, behind its registry.
+pub(super) fn repository(image: &Image) -> Name {
+    name(image).map_or(Name::EMPTY, |name| name.repository)
+}
+
+fn assessment(row: Row<'_, Image>) -> Option<&ImageAssessment> {
+    row.record.assessment.as_ref()
+}
+
+fn risk(row: Row<'_, Image>) -> Option<f64> {
+    assessment(row)?.risk.get()
+}
+
+fn flag(holds: bool) -> &'static str {
+    if holds { "true" } else { "false" }
+}
+
+const fn of_source<T>() -> Column<T> {
+    SOURCE.place(|row| row.source.name)
+}
+
+const OF_REGISTRY: Column<Image> =
+    REGISTRY.fold(|row| row.text(name(row.record).map_or(Name::UNKNOWN, |name| name.registry)));
+
+const OF_USE: Column<Image> = IN_USE.place(|row| flag(assessment(row).is_some_and(|assessment| assessment.in_use)));
+
+static GROUP: &[Column<Image>] = &[of_source(), OF_REGISTRY, OF_USE];
+
+pub(super) static FAMILIES: &[&dyn Metric] = &[
+    &Family::<Image> {
+        name: "container_security_images",
+        kind: Kind::Gauge,
+        unit: Unit::Each("image"),
+        help: "Images known",
+        by: &[
+            of_source(),
+            OF_REGISTRY,
+            OF_USE,
+            SCAN_STATUS
+                .inner(|row| row.text(assessment(row).map_or(Name::UNKNOWN, |assessment| assessment.scan_status))),
+        ],
+        value: Value::Count,
+    },
+    &Family::<Image> {
+        name: "container_security_image_vulnerabilities",
+        kind: Kind::Gauge,
+        unit: Unit::Each("vulnerability"),
+        help: "Findings of the images",
+        by: GROUP,
+        value: Value::Cells(SEVERITIES, |row, cells| {
+            add_counts(assessment(row).and_then(|assessment| assessment.findings), cells)
+        }),
+    },
+    &Family::<Image> {
+        name: "container_security_image_findings",
+        kind: Kind::Gauge,
+        unit: Unit::Each("finding"),
+        help: "Findings of the images, by how sure they are and whether there is a fix",
+        by: GROUP,
+        value: Value::Cells(FINDING_KINDS, |row, cells| add_kinds(row.record, cells)),
+    },
+    &Family::<Vulnerability> {
+        name: "container_security_distinct_vulnerabilities",
+        kind: Kind::Gauge,
+        unit: Unit::Each("vulnerability"),
+        help: "Vulnerabilities in images, each counted once however many images carry it",
+        by: &[of_source(), IN_USE.place(|row| flag(row.record.in_use))],
+        value: Value::Cells(Closed::Same(&FIXES), |row, cells| tick(cells, usize::from(!row.record.fixable))),
+    },
+    &Family::<Image> {
+        name: "container_security_images_by_risk_level",
+        kind: Kind::Gauge,
+        unit: Unit::Each("image"),
+        help: "Images by the level of their risk score",
+        by: GROUP,
+        value: Value::Cells(RISK_LEVELS, |row, cells| add_risk_level(risk(row), cells)),
+    },
+    &Family::<Image> {
+        name: "container_security_image_risk_score_max",
+        kind: Kind::Gauge,
+        unit: Unit::Plain,
+        help: "Highest risk score of the images, 0 to 1000",
+        by: GROUP,
+        value: Value::Max(risk),
+    },
+    &Family::<Image> {
+        name: "container_security_image_size_bytes",
+        kind: Kind::Gauge,
+        unit: Unit::Bytes,
+        help: "Size of the images, added up",
+        by: GROUP,
+        value: Value::Sum(|row| assessment(row)?.size.get()),
+    },
+    &Family::<Image> {
+        name: "container_security_image_oldest_created_timestamp_seconds",
+        kind: Kind::Gauge,
+        unit: Unit::UnixSeconds,
+        help: "When the oldest of the images was built",
+        by: GROUP,
+        value: Value::Min(|row| assessment(row)?.created.map(Timestamp::seconds)),
+    },
+    &Family::<Vulnerability> {
+        name: "container_security_top_vulnerability_affected_images",
+        kind: Kind::Gauge,
+        unit: Unit::Each("image"),
+        help: "Images that carry one of the most widespread vulnerabilities",
+        by: &[
+            of_source(),
+            VULNERABILITY_ID.place(|row| row.text(row.record.id)),
+            FIXABLE.place(|row| flag(row.record.fixable)),
+        ],
+        value: Value::Top(
+            |row| {
+                #[expect(clippy::cast_precision_loss, reason = "fewer than 2^53 images")]
+                Some(row.record.images as f64)
+            },
+            |row| row.text(row.record.id),
+            |settings| settings.top_vulnerabilities,
+        ),
+    },
+];

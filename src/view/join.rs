@@ -1,0 +1,157 @@
+//! The joins: what a record of one table finds in another.
+
+use std::collections::HashMap;
+
+use super::Row;
+use crate::inventory::{Key, Table, Tables};
+use crate::names::{Name, Names};
+use crate::record::{Container, Control, Image, Policy, PolicyRule, Sensor, Vulnerability};
+
+/// A record of another table, with the names it refers to.
+pub(super) type Joined<'a, T> = Option<(&'a T, &'a Names)>;
+
+pub(super) fn sensors_by_name(tables: &Tables) -> Vec<Joined<'_, Sensor>> {
+    match (&tables.containers, &tables.sensors) {
+        (Some(containers), Some(sensors)) => {
+            containers.names.iter().map(|(_, text)| Some((sensors.get(text)?, &sensors.names))).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+pub(super) fn images_by_name(tables: &Tables) -> Vec<Joined<'_, Image>> {
+    let (Some(containers), Some(images)) = (&tables.containers, &tables.images) else {
+        return Vec::new();
+    };
+    // Where containers know an image by another id than its key; of several with one id the one of the lowest key.
+    let mut by_id: HashMap<&str, (&Key, &Image)> = HashMap::new();
+    for (key, image) in images.iter() {
+        let id = image.assessment.as_ref().map_or(Name::EMPTY, |assessment| assessment.id);
+        if id != Name::EMPTY {
+            let known = by_id.entry(images.names.text(id)).or_insert((key, image));
+            if key.to_string() < known.0.to_string() {
+                *known = (key, image);
+            }
+        }
+    }
+    let find = |text| {
+        let by_id = by_id.get(text).map(|(_, image)| *image);
+        by_id.or_else(|| images.get(text).filter(|image| has_key_for_id(image)))
+    };
+    containers.names.iter().map(|(_, text)| Some((find(text)?, &images.names))).collect()
+}
+
+/// Whether containers know the image by its key.
+fn has_key_for_id(image: &Image) -> bool {
+    image.assessment.as_ref().is_some_and(|assessment| assessment.id == Name::EMPTY)
+}
+
+impl<'a> Row<'a, Container> {
+    /// The sensor on the container's host, with the names it refers to.
+    pub fn sensor(self) -> Joined<'a, Sensor> {
+        let placement = self.record.placement.as_ref()?;
+        *self.source.sensors.get(placement.sensor.index())?
+    }
+
+    /// The container's image, with the names it refers to.
+    pub fn image(self) -> Joined<'a, Image> {
+        let assessment = self.record.assessment.as_ref()?;
+        *self.source.images.get(assessment.image.index())?
+    }
+}
+
+/// So many sensors of a kind.
+#[derive(Clone, Copy, Debug)]
+pub struct SensorCount {
+    /// Type, as a label value.
+    pub kind: Name,
+    /// Status.
+    pub status: SensorStatus,
+    /// Container runtime, as a label value.
+    pub runtime: Name,
+    /// How many.
+    pub count: u64,
+}
+
+/// The status of sensors.
+#[derive(Clone, Copy, Debug)]
+pub enum SensorStatus {
+    /// The vendor's word for it, as a label value.
+    Told(Name),
+    /// The vendor counts them as connected.
+    Connected,
+    /// The vendor counts them as deployed, but not as connected.
+    Disconnected,
+}
+
+impl SensorCount {
+    pub(super) fn all(tables: &Tables) -> Vec<Self> {
+        let sensors = tables.sensors.iter().flat_map(|sensors| sensors.iter());
+        let single = sensors.map(|(_, Sensor { kind, status, runtime, .. })| Self {
+            kind: *kind,
+            status: SensorStatus::Told(*status),
+            runtime: *runtime,
+            count: 1,
+        });
+        let defenders = tables.defenders.iter().flat_map(|defenders| defenders.iter());
+        let counted = defenders.flat_map(|(_, defenders)| {
+            let of = |status, count| Self { kind: defenders.kind, status, runtime: Name::UNKNOWN, count };
+            let gone = defenders.deployed.saturating_sub(defenders.connected);
+            [of(SensorStatus::Connected, defenders.connected), of(SensorStatus::Disconnected, gone)]
+        });
+        single.chain(counted).collect()
+    }
+}
+
+/// A control's part in one policy.
+#[derive(Clone, Copy, Debug)]
+pub struct PolicyShare {
+    /// The policy.
+    pub policy: Name,
+    /// Resources that passed, failed and were skipped.
+    pub resources: [u64; 3],
+}
+
+impl PolicyShare {
+    pub(super) fn of(control: &Control) -> impl Iterator<Item = Self> {
+        let resources = control.resources;
+        control.policies.iter().filter_map(move |policy| resources.map(|resources| Self { policy: *policy, resources }))
+    }
+}
+
+/// A rule, with the type of the policy that it is part of.
+#[derive(Clone, Copy, Debug)]
+pub struct RuleOfPolicy {
+    /// Type of the policy, as a label value.
+    pub policy_kind: Name,
+    /// The rule.
+    pub rule: PolicyRule,
+}
+
+impl RuleOfPolicy {
+    pub(super) fn of(policy: &Policy) -> impl Iterator<Item = Self> {
+        policy.rules.iter().map(|rule| Self { policy_kind: policy.kind, rule: *rule })
+    }
+}
+
+/// The vulnerabilities that the images carry: each once, however many images do.
+pub(super) fn carried(images: &Table<Image>) -> Vec<Vulnerability> {
+    let mut by_name: Vec<Option<Vulnerability>> = Vec::new();
+    for (_, image) in images.iter() {
+        let (Some(assessment), Some(contents)) = (&image.assessment, &image.contents) else {
+            continue;
+        };
+        for finding in contents.findings.iter().flat_map(|findings| &findings.distinct) {
+            let id = finding.vulnerability;
+            if by_name.len() <= id.index() {
+                by_name.resize(id.index() + 1, None);
+            }
+            let known =
+                by_name[id.index()].get_or_insert(Vulnerability { id, images: 0, in_use: false, fixable: false });
+            known.images += 1;
+            known.in_use |= assessment.in_use;
+            known.fixable |= finding.fixable;
+        }
+    }
+    by_name.into_iter().flatten().collect()
+}
