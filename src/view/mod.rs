@@ -12,6 +12,8 @@ use crate::telemetry::{CollectorReading, EndpointReading, SourceReading};
 
 mod join;
 mod own;
+#[cfg(test)]
+mod tests;
 
 pub use join::{PolicyShare, RuleOfPolicy, SensorCount, SensorStatus};
 pub use own::{FamilyReading, OwnReading, Process, Program, RequestReading};

@@ -1,0 +1,113 @@
+//! Joins that a name, or the lack of one, decides.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::record::{
+    Assessment, Conditions, Finding, FindingCounts, Findings, Identity, ImageAssessment, ImageContents, Particulars,
+    PrismaParticulars, Score,
+};
+
+fn image(names: &mut Names, id: &str, findings: Option<&[(&str, bool)]>, in_use: bool) -> Image {
+    let findings = findings.map(|findings| Findings {
+        counts: FindingCounts::default(),
+        distinct: findings
+            .iter()
+            .map(|(vulnerability, fixable)| Finding { vulnerability: names.intern(vulnerability), fixable: *fixable })
+            .collect(),
+    });
+    Image {
+        assessment: Some(ImageAssessment {
+            updated: None,
+            id: names.intern(id),
+            name: None,
+            in_use,
+            scan_status: Name::UNKNOWN,
+            findings: None,
+            risk: Score::NONE,
+            size: Score::NONE,
+            created: None,
+        }),
+        contents: Some(ImageContents { updated: None, name: None, findings }),
+    }
+}
+
+fn container(names: &mut Names, image: &str) -> Container {
+    let assessment = Assessment {
+        updated: None,
+        identity: Identity::new("", ""),
+        state: names.intern("running"),
+        image: names.intern(image),
+        cluster: Name::EMPTY,
+        conditions: Conditions::default(),
+        last_scan: None,
+        particulars: Particulars::Prisma(PrismaParticulars {
+            runtime: Name::UNKNOWN,
+            compliance_issues: None,
+            compliance_risk: Score::NONE,
+            keeps_passed_checks: None,
+        }),
+    };
+    Container { assessment: Some(assessment), placement: None }
+}
+
+fn inventory(images: Option<Table<Image>>, containers: Table<Container>) -> Inventory {
+    let tables = Tables { containers: Some(Arc::new(containers)), images: images.map(Arc::new), ..Tables::default() };
+    Inventory { sources: vec![SourceInventory { source: "cloud".into(), vendor: Vendor::Prisma, tables }] }
+}
+
+#[test]
+fn a_container_finds_its_image_by_id_or_by_key() {
+    let mut images: Table<Image> = Table::default();
+    for (key, id) in [("row-b", "shared"), ("row-a", "shared"), ("key", ""), ("other", "key-of-none")] {
+        let record = image(&mut images.names, id, None, true);
+        images.put(key, record);
+    }
+    let mut containers: Table<Container> = Table::default();
+    let wanted = [("shared", Some("row-a")), ("key", Some("key")), ("other", None), ("row-a", None), ("", None)];
+    for (image, _) in wanted {
+        let record = container(&mut containers.names, image);
+        containers.put(image, record);
+    }
+    let inventory = inventory(Some(images), containers);
+    let images = inventory.sources[0].tables.images.as_deref().unwrap();
+    let view = View::of_inventory(&inventory);
+    let mut found = Vec::new();
+    Container::visit(&view, &mut |row| {
+        found.push(row.image().map(|(image, _)| std::ptr::from_ref(image)));
+    });
+    let expected = wanted.map(|(_, key)| key.map(|key| std::ptr::from_ref(images.get(key).unwrap())));
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn a_vulnerability_is_one_however_many_images_carry_it() {
+    let mut images: Table<Image> = Table::default();
+    for (key, findings, in_use) in [
+        ("a", Some(&[("1", false), ("2", false)][..]), false),
+        ("b", Some(&[("1", true)][..]), false),
+        ("c", Some(&[("2", false)][..]), true),
+        ("pending", None, true),
+    ] {
+        let record = image(&mut images.names, "", findings, in_use);
+        images.put(key, record);
+    }
+    let unlisted = Image { assessment: None, ..image(&mut images.names, "", Some(&[("1", true), ("3", true)]), true) };
+    images.put("unlisted", unlisted);
+    let inventory = inventory(Some(images), Table::default());
+    let view = View::of_inventory(&inventory);
+    let mut found = Vec::new();
+    Vulnerability::visit(&view, &mut |row| {
+        found.push((row.text(row.record.id), row.record.images, row.record.in_use, row.record.fixable));
+    });
+    found.sort_unstable();
+    assert_eq!(found, [("1", 2, false, true), ("2", 2, true, false)]);
+}
+
+#[test]
+fn images_that_are_not_collected_are_not_unknown_images() {
+    for (images, known) in [(None, false), (Some(Table::default()), true)] {
+        let inventory = inventory(images, Table::default());
+        assert_eq!(View::of_inventory(&inventory).sources[0].knows_images(), known);
+    }
+}
