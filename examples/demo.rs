@@ -1,4 +1,5 @@
-//! The exporter against a simulated Qualys tenant, on loopback: what it shows, without an account.
+//! The exporter against a simulated Qualys tenant and a simulated Prisma Cloud console, on loopback: what it shows,
+//! without an account.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -10,25 +11,29 @@ use container_security_exporter::app::{App, Signals};
 use container_security_exporter::clock::Clock;
 use container_security_exporter::lock::lock;
 use container_security_exporter::{config, logging};
-use simulator::oracle::{self, Question};
-use simulator::server::{Options, Server};
+use simulator::console::{self, Console};
+use simulator::oracle::{self, Question, Truth};
+use simulator::server::{Options, Server, prisma};
 use simulator::tenant::{Shape, Tenant};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
-/// Runs the exporter against a simulated tenant
+/// Runs the exporter against simulated vendors
 #[derive(Parser)]
 struct Arguments {
     /// Where the exporter listens
     #[arg(long, default_value = "127.0.0.1:9877")]
     listen: String,
-    /// What the tenant is made from
+    /// What the vendors' data is made from
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// How many containers it has
+    /// How many containers the Qualys tenant has
     #[arg(long, default_value_t = 26_000)]
     containers: usize,
-    /// The tenant does not change
+    /// How many containers the Prisma Cloud console has: 50 to a request, and 30 requests in 30 seconds
+    #[arg(long, default_value_t = 1_000)]
+    prisma_containers: usize,
+    /// The vendors' data does not change
     #[arg(long)]
     frozen: bool,
     /// A file to write the series to that the exporter must show, as lines of JSON
@@ -36,7 +41,7 @@ struct Arguments {
     oracle: Option<PathBuf>,
 }
 
-/// How often the tenant changes.
+/// How often the vendors' data changes.
 const CHANGE: Duration = Duration::from_secs(10);
 
 #[tokio::main]
@@ -45,23 +50,32 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let clock = Clock::system();
     let shape = Shape::demo(arguments.seed, clock.now().millis()).containers(arguments.containers);
     let tenant = Arc::new(Mutex::new(Tenant::generate(&shape)));
-    let options = Options::default();
+    let shape = console::Shape::small(arguments.seed, clock.now().millis()).containers(arguments.prisma_containers);
+    let console = Arc::new(Mutex::new(Console::generate(&shape)));
+    let (options, of_cloud) = (Options::default(), prisma::Options::default());
     let secrets = tempfile::tempdir()?;
     let password_file = secrets.path().join("password");
     std::fs::write(&password_file, &options.password)?;
+    let cloud_password_file = secrets.path().join("cloud-password");
+    std::fs::write(&cloud_password_file, &of_cloud.password)?;
     let config_file = secrets.path().join("config.toml");
-    let username = options.username.clone();
+    let (username, cloud_username) = (options.username.clone(), of_cloud.username.clone());
     let vendor = Server::start(Arc::clone(&tenant), options).await?;
-    // The vendor's published limits are in force: one walk of 25,000 containers fits into each minute.
+    let cloud = Server::start_prisma(Arc::clone(&console), of_cloud).await?;
+    // The vendors' published limits are in force: one walk of 25,000 containers of Qualys fits into each minute.
     std::fs::write(
         &config_file,
         format!(
             "[server]\nlisten = {listen:?}\n[log]\nlevel = \"warn\"\n[[source.qualys]]\nname = \"demo\"\n\
              base_url = {url:?}\nusername = {username:?}\npassword_file = '{password_file}'\ninterval = \"15s\"\n\
-             collectors.containers.interval = \"65s\"\n",
+             collectors.containers.interval = \"65s\"\n\
+             [[source.prisma]]\nname = \"demo-cloud\"\nbase_url = {cloud_url:?}\nusername = {cloud_username:?}\n\
+             password_file = '{cloud_password_file}'\ninterval = \"40s\"\n",
             password_file = password_file.display(),
+            cloud_password_file = cloud_password_file.display(),
             listen = arguments.listen,
             url = vendor.base_url(),
+            cloud_url = cloud.base_url(),
         ),
     )?;
     let load = || config::load(Some(&config_file), &[]).map_err(|error| error.to_string());
@@ -70,48 +84,60 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let mut changes = JoinSet::new();
     if let Some(path) = &arguments.oracle {
-        write_oracle(path, &tenant, &clock)?;
+        write_oracle(path, &tenant, &console, &clock)?;
     }
     if !arguments.frozen {
-        changes.spawn(change(Arc::clone(&tenant), clock.clone()));
+        changes.spawn(change(Arc::clone(&tenant), Arc::clone(&console), clock.clone()));
     }
     let signals = Signals::hook()?;
     let app = App::start(config, clock).await?;
     let address = app.address();
     let text = format!(
-        "simulated vendor  {vendor}\nmetrics           http://{address}/metrics\nstatus            http://{address}/\n\
-         Ctrl-C ends both\n",
+        "simulated Qualys  {vendor}\nsimulated Prisma  {cloud}\nmetrics           http://{address}/metrics\n\
+         status            http://{address}/\nCtrl-C ends them all\n",
         vendor = vendor.base_url(),
+        cloud = cloud.base_url(),
     );
     std::io::stdout().write_all(text.as_bytes())?;
     app.run(signals, load).await;
     vendor.stop().await;
+    cloud.stop().await;
     Ok(())
 }
 
-/// Lets the tenant change for ever.
-async fn change(tenant: Arc<Mutex<Tenant>>, clock: Clock) {
+/// Lets the vendors' data change for ever.
+async fn change(tenant: Arc<Mutex<Tenant>>, console: Arc<Mutex<Console>>, clock: Clock) {
     let mut ticks = interval(CHANGE);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks.tick().await;
     loop {
         ticks.tick().await;
         lock(&tenant).step(clock.now().millis());
+        lock(&console).step(clock.now().millis());
     }
 }
 
-/// Writes what the oracle expects of the tenant.
-fn write_oracle(path: &PathBuf, tenant: &Mutex<Tenant>, clock: &Clock) -> std::io::Result<()> {
-    let question = Question {
-        source: "demo".to_owned(),
+/// Writes what the oracle expects of the vendors.
+fn write_oracle(
+    path: &PathBuf,
+    tenant: &Mutex<Tenant>,
+    console: &Mutex<Console>,
+    clock: &Clock,
+) -> std::io::Result<()> {
+    let question = |source: &str| Question {
+        source: source.to_owned(),
         group_by: vec!["k8s_cluster_name".to_owned(), "k8s_namespace_name".to_owned()],
         promote_labels: Vec::new(),
         top_k: 20,
+        images_top_k: 20,
         sensors_stale_after_s: 86_400.0,
         max_series_per_family: 10_000,
         now_s: clock.now().seconds(),
     };
-    let families = oracle::expected(&lock(tenant), &question);
+    let (of_tenant, of_console) = (question("demo"), question("demo-cloud"));
+    let (tenant, console) = (lock(tenant), lock(console));
+    let truths = [(Truth::Qualys(&tenant), &of_tenant), (Truth::Prisma(&console), &of_console)];
+    let families = oracle::expected_of(&truths);
     let mut lines = Vec::new();
     // How many groups are folded is told by the exporter of itself.
     for (family, series) in

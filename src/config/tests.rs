@@ -245,7 +245,9 @@ fn the_example_is_good_as_it_stands_and_shows_the_defaults() {
     let directory = tempfile::tempdir().unwrap();
     let configs = [example(|_| false), example(|line| !is_example(line))].map(|text| {
         let file = directory.path().join("config.toml");
-        fs::write(&file, text.replace("/run/secrets/qualys-password", secret.path().to_str().unwrap())).unwrap();
+        let any = secret.path().to_str().unwrap();
+        let text = text.replace("/run/secrets/qualys-password", any).replace("/run/secrets/prisma-password", any);
+        fs::write(&file, text).unwrap();
         read(Some(&file), [], &[]).map_err(|invalid| invalid.to_string()).unwrap()
     });
     assert_eq!(configs[0], configs[1], "a default in config.example.toml is not the code's");

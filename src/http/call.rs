@@ -1,11 +1,15 @@
 //! What is asked of a vendor, how that becomes a request, and what a reader of the answer gets to see.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fmt;
 
 use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use reqwest::{RequestBuilder, Url};
+use serde::{Serialize, Serializer};
 
 use super::error::{ApiError, Fault};
 use crate::setting::Secret;
@@ -20,7 +24,7 @@ pub struct Endpoint {
     pub class: &'static str,
 }
 
-/// The value of a form's field.
+/// The value of a field of what is posted.
 #[derive(Clone, Debug)]
 pub enum Field {
     /// A text that may be seen.
@@ -56,6 +60,22 @@ impl Field {
     }
 }
 
+impl Serialize for Field {
+    /// As a text. A secret as well: this is how it gets into a request, and nothing else serialises a field.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// The fields that are posted, and how they are written.
+#[derive(Clone)]
+pub(super) enum Body {
+    /// As those of a web form; with none, nothing is posted.
+    Form(Vec<(&'static str, Field)>),
+    /// As a JSON object.
+    Json(BTreeMap<&'static str, Field>),
+}
+
 /// One request as it is to be sent, as often as needed.
 #[derive(Clone)]
 pub struct Call {
@@ -64,7 +84,7 @@ pub struct Call {
     pub(super) path: String,
     pub(super) query: Vec<(&'static str, String)>,
     pub(super) headers: Vec<(HeaderName, Secret)>,
-    pub(super) form: Vec<(&'static str, Field)>,
+    pub(super) body: Body,
 }
 
 impl Call {
@@ -73,13 +93,13 @@ impl Call {
         Self::new(endpoint, Method::GET, path.into())
     }
 
-    /// Posts to `path` below the base URL: the form, or nothing if it has no field.
+    /// Posts to `path` below the base URL: the form, the JSON object, or nothing if there is no field.
     pub fn post(endpoint: &'static Endpoint, path: impl Into<String>) -> Self {
         Self::new(endpoint, Method::POST, path.into())
     }
 
     fn new(endpoint: &'static Endpoint, method: Method, path: String) -> Self {
-        Self { endpoint, method, path, query: Vec::new(), headers: Vec::new(), form: Vec::new() }
+        Self { endpoint, method, path, query: Vec::new(), headers: Vec::new(), body: Body::Form(Vec::new()) }
     }
 
     /// Adds a parameter to the query.
@@ -96,36 +116,51 @@ impl Call {
         self
     }
 
-    /// Adds a field to the form that is posted.
+    /// Adds a field to the form that is posted. A JSON object that was begun is dropped: there is one body.
     #[must_use]
     pub fn form(mut self, name: &'static str, value: impl Into<Field>) -> Self {
-        self.form.push((name, value.into()));
+        match &mut self.body {
+            Body::Form(fields) => fields.push((name, value.into())),
+            Body::Json(_) => self.body = Body::Form(vec![(name, value.into())]),
+        }
         self
     }
 
-    /// The call as a request to `base`, with the token.
+    /// Adds a member to the JSON object that is posted. A form that was begun is dropped: there is one body.
+    #[must_use]
+    pub fn json(mut self, name: &'static str, value: impl Into<Field>) -> Self {
+        match &mut self.body {
+            Body::Json(members) => drop(members.insert(name, value.into())),
+            Body::Form(_) => self.body = Body::Json(BTreeMap::from([(name, value.into())])),
+        }
+        self
+    }
+
+    /// The call as a request to `base`, with what authorises it.
     pub(super) fn request(
         &self,
         client: &reqwest::Client,
         base: &Url,
-        token: Option<&Secret>,
+        authorization: Option<&Authorization>,
     ) -> Result<RequestBuilder, Fault> {
         let mut request = client.request(self.method.clone(), self.url(base.clone()));
-        if let Some(token) = token {
-            let value = Secret::new(format!("Bearer {}", token.expose()));
-            request = request.header(header::AUTHORIZATION, sensitive(&value)?);
+        if let Some(authorization) = authorization {
+            request = request.header(header::AUTHORIZATION, sensitive(&authorization.header())?);
         }
         for (name, value) in &self.headers {
             request = request.header(name, sensitive(value)?);
         }
-        if !self.form.is_empty() {
-            let fields: Vec<_> = self.form.iter().map(|(name, value)| (name, value.as_str())).collect();
-            request = request.form(&fields);
-        } else if self.method == Method::POST {
+        Ok(match &self.body {
+            Body::Form(fields) if !fields.is_empty() => request.form(fields),
             // hyper leaves it out for an empty body, and some gateways answer 411 then.
-            request = request.header(header::CONTENT_LENGTH, 0);
-        }
-        Ok(request)
+            Body::Form(_) if self.method == Method::POST => request.header(header::CONTENT_LENGTH, 0),
+            Body::Form(_) => request,
+            Body::Json(members) => {
+                let body = serde_json::to_vec(members)
+                    .map_err(|_| Fault::new(Failure::Internal, "the request could not be built"))?;
+                request.header(header::CONTENT_TYPE, "application/json").body(body)
+            }
+        })
     }
 
     fn url(&self, mut url: Url) -> Url {
@@ -162,16 +197,41 @@ impl fmt::Debug for Call {
     }
 }
 
-/// Gives out the tokens that requests are sent with, as `Authorization: Bearer …`.
-pub trait Bearer: Sync {
-    /// A token that is good now. It is asked for each time a request is about to be sent, and not before: the wait for
-    /// a rate limit can outlast a token.
-    fn token(&self) -> impl Future<Output = Result<Secret, ApiError>> + Send;
+/// What a request is sent with so that the vendor knows who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Authorization {
+    /// A token, as `Authorization: Bearer …`.
+    Bearer(Secret),
+    /// A user name and its password, as `Authorization: Basic …`.
+    Basic {
+        /// The user name.
+        user: Secret,
+        /// The password.
+        password: Secret,
+    },
 }
 
-/// Nobody, for calls without a token.
-impl Bearer for Infallible {
-    async fn token(&self) -> Result<Secret, ApiError> {
+impl Authorization {
+    fn header(&self) -> Secret {
+        Secret::new(match self {
+            Self::Bearer(token) => format!("Bearer {}", token.expose()),
+            Self::Basic { user, password } => {
+                format!("Basic {}", STANDARD.encode(format!("{}:{}", user.expose(), password.expose())))
+            }
+        })
+    }
+}
+
+/// Gives out what requests are sent with.
+pub trait Authorize: Sync {
+    /// What is good now. It is asked for each time a request is about to be sent, and not before: the wait for a rate
+    /// limit can outlast a token.
+    fn authorization(&self) -> impl Future<Output = Result<Authorization, ApiError>> + Send;
+}
+
+/// Nobody, for calls without.
+impl Authorize for Infallible {
+    async fn authorization(&self) -> Result<Authorization, ApiError> {
         match *self {}
     }
 }

@@ -135,6 +135,15 @@ impl Fault {
     /// What a failure to send or to receive means. Only its innermost reason is told: the outer ones hold the URL.
     pub(super) fn of_transport(error: &reqwest::Error) -> Self {
         let causes = Causes::of(error);
+        if let Some(reason) = causes.refused {
+            return Self::new(
+                Failure::Tls,
+                format!(
+                    "no safe connection: the other side ended it: {reason}; if it asks for a client certificate, check \
+                     that it trusts the one it is shown"
+                ),
+            );
+        }
         if let Some(reason) = causes.tls {
             return Self::new(
                 Failure::Tls,
@@ -206,6 +215,8 @@ fn words_of_status(status: StatusCode, failure: Failure) -> String {
 /// What the chain of causes below a transport error says.
 struct Causes {
     tls: Option<String>,
+    /// What the other side said when it would not go on with TLS.
+    refused: Option<String>,
     /// Bytes came that are not HTTP, or not what they are said to be compressed with.
     garbled: bool,
     innermost: String,
@@ -214,6 +225,7 @@ struct Causes {
 impl Causes {
     fn of(error: &reqwest::Error) -> Self {
         let mut tls = None;
+        let mut refused = None;
         let mut garbled = false;
         let mut innermost = None;
         let mut next = error.source();
@@ -229,10 +241,11 @@ impl Causes {
             }
             if let Some(error) = cause.downcast_ref::<rustls::Error>() {
                 tls = Some(safe(&error.to_string()));
+                refused = matches!(error, rustls::Error::AlertReceived(_)).then(|| safe(&error.to_string()));
             }
             innermost = Some(safe(&cause.to_string()));
         }
-        Self { tls, garbled, innermost: innermost.unwrap_or_else(|| "no reason is given".to_owned()) }
+        Self { tls, refused, garbled, innermost: innermost.unwrap_or_else(|| "no reason is given".to_owned()) }
     }
 }
 

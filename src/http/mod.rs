@@ -26,14 +26,16 @@ use crate::telemetry::{Failure, SourceTelemetry};
 mod call;
 mod config;
 mod error;
+mod identity;
 mod limit;
 mod retry;
 #[cfg(test)]
 mod tests;
 
-pub use call::{Answer, Bearer, Call, Endpoint, Field, Unreadable};
+pub use call::{Answer, Authorization, Authorize, Call, Endpoint, Field, Unreadable};
 pub use config::{Config, check_base_url};
 pub use error::ApiError;
+pub use identity::{ClientCertificate, Connection};
 
 use config::{is_loopback, read_base_url, read_certificates, read_proxy};
 use error::{Fault, PROBE_BYTES};
@@ -60,11 +62,12 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client for the vendor at `base_url`, which may have a path. `limits` are by [`Endpoint::class`]; a class
-    /// without one is not limited. The error says in words what is wrong with the settings.
+    /// A client for the vendor at `base_url`, which may have a path, reached as `connection` says. `limits` are by
+    /// [`Endpoint::class`]; a class without one is not limited. The error says in words what is wrong with the settings.
     pub fn new(
         base_url: &str,
         config: &Config,
+        connection: &Connection,
         limits: &[(&'static str, RateLimit)],
         telemetry: Arc<SourceTelemetry>,
         clock: Clock,
@@ -73,7 +76,7 @@ impl Client {
         let host = base.host_str().unwrap_or_default();
         let host = base.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
         Ok(Self {
-            http: build(&base, config)?,
+            http: build(&base, config, connection)?,
             base,
             host,
             max_body_bytes: config.max_body_bytes,
@@ -96,29 +99,30 @@ impl Client {
         self.send(call, None::<&Infallible>, read).await
     }
 
-    /// As [`Client::call`], each try with a token from `bearer`. If there is none to be had, that error is returned.
+    /// As [`Client::call`], each try with what `authorize` gives out. If there is nothing to be had, that error is
+    /// returned.
     pub async fn call_with<T: Send + 'static>(
         &self,
         call: &Call,
-        bearer: &impl Bearer,
+        authorize: &impl Authorize,
         read: impl Fn(&Answer) -> Result<T, Unreadable> + Send + Sync + Clone + 'static,
     ) -> Result<T, ApiError> {
-        self.send(call, Some(bearer), read).await
+        self.send(call, Some(authorize), read).await
     }
 
     async fn send<T: Send + 'static>(
         &self,
         call: &Call,
-        bearer: Option<&impl Bearer>,
+        authorize: Option<&impl Authorize>,
         read: impl Fn(&Answer) -> Result<T, Unreadable> + Send + Sync + Clone + 'static,
     ) -> Result<T, ApiError> {
         let started = Instant::now();
         let gate = self.gates.get(call.endpoint.class).unwrap_or(&self.unlimited);
         let mut tries = 0;
         let fault = loop {
-            let fault = match self.attempt(call, bearer, gate, &mut tries, read.clone()).await {
+            let fault = match self.attempt(call, authorize, gate, &mut tries, read.clone()).await {
                 Ok(value) => return Ok(value),
-                Err(Miss::NoToken(error)) => return Err(error),
+                Err(Miss::Unauthorised(error)) => return Err(error),
                 Err(Miss::Fault(fault)) => fault,
             };
             let pause = retry::backoff(self.first_pause, tries, crate::random::bits());
@@ -151,7 +155,7 @@ impl Client {
     async fn attempt<T: Send + 'static>(
         &self,
         call: &Call,
-        bearer: Option<&impl Bearer>,
+        authorize: Option<&impl Authorize>,
         gate: &Gate,
         tries: &mut u32,
         read: impl Fn(&Answer) -> Result<T, Unreadable> + Send + 'static,
@@ -162,11 +166,11 @@ impl Client {
         let place = place.map_err(|Held(remaining)| {
             Fault::new(Failure::RateLimited, "not asked, because of an earlier answer").too_long(remaining)
         })?;
-        let token = match bearer {
-            Some(bearer) => Some(bearer.token().await.map_err(Miss::NoToken)?),
+        let authorization = match authorize {
+            Some(authorize) => Some(authorize.authorization().await.map_err(Miss::Unauthorised)?),
             None => None,
         };
-        let request = call.request(&self.http, &self.base, token.as_ref())?;
+        let request = call.request(&self.http, &self.base, authorization.as_ref())?;
         *tries += 1;
         Ok(self.exchange(call.endpoint, request, gate, place, read).await?)
     }
@@ -252,8 +256,8 @@ impl fmt::Debug for Client {
 
 /// Why a try brought nothing.
 enum Miss {
-    /// It was not sent, for want of a token.
-    NoToken(ApiError),
+    /// It was not sent, for want of what authorises it.
+    Unauthorised(ApiError),
     Fault(Fault),
 }
 
@@ -286,7 +290,7 @@ async fn receive(response: &mut Response, most: u64) -> (Vec<u8>, End) {
     }
 }
 
-fn build(base: &Url, config: &Config) -> Result<reqwest::Client, String> {
+fn build(base: &Url, config: &Config, connection: &Connection) -> Result<reqwest::Client, String> {
     // reqwest asks the process for its cryptography, and panics if there is none. That it is set already is fine.
     if rustls::crypto::CryptoProvider::get_default().is_none() {
         drop(rustls::crypto::ring::default_provider().install_default());
@@ -312,6 +316,12 @@ fn build(base: &Url, config: &Config) -> Result<reqwest::Client, String> {
     } else if let Some(path) = &config.ca_file {
         let certificates = read_certificates(path).map_err(|reason| format!("http.ca_file: {reason}"))?;
         builder = builder.tls_certs_merge(certificates);
+    }
+    if let Some(certificate) = &connection.client_certificate {
+        builder = builder.identity(certificate.read().map_err(|(key, reason)| format!("{key}: {reason}"))?);
+    }
+    if connection.insecure_skip_verify {
+        builder = builder.tls_danger_accept_invalid_certs(true);
     }
     builder.build().map_err(|error| {
         let reason = error::of_build(&error);

@@ -26,6 +26,11 @@ pub(super) fn lower(names: &mut Names, word: &str) -> Name {
     names.intern(&lowered(word))
 }
 
+/// The name of a flag that is a label value: `true`, `false`, or `unknown` for none.
+pub(super) fn flag(names: &mut Names, flag: Option<bool>) -> Name {
+    flag.map_or(Name::UNKNOWN, |flag| names.intern(if flag { "true" } else { "false" }))
+}
+
 fn lowered(word: &str) -> String {
     word.to_lowercase().replace(' ', "_")
 }
@@ -51,5 +56,7 @@ mod tests {
             assert_eq!(names.text(name), shown);
         }
         assert_eq!(lower(&mut names, ""), Name::EMPTY);
+        let flags = [Some(true), Some(false), None].map(|value| flag(&mut names, value));
+        assert_eq!(flags.map(|name| names.text(name)), ["true", "false", "unknown"]);
     }
 }

@@ -19,8 +19,13 @@ use crate::telemetry::{SourceTelemetry, Telemetry};
 
 mod label;
 pub mod paging;
+pub mod prisma;
 pub mod qualys;
+mod session;
+mod settings;
 pub mod wire;
+
+pub use settings::Collector as CollectorConfig;
 
 /// `[source]`: the vendor accounts to read. To add a vendor, add its module, its field here and its line in
 /// [`Config::build`]; the compiler asks for the rest.
@@ -29,15 +34,22 @@ pub mod wire;
 pub struct Config {
     /// Accounts of Qualys Container Security.
     pub qualys: Vec<qualys::Config>,
+    /// Accounts of Prisma Cloud Compute.
+    pub prisma: Vec<prisma::Config>,
 }
 
 impl Config {
     /// Notes what is wrong with the accounts.
     pub fn check(&self, mistakes: &mut Mistakes) {
-        let Self { qualys } = self;
+        let Self { qualys, prisma } = self;
         let mut names = HashSet::new();
         for (at, account) in qualys.iter().enumerate() {
             let at = format!("source.qualys[{at}]");
+            account.check(&at, mistakes);
+            check_name(&account.name, &at, &mut names, mistakes);
+        }
+        for (at, account) in prisma.iter().enumerate() {
+            let at = format!("source.prisma[{at}]");
             account.check(&at, mistakes);
             check_name(&account.name, &at, &mut names, mistakes);
         }
@@ -51,13 +63,19 @@ impl Config {
         telemetry: &Telemetry,
         clock: &Clock,
     ) -> Result<Vec<Source>, Vec<String>> {
-        let Self { qualys } = self;
+        let Self { qualys, prisma } = self;
+        let named =
+            |name: &str, built: Result<Source, String>| built.map_err(|reason| format!("source {name}: {reason}"));
+        let qualys =
+            qualys.iter().map(|account| named(&account.name, qualys::build(account, promote_labels, telemetry, clock)));
+        let prisma =
+            prisma.iter().map(|account| named(&account.name, prisma::build(account, promote_labels, telemetry, clock)));
         let mut sources = Vec::new();
         let mut wrong = Vec::new();
-        for account in qualys {
-            match qualys::build(account, promote_labels, telemetry, clock) {
+        for built in qualys.chain(prisma) {
+            match built {
                 Ok(source) => sources.push(source),
-                Err(reason) => wrong.push(format!("source {}: {reason}", account.name)),
+                Err(reason) => wrong.push(reason),
             }
         }
         if wrong.is_empty() { Ok(sources) } else { Err(wrong) }
@@ -67,8 +85,9 @@ impl Config {
 impl Config {
     /// The settings of the account of this name, to be compared with those of another configuration.
     pub fn account(&self, name: &str) -> Option<Account<'_>> {
-        let Self { qualys } = self;
-        qualys.iter().find(|account| account.name == name).map(Account::Qualys)
+        let Self { qualys, prisma } = self;
+        let of_qualys = qualys.iter().find(|account| account.name == name).map(Account::Qualys);
+        of_qualys.or_else(|| prisma.iter().find(|account| account.name == name).map(Account::Prisma))
     }
 
     /// Whether the account of this name is in `other` too and sees the same records there, so that what is known of
@@ -76,7 +95,11 @@ impl Config {
     pub fn is_same_account(&self, other: &Self, name: &str) -> bool {
         match (self.account(name), other.account(name)) {
             (Some(Account::Qualys(one)), Some(Account::Qualys(two))) => one.is_same_account(two),
-            (None, _) | (_, None) => false,
+            (Some(Account::Prisma(one)), Some(Account::Prisma(two))) => one.is_same_account(two),
+            (Some(Account::Qualys(_)), Some(Account::Prisma(_)))
+            | (Some(Account::Prisma(_)), Some(Account::Qualys(_)))
+            | (None, _)
+            | (_, None) => false,
         }
     }
 }
@@ -86,6 +109,8 @@ impl Config {
 pub enum Account<'a> {
     /// Of Qualys Container Security.
     Qualys(&'a qualys::Config),
+    /// Of Prisma Cloud Compute.
+    Prisma(&'a prisma::Config),
 }
 
 /// Notes a name that another account has already; series of the two could not be told apart.

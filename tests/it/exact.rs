@@ -1,9 +1,10 @@
-//! Every family, every series, against the oracle: seeds, groupings, clean and hostile tenants, both formats.
+//! Every family, every series, against the oracle: both vendors together, seeds, groupings, clean and hostile, both
+//! formats.
 
 use std::time::Duration;
 
+use simulator::console::{self, Console};
 use simulator::exposition::{Format, differences};
-use simulator::oracle;
 use simulator::tenant::{Shape, Tenant};
 
 use crate::support::{Bench, NOW, of_vendor};
@@ -11,9 +12,9 @@ use crate::support::{Bench, NOW, of_vendor};
 /// Options of the configuration, each with another way to group.
 const GROUPINGS: [&str; 5] = [
     "",
-    "[containers]\ngroup_by = []\ntop_k = 0",
+    "[containers]\ngroup_by = []\ntop_k = 0\n[images]\ntop_k = 0",
     "[containers]\ngroup_by = [\"k8s_cluster_name\", \"k8s_node_name\", \"k8s_workload_kind\", \"k8s_workload_name\", \
-     \"host_name\", \"container_image_name\"]\ntop_k = 3",
+     \"host_name\", \"container_image_name\"]\ntop_k = 3\n[images]\ntop_k = 5",
     "[containers]\ngroup_by = [\"cloud_provider\", \"cloud_account_id\", \"cloud_region\", \"origin\", \"label_tier\"]\n\
      promote_labels = [\"tier\", \"app.kubernetes.io/name\"]\n[sensors]\nstale_after = \"1h\"",
     "[limits]\nmax_series_per_family = 37\n[containers]\ngroup_by = [\"k8s_cluster_name\", \"k8s_namespace_name\"]",
@@ -21,16 +22,20 @@ const GROUPINGS: [&str; 5] = [
 
 async fn is_exact(seed: u64, hostile: bool, options: &str) {
     let tenant = Tenant::generate(&Shape::small(seed, NOW).hostile(hostile));
-    let mut bench = Bench::start(tenant, options).await;
+    let console = Console::generate(&console::Shape::small(seed, NOW).hostile(hostile));
+    let mut bench = Bench::start_both(tenant, console, options).await;
     bench.collected().await;
     same_as_oracle(&bench, &format!("seed {seed}, hostile {hostile}, {options}")).await;
 
-    // The tenant changes, and is collected anew: as far as the exporter can tell, another address is another account.
+    // Both change, and are collected anew: as far as the exporter can tell, another address is another account.
     bench.advance(Duration::from_mins(10));
     bench.tenant.lock().expect("no panic elsewhere").step(NOW + 600_000);
-    let options = format!("{options}\n[[source.qualys]]\ninterval = \"2h\"");
+    let cloud = bench.cloud.as_ref().expect("started with one");
+    cloud.console.lock().expect("no panic elsewhere").step(NOW + 600_000);
+    let options = format!("{options}\n[[source.qualys]]\ninterval = \"2h\"\n[[source.prisma]]\ninterval = \"2h\"");
     let mut config = bench.load(&options).expect("a good configuration");
     config.source.qualys[0].base_url.push('/');
+    config.source.prisma[0].base_url.push('/');
     bench.app.reload(Ok(config)).await.expect("a good configuration");
     bench.collected().await;
     same_as_oracle(&bench, &format!("after a change: seed {seed}, hostile {hostile}, {options}")).await;
@@ -38,8 +43,7 @@ async fn is_exact(seed: u64, hostile: bool, options: &str) {
 }
 
 async fn same_as_oracle(bench: &Bench, what: &str) {
-    let question = bench.question();
-    let expected = oracle::expected(&bench.tenant.lock().expect("no panic elsewhere"), &question);
+    let expected = bench.expected();
     for format in [Format::OpenMetrics, Format::Text] {
         let actual = of_vendor(&bench.metrics(format).await.families());
         let differences = differences(&expected, &actual);

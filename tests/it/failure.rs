@@ -6,7 +6,7 @@ use simulator::oracle::Families;
 use simulator::server::{FaultKind, Options};
 use simulator::tenant::{Shape, Tenant};
 
-use crate::support::{Bench, NOW, always, first, of_vendor, runs, sum, value};
+use crate::support::{ALL, Bench, COLLECTORS, NOW, always, first, of_vendor, runs, sum, value};
 
 /// Collectors run every second, and do not send a request again that failed.
 const EAGER: &str = "[[source.qualys]]\ninterval = \"1s\"\nstale_after = \"10m\"\nhttp.retries = 0";
@@ -72,7 +72,7 @@ async fn a_vendor_that_is_down_from_the_start_is_collected_once_it_is_back() {
     let bench = Bench::start_struck(tenant(), EAGER, Options::default(), faults).await;
     let families = bench
         .metrics_once("failures of all collectors", |families| {
-            ["containers", "sensors", "posture"].iter().all(|name| runs(families, name, "bad_response") >= 1.0)
+            COLLECTORS.iter().all(|name| runs(families, name, "bad_response") >= 1.0)
         })
         .await;
     assert!(shows_nothing(&families), "{:?}", families.keys());
@@ -134,7 +134,7 @@ async fn what_passes_is_asked_for_again_and_nothing_is_lost() {
         let families = bench.families().await;
         assert_eq!(retries(&families), 1.0, "{what}");
         let ended = sum(&families, "container_security_collector_runs_total", &[]);
-        assert!(ended <= 3.0, "{what}: a run failed");
+        assert!(ended <= ALL, "{what}: a run failed");
         bench.is_exact().await;
         bench.stop().await;
     }
@@ -208,13 +208,13 @@ async fn a_wrong_password_is_told_in_plain_words() {
     let bench = Bench::start_with(tenant(), "", vendor).await;
     let families = bench
         .metrics_once("unauthorized collectors", |families| {
-            ["containers", "sensors", "posture"].iter().all(|name| runs(families, name, "unauthorized") == 1.0)
+            COLLECTORS.iter().all(|name| runs(families, name, "unauthorized") == 1.0)
         })
         .await;
     assert!(shows_nothing(&families), "{:?}", families.keys());
     assert_eq!(retries(&families), 0.0);
     // Each further try brings a lock-out nearer: not more than one for each collector.
-    assert!(bench.vendor.request_count("/auth") <= 3);
+    assert!(bench.vendor.request_count("/auth") <= COLLECTORS.len());
     assert_eq!(bench.vendor.request_count("/csapi"), 0);
     let page = bench.landing_page().await;
     assert!(page.contains("wrong user name or password, or the account is locked"), "{page}");
@@ -229,14 +229,14 @@ async fn the_last_good_data_is_served_while_a_collector_fails() {
     bench.vendor.inject(always("", FaultKind::Html(503)));
     let families = bench
         .metrics_once("two failures of each", |families| {
-            ["containers", "sensors", "posture"].iter().all(|name| runs(families, name, "bad_response") >= 2.0)
+            COLLECTORS.iter().all(|name| runs(families, name, "bad_response") >= 2.0)
         })
         .await;
     assert_eq!(sum(&families, "container_security_collector_up", &[]), 0.0);
-    assert_eq!(sum(&families, "container_security_collector_complete", &[]), 3.0);
+    assert_eq!(sum(&families, "container_security_collector_complete", &[]), ALL);
     bench.is_exact().await;
     bench.vendor.clear_faults();
-    bench.metrics_once("recovery", |families| sum(families, "container_security_collector_up", &[]) == 3.0).await;
+    bench.metrics_once("recovery", |families| sum(families, "container_security_collector_up", &[]) == ALL).await;
     bench.is_exact().await;
     bench.stop().await;
 }

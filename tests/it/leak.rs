@@ -8,7 +8,7 @@ use simulator::server::{Fault, FaultKind, Options, Server};
 use simulator::tenant::{Shape, Tenant};
 
 use crate::process::{Home, vendor_with};
-use crate::support::{always, first, metrics_once, request, runs};
+use crate::support::{COLLECTORS, always, first, metrics_once, request, runs};
 
 const STATIC_TOKEN: &str = "S3CR3T-static-token-0123456789";
 
@@ -158,7 +158,7 @@ async fn serving_lets_nothing_out() {
         metrics_once(serving.address, "a failure", |families| runs(families, "sensors", "bad_response") >= 1.0).await;
         seen.add("/", &serving.get("/").await);
         metrics_once(serving.address, "all collectors after all faults", |families| {
-            ["containers", "sensors", "posture"].iter().all(|name| runs(families, name, "success") >= 2.0)
+            COLLECTORS.iter().all(|name| runs(families, name, "success") >= 2.0)
         })
         .await;
         for accept in ["application/openmetrics-text;version=1.0.0", "text/plain"] {

@@ -8,7 +8,7 @@ use simulator::server::{FaultKind, Server};
 use simulator::tenant::{Shape, Tenant};
 
 use crate::process::{Ended, Home, Serving, vendor};
-use crate::support::{Bench, NOW, always, metrics_once, of_vendor, request, sum, value};
+use crate::support::{ALL, Bench, NOW, always, metrics_once, of_vendor, request, sum, value};
 
 const SUCCESSFUL: &str = "container_security_config_last_reload_successful";
 const LAST_SUCCESS: &str = "container_security_config_last_reload_success_timestamp_seconds";
@@ -42,14 +42,14 @@ async fn a_reload_touches_only_the_sources_that_changed() {
     };
     write("", "");
     let serving = home.serve(&[]).await;
-    succeeded(&serving, "one", 3.0).await;
-    let before = succeeded(&serving, "two", 3.0).await;
+    succeeded(&serving, "one", ALL).await;
+    let before = succeeded(&serving, "two", ALL).await;
     let asked = |vendor: &Server| vendor.requests().len();
     let (asked_of_one, asked_of_two) = (asked(&one), asked(&two));
 
     write("", "interval = \"3h\"");
     assert_eq!(serving.reload().await, (200, "reloaded\n".to_owned()));
-    let after = succeeded(&serving, "two", 6.0).await;
+    let after = succeeded(&serving, "two", 2.0 * ALL).await;
     assert_eq!(asked(&one), asked_of_one, "the source that did not change was asked again");
     assert!(asked(&two) > asked_of_two);
     assert_eq!(of_vendor(&after)["container_security_containers"], of_vendor(&before)["container_security_containers"]);
@@ -69,7 +69,7 @@ async fn a_reload_touches_only_the_sources_that_changed() {
     // It comes back, and its counters begin anew.
     write("", "");
     assert_eq!(serving.reload().await.0, 200);
-    succeeded(&serving, "two", 3.0).await;
+    succeeded(&serving, "two", ALL).await;
     assert_eq!(asked(&one), asked_of_one);
     assert_eq!(serving.end("TERM").await.code, Some(0));
     one.stop().await;
@@ -124,7 +124,7 @@ async fn a_bad_configuration_is_refused_and_the_old_one_goes_on() {
 async fn other_groups_are_shown_without_asking_the_vendor() {
     let mut bench = Bench::start(tenant(44), "").await;
     bench.collected().await;
-    bench.metrics_once("success", |families| successes(families, "prod") == 3.0).await;
+    bench.metrics_once("success", |families| successes(families, "prod") == ALL).await;
     let asked = bench.vendor.requests();
     let grouped = "[containers]\ngroup_by = [\"host_name\"]\ntop_k = 2\n[sensors]\nstale_after = \"1h\"\n[limits]\nmax_series_per_family = 50";
     for options in [grouped, ""] {

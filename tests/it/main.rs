@@ -1,6 +1,7 @@
 //! Tests of the program from outside, against the simulated vendor.
 
 mod contract;
+mod coverage;
 mod exact;
 mod failure;
 mod leak;

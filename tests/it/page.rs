@@ -12,7 +12,7 @@ use simulator::server::{FaultKind, Options};
 use simulator::tenant::{Shape, Tenant};
 use tokio::time::timeout;
 
-use crate::support::{Bench, NOW, PATIENCE, always, first, request, runs, sum, value};
+use crate::support::{ALL, Bench, COLLECTORS, NOW, PATIENCE, always, first, request, runs, sum, value};
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -33,7 +33,7 @@ async fn settled() -> Bench {
     bench.collected().await;
     bench
         .metrics_once("success of all collectors", |families| {
-            sum(families, "container_security_collector_runs_total", &[("outcome", "success")]) == 3.0
+            sum(families, "container_security_collector_runs_total", &[("outcome", "success")]) == ALL
         })
         .await;
     bench
@@ -168,7 +168,7 @@ async fn the_landing_page_shows_pages_and_collectors() {
     ] {
         assert!(page.contains(shown), "no {shown} in {page}");
     }
-    for collector in ["containers", "sensors", "posture"] {
+    for collector in COLLECTORS {
         assert!(page.contains(&format!("<td>{collector}</td><td>yes</td><td>yes</td>")), "{collector}: {page}");
     }
     bench.stop().await;
@@ -252,16 +252,16 @@ async fn before_the_first_answer_its_own_families_stand_at_their_start() {
     let families = bench.metrics(Format::Text).await.families();
     let count = |family: &str| families.get(family).map_or(0, BTreeMap::len);
     for (family, series) in [
-        ("container_security_collector_up", 3),
-        ("container_security_collector_complete", 3),
-        ("container_security_collector_records", 3),
-        ("container_security_collector_runs_total", 3 * 12),
-        ("container_security_collector_rejected_records_total", 3 * 2),
+        ("container_security_collector_up", 6),
+        ("container_security_collector_complete", 6),
+        ("container_security_collector_records", 6),
+        ("container_security_collector_runs_total", 6 * 12),
+        ("container_security_collector_rejected_records_total", 6 * 2),
         ("container_security_api_retries_total", 5),
         ("container_security_api_throttled_seconds_total", 1),
-        ("container_security_api_received_bytes_total", 6),
-        ("container_security_api_request_duration_seconds_count", 6),
-        ("container_security_api_request_duration_seconds_bucket", 6 * 12),
+        ("container_security_api_received_bytes_total", 12),
+        ("container_security_api_request_duration_seconds_count", 12),
+        ("container_security_api_request_duration_seconds_bucket", 12 * 12),
     ] {
         assert_eq!(count(family), series, "{family}");
         assert!(families[family].values().all(|value| *value == 0.0), "{family}: {:?}", families[family]);

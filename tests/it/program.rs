@@ -8,7 +8,7 @@ use simulator::server::FaultKind;
 use simulator::tenant::{Shape, Tenant};
 
 use crate::process::{Ended, Home, Running, Serving, vendor};
-use crate::support::{always, of_vendor, request, runs, value};
+use crate::support::{COLLECTORS, always, of_vendor, request, runs, value};
 
 fn tenant() -> Tenant {
     Tenant::generate(&Shape::small(31, Clock::system().now().millis()))
@@ -131,6 +131,7 @@ async fn once_prints_what_there_is() {
             group_by: vec!["k8s_cluster_name".to_owned(), "k8s_namespace_name".to_owned()],
             promote_labels: Vec::new(),
             top_k: 20,
+            images_top_k: 20,
             sensors_stale_after_s: 86_400.0,
             max_series_per_family: 10_000,
             now_s: Clock::system().now().seconds(),
@@ -154,7 +155,7 @@ async fn once_prints_what_there_is() {
     };
     let differences = differences(&settled(expected), &settled(of_vendor(&shown)));
     assert!(differences.is_empty(), "{}", differences.join("\n"));
-    for collector in ["containers", "sensors", "posture"] {
+    for collector in COLLECTORS {
         assert_eq!(runs(&shown, collector, "success"), 1.0);
     }
 
@@ -173,7 +174,7 @@ async fn once_prints_what_there_is() {
     let ended = home.run(&["once"]).await;
     assert_eq!(ended.code, Some(1));
     let shown = exposition::parse(&ended.stdout, Format::Text).expect("a good exposition").families();
-    for collector in ["containers", "sensors", "posture"] {
+    for collector in COLLECTORS {
         assert_eq!(runs(&shown, collector, "unreachable"), 1.0, "{}", ended.stdout);
         assert!(ended.stderr.contains(&format!("{collector} of prod: ")), "{}", ended.stderr);
     }

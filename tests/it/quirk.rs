@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use simulator::server::{FaultKind, LinkForm, Options};
 use simulator::tenant::{Shape, Tenant};
 
-use crate::support::{Bench, NOW, always, of_vendor, runs, sum, value};
+use crate::support::{ALL, Bench, NOW, always, of_vendor, runs, sum, value};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn records_of_one_millisecond_are_walked_by_number_and_a_repeated_page_is_found_out() {
@@ -50,7 +50,10 @@ async fn rows_that_cannot_be_read_are_counted_and_the_rest_of_their_page_is_kept
     let expected = [
         ("containers", tenant.unreadable_page_rows() + tenant.unreadable_bulk_rows()),
         ("sensors", tenant.unreadable_sensor_rows()),
-        ("posture", tenant.unreadable_posture_rows()),
+        ("posture", tenant.unreadable_posture_rows() + tenant.unreadable_resource_rows()),
+        ("images", tenant.unreadable_image_page_rows() + tenant.unreadable_image_bulk_rows()),
+        ("reports", tenant.unreadable_report_rows()),
+        ("policies", tenant.unreadable_policy_rows()),
     ];
     let bench = Bench::start(tenant, "").await;
     bench.collected().await;
@@ -73,11 +76,15 @@ async fn an_empty_account_is_no_failure() {
     tenant.containers.clear();
     tenant.sensors.clear();
     tenant.controls.clear();
+    tenant.images.clear();
+    tenant.posture_resources.clear();
+    tenant.reports.clear();
+    tenant.policies.clear();
     tenant.touch();
     let bench = Bench::start(tenant, "").await;
     let families = bench
         .metrics_once("success of all collectors", |families| {
-            sum(families, "container_security_collector_runs_total", &[("outcome", "success")]) == 3.0
+            sum(families, "container_security_collector_runs_total", &[("outcome", "success")]) == ALL
         })
         .await;
     assert!(
@@ -88,8 +95,8 @@ async fn an_empty_account_is_no_failure() {
             .filter(|request| request.path.starts_with("/csapi"))
             .all(|request| request.status == 204)
     );
-    assert_eq!(sum(&families, "container_security_collector_up", &[]), 3.0);
-    assert_eq!(sum(&families, "container_security_collector_complete", &[]), 3.0);
+    assert_eq!(sum(&families, "container_security_collector_up", &[]), ALL);
+    assert_eq!(sum(&families, "container_security_collector_complete", &[]), ALL);
     assert_eq!(sum(&families, "container_security_collector_records", &[]), 0.0);
     let nothing = ["container_security_exporter_folded_groups"];
     assert!(of_vendor(&families).keys().eq(nothing), "{:?}", families.keys());

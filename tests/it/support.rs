@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -13,9 +13,10 @@ use container_security_exporter::catalog;
 use container_security_exporter::clock::{Clock, Timestamp};
 use container_security_exporter::config::{self, Config};
 use container_security_exporter::metric::Metric;
+use simulator::console::Console;
 use simulator::exposition::{self, Exposition, Format, differences};
-use simulator::oracle::{self, Families, Question};
-use simulator::server::{Fault, FaultKind, Options, Server};
+use simulator::oracle::{self, Families, Question, Truth};
+use simulator::server::{Fault, FaultKind, Options, Server, prisma};
 use simulator::tenant::Tenant;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -31,10 +32,29 @@ pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 /// Between two looks at what is waited for: leaves the processor to the exporter.
 const PACE: Duration = Duration::from_millis(20);
 
-/// A vendor, and an exporter of it that is named `prod` in its configuration.
+/// The collectors of a Qualys account.
+pub(crate) const COLLECTORS: [&str; 6] = ["containers", "images", "policies", "posture", "reports", "sensors"];
+
+/// How many they are.
+pub(crate) const ALL: f64 = 6.0;
+
+/// What a collector of each vendor shows, once its data is out.
+const COLLECTED: [(&str, &[&str]); 2] = [
+    (
+        "prod",
+        &["containers", "images", "sensors", "posture_policy_resources", "posture_resources", "reports", "policies"],
+    ),
+    (
+        "cloud",
+        &["containers", "images", "sensors", "posture_policy_resources", "distinct_vulnerabilities", "console_info"],
+    ),
+];
+
+/// A vendor, and an exporter of it that is named `prod` in its configuration; maybe another one, named `cloud`.
 pub(crate) struct Bench {
     pub(crate) vendor: Server,
     pub(crate) tenant: Arc<Mutex<Tenant>>,
+    pub(crate) cloud: Option<Cloud>,
     pub(crate) app: App,
     now: Arc<AtomicI64>,
     config_file: PathBuf,
@@ -42,8 +62,15 @@ pub(crate) struct Bench {
     _dir: TempDir,
 }
 
+/// A Prisma Cloud console, and what is true of it.
+pub(crate) struct Cloud {
+    pub(crate) vendor: Server,
+    pub(crate) console: Arc<Mutex<Console>>,
+}
+
 impl Bench {
-    /// Starts both. `options` are lines of the configuration: tables first, then keys of the source.
+    /// Starts both. `options` are lines of the configuration: tables first, then keys of the source behind
+    /// `[[source.qualys]]`, and those of the other one behind `[[source.prisma]]`.
     pub(crate) async fn start(tenant: Tenant, options: &str) -> Self {
         Self::start_with(tenant, options, Options::default()).await
     }
@@ -60,6 +87,31 @@ impl Bench {
         vendor: Options,
         faults: impl IntoIterator<Item = Fault>,
     ) -> Self {
+        Self::start_all(tenant, options, vendor, None, faults).await
+    }
+
+    /// Both vendors, and an exporter of them.
+    pub(crate) async fn start_both(tenant: Tenant, console: Console, options: &str) -> Self {
+        Self::start_both_with(tenant, console, options, prisma::Options::default()).await
+    }
+
+    /// As [`Bench::start_both`], with a console of another behaviour.
+    pub(crate) async fn start_both_with(
+        tenant: Tenant,
+        console: Console,
+        options: &str,
+        cloud: prisma::Options,
+    ) -> Self {
+        Self::start_all(tenant, options, Options::default(), Some((console, cloud)), []).await
+    }
+
+    async fn start_all(
+        tenant: Tenant,
+        options: &str,
+        vendor: Options,
+        cloud: Option<(Console, prisma::Options)>,
+        faults: impl IntoIterator<Item = Fault>,
+    ) -> Self {
         let now = Arc::new(AtomicI64::new(NOW));
         let dir = tempfile::tempdir().expect("a directory for the test");
         std::fs::write(dir.path().join("password"), format!("{}\n", vendor.password)).expect("a password file");
@@ -70,19 +122,24 @@ impl Bench {
         for fault in faults {
             vendor.inject(fault);
         }
+        let cloud = match cloud {
+            Some((console, options)) => Some(Cloud::start(console, options, &now, dir.path()).await),
+            None => None,
+        };
         let shown = Arc::clone(&now);
         let clock =
             Clock::from_fn(move || Timestamp::from_millis(shown.load(Ordering::Relaxed)).expect("a time after 1970"));
         let config_file = dir.path().join("config.toml");
-        let config = configuration(&config_file, &vendor.base_url(), options);
+        write_configuration(&config_file, &vendor, cloud.as_ref(), options);
+        let config = config::load(Some(&config_file), &[]).unwrap_or_else(|error| panic!("{error}"));
         let app = App::start(config, clock).await.expect("an exporter on loopback");
-        Self { vendor, tenant, app, now, config_file, options: options.to_owned(), _dir: dir }
+        Self { vendor, tenant, cloud, app, now, config_file, options: options.to_owned(), _dir: dir }
     }
 
     /// The configuration that is in force, read anew, with other options.
     pub(crate) fn load(&mut self, options: &str) -> Result<Config, String> {
         options.clone_into(&mut self.options);
-        write_configuration(&self.config_file, &self.vendor.base_url(), options);
+        write_configuration(&self.config_file, &self.vendor, self.cloud.as_ref(), options);
         config::load(Some(&self.config_file), &[]).map_err(|error| error.to_string())
     }
 
@@ -119,11 +176,13 @@ impl Bench {
 
     /// Waits until every collector has succeeded, and its snapshot is out.
     pub(crate) async fn collected(&self) {
-        let families = [
-            "\ncontainer_security_containers{",
-            "\ncontainer_security_sensors{",
-            "\ncontainer_security_posture_control_info{",
-        ];
+        let sources = &COLLECTED[..if self.cloud.is_some() { 2 } else { 1 }];
+        let families: Vec<_> = sources
+            .iter()
+            .flat_map(|(source, families)| {
+                families.iter().map(move |family| format!("\ncontainer_security_{family}{{source=\"{source}\""))
+            })
+            .collect();
         let collected = async {
             let mut pace = interval(PACE);
             loop {
@@ -137,13 +196,13 @@ impl Bench {
                 pace.tick().await;
             }
         };
-        timeout(PATIENCE, collected).await.expect("complete data of all collectors");
+        let in_time = timeout(PATIENCE, collected).await.is_ok();
+        assert!(in_time, "no complete data of all collectors\n{}", self.landing_page().await);
     }
 
     /// How the families about the vendor differ from the oracle's, but for those whose names begin so.
     pub(crate) fn wrong(&self, families: &Families, without: &[&str]) -> Vec<String> {
-        let tenant = self.tenant.lock().expect("no panic elsewhere");
-        let mut expected = oracle::expected(&tenant, &self.question());
+        let mut expected = self.expected();
         let mut actual = of_vendor(families);
         for families in [&mut expected, &mut actual] {
             families.retain(|name, _| !without.iter().any(|without| name.starts_with(without)));
@@ -162,16 +221,27 @@ impl Bench {
         self.is_exact_without(&[]).await;
     }
 
-    /// What the oracle is to be asked about this exporter.
-    pub(crate) fn question(&self) -> Question {
+    /// What the oracle expects of this exporter.
+    pub(crate) fn expected(&self) -> Families {
+        let (of_tenant, of_console) = (self.question("prod"), self.question("cloud"));
+        let tenant = self.tenant.lock().expect("no panic elsewhere");
+        let console = self.cloud.as_ref().map(|cloud| cloud.console.lock().expect("no panic elsewhere"));
+        let mut truths = vec![(Truth::Qualys(&tenant), &of_tenant)];
+        truths.extend(console.iter().map(|console| (Truth::Prisma(console), &of_console)));
+        oracle::expected_of(&truths)
+    }
+
+    /// What the oracle is to be asked about a source of this exporter.
+    fn question(&self, source: &str) -> Question {
         let config = config::load(Some(&self.config_file), &[]).expect("the configuration in force");
         #[expect(clippy::cast_precision_loss, reason = "a time of this century in milliseconds")]
         let now_s = self.now.load(Ordering::Relaxed) as f64 / 1000.0;
         Question {
-            source: "prod".to_owned(),
+            source: source.to_owned(),
             group_by: config.containers.group_by,
             promote_labels: config.containers.promote_labels,
             top_k: config.containers.top_k,
+            images_top_k: config.images.top_k,
             sensors_stale_after_s: config.sensors.stale_after.0.as_secs_f64(),
             max_series_per_family: config.limits.max_series_per_family,
             now_s,
@@ -182,23 +252,39 @@ impl Bench {
     pub(crate) async fn stop(self) {
         self.app.stop().await;
         self.vendor.stop().await;
+        if let Some(cloud) = self.cloud {
+            cloud.vendor.stop().await;
+        }
     }
 }
 
-/// A configuration for the vendor at `url`.
-fn configuration(file: &PathBuf, url: &str, options: &str) -> Config {
-    write_configuration(file, url, options);
-    config::load(Some(file), &[]).unwrap_or_else(|error| panic!("{error}"))
+impl Cloud {
+    async fn start(console: Console, options: prisma::Options, now: &Arc<AtomicI64>, dir: &Path) -> Self {
+        std::fs::write(dir.join("cloud-password"), format!("{}\n", options.password)).expect("a password file");
+        let console = Arc::new(Mutex::new(console));
+        let shown = Arc::clone(now);
+        let options = prisma::Options { clock: Arc::new(move || shown.load(Ordering::Relaxed)), ..options };
+        let vendor = Server::start_prisma(Arc::clone(&console), options).await.expect("a console on loopback");
+        Self { vendor, console }
+    }
 }
 
-fn write_configuration(file: &PathBuf, url: &str, options: &str) {
-    let (tables, keys) = options.split_once("[[source.qualys]]").unwrap_or((options, ""));
-    let password_file = file.with_file_name("password");
-    let password_file = password_file.display();
-    let text = format!(
-        "[server]\nlisten = \"127.0.0.1:0\"\n{tables}\n[[source.qualys]]\nname = \"prod\"\nbase_url = {url:?}\n\
-         username = \"exporter\"\npassword_file = '{password_file}'\n{keys}\n"
-    );
+fn write_configuration(file: &Path, vendor: &Server, cloud: Option<&Cloud>, options: &str) {
+    let (options, of_prisma) = options.split_once("[[source.prisma]]").unwrap_or((options, ""));
+    let (tables, of_qualys) = options.split_once("[[source.qualys]]").unwrap_or((options, ""));
+    let source = |kind: &str, name: &str, url: &str, password: &str, keys: &str| {
+        let password = file.with_file_name(password);
+        let password = password.display();
+        format!(
+            "[[source.{kind}]]\nname = \"{name}\"\nbase_url = {url:?}\nusername = \"exporter\"\n\
+             password_file = '{password}'\n{keys}\n"
+        )
+    };
+    let mut text = format!("[server]\nlisten = \"127.0.0.1:0\"\n{tables}\n");
+    text += &source("qualys", "prod", &vendor.base_url(), "password", of_qualys);
+    if let Some(cloud) = cloud {
+        text += &source("prisma", "cloud", &cloud.vendor.base_url(), "cloud-password", of_prisma);
+    }
     std::fs::write(file, text).expect("a configuration file");
 }
 

@@ -67,6 +67,30 @@ async fn an_unknown_authority_is_not_asked_again() {
 }
 
 #[tokio::test]
+async fn an_unknown_authority_is_taken_where_that_is_asked_for() {
+    let server = Server::tls([ok("[]")]);
+    let connection = Connection { insecure_skip_verify: true, ..Connection::default() };
+    let (client, _) = client_over(&server.at.replace("127.0.0.1", "localhost"), &Config::default(), &connection);
+    assert_eq!(client.call(&list(), text).await.unwrap(), "[]");
+}
+
+#[tokio::test]
+async fn a_client_certificate_is_shown_to_who_asks_for_it() {
+    const CLIENT: &str = "tests/fixtures/tls/client.pem";
+    let server = Server::mutual_tls(CLIENT, [ok("[]"), ok("[]")]);
+    let own =
+        ClientCertificate { certificate_file: CLIENT.into(), key_file: "tests/fixtures/tls/client-key.pem".into() };
+    let connection = Connection { client_certificate: Some(own), insecure_skip_verify: true };
+    let config = Config { retries: 0, ..Config::default() };
+    let bare = Call::post(&LOGIN, "authenticate-client");
+    assert_eq!(client_over(&server.at, &config, &connection).0.call(&bare, text).await.unwrap(), "[]");
+    let without = Connection { client_certificate: None, ..connection };
+    let error = client_over(&server.at, &config, &without).0.call(&bare, text).await.unwrap_err();
+    assert_eq!(error.failure, Failure::Tls, "{error}");
+    assert!(error.to_string().contains("the other side ended it"), "{error}");
+}
+
+#[tokio::test]
 async fn a_proxy_is_gone_through_except_to_this_machine() {
     let proxy = Server::new([answer("407 Proxy Authentication Required", "", b"")]);
     let file = tempfile::NamedTempFile::new().unwrap();

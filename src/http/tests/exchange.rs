@@ -16,13 +16,13 @@ impl Tokens {
     }
 }
 
-impl Bearer for Tokens {
-    async fn token(&self) -> Result<Secret, ApiError> {
+impl Authorize for Tokens {
+    async fn authorization(&self) -> Result<Authorization, ApiError> {
         let number = self.given.fetch_add(1, Ordering::Relaxed) + 1;
         if number > self.most {
             return Err(ApiError::new(&LOGIN, Failure::Unauthorized, "no more tokens"));
         }
-        Ok(Secret::new(format!("token-{number}")))
+        Ok(Authorization::Bearer(Secret::new(format!("token-{number}"))))
     }
 }
 
@@ -54,6 +54,30 @@ async fn a_call_is_sent_as_described() {
     assert!(post.contains("content-type: application/x-www-form-urlencoded\r\n"));
     assert!(post.ends_with("\r\n\r\nusername=jdoe&password=p%26ss+w%C3%B6rd%2B%25"), "{post}");
     assert!(bare.contains("clientid: me\r\n") && bare.contains("content-length: 0\r\n"), "{bare}");
+}
+
+/// A user name and a password.
+struct Basic;
+
+impl Authorize for Basic {
+    async fn authorization(&self) -> Result<Authorization, ApiError> {
+        Ok(Authorization::Basic { user: Secret::new("jdoe"), password: Secret::new("p:ss wörd") })
+    }
+}
+
+#[tokio::test]
+async fn json_is_posted_and_basic_credentials_are_sent() {
+    let server = Server::new([ok("{}"), ok("[]")]);
+    let client = client(&server);
+    let secret = Secret::new("p\"ss\\ wörd");
+    let post = Call::post(&LOGIN, "authenticate").json("username", "jdoe").json("password", &secret);
+    assert_eq!(client.call(&post, text).await.unwrap(), "{}");
+    assert!(!format!("{post:?}").contains("jdoe"));
+    assert_eq!(client.call_with(&list(), &Basic, text).await.unwrap(), "[]");
+    let [post, get] = server.asked().try_into().unwrap();
+    assert!(post.contains("content-type: application/json\r\n"), "{post}");
+    assert!(post.ends_with("\r\n\r\n{\"password\":\"p\\\"ss\\\\ wörd\",\"username\":\"jdoe\"}"), "{post}");
+    assert!(get.contains("authorization: Basic amRvZTpwOnNzIHfDtnJk\r\n"), "{get}");
 }
 
 #[tokio::test]

@@ -13,6 +13,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::config::tests::CA;
@@ -57,15 +59,32 @@ impl Server {
     }
 
     fn tls(answers: impl IntoIterator<Item = impl Into<Vec<u8>>>) -> Self {
+        Self::tls_for(None, answers)
+    }
+
+    /// One that speaks to clients only whose certificate is this one.
+    fn mutual_tls(client: &str, answers: impl IntoIterator<Item = impl Into<Vec<u8>>>) -> Self {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_file(client).unwrap()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build().unwrap();
+        Self::tls_for(Some(verifier), answers)
+    }
+
+    fn tls_for(
+        client: Option<Arc<dyn ClientCertVerifier>>,
+        answers: impl IntoIterator<Item = impl Into<Vec<u8>>>,
+    ) -> Self {
         let certificate = CertificateDer::from_pem_slice(CERTIFICATE.as_bytes()).unwrap();
         let key = PrivatePkcs8KeyDer::from(BASE64_STANDARD.decode(KEY.concat()).unwrap());
         let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate], key.into())
             .unwrap();
-        let config = Arc::new(config);
+        let config = match client {
+            Some(client) => config.with_client_cert_verifier(client),
+            None => config.with_no_client_auth(),
+        };
+        let config = Arc::new(config.with_single_cert(vec![certificate], key.into()).unwrap());
         Self::with("https", answers, move |stream| {
             Box::new(StreamOwned::new(ServerConnection::new(Arc::clone(&config)).unwrap(), stream))
         })
@@ -142,12 +161,16 @@ fn gzip(body: &[u8]) -> Vec<u8> {
 }
 
 fn client_with(at: &str, config: &Config) -> (Client, Telemetry) {
+    client_over(at, config, &Connection::default())
+}
+
+fn client_over(at: &str, config: &Config, connection: &Connection) -> (Client, Telemetry) {
     let telemetry = Telemetry::new(Timestamp::from_millis(1).unwrap());
     let source = telemetry.source("test", "vendor", &["containers", "login"], &[]);
     telemetry.arrange([(Arc::clone(&source), Vec::new())]);
     let clock = Clock::from_fn(|| Timestamp::from_millis(1_700_000_000_000).unwrap());
     let limits = [("list", RateLimit::per_seconds(1000, 1))];
-    let mut client = Client::new(at, config, &limits, source, clock).unwrap();
+    let mut client = Client::new(at, config, connection, &limits, source, clock).unwrap();
     client.first_pause = Duration::from_millis(2);
     (client, telemetry)
 }
@@ -167,9 +190,9 @@ fn list() -> Call {
 /// A token that is always good.
 struct Token(&'static str);
 
-impl Bearer for Token {
-    async fn token(&self) -> Result<Secret, ApiError> {
-        Ok(Secret::new(self.0))
+impl Authorize for Token {
+    async fn authorization(&self) -> Result<Authorization, ApiError> {
+        Ok(Authorization::Bearer(Secret::new(self.0)))
     }
 }
 

@@ -98,7 +98,7 @@ where
                     self.walk(cursor.clone()).await?;
                     if self.end == End::Empty(cursor) {
                         self.tally.miss(
-                            "the bulk list ended with an empty page before all the containers of the page list had come"
+                            "the bulk list ended with an empty page before all the records of the page list had come"
                                 .to_owned(),
                         );
                         break;

@@ -3,8 +3,8 @@
 //! Owns the order of requests and when a walk is over or has gone wrong. It knows neither HTTP nor rows: a walk asks
 //! for a page through a closure and is told what was [`Seen`] on it; what is on it has gone elsewhere by then.
 //!
-//! Three ways, one for each kind of listing: [`by_key`] (page list of containers), [`by_cursor`] (bulk list) and
-//! [`by_number`] (sensors, posture).
+//! Four ways, one for each kind of listing: Qualys' [`by_key`] (page list of containers), [`by_cursor`] (bulk list) and
+//! [`by_number`] (sensors, posture), and Prisma's [`by_offset`].
 
 use std::collections::HashMap;
 use std::hash::BuildHasher;
@@ -22,12 +22,16 @@ mod cursor;
 mod fault_tests;
 mod key;
 mod number;
+mod offset;
+#[cfg(test)]
+mod offset_tests;
 #[cfg(test)]
 mod tests;
 
 pub use cursor::{CursorWalk, by_cursor};
 pub use key::{KeyAsk, by_key};
 pub use number::by_number;
+pub use offset::by_offset;
 
 /// Where the next page is, for listings that tell.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,6 +69,10 @@ pub struct Seen {
     pub new: usize,
     /// Rows that could not be taken.
     pub rejected: Vec<Reject>,
+    /// Where on the page rows stand that are no object, from 0.
+    pub nameless: Vec<usize>,
+    /// What stands for the key of each row that was taken, in their order.
+    pub keys: Vec<u64>,
     /// How many rows the whole listing has, if the page tells.
     pub count: Option<u64>,
     /// The least and the greatest `updated` on the page, of the rows that have one.
@@ -80,7 +88,13 @@ pub struct Seen {
 impl Seen {
     /// A page of which no row was looked at yet.
     pub fn of<T>(rows: &Rows<T>) -> Self {
-        Self { sent: rows.sent, rejected: rows.rejected.clone(), count: rows.count, ..Self::default() }
+        Self {
+            sent: rows.sent,
+            rejected: rows.rejected.clone(),
+            nameless: rows.nameless.clone(),
+            count: rows.count,
+            ..Self::default()
+        }
     }
 
     /// Notes a row that was taken.
@@ -89,6 +103,7 @@ impl Seen {
         let hash = FixedState::default().hash_one((key, updated));
         self.fingerprint = self.fingerprint.wrapping_add(hash);
         self.taken += 1;
+        self.keys.push(FixedState::default().hash_one(key));
         self.fresh += usize::from(brought != Brought::Nothing);
         self.new += usize::from(brought == Brought::New);
         if let Some(updated) = updated {

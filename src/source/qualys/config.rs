@@ -7,10 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::login::Login;
 use super::platform::gateway_instead_of;
 use crate::http;
-use crate::setting::{Mistakes, RateLimit, Secret, SecretPlace, Span};
-
-/// The shortest interval: less only asks for the same data again.
-const SHORTEST_INTERVAL: Span = Span::seconds(1);
+use crate::setting::{Mistakes, RateLimit, Secret, Span};
+use crate::source::CollectorConfig as Collector;
+use crate::source::settings::{Wrong, check_intervals, check_login, check_named, place, username};
 
 /// A Qualys Container Security account.
 ///
@@ -81,9 +80,9 @@ impl Default for Config {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RateLimits {
-    /// The bulk list, `/containers/list`.
+    /// The bulk lists, `/containers/list` and `/images/list`, together.
     pub bulk: RateLimit,
-    /// The page list, `/containers`.
+    /// The page lists, `/containers` and `/images`, together.
     pub pages: RateLimit,
     /// Everything else but the log-in, which has no limit.
     pub other: RateLimit,
@@ -105,34 +104,22 @@ impl Default for RateLimits {
 pub struct Collectors {
     /// Containers with their findings, risk, compliance and placement.
     pub containers: Collector,
+    /// Images with their findings and fixes.
+    pub images: Collector,
     /// Sensors.
     pub sensors: Collector,
-    /// Kubernetes posture.
+    /// Kubernetes posture: controls, and the resources behind them.
     pub posture: Collector,
-}
-
-/// One collector.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Collector {
-    /// Whether it runs.
-    pub enabled: bool,
-    /// Its own interval. Unset: the account's.
-    pub interval: Option<Span>,
-}
-
-impl Default for Collector {
-    fn default() -> Self {
-        Self { enabled: true, interval: None }
-    }
+    /// Reports.
+    pub reports: Collector,
+    /// Centralized policies with their rules.
+    pub policies: Collector,
 }
 
 impl Config {
     /// Notes what is wrong with these settings, which stand at `at`.
     pub fn check(&self, at: &str, mistakes: &mut Mistakes) {
-        if self.name.is_empty() {
-            mistakes.add(format!("{at}.name"), "must be set: it is the source label of this account's series");
-        }
+        check_named(&self.name, at, mistakes);
         let key = format!("{at}.base_url");
         if self.base_url.is_empty() {
             mistakes
@@ -144,21 +131,8 @@ impl Config {
         } else {
             http::check_base_url(&self.base_url, &key, mistakes);
         }
-        match self.login() {
-            Err(found) => found.into_iter().for_each(|(key, reason)| mistakes.add(format!("{at}.{key}"), reason)),
-            Ok(login) => {
-                for (key, place) in login.places() {
-                    if let Err(reason) = place.read() {
-                        mistakes.add(format!("{at}.{key}"), reason);
-                    }
-                }
-            }
-        }
-        for (key, interval) in self.intervals() {
-            if interval < SHORTEST_INTERVAL {
-                mistakes.add(format!("{at}.{key}"), format!("must be at least {SHORTEST_INTERVAL}"));
-            }
-        }
+        check_login(self.login(), at, mistakes);
+        check_intervals(self.intervals(), at, mistakes);
         self.http.check(&format!("{at}.http"), mistakes);
     }
 
@@ -176,34 +150,24 @@ impl Config {
         account(self) == account(other)
     }
 
-    fn intervals(&self) -> impl Iterator<Item = (&'static str, Span)> {
-        let Collectors { containers, sensors, posture } = &self.collectors;
+    fn intervals(&self) -> [(&'static str, Option<Span>); 8] {
+        let Collectors { containers, images, sensors, posture, reports, policies } = &self.collectors;
         [
             ("interval", Some(self.interval)),
             ("stale_after", self.stale_after),
             ("collectors.containers.interval", containers.interval),
+            ("collectors.images.interval", images.interval),
             ("collectors.sensors.interval", sensors.interval),
             ("collectors.posture.interval", posture.interval),
+            ("collectors.reports.interval", reports.interval),
+            ("collectors.policies.interval", policies.interval),
         ]
-        .into_iter()
-        .filter_map(|(key, interval)| interval.map(|interval| (key, interval)))
     }
 
     /// How to log in; otherwise which settings are wrong, and why.
-    pub(super) fn login(&self) -> Result<Login, Vec<(&'static str, String)>> {
+    pub(super) fn login(&self) -> Result<Login, Wrong> {
         let mut wrong = Vec::new();
-        let username = match (&self.username, &self.username_file) {
-            (Some(_), Some(_)) => {
-                wrong.push(("username_file", "username is set already; give one of the two".to_owned()));
-                None
-            }
-            (Some(name), None) if name.is_empty() => {
-                wrong.push(("username", "must not be empty".to_owned()));
-                None
-            }
-            (Some(name), None) => Some(Ok(Secret::new(name.as_str()))),
-            (None, file) => file.clone().map(|file| Err(SecretPlace::File(file))),
-        };
+        let username = username(self.username.as_ref(), self.username_file.as_ref(), &mut wrong);
         let password =
             place("password_file", "password_env", self.password_file.as_ref(), self.password_env.as_ref(), &mut wrong);
         let token = place("token_file", "token_env", self.token_file.as_ref(), self.token_env.as_ref(), &mut wrong);
@@ -252,23 +216,5 @@ impl Config {
                  token_env), or client_id and client_secret_file (or client_secret_env)",
             ),
         }
-    }
-}
-
-fn place(
-    file_key: &'static str,
-    env_key: &'static str,
-    file: Option<&PathBuf>,
-    env: Option<&String>,
-    wrong: &mut Vec<(&'static str, String)>,
-) -> Option<SecretPlace> {
-    match (file, env) {
-        (Some(_), Some(_)) => {
-            wrong.push((file_key, format!("{env_key} is set too; give one of the two")));
-            None
-        }
-        (Some(file), None) => Some(SecretPlace::File(file.clone())),
-        (None, Some(env)) => Some(SecretPlace::Env(env.clone())),
-        (None, None) => None,
     }
 }

@@ -62,7 +62,7 @@ impl Bench {
         let telemetry = Telemetry::new(Timestamp::from_millis(NOW).unwrap());
         let told = Arc::clone(&now);
         let clock = Clock::from_fn(move || Timestamp::from_millis(told.load(Ordering::Relaxed)).unwrap());
-        let all = source::Config { qualys: vec![config] };
+        let all = source::Config { qualys: vec![config], ..source::Config::default() };
         let source = all.build(&["team".to_owned()].into(), &telemetry, &clock).unwrap().remove(0);
         telemetry.arrange([(Arc::clone(&source.telemetry), source.collector_names())]);
         Self { server, source, telemetry, now, secrets }
@@ -81,7 +81,7 @@ impl Bench {
         self.server.inject(Fault { path_contains: path.to_owned(), times, skip: 0, kind });
     }
 
-    fn rejected(&self, collector: &str) -> [u64; 2] {
+    pub(super) fn rejected(&self, collector: &str) -> [u64; 2] {
         let (sources, _) = self.telemetry.read();
         sources[0].collectors.iter().find(|known| known.collector == collector).unwrap().state.rejected
     }
@@ -129,10 +129,17 @@ async fn a_hostile_tenant_is_collected_but_for_its_unreadable_rows() {
     let harvest = bench.run("containers").await.unwrap();
     let expected = tenant.lock().unwrap().containers.iter().filter(|container| container.exists()).count();
     assert_eq!(harvest.records, expected as u64);
-    bench.run("sensors").await.unwrap();
-    assert_eq!(bench.rejected("sensors").iter().sum::<u64>(), tenant.lock().unwrap().unreadable_sensor_rows() as u64);
-    bench.run("posture").await.unwrap();
-    assert_eq!(bench.rejected("posture").iter().sum::<u64>(), tenant.lock().unwrap().unreadable_posture_rows() as u64);
+    let tenant = tenant.lock().unwrap().clone();
+    for (collector, rows) in [
+        ("sensors", tenant.unreadable_sensor_rows()),
+        ("posture", tenant.unreadable_posture_rows() + tenant.unreadable_resource_rows()),
+        ("images", tenant.unreadable_image_page_rows() + tenant.unreadable_image_bulk_rows()),
+        ("reports", tenant.unreadable_report_rows()),
+        ("policies", tenant.unreadable_policy_rows()),
+    ] {
+        bench.run(collector).await.unwrap();
+        assert_eq!(bench.rejected(collector).iter().sum::<u64>(), rows as u64, "{collector}");
+    }
 }
 
 #[tokio::test]
@@ -287,7 +294,7 @@ async fn categories_are_asked_for_once() {
     const CONTROL: &str = "/csapi/v1.3/k8s_postures/control/";
     let bench = Bench::new(20, |_, _| {}).await;
     bench.fault(CONTROL, 1, FaultKind::Html(500));
-    let controls = usize::try_from(bench.run("posture").await.unwrap().records).unwrap();
+    let controls = bench.run("posture").await.unwrap().tables.controls.map_or(0, |table| table.len());
     assert_eq!(bench.server.request_count(CONTROL), controls);
     bench.run("posture").await.unwrap();
     assert_eq!(bench.server.request_count(CONTROL), controls + 1, "the one that failed");

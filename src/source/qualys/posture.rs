@@ -1,13 +1,16 @@
-//! The collector of Kubernetes posture: one row per control, and each control's category from its own page.
+//! The collector of Kubernetes posture: one row per control, each control's category from its own page, and the resources
+//! behind them.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use futures_util::future::{BoxFuture, join_all};
+use futures_util::future::BoxFuture;
 
+use super::absence::{Absence, Found};
+use super::details::{self, Details, Wanted};
+use super::numbered::{Fill, Numbered};
+use super::resources::{self, Evaluated};
 use super::session::{Listing, Session};
-use super::wire::{self, ControlDetail, ControlRow};
+use super::wire::{ControlDetail, ControlRow};
 use crate::http::{Answer, ApiError, Call, Endpoint, Unreadable};
 use crate::inventory::{Table, Tables};
 use crate::lock::lock;
@@ -15,7 +18,7 @@ use crate::names::Name;
 use crate::record::{Control, Severity};
 use crate::setting::Span;
 use crate::source::label::word;
-use crate::source::paging::{Brought, Seen, Walked, by_number};
+use crate::source::paging::{Brought, Seen};
 use crate::source::wire::{Nested, Rows, text};
 use crate::source::{Collector, Harvest};
 use crate::telemetry::Failure;
@@ -34,120 +37,68 @@ pub(super) const CONTROL: Listing =
 /// The collector's name.
 pub(super) const NAME: &str = "posture";
 
-/// Rows per page: the most of the documented `limit`, 1 to 250.
-const PAGE_SIZE: u64 = 250;
+const NUMBERED: Numbered = Numbered {
+    listing: &LIST,
+    path: "/csapi/v1.3/k8s_postures/list",
+    // The most of the documented `limit`, 1 to 250.
+    size: 250,
+    number_names: &["pageNumber", "pageNo"],
+    size_names: &["pageSize", "limit"],
+    sort: None,
+};
 
-/// So many categories are asked for at the same time.
-const AT_ONCE: usize = 8;
-
-/// Walks the list of controls.
+/// Walks the list of controls, and that of resources.
 pub(super) struct Posture {
     session: Arc<Session>,
     interval: Span,
-    categories: Mutex<Categories>,
-    /// Whether the list ever answered: then a "not found" is a fault, and not a tenant without posture.
-    answered: AtomicBool,
-    warned: AtomicBool,
-}
-
-/// Categories of the controls that were listed last.
-#[derive(Default)]
-struct Categories {
-    known: HashMap<Box<str>, Box<str>>,
-    /// Controls whose page could not be had: they are asked for after the others, so as not to keep those waiting.
-    failed: HashSet<Box<str>>,
+    /// Categories by control: one does not change, so there is but one version of it.
+    categories: Mutex<Details<(), String>>,
+    no_controls: Absence,
+    no_resources: Absence,
 }
 
 impl Posture {
     pub(super) fn new(session: Arc<Session>, interval: Span) -> Self {
-        let (answered, warned) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self { session, interval, categories: Mutex::default(), answered, warned }
+        let (no_controls, no_resources) = (Absence::default(), Absence::default());
+        Self { session, interval, categories: Mutex::default(), no_controls, no_resources }
     }
 
     async fn run(&self, progress: &(dyn Fn() + Sync)) -> Result<Harvest, ApiError> {
-        let (mut table, walked) = match self.walk(progress).await {
-            Err(error) if error.failure == Failure::NotFound && !self.answered.load(Ordering::Relaxed) => {
-                if !self.warned.swap(true, Ordering::Relaxed) {
-                    tracing::warn!(source = self.session.source(), %error, "this tenant has no Kubernetes posture; nothing is shown of it");
-                }
-                (Table::default(), Walked::default())
+        let walked = NUMBERED.walk::<Table<Control>>(&self.session, &self.no_controls.answered, progress).await;
+        let (mut table, walked) = match self.no_controls.heed(&self.session, &LIST, walked)? {
+            Found::Here(found) => found,
+            Found::Absent(words) => {
+                let tables = Tables { controls: Some(Arc::default()), ..Tables::default() };
+                return Ok(Harvest { tables, records: 0, missing: None, note: Some(words) });
             }
-            other => other?,
         };
-        self.session.count_rejected(NAME, walked.rejected);
         self.ask_categories(&table, progress).await;
         self.fill_categories(&mut table);
+        let Evaluated { table: resources, rejected, missing, note } =
+            resources::walk(&self.session, &self.no_resources, progress).await;
+        let rejected = std::array::from_fn(|reason| walked.rejected[reason] + rejected[reason]);
+        self.session.count_rejected(NAME, rejected);
         Ok(Harvest {
-            records: table.len() as u64,
-            tables: Tables { controls: Some(Arc::new(table)), ..Tables::default() },
-            missing: walked.missing,
-            note: None,
+            records: table.len() as u64 + resources.as_ref().map_or(0, Table::len) as u64,
+            tables: Tables {
+                controls: Some(Arc::new(table)),
+                posture_resources: resources.map(Arc::new),
+                ..Tables::default()
+            },
+            missing: walked.missing.or(missing),
+            note,
         })
-    }
-
-    async fn walk(&self, progress: &(dyn Fn() + Sync)) -> Result<(Table<Control>, Walked), ApiError> {
-        let table = Arc::new(Mutex::new(Table::default()));
-        let fetch = |number: u64| {
-            let table = Arc::clone(&table);
-            let number = number.to_string();
-            let call = Call::get(&LIST.endpoint, "/csapi/v1.3/k8s_postures/list")
-                .query("pageNumber", number.as_str())
-                .query("pageNo", number)
-                .query("pageSize", PAGE_SIZE.to_string())
-                .query("limit", PAGE_SIZE.to_string());
-            let read = move |answer: &Answer| {
-                let text = text(&answer.body);
-                let rows = wire::rows(&text)?;
-                Ok(take(&mut lock(&table), rows).close(&answer.body))
-            };
-            async move {
-                let seen = self.session.call(&LIST, call, read).await?;
-                self.answered.store(true, Ordering::Relaxed);
-                Ok(seen)
-            }
-        };
-        let walked = by_number(&LIST.endpoint, PAGE_SIZE, progress, fetch).await?;
-        let table = std::mem::take(&mut *lock(&table));
-        Ok((table, walked))
     }
 
     /// Asks for the categories that are not known yet. That some cannot be had fails no run: all else is known.
     async fn ask_categories(&self, table: &Table<Control>, progress: &(dyn Fn() + Sync)) {
-        let mut unknown: Vec<&str> = {
-            let categories = lock(&self.categories);
-            let ids = table.iter().map(|(_, control)| table.names.text(control.id));
-            let mut unknown: Vec<_> = ids.filter(|id| !categories.known.contains_key(*id)).collect();
-            unknown.sort_by_key(|id| categories.failed.contains(*id));
-            unknown
-        };
-        unknown.retain(|id| is_segment(id));
-        let mut failed = HashSet::new();
-        let mut why = None;
-        for ids in unknown.chunks(AT_ONCE) {
-            let answers = join_all(ids.iter().map(|id| self.ask_category(id))).await;
-            progress();
-            let mut none = true;
-            for (id, answer) in ids.iter().zip(answers) {
-                match answer {
-                    Ok(category) => {
-                        none = false;
-                        lock(&self.categories).known.insert((*id).into(), category.into());
-                    }
-                    Err(error) => {
-                        failed.insert(Box::from(*id));
-                        why = Some(error);
-                    }
-                }
-            }
-            if none {
-                // The vendor is not well, or does not let us: the next run will ask again.
-                break;
-            }
-        }
+        let ids = table.iter().map(|(_, control)| table.names.text(control.id));
+        let wanted: Wanted<()> = ids.map(|id| (id.into(), Some(()))).collect();
+        let why = details::ask(&self.categories, &wanted, progress, |id| self.ask_category(id)).await;
         if let Some(error) = why {
-            tracing::warn!(source = self.session.source(), %error, controls = failed.len(), "categories of controls could not be had; asking again at the next run");
+            let controls = lock(&self.categories).failed();
+            tracing::warn!(source = self.session.source(), %error, controls, "categories of controls could not be had; asking again at the next run");
         }
-        lock(&self.categories).failed = failed;
     }
 
     async fn ask_category(&self, id: &str) -> Result<String, ApiError> {
@@ -159,22 +110,15 @@ impl Posture {
         }
     }
 
-    /// Puts the known categories into the table, and forgets those of controls that are no longer listed.
+    /// Puts the known categories into the table.
     fn fill_categories(&self, table: &mut Table<Control>) {
-        let mut categories = lock(&self.categories);
-        categories.known.retain(|id, _| table.get(id).is_some());
-        for (id, category) in &categories.known {
+        for (id, category) in lock(&self.categories).known() {
             let name = table.names.intern(category);
             if let Some(control) = table.get_mut(id) {
                 control.category = name;
             }
         }
     }
-}
-
-/// Whether an id can be part of a path. The vendor's are numbers.
-fn is_segment(id: &str) -> bool {
-    !id.contains('/') && id != "." && id != ".."
 }
 
 pub(super) fn read_category(answer: &Answer) -> Result<String, Unreadable> {
@@ -188,31 +132,34 @@ pub(super) fn read_category(answer: &Answer) -> Result<String, Unreadable> {
     }
 }
 
-/// Puts the rows of a page into the table.
-pub(super) fn take(table: &mut Table<Control>, rows: Rows<ControlRow<'_>>) -> Seen {
-    let mut seen = Seen::of(&rows);
-    for row in rows.into_keyed() {
-        let names = &mut table.names;
-        let mut policies: Vec<Name> = Vec::new();
-        for policy in row.policy_names.iter().flatten().filter_map(|policy| policy.0.as_deref()) {
-            let policy = names.intern(policy);
-            if !policies.contains(&policy) {
-                policies.push(policy);
+impl Fill for Table<Control> {
+    type Row<'a> = ControlRow<'a>;
+
+    fn fill(&mut self, rows: Rows<ControlRow<'_>>) -> Seen {
+        let mut seen = Seen::of(&rows);
+        for row in rows.into_keyed() {
+            let names = &mut self.names;
+            let mut policies: Vec<Name> = Vec::new();
+            for policy in row.policy_names.iter().flatten().filter_map(|policy| policy.0.as_deref()) {
+                let policy = names.intern(policy);
+                if !policies.contains(&policy) {
+                    policies.push(policy);
+                }
             }
+            let control = Control {
+                id: names.intern(row.cid.get()),
+                name: names.intern(row.control_name.get()),
+                category: Name::EMPTY,
+                severity: Severity::from_word(row.criticality.get()),
+                vendor_severity: word(names, row.criticality.get()),
+                policies: policies.into(),
+                resources: row.resources(),
+            };
+            let new = self.put(row.cid.get(), control);
+            seen.row(row.cid.get(), None, if new { Brought::New } else { Brought::Nothing });
         }
-        let control = Control {
-            id: names.intern(row.cid.get()),
-            name: names.intern(row.control_name.get()),
-            category: Name::EMPTY,
-            severity: Severity::from_word(row.criticality.get()),
-            vendor_severity: word(names, row.criticality.get()),
-            policies: policies.into(),
-            resources: row.resources(),
-        };
-        let new = table.put(row.cid.get(), control);
-        seen.row(row.cid.get(), None, if new { Brought::New } else { Brought::Nothing });
+        seen
     }
-    seen
 }
 
 impl Collector for Posture {

@@ -1,20 +1,20 @@
 //! The collector of sensors.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 
 use futures_util::future::BoxFuture;
 
+use super::numbered::{Fill, Numbered};
 use super::session::{Listing, Session};
-use super::wire::{self, SensorRow};
-use crate::http::{Answer, ApiError, Call, Endpoint};
+use super::wire::SensorRow;
+use crate::http::{ApiError, Endpoint};
 use crate::inventory::{Table, Tables};
-use crate::lock::lock;
 use crate::record::Sensor;
 use crate::setting::Span;
 use crate::source::label::word;
-use crate::source::paging::{Brought, Seen, by_number};
-use crate::source::wire::{Rows, text};
+use crate::source::paging::{Brought, Seen};
+use crate::source::wire::Rows;
 use crate::source::{Collector, Harvest};
 use crate::telemetry::Failure;
 
@@ -28,10 +28,18 @@ pub(super) const SENSORS: Listing = Listing {
 /// The collector's name.
 pub(super) const NAME: &str = "sensors";
 
-const PAGE_SIZE: u64 = 1000;
+/// The list as it is now.
+const NEW: Numbered = Numbered {
+    listing: &SENSORS,
+    path: "/csapi/v1.3/sensors",
+    size: 1000,
+    number_names: &["pageNumber", "pageNo"],
+    size_names: &["pageSize"],
+    sort: Some("created:asc"),
+};
 
-/// Where the list is now, and where it was before.
-const PATHS: [&str; 2] = ["/csapi/v1.3/sensors", "/csapi/v1.1/sensors"];
+/// The list as it was before.
+const OLD: Numbered = Numbered { path: "/csapi/v1.1/sensors", ..NEW };
 
 /// Walks the sensor list.
 pub(super) struct Sensors {
@@ -49,14 +57,13 @@ impl Sensors {
     }
 
     async fn run(&self, progress: &(dyn Fn() + Sync)) -> Result<Harvest, ApiError> {
-        let [new, old] = PATHS;
         if !self.only_old.load(Ordering::Relaxed) {
-            match self.walk(new, progress).await {
+            match self.walk(&NEW, &self.has_new, progress).await {
                 Err(error) if error.failure == Failure::NotFound && !self.has_new.load(Ordering::Relaxed) => {}
                 other => return other,
             }
         }
-        let harvest = self.walk(old, progress).await;
+        let harvest = self.walk(&OLD, &AtomicBool::default(), progress).await;
         match &harvest {
             Ok(_) => self.only_old.store(true, Ordering::Relaxed),
             // Once the old one is gone, the new one is asked again.
@@ -66,33 +73,14 @@ impl Sensors {
         harvest
     }
 
-    async fn walk(&self, path: &'static str, progress: &(dyn Fn() + Sync)) -> Result<Harvest, ApiError> {
-        let table = Arc::new(Mutex::new(Table::default()));
-        let fetch = |number: u64| {
-            let table = Arc::clone(&table);
-            let number = number.to_string();
-            // Versions and documents do not agree on the name of the page number.
-            let call = Call::get(&SENSORS.endpoint, path)
-                .query("pageNumber", number.as_str())
-                .query("pageNo", number)
-                .query("pageSize", PAGE_SIZE.to_string())
-                .query("sort", "created:asc");
-            let read = move |answer: &Answer| {
-                let text = text(&answer.body);
-                let rows = wire::rows(&text)?;
-                Ok(take(&mut lock(&table), rows).close(&answer.body))
-            };
-            async move {
-                let seen = self.session.call(&SENSORS, call, read).await?;
-                if path == PATHS[0] {
-                    self.has_new.store(true, Ordering::Relaxed);
-                }
-                Ok(seen)
-            }
-        };
-        let walked = by_number(&SENSORS.endpoint, PAGE_SIZE, progress, fetch).await?;
+    async fn walk(
+        &self,
+        list: &'static Numbered,
+        answered: &AtomicBool,
+        progress: &(dyn Fn() + Sync),
+    ) -> Result<Harvest, ApiError> {
+        let (table, walked) = list.walk::<Table<Sensor>>(&self.session, answered, progress).await?;
         self.session.count_rejected(NAME, walked.rejected);
-        let table = std::mem::take(&mut *lock(&table));
         Ok(Harvest {
             records: table.len() as u64,
             tables: Tables { sensors: Some(Arc::new(table)), ..Tables::default() },
@@ -102,27 +90,30 @@ impl Sensors {
     }
 }
 
-/// Puts the rows of a page into the table.
-pub(super) fn take(table: &mut Table<Sensor>, rows: Rows<SensorRow<'_>>) -> Seen {
-    let mut seen = Seen::of(&rows);
-    for row in rows.into_keyed() {
-        let names = &mut table.names;
-        let sensor = Sensor {
-            uuid: names.intern(row.uuid.get()),
-            // A row that never got an id shares its host name with the live sensor of that host.
-            registered: row.sensor_id.filled().is_some(),
-            host_name: names.intern(row.hostname.get()),
-            kind: word(names, row.sensor_type.get()),
-            status: word(names, row.status.get()),
-            version: names.intern(row.sensor_version.get()),
-            runtime: word(names, row.container_runtime.get()),
-            runtime_version: names.intern(row.container_runtime_version.get()),
-            last_checkin: row.last_checked_in.0,
-        };
-        let new = table.put(row.uuid.get(), sensor);
-        seen.row(row.uuid.get(), None, if new { Brought::New } else { Brought::Nothing });
+impl Fill for Table<Sensor> {
+    type Row<'a> = SensorRow<'a>;
+
+    fn fill(&mut self, rows: Rows<SensorRow<'_>>) -> Seen {
+        let mut seen = Seen::of(&rows);
+        for row in rows.into_keyed() {
+            let names = &mut self.names;
+            let sensor = Sensor {
+                uuid: names.intern(row.uuid.get()),
+                // A row that never got an id shares its host name with the live sensor of that host.
+                registered: row.sensor_id.filled().is_some(),
+                host_name: names.intern(row.hostname.get()),
+                kind: word(names, row.sensor_type.get()),
+                status: word(names, row.status.get()),
+                version: names.intern(row.sensor_version.get()),
+                runtime: word(names, row.container_runtime.get()),
+                runtime_version: names.intern(row.container_runtime_version.get()),
+                last_checkin: row.last_checked_in.0,
+            };
+            let new = self.put(row.uuid.get(), sensor);
+            seen.row(row.uuid.get(), None, if new { Brought::New } else { Brought::Nothing });
+        }
+        seen
     }
-    seen
 }
 
 impl Collector for Sensors {

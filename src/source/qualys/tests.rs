@@ -5,21 +5,30 @@ use std::fmt::Write as _;
 use ::http::{HeaderMap, StatusCode};
 
 use super::containers::{BulkHalf, PageHalf, Staging};
-use super::{posture, sensors, wire};
+use super::numbered::Fill as _;
+use super::{posture, wire};
 use crate::http::Answer;
 use crate::inventory::Table;
 use crate::names::Name;
-use crate::record::{Condition, Container, Particulars, Placement, QdsSeverity, Severity};
+use crate::record::{Condition, Container, Control, Particulars, Placement, QdsSeverity, Sensor, Severity};
 use crate::setting::Mistakes;
 use crate::source::{self, wire::text};
 
+/// One of the vendor's samples.
 macro_rules! fixture {
     ($name:literal) => {
         include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/qualys/", $name))
     };
 }
 
+pub(super) use fixture;
+
 const PAGE: &[u8] = fixture!("containers_page.json");
+
+/// An answer with this body.
+pub(super) fn answer(body: &[u8]) -> Answer {
+    Answer { status: StatusCode::OK, headers: HeaderMap::new(), body: body.to_vec().into() }
+}
 
 /// A page row for each of the bulk rows: what exists at all.
 fn staged(promote: &[&str], bulk: &[u8], uuids: &[&str]) -> Table<Container> {
@@ -143,8 +152,8 @@ fn a_containers_own_label_wins_unless_it_is_null() {
 #[test]
 fn the_sensors_sample() {
     let sample = text(fixture!("sensors.json"));
-    let mut table = Table::default();
-    let seen = sensors::take(&mut table, wire::rows(&sample).unwrap());
+    let mut table = Table::<Sensor>::default();
+    let seen = table.fill(wire::rows(&sample).unwrap());
     assert_eq!((seen.sent, seen.fresh, seen.count), (3, 3, Some(3)));
     let name = |name| table.names.text(name);
     let live = table.get("00000000-0000-4000-8000-00000000e101").unwrap();
@@ -160,8 +169,8 @@ fn the_sensors_sample() {
 #[test]
 fn the_posture_samples() {
     let sample = text(fixture!("k8s_postures_list.json"));
-    let mut table = Table::default();
-    let seen = posture::take(&mut table, wire::rows(&sample).unwrap());
+    let mut table = Table::<Control>::default();
+    let seen = table.fill(wire::rows(&sample).unwrap());
     assert_eq!((seen.sent, seen.fresh, seen.count), (3, 3, Some(3)));
     let control = table.get("45049").unwrap();
     assert_eq!(control.resources, Some([21, 0, 0]));
@@ -171,7 +180,7 @@ fn the_posture_samples() {
 
     let odd = r#"{"data":[{"cid":"x","policyNames":["b","a","b",null],"criticality":"Very Bad","passControls":null},
         {"cid":7,"failedControls":"3"},{"cid":null}]}"#;
-    let seen = posture::take(&mut table, wire::rows(odd).unwrap());
+    let seen = table.fill(wire::rows(odd).unwrap());
     assert_eq!((seen.taken, seen.rejected.len()), (2, 1));
     let control = table.get("x").unwrap();
     assert_eq!((control.resources, control.severity), (None, Severity::Unknown));
@@ -179,7 +188,6 @@ fn the_posture_samples() {
     assert_eq!(control.policies.iter().map(|name| table.names.text(*name)).collect::<Vec<_>>(), ["b", "a"]);
     assert_eq!(table.get("7").unwrap().resources, Some([0, 3, 0]));
 
-    let answer = |body: &'static [u8]| Answer { status: StatusCode::OK, headers: HeaderMap::new(), body: body.into() };
     assert_eq!(posture::read_category(&answer(fixture!("k8s_postures_control.json"))).unwrap(), "SYSTEM DEFINED");
     assert_eq!(posture::read_category(&answer(b"{}")).unwrap(), "");
     assert!(posture::read_category(&answer(b"<html>")).is_err());
@@ -223,8 +231,15 @@ fn mistakes_are_told_all_at_once_in_plain_words() {
         (format!("{gateway}token_file = \"x\"\ntoken_env = \"X\""), "token_env is set too; give one of the two"),
         (format!("{good}interval = \"10ms\""), "source.qualys[0].interval: must be at least 1s"),
         (
-            format!("{good}[qualys.collectors.posture]\ninterval = \"0s\""),
-            "source.qualys[0].collectors.posture.interval: must be at least 1s",
+            ["containers", "images", "sensors", "posture", "reports", "policies"]
+                .iter()
+                .fold(good.clone(), |toml, name| format!("{toml}[qualys.collectors.{name}]\ninterval = \"0s\"\n")),
+            "source.qualys[0].collectors.containers.interval: must be at least 1s\n\
+             source.qualys[0].collectors.images.interval: must be at least 1s\n\
+             source.qualys[0].collectors.sensors.interval: must be at least 1s\n\
+             source.qualys[0].collectors.posture.interval: must be at least 1s\n\
+             source.qualys[0].collectors.reports.interval: must be at least 1s\n\
+             source.qualys[0].collectors.policies.interval: must be at least 1s\n",
         ),
         (good.replace("https://gateway.", "https://qualysapi."), "\"https://gateway.qg1.apps.qualys.com\""),
         (good.replace("https://gateway.", "ftp://gateway."), "source.qualys[0].base_url: "),

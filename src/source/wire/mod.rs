@@ -20,7 +20,7 @@ use crate::telemetry::Rejection;
 mod scalar;
 mod time;
 
-pub use scalar::{Count, Flag, Number, Text, Time};
+pub use scalar::{Count, Flag, Number, Text, Time, known};
 
 /// Why a row cannot be taken, counted by reason in the order of [`Rejection::ALL`].
 pub type Rejected = [u64; Rejection::ALL.len()];
@@ -92,6 +92,8 @@ pub struct Rows<T> {
     pub sent: usize,
     /// Rows that cannot be taken.
     pub rejected: Vec<Reject>,
+    /// Where on the page rows stand that are no object, from 0.
+    pub nameless: Vec<usize>,
     /// How many rows the whole listing has, if the page tells.
     pub count: Option<u64>,
 }
@@ -113,13 +115,13 @@ pub fn text(body: &[u8]) -> Cow<'_, str> {
 pub fn rows<'a, E: Envelope, T: Deserialize<'a> + Keyed + 'a>(text: &'a str) -> Result<Rows<T>, Unreadable> {
     if text.trim_ascii().is_empty() {
         // A vendor's way to say that nothing matches, with status 204 or 200.
-        return Ok(Rows { decoded: Vec::new(), sent: 0, rejected: Vec::new(), count: None });
+        return Ok(Rows { decoded: Vec::new(), sent: 0, rejected: Vec::new(), nameless: Vec::new(), count: None });
     }
     if let Ok(page) = serde_json::from_str::<E::Around<'a, Nested<T>>>(text) {
         let (rows, count) = E::open(page)?;
         let keyless = |row: &Nested<T>| row.0.as_ref().is_none_or(|row| row.key().is_empty());
         if !rows.iter().any(keyless) {
-            return Ok(Rows { sent: rows.len(), decoded: rows, rejected: Vec::new(), count });
+            return Ok(Rows { sent: rows.len(), decoded: rows, rejected: Vec::new(), nameless: Vec::new(), count });
         }
     }
     row_by_row::<E, T>(text)
@@ -131,7 +133,8 @@ fn row_by_row<'a, E: Envelope, T: Deserialize<'a> + Keyed>(text: &'a str) -> Res
     let (raw, count) = E::open(page)?;
     let mut rows = Vec::with_capacity(raw.len());
     let mut rejected = Vec::new();
-    for row in &raw {
+    let mut nameless = Vec::new();
+    for (at, row) in raw.iter().enumerate() {
         let why = match serde_json::from_str::<Nested<T>>(row.get()) {
             Ok(Nested(Some(row))) if !row.key().is_empty() => {
                 rows.push(Nested(Some(row)));
@@ -141,9 +144,12 @@ fn row_by_row<'a, E: Envelope, T: Deserialize<'a> + Keyed>(text: &'a str) -> Res
             Ok(_) | Err(_) => Rejection::Unidentified,
         };
         let text = row.get().starts_with('{').then(|| FixedState::default().hash_one(row.get()));
+        if text.is_none() {
+            nameless.push(at);
+        }
         rejected.push(Reject { why, text });
     }
-    Ok(Rows { sent: raw.len(), decoded: rows, rejected, count })
+    Ok(Rows { sent: raw.len(), decoded: rows, rejected, nameless, count })
 }
 
 /// What is wrong with a text that is not the JSON it should be. Not the error itself, which may quote the answer.

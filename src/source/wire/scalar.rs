@@ -148,6 +148,12 @@ fn whole(number: f64) -> Option<u64> {
     (number >= 0.0 && number.is_finite() && number.fract() == 0.0).then_some(number as u64)
 }
 
+/// The counts, null ones as 0; none if all are null.
+pub fn known<const N: usize>(counts: [Count; N]) -> Option<[u32; N]> {
+    let some = counts.iter().any(|count| count.0.is_some());
+    some.then(|| counts.map(|count| count.saturated().unwrap_or(0)))
+}
+
 /// A number, as a number or as text.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Number(pub Option<f64>);

@@ -1,13 +1,16 @@
-//! A simulated vendor for the tests of `container-security-exporter`.
+//! Simulated vendors for the tests of `container-security-exporter`.
 //!
-//! - [`tenant`]: what is true, in plain words;
-//! - [`server`]: the vendor's API over that truth, with its oddities and with faults on demand;
+//! - [`tenant`]: what is true of a Qualys account, in plain words;
+//! - [`console`]: the same for a Prisma Cloud Compute console;
+//! - [`server`]: the vendors' APIs over that truth, with their oddities and with faults on demand;
 //! - [`oracle`]: the metrics that the contract asks for, computed slowly and obviously from the truth;
 //! - [`exposition`]: a strict parser of what an exporter serves, to compare with the oracle.
 //!
 //! Nothing here is shared with the exporter: two independent readings of the contract have to agree.
 
+pub mod console;
 pub mod exposition;
+mod nasty;
 pub mod oracle;
 mod random;
 pub mod server;
@@ -22,4 +25,7 @@ pub const SECRET_MARKERS: &[&str] = &[
     "S3CR3T-client",
     "S3CR3T-static-token",
     "S3CR3T-jwt-signature",
+    "S3CR3T-process",
+    "S3CR3T-prisma-password",
+    "S3CR3T-prisma-token",
 ];

@@ -10,7 +10,7 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use crate::record::SeverityCounts;
 
 use super::cloud::Cloud;
-use crate::source::wire::{Count, Flag, Keyed, Nested, Number, Text, Time};
+use crate::source::wire::{Count, Flag, Keyed, Nested, Number, Text, Time, known};
 
 /// A row of `/csapi/v1.3/containers`; from release notes 1.38, "Fetch a List of Containers in your Account".
 #[derive(Debug, Default, Deserialize)]
@@ -192,12 +192,6 @@ impl SeverityObject {
     fn counts(&self) -> Option<SeverityCounts> {
         known([self.critical, self.high, self.medium, self.low, self.info])
     }
-}
-
-/// The counts, null ones as 0; none if all are null.
-fn known<const N: usize>(counts: [Count; N]) -> Option<[u32; N]> {
-    let some = counts.iter().any(|count| count.0.is_some());
-    some.then(|| counts.map(|count| count.saturated().unwrap_or(0)))
 }
 
 impl<'de> Deserialize<'de> for Severities {

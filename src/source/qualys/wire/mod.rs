@@ -10,6 +10,9 @@ use crate::source::wire::{Count, Envelope, Keyed, Nested, Rows};
 
 mod cloud;
 mod container;
+mod governance;
+mod image;
+mod resource;
 mod rows;
 #[cfg(test)]
 mod tests;
@@ -18,6 +21,9 @@ pub use cloud::Cloud;
 pub use container::{
     BulkRow, Compliance, Controller, FullCluster, Host, Kubernetes, Label, NamedCluster, Node, PageRow, Pod, Severities,
 };
+pub use governance::{PolicyRow, ReportRow, RuleRow};
+pub use image::{FindingRow, FindingRows, Fix, ImageBulkRow, ImagePageRow, Repo};
+pub use resource::{ResourceRow, Status, is_only_numbers};
 pub use rows::{ControlDetail, ControlRow, SensorRow};
 
 /// The answer of every listing.

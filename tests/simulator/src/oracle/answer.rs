@@ -121,7 +121,7 @@ impl Grouped<'_> {
                 candidates.push((group.members.len(), key, cells));
             }
         }
-        candidates.sort_by_key(|(entities, key, _)| (*entities, *key));
+        candidates.sort_by_key(|(entities, key, _)| (*entities, by_name(key)));
         let mut folded = BTreeSet::new();
         for (_, key, cells) in candidates {
             if kept + merged.len() <= limit {
@@ -231,6 +231,12 @@ fn kept(singles: Vec<Single>, limit: usize) -> (BTreeMap<Labels, f64>, usize) {
     let left_out = ranked.len().saturating_sub(limit);
     let samples = ranked.into_iter().take(limit).map(|(pairs, (_, value))| (labels(&pairs), value));
     (samples.collect(), left_out)
+}
+
+/// What groups of one size are sorted by: their labels' values, in the order in which the contract names the labels.
+fn by_name(key: &Key) -> Vec<&str> {
+    let (first, last): (Vec<_>, Vec<_>) = key.kept.iter().partition(|(name, _)| name == "source" || name == "state");
+    first.into_iter().chain(&key.open).chain(last).map(|(_, value)| value.as_str()).collect()
 }
 
 /// The group that this one is folded into. A group without open labels cannot be told from it.

@@ -4,12 +4,10 @@ use std::collections::BTreeMap;
 
 use super::Question;
 use super::answer::{Cells, FamilySet, Key, amount, pairs, single};
+use super::division::{SEVERITIES, by_finding, by_risk_level, by_severity};
 use super::facts::{Known, known, label_name, word};
 use super::sensors::is_stale;
 use crate::tenant::Tenant;
-
-const SEVERITIES: [(usize, &str, &str); 5] =
-    [(5, "critical", "5"), (4, "high", "4"), (3, "medium", "3"), (2, "low", "2"), (1, "info", "1")];
 
 /// Makes the samples of a group from its containers.
 type MakeCells = fn(&[Known<'_>]) -> Cells;
@@ -20,11 +18,12 @@ type Holds = fn(&Known<'_>) -> bool;
 pub(super) fn add<'a>(set: &mut FamilySet<'a>, tenant: &'a Tenant, question: &'a Question) {
     let containers = known(tenant);
     let by_group: Vec<_> = containers.iter().map(|container| (group(container, question), *container)).collect();
-    let families: [(&str, MakeCells); 12] = [
+    let families: [(&str, MakeCells); 13] = [
         ("containers", |members| single(amount(members.len()))),
         ("container_vulnerabilities", vulnerabilities),
         ("containers_by_highest_severity", by_highest_severity),
-        ("containers_by_risk_level", by_risk_level),
+        ("containers_by_risk_level", risk_levels),
+        ("container_findings", findings),
         ("container_risk_score_max", risk_score_max),
         ("container_risk_score_average", risk_score_average),
         ("containers_by_qds_severity", by_qds_severity),
@@ -58,15 +57,14 @@ fn group(container: &Known<'_>, question: &Question) -> Key {
 }
 
 fn vulnerabilities(members: &[Known<'_>]) -> Cells {
-    let scanned: Vec<_> = members.iter().filter(|container| container.is_scanned()).collect();
-    if scanned.is_empty() {
-        return Vec::new();
-    }
-    let cell = |(level, severity, vendor): (usize, &str, &str)| {
-        let sum: f64 = scanned.iter().map(|container| f64::from(container.findings(level))).sum();
-        (pairs([("severity", severity), ("vendor_severity", vendor)]), sum)
-    };
-    SEVERITIES.into_iter().map(cell).collect()
+    let scanned: Vec<_> = members.iter().filter_map(|container| container.container.findings).collect();
+    by_severity(&scanned)
+}
+
+/// The findings of their images, those of one image as often as it has containers here.
+fn findings(members: &[Known<'_>]) -> Cells {
+    let lists: Vec<_> = members.iter().filter_map(Known::image_detections).collect();
+    by_finding(&lists)
 }
 
 fn by_highest_severity(members: &[Known<'_>]) -> Cells {
@@ -82,15 +80,9 @@ fn by_highest_severity(members: &[Known<'_>]) -> Cells {
     SEVERITIES.into_iter().chain([(0, "none", "")]).map(cell).collect()
 }
 
-fn by_risk_level(members: &[Known<'_>]) -> Cells {
-    let level = |container: &Known<'_>| match container.container.risk_score {
-        Some(850..) => "severe",
-        Some(700..=849) => "high",
-        Some(500..=699) => "medium",
-        Some(0..=499) => "low",
-        None => "unscored",
-    };
-    counted(members, "risk_level", &["severe", "high", "medium", "low", "unscored"], level)
+fn risk_levels(members: &[Known<'_>]) -> Cells {
+    let scores: Vec<_> = members.iter().map(|container| container.container.risk_score).collect();
+    by_risk_level(&scores)
 }
 
 fn by_qds_severity(members: &[Known<'_>]) -> Cells {
@@ -208,7 +200,7 @@ fn add_top_risk<'a>(set: &mut FamilySet<'a>, containers: &[Known<'a>], question:
             ("source", &question.source),
             ("container_id", &known.container.container_id),
             ("container_name", &known.container.name),
-            ("container_image_name", ""),
+            ("container_image_name", &known.image_name()),
             ("k8s_cluster_name", &known.cluster()),
             ("k8s_namespace_name", &known.namespace()),
             ("state", &known.state()),

@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 
-use crate::tenant::{Container, Label, Pod, Sensor, Tenant};
+use crate::tenant::{Container, Detection, Image, Label, Pod, Repository, Sensor, Tenant};
 
-/// A vendor's enumeration value as a label value.
+/// A vendor's enumeration value as a label value; an empty one is none.
 pub(super) fn word(sent: Option<&str>) -> String {
-    sent.map_or_else(|| String::from("unknown"), |sent| sent.to_lowercase().replace(' ', "_"))
+    sent.filter(|sent| !sent.is_empty())
+        .map_or_else(|| String::from("unknown"), |sent| sent.to_lowercase().replace(' ', "_"))
 }
 
 /// A name as a label value.
@@ -32,28 +33,77 @@ pub(super) fn seconds(ms: Option<i64>) -> Option<f64> {
     ms.filter(|ms| *ms > 0).map(|ms| ms as f64 / 1000.0)
 }
 
+/// The first of an image's names that is there at all.
+fn first_repository(image: &Image) -> Option<&Repository> {
+    image.repositories.iter().flatten().flatten().next()
+}
+
+/// A part of a name; an empty one is none.
+fn part(sent: Option<&String>) -> Option<&str> {
+    sent.map(String::as_str).filter(|sent| !sent.is_empty())
+}
+
+/// The registry of an image.
+pub(super) fn registry(image: &Image) -> String {
+    let registry = first_repository(image).and_then(|first| part(first.registry.as_ref()));
+    String::from(registry.unwrap_or("unknown"))
+}
+
+/// What an image is called.
+fn image_name(image: &Image) -> String {
+    let Some(first) = first_repository(image) else { return String::new() };
+    match (part(first.registry.as_ref()), part(first.repository.as_ref())) {
+        (Some(registry), Some(repository)) => format!("{registry}/{repository}"),
+        (None, Some(repository)) => String::from(repository),
+        (_, None) => String::new(),
+    }
+}
+
+/// What the bulk list tells of an image's findings; `None` while a scan is pending and where the row cannot be read.
+pub(super) fn detections(image: &Image) -> Option<&Vec<Detection>> {
+    image.detections.as_ref().filter(|_| image.is_detailed())
+}
+
 /// A container and what can be known of it through both lists.
 #[derive(Clone, Copy)]
 pub(super) struct Known<'a> {
     pub(super) container: &'a Container,
     /// The listed sensor on its host.
     pub(super) sensor: Option<&'a Sensor>,
+    /// The listed image that it was made of.
+    pub(super) image: Option<&'a Image>,
 }
 
 /// The containers that exist for a reader of the API.
 pub(super) fn known(tenant: &Tenant) -> Vec<Known<'_>> {
     let sensors: HashMap<&str, &Sensor> = tenant.sensors.iter().map(|sensor| (sensor.uuid.as_str(), sensor)).collect();
+    let existing = tenant.images.iter().filter(|image| image.exists());
+    let images: HashMap<&str, &Image> = existing.map(|image| (image.uuid.as_str(), image)).collect();
     let existing = tenant.containers.iter().filter(|container| container.exists());
     existing
         .map(|container| {
             let host = container.host.as_ref().filter(|_| container.is_placed());
             let sensor_uuid = host.and_then(|host| host.sensor_uuid.as_deref());
-            Known { container, sensor: sensor_uuid.and_then(|uuid| sensors.get(uuid).copied()) }
+            Known {
+                container,
+                sensor: sensor_uuid.and_then(|uuid| sensors.get(uuid).copied()),
+                image: container.image_uuid.as_deref().and_then(|uuid| images.get(uuid).copied()),
+            }
         })
         .collect()
 }
 
-impl Known<'_> {
+impl<'a> Known<'a> {
+    /// What its image is called.
+    pub(super) fn image_name(&self) -> String {
+        self.image.map(image_name).unwrap_or_default()
+    }
+
+    /// The findings of its image.
+    pub(super) fn image_detections(&self) -> Option<&'a Vec<Detection>> {
+        self.image.and_then(detections)
+    }
+
     pub(super) fn state(&self) -> String {
         word(self.container.state.as_deref())
     }
@@ -98,6 +148,7 @@ impl Known<'_> {
             "host_name" => {
                 name(self.container.host.as_ref().filter(|_| placed).and_then(|host| host.hostname.as_deref()))
             }
+            "container_image_name" => self.image_name(),
             "cloud_provider" => self.cloud_provider(),
             "cloud_account_id" => self.cloud_value(&[".accountId"]),
             "cloud_region" => self.cloud_value(&[".region", ".region.code"]),

@@ -1,15 +1,21 @@
-//! What an exporter has to show for a tenant, family by family, read from the metric contract alone.
+//! What an exporter has to show for its accounts, family by family, read from the metric contract alone.
 //!
-//! Slow and obvious on purpose: every family filters and adds up the tenant's records anew.
+//! Slow and obvious on purpose: every family filters and adds up the truth's records anew.
 
 mod answer;
 mod containers;
+mod division;
 mod facts;
+mod governance;
+mod images;
 mod posture;
+mod prisma;
+mod resources;
 mod sensors;
 
 use std::collections::BTreeMap;
 
+use crate::console::Console;
 use crate::tenant::Tenant;
 use answer::FamilySet;
 
@@ -19,7 +25,7 @@ pub type Labels = BTreeMap<String, String>;
 /// Samples by family (sample name) and labels. A family without samples is left out.
 pub type Families = BTreeMap<String, BTreeMap<Labels, f64>>;
 
-/// What is asked of a tenant: the exporter's settings that its metrics depend on.
+/// What is asked of an account: the exporter's settings that its metrics depend on.
 #[derive(Clone, Debug)]
 pub struct Question {
     /// The name of the account in the configuration.
@@ -34,18 +40,48 @@ pub struct Question {
     pub sensors_stale_after_s: f64,
     /// The cardinality budget of each family.
     pub max_series_per_family: usize,
+    /// How many of the most widespread vulnerabilities are shown.
+    pub images_top_k: usize,
     /// When the question is asked, in Unix seconds.
     pub now_s: f64,
 }
 
-/// All samples that the tenant's containers, sensors and posture list give, and how many groups were folded.
+/// What is true of an account.
+#[derive(Clone, Copy, Debug)]
+pub enum Truth<'a> {
+    /// Of Qualys Container Security.
+    Qualys(&'a Tenant),
+    /// Of Prisma Cloud Compute.
+    Prisma(&'a Console),
+}
+
+/// All samples that one tenant gives, and how many groups were folded.
 pub fn expected(tenant: &Tenant, question: &Question) -> Families {
-    let mut set = FamilySet::new(question.max_series_per_family);
-    containers::add(&mut set, tenant, question);
-    sensors::add(&mut set, tenant, question);
-    posture::add(&mut set, tenant, question);
+    expected_of(&[(Truth::Qualys(tenant), question)])
+}
+
+/// All samples that the accounts of one exporter give together, and how many groups were folded. The questions differ in
+/// the accounts' names only. What an endpoint does not tell in some shape of its answer is given nevertheless.
+pub fn expected_of(truths: &[(Truth<'_>, &Question)]) -> Families {
+    let Some((_, first)) = truths.first() else { return Families::new() };
+    let mut set = FamilySet::new(first.max_series_per_family);
+    for (truth, question) in truths {
+        match truth {
+            Truth::Qualys(tenant) => {
+                containers::add(&mut set, tenant, question);
+                sensors::add(&mut set, tenant, question);
+                posture::add(&mut set, tenant, question);
+                images::add(&mut set, tenant, question);
+                resources::add(&mut set, tenant, question);
+                governance::add(&mut set, tenant, question);
+            }
+            Truth::Prisma(console) => prisma::add(&mut set, console, question),
+        }
+    }
     set.finish()
 }
 
+#[cfg(test)]
+mod image_tests;
 #[cfg(test)]
 mod tests;

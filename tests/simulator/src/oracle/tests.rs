@@ -1,11 +1,11 @@
 //! The oracle against sums that can be reckoned by eye.
 
 use super::{Families, Labels, Question, expected};
-use crate::tenant::{Row, Shape, Tenant};
+use crate::tenant::{Outcome, Row, Shape, Tenant};
 
-const NOW: i64 = 1_750_000_000_000;
+pub(super) const NOW: i64 = 1_750_000_000_000;
 
-fn question() -> Question {
+pub(super) fn question() -> Question {
     Question {
         source: String::from("acme"),
         group_by: vec![String::from("k8s_cluster_name"), String::from("k8s_namespace_name")],
@@ -13,15 +13,16 @@ fn question() -> Question {
         top_k: 20,
         sensors_stale_after_s: 86_400.0,
         max_series_per_family: 10_000,
+        images_top_k: 20,
         now_s: 1_750_000_000.0,
     }
 }
 
-fn total(families: &Families, family: &str) -> f64 {
+pub(super) fn total(families: &Families, family: &str) -> f64 {
     families[&format!("container_security_{family}")].values().sum()
 }
 
-fn folded(families: &Families, family: &str) -> f64 {
+pub(super) fn folded(families: &Families, family: &str) -> f64 {
     let label = Labels::from([(String::from("family"), format!("container_security_{family}"))]);
     families["container_security_exporter_folded_groups"][&label]
 }
@@ -80,5 +81,116 @@ fn a_container_without_a_bulk_row_has_no_place() {
     assert_eq!(
         (shown["k8s_namespace_name"].as_str(), shown["origin"].as_str(), shown["label_team"].as_str()),
         ("", "unknown", "")
+    );
+}
+
+/// The values of a family by the values of some labels.
+pub(super) fn by_labels<const N: usize>(
+    families: &Families,
+    family: &str,
+    names: [&str; N],
+) -> Vec<([String; N], f64)> {
+    let samples = &families[&format!("container_security_{family}")];
+    let mut values: Vec<_> =
+        samples.iter().map(|(labels, value)| (names.map(|name| labels[name].clone()), *value)).collect();
+    values.sort_by(|(one, _), (other, _)| one.cmp(other));
+    values
+}
+
+/// What [`by_labels`] gives, written down.
+pub(super) fn rows<const N: usize>(values: &[([&str; N], f64)]) -> Vec<([String; N], f64)> {
+    values.iter().map(|(labels, value)| (labels.map(String::from), *value)).collect()
+}
+
+#[test]
+fn resources_count_by_what_they_came_to() {
+    let mut tenant = Tenant::generate(&Shape::small(6, NOW));
+    tenant.posture_resources.truncate(4);
+    let told = [Some(Outcome::Pass), Some(Outcome::Fail), Some(Outcome::Fail), None];
+    for (resource, outcome) in tenant.posture_resources.iter_mut().zip(told) {
+        resource.outcome = outcome;
+        resource.cluster_name = None;
+        resource.kind = Some(String::from("ServiceAccount"));
+        resource.criticality = Some(String::from("URGENT"));
+        resource.last_evaluated = Some(NOW - 10_000);
+    }
+    tenant.posture_resources[1].criticality = None;
+    tenant.posture_resources[2].last_evaluated = Some(NOW - 20_000);
+    // No reader can make sense of the fourth.
+    tenant.posture_resources[3].last_evaluated = Some(NOW - 30_000);
+    let families = expected(&tenant, &question());
+    let names = ["k8s_cluster_name", "k8s_resource_kind", "severity", "vendor_severity", "status"];
+    let urgent = |status| ["", "ServiceAccount", "critical", "urgent", status];
+    let nameless = |status| ["", "ServiceAccount", "unknown", "unknown", status];
+    assert_eq!(
+        by_labels(&families, "posture_resources", names),
+        rows(&[
+            (urgent("fail"), 1.0),
+            (urgent("pass"), 1.0),
+            (urgent("skip"), 0.0),
+            (nameless("fail"), 1.0),
+            (nameless("pass"), 0.0),
+            (nameless("skip"), 0.0),
+        ])
+    );
+    assert_eq!(total(&families, "posture_oldest_evaluation_timestamp_seconds"), 1_749_999_980.0);
+}
+
+#[test]
+fn reports_count_by_template_status_and_schedule() {
+    let mut tenant = Tenant::generate(&Shape::small(6, NOW));
+    tenant.reports.truncate(3);
+    for (report, age) in tenant.reports.iter_mut().zip([1_000, 2_000, 3_000]) {
+        report.template = Some(String::from("CS IMAGE SECRETS"));
+        report.status = Some(String::from("COMPLETED"));
+        report.is_scheduled = Some(true);
+        report.created = Some(NOW - age);
+        report.expires = Some(NOW + age);
+    }
+    tenant.reports[0].expires = None;
+    tenant.reports[1].status = None;
+    tenant.reports[2].is_scheduled = None;
+    let families = expected(&tenant, &question());
+    assert_eq!(
+        by_labels(&families, "reports", ["report_template", "report_status", "scheduled"]),
+        rows(&[
+            (["cs_image_secrets", "completed", "true"], 1.0),
+            (["cs_image_secrets", "completed", "unknown"], 1.0),
+            (["cs_image_secrets", "unknown", "true"], 1.0),
+        ])
+    );
+    assert_eq!(
+        by_labels(&families, "report_latest_created_timestamp_seconds", ["report_status"]),
+        rows(&[(["completed"], 1_749_999_999.0), (["unknown"], 1_749_999_998.0)])
+    );
+    assert_eq!(
+        by_labels(&families, "report_earliest_expiry_timestamp_seconds", ["report_template"]),
+        rows(&[(["cs_image_secrets"], 1_750_000_002.0)])
+    );
+}
+
+#[test]
+fn policies_count_their_rules_and_the_strictest_age() {
+    let mut tenant = Tenant::generate(&Shape::small(6, NOW));
+    // 180 and 90 days in force, 7 not, one without a number; 30 not in force.
+    tenant.policies.truncate(2);
+    for (policy, name) in tenant.policies.iter_mut().zip(["strict", "lax"]) {
+        policy.name = Some(String::from(name));
+        policy.kind = Some(String::from("CICD"));
+        policy.mode = Some(String::from("ACTIVE"));
+    }
+    let mut exception = tenant.policies[1].rules[0].clone();
+    exception.is_enabled = Some(true);
+    tenant.policies[0].exclusions = vec![exception];
+    tenant.policies[1].exclusions = Vec::new();
+    let families = expected(&tenant, &question());
+    assert_eq!(by_labels(&families, "policies", ["policy_type", "policy_mode"]), rows(&[(["cicd", "active"], 2.0)]));
+    assert_eq!(
+        by_labels(&families, "policy_rules", ["policy_type", "action", "enabled"]),
+        rows(&[(["cicd", "fail", "false"], 2.0), (["cicd", "fail", "true"], 4.0)])
+    );
+    assert_eq!(
+        by_labels(&families, "policy_image_age_limit_seconds", ["policy_name", "policy_type"]),
+        rows(&[(["strict", "cicd"], 90.0 * 86_400.0)])
     );
 }

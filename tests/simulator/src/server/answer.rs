@@ -49,7 +49,7 @@ impl Call {
 
     /// Makes of any page the first one.
     pub(crate) fn rewind(&mut self) {
-        self.query.retain(|(key, _)| !matches!(key.as_str(), "pageNumber" | "pageNo" | "paginationQuery"));
+        self.query.retain(|(key, _)| !matches!(key.as_str(), "pageNumber" | "pageNo" | "paginationQuery" | "offset"));
     }
 }
 

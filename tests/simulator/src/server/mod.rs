@@ -1,9 +1,11 @@
 //! A vendor's API over HTTP/1.1 on a local port: takes requests, records them, injects faults, writes answers.
 //!
-//! What the requests mean is the business of one module per vendor: [`qualys`].
+//! What the requests mean is the business of one module per vendor: [`qualys`] and [`prisma`].
 
 mod answer;
+mod calendar;
 mod fault;
+pub mod prisma;
 pub mod qualys;
 
 use std::convert::Infallible;
@@ -16,10 +18,12 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
+use crate::console::Console;
 use crate::tenant::Tenant;
-use answer::{Body, Call, Delivery};
+use answer::{Answer, Body, Call, Delivery};
 use fault::Faults;
 pub use fault::{Fault, FaultKind};
+use prisma::Prisma;
 use qualys::Qualys;
 pub use qualys::{LinkForm, Options};
 
@@ -44,26 +48,44 @@ pub struct Server {
 }
 
 struct State {
-    tenant: Arc<Mutex<Tenant>>,
-    qualys: Qualys,
+    vendor: Vendor,
     faults: Mutex<Faults>,
     requests: Mutex<Vec<Request>>,
     gzip: bool,
 }
 
+/// Whose API it is.
+enum Vendor {
+    Qualys { api: Box<Qualys>, tenant: Arc<Mutex<Tenant>> },
+    Prisma(Box<Prisma>),
+}
+
+impl Vendor {
+    fn answer(&self, call: &Call) -> Answer {
+        match self {
+            Self::Qualys { api, .. } => api.answer(call),
+            Self::Prisma(api) => api.answer(call),
+        }
+    }
+}
+
 impl Server {
     /// Serves the tenant's Qualys API on a free port of the local host.
     pub async fn start(tenant: Arc<Mutex<Tenant>>, options: Options) -> std::io::Result<Self> {
+        let gzip = options.gzip;
+        Self::serve(Vendor::Qualys { api: Box::new(Qualys::new(Arc::clone(&tenant), options)), tenant }, gzip).await
+    }
+
+    /// Serves the console's API on a free port of the local host.
+    pub async fn start_prisma(console: Arc<Mutex<Console>>, options: prisma::Options) -> std::io::Result<Self> {
+        let gzip = options.gzip;
+        Self::serve(Vendor::Prisma(Box::new(Prisma::new(console, options))), gzip).await
+    }
+
+    async fn serve(vendor: Vendor, gzip: bool) -> std::io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
-        let gzip = options.gzip;
-        let state = Arc::new(State {
-            tenant: Arc::clone(&tenant),
-            qualys: Qualys::new(tenant, options),
-            faults: Mutex::default(),
-            requests: Mutex::default(),
-            gzip,
-        });
+        let state = Arc::new(State { vendor, faults: Mutex::default(), requests: Mutex::default(), gzip });
         let mut accepting = JoinSet::new();
         accepting.spawn(accept(listener, Arc::clone(&state)));
         Ok(Self { address, state, accepting })
@@ -74,9 +96,20 @@ impl Server {
         format!("http://{}", self.address)
     }
 
-    /// The truth behind the answers.
+    /// The truth behind the answers of the Qualys API; this server must be one.
     pub fn tenant(&self) -> Arc<Mutex<Tenant>> {
-        Arc::clone(&self.state.tenant)
+        match &self.state.vendor {
+            Vendor::Qualys { tenant, .. } => Arc::clone(tenant),
+            Vendor::Prisma(_) => panic!("a Prisma console has no tenant: ask for its console()"),
+        }
+    }
+
+    /// The truth behind the answers of the Prisma API; this server must be one.
+    pub fn console(&self) -> Arc<Mutex<Console>> {
+        match &self.state.vendor {
+            Vendor::Prisma(api) => api.console(),
+            Vendor::Qualys { .. } => panic!("a Qualys account has no console: ask for its tenant()"),
+        }
     }
 
     /// All requests so far.
@@ -96,7 +129,10 @@ impl Server {
 
     /// Forgets every log-in, as if all tokens had been revoked.
     pub fn revoke_tokens(&self) {
-        self.state.qualys.revoke_tokens();
+        match &self.state.vendor {
+            Vendor::Qualys { api, .. } => api.revoke_tokens(),
+            Vendor::Prisma(api) => api.revoke_tokens(),
+        }
     }
 
     /// Adds a fault.
@@ -152,8 +188,8 @@ async fn respond(state: &State, request: hyper::Request<Incoming>) -> hyper::Res
         tokio::time::sleep(delay).await;
     }
     let delivery = match fault {
-        Some(kind) => kind.apply(|| state.qualys.answer(&call)),
-        None => Delivery::plain(state.qualys.answer(&call)),
+        Some(kind) => kind.apply(|| state.vendor.answer(&call)),
+        None => Delivery::plain(state.vendor.answer(&call)),
     };
     lock(&state.requests).push(Request {
         method: head.method.to_string(),
@@ -164,5 +200,7 @@ async fn respond(state: &State, request: hyper::Request<Incoming>) -> hyper::Res
     delivery.into_response(state.gzip && call.accepts_gzip())
 }
 
+#[cfg(test)]
+mod prisma_tests;
 #[cfg(test)]
 mod tests;

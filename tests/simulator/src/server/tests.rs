@@ -17,10 +17,10 @@ const NOW: i64 = 1_750_000_000_000;
 const PAGES: &str = "/csapi/v1.3/containers?sort=updated:asc&pageSize=100&pageNumber=";
 const BULK: &str = "/csapi/v1.3/containers/list?limit=37";
 
-struct Reply {
-    status: u16,
-    headers: BTreeMap<String, String>,
-    body: Vec<u8>,
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) headers: BTreeMap<String, String>,
+    pub(super) body: Vec<u8>,
     /// The connection ended before the body did.
     is_cut: bool,
 }
@@ -41,7 +41,7 @@ async fn start(options: Options) -> Server {
     Server::start(Arc::new(Mutex::new(tenant)), options).await.unwrap()
 }
 
-async fn send(server: &Server, request: String) -> Reply {
+pub(super) async fn send(server: &Server, request: String) -> Reply {
     let mut stream = TcpStream::connect(server.base_url().trim_start_matches("http://")).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut raw = Vec::new();

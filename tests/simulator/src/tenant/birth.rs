@@ -124,11 +124,12 @@ pub(super) fn scan(container: &mut Container, since: i64, until: i64, random: &m
 }
 
 /// Now and then one of the scores at which something changes.
-fn score(edges: &[u32], highest: u32, random: &mut Random) -> u32 {
+pub(super) fn score(edges: &[u32], highest: u32, random: &mut Random) -> u32 {
     if random.percent(15) { *random.pick(edges) } else { random.count(highest) }
 }
 
-fn findings(random: &mut Random) -> [Option<u32>; 5] {
+/// Counts of severity 1 to 5; never all missing.
+pub(super) fn findings(random: &mut Random) -> [Option<u32>; 5] {
     if random.percent(20) {
         return [Some(0); 5];
     }
@@ -144,7 +145,7 @@ fn findings(random: &mut Random) -> [Option<u32>; 5] {
 }
 
 /// Some times have no milliseconds, which more ways of writing can tell.
-fn whole_second_at_times(time: i64, random: &mut Random) -> i64 {
+pub(super) fn whole_second_at_times(time: i64, random: &mut Random) -> i64 {
     if random.percent(40) { time - time.rem_euclid(1000) } else { time }
 }
 

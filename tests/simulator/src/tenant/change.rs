@@ -1,8 +1,7 @@
 //! What happens to a tenant as time passes.
 
-use super::Tenant;
-use super::birth;
 use super::record::{Container, Row};
+use super::{Tenant, birth, governance, image, posture};
 use crate::random::Random;
 
 /// Changes the tenant from its last moment to `now`.
@@ -33,11 +32,14 @@ pub(super) fn step(tenant: &mut Tenant, now: i64) {
             control.failed = Some(failed + moved);
         }
     }
+    image::step(tenant, since, now, &mut random);
+    posture::step(tenant, since, now, &mut random);
+    governance::step(tenant, since, now, &mut random);
     tenant.now_ms = now;
 }
 
 /// A moment just before `now`, after everything that happened before the step.
-fn moment(since: i64, now: i64, random: &mut Random) -> i64 {
+pub(super) fn moment(since: i64, now: i64, random: &mut Random) -> i64 {
     (now - random.between(0, 2_000)).max(since + 1).min(now)
 }
 

@@ -2,33 +2,18 @@
 
 use super::Tenant;
 use super::record::{DAMAGES, Damage, Label, Row, StrayRow};
+use super::{Outcome, Repository};
+use crate::nasty::nasty;
 use crate::random::Random;
-
-const NASTY: &[&str] = &[
-    "quote\"d",
-    "back\\slash",
-    "trailing\\",
-    "two\nlines",
-    "carriage\rreturn",
-    "",
-    "_other",
-    "{a=\"b\"}",
-    "a,b=c",
-    "nul\u{0}byte",
-    "\u{202e}right-to-left",
-    "emoji 🧨 e\u{301}",
-    "tab\there",
-    "# HELP not_a_family nonsense",
-    "\\n",
-    " padded ",
-    "line\u{2028}separator",
-];
 
 /// Spoils part of everything.
 pub(super) fn spoil(tenant: &mut Tenant, random: &mut Random) {
     spoil_containers(tenant, random);
     spoil_sensors(tenant, random);
     spoil_controls(tenant, random);
+    spoil_images(tenant, random);
+    spoil_resources(tenant, random);
+    spoil_reports_and_policies(tenant, random);
     let oldest = tenant.now_ms - 80 * 86_400_000;
     let now = tenant.now_ms;
     let mut strays = || (0..6).map(|index| stray(index, oldest, now, random)).collect();
@@ -36,6 +21,11 @@ pub(super) fn spoil(tenant: &mut Tenant, random: &mut Random) {
     tenant.stray_bulk_rows = strays();
     tenant.stray_sensor_rows = strays();
     tenant.stray_posture_rows = strays();
+    tenant.stray_image_page_rows = strays();
+    tenant.stray_image_bulk_rows = strays();
+    tenant.stray_resource_rows = strays();
+    tenant.stray_report_rows = strays();
+    tenant.stray_policy_rows = strays();
 }
 
 fn spoil_containers(tenant: &mut Tenant, random: &mut Random) {
@@ -109,15 +99,73 @@ fn spoil_controls(tenant: &mut Tenant, random: &mut Random) {
     }
 }
 
+fn spoil_images(tenant: &mut Tenant, random: &mut Random) {
+    for image in &mut tenant.images {
+        if random.percent(12) {
+            let named =
+                Repository { registry: Some(nasty(random)), repository: Some(nasty(random)), tag: Some(nasty(random)) };
+            image.repositories = Some(vec![Some(named)]);
+        }
+        if random.percent(5) {
+            image.scan_status = Some(String::from(random.word(&["Half\\Scanned", "two\nlines", "_other", ""])));
+        }
+        match random.below(20) {
+            0 => image.bulk_row = Row::Unreadable(*random.pick(DAMAGES)),
+            1 => image.page_row = Row::Unreadable(*random.pick(DAMAGES)),
+            _ => {}
+        }
+        for detection in image.detections.iter_mut().flatten() {
+            if random.percent(4) {
+                detection.kind = Some(String::from(random.word(&["CONFIRMED?", "maybe\"", "", "_other"])));
+            }
+        }
+    }
+}
+
+fn spoil_resources(tenant: &mut Tenant, random: &mut Random) {
+    for resource in &mut tenant.posture_resources {
+        if random.percent(3) {
+            resource.outcome = None;
+        } else if random.percent(4) {
+            resource.outcome = Some(Outcome::Fail);
+            resource.cluster_name = Some(nasty(random));
+        }
+        // Only an identifier keeps those with the same name apart.
+        if resource.resource_uid.is_some() && random.percent(8) {
+            resource.name = nasty(random);
+            resource.kind = Some(nasty(random));
+        }
+        if random.percent(5) {
+            resource.criticality = Some(String::from(random.word(&["Very Bad", "important", "\"moderate\""])));
+        }
+    }
+}
+
+fn spoil_reports_and_policies(tenant: &mut Tenant, random: &mut Random) {
+    for report in &mut tenant.reports {
+        if random.percent(25) {
+            report.name = Some(nasty(random));
+            report.template = Some(nasty(random));
+        }
+        if random.percent(20) {
+            report.status = Some(String::from(random.word(&["Half\\Done", "_other", "Lost In Space"])));
+        }
+    }
+    for (index, policy) in tenant.policies.iter_mut().enumerate() {
+        if random.percent(25) {
+            policy.name = Some(format!("{}{index}", nasty(random)));
+            policy.mode = Some(nasty(random));
+        }
+        for rule in policy.rules.iter_mut().chain(&mut policy.exclusions) {
+            if random.percent(15) {
+                rule.action = Some(nasty(random));
+            }
+        }
+    }
+}
+
 fn stray(index: usize, oldest: i64, now: i64, random: &mut Random) -> StrayRow {
     let updated = random.between(oldest, now);
     let damage: Damage = DAMAGES[index % DAMAGES.len()];
     StrayRow { uuid: random.uuid(), created: oldest, updated, damage }
-}
-
-fn nasty(random: &mut Random) -> String {
-    if random.percent(8) {
-        return format!("{}{}", "very-long-".repeat(60), random.below(3));
-    }
-    String::from(random.word(NASTY))
 }

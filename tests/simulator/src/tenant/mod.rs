@@ -2,10 +2,16 @@
 
 mod birth;
 mod change;
+mod governance;
 mod hostile;
+mod image;
 mod landscape;
+mod posture;
 mod record;
 
+pub use governance::{AGE_RULE, Policy, PolicyRule, Report};
+pub use image::{Detection, Image, Repository};
+pub use posture::{Outcome, PostureResource};
 pub use record::{Cluster, Container, Control, Controller, DAMAGES, Damage, Host, Label, Pod, Row, Sensor, StrayRow};
 
 use crate::random::Random;
@@ -63,6 +69,14 @@ pub struct Tenant {
     pub sensors: Vec<Sensor>,
     /// All posture controls.
     pub controls: Vec<Control>,
+    /// All images that any listing shows.
+    pub images: Vec<Image>,
+    /// All resources that controls were evaluated for.
+    pub posture_resources: Vec<PostureResource>,
+    /// All reports.
+    pub reports: Vec<Report>,
+    /// All centralized policies.
+    pub policies: Vec<Policy>,
     /// Unreadable rows of the page list that belong to no container.
     pub stray_page_rows: Vec<StrayRow>,
     /// Unreadable rows of the bulk list that belong to no container.
@@ -71,6 +85,16 @@ pub struct Tenant {
     pub stray_sensor_rows: Vec<StrayRow>,
     /// Unreadable rows of the posture list.
     pub stray_posture_rows: Vec<StrayRow>,
+    /// Unreadable rows of the images' page list that belong to no image.
+    pub stray_image_page_rows: Vec<StrayRow>,
+    /// Unreadable rows of the images' bulk list that belong to no image.
+    pub stray_image_bulk_rows: Vec<StrayRow>,
+    /// Unreadable rows of the list of resources that belong to none.
+    pub stray_resource_rows: Vec<StrayRow>,
+    /// Unreadable rows of the report list.
+    pub stray_report_rows: Vec<StrayRow>,
+    /// Unreadable rows of the policy list.
+    pub stray_policy_rows: Vec<StrayRow>,
     shape: Shape,
     landscape: Landscape,
     generation: u64,
@@ -86,10 +110,19 @@ impl Tenant {
             containers: Vec::with_capacity(shape.containers),
             sensors: birth::sensors(&landscape, shape, &mut random),
             controls: birth::controls(&mut random),
+            images: Vec::new(),
+            posture_resources: Vec::new(),
+            reports: Vec::new(),
+            policies: Vec::new(),
             stray_page_rows: Vec::new(),
             stray_bulk_rows: Vec::new(),
             stray_sensor_rows: Vec::new(),
             stray_posture_rows: Vec::new(),
+            stray_image_page_rows: Vec::new(),
+            stray_image_bulk_rows: Vec::new(),
+            stray_resource_rows: Vec::new(),
+            stray_report_rows: Vec::new(),
+            stray_policy_rows: Vec::new(),
             shape: shape.clone(),
             landscape,
             generation: 0,
@@ -100,13 +133,18 @@ impl Tenant {
             let container = birth::container(&tenant.landscape, born, shape.now_ms, &mut random);
             tenant.containers.push(container);
         }
+        tenant.images = image::generate(&tenant, &mut random);
+        tenant.posture_resources = posture::generate(&tenant.landscape, &tenant.controls, shape, &mut random);
+        tenant.reports = governance::reports(shape.now_ms, &mut random);
+        tenant.policies = governance::policies(shape.now_ms, &mut random);
         if shape.hostile {
             hostile::spoil(&mut tenant, &mut random);
         }
         tenant
     }
 
-    /// Lets time pass: about one container in a hundred changes, some are born, some purged; sensors check in.
+    /// Lets time pass: about one container and one image in a hundred change, some are born, some purged;
+    /// sensors check in, resources are evaluated again, reports come and go, a policy changes.
     /// What changes depends on the seed and the number of steps alone.
     pub fn step(&mut self, now_ms: i64) {
         change::step(self, now_ms);
@@ -153,6 +191,34 @@ impl Tenant {
     /// Rows of the posture list that a reader must reject.
     pub fn unreadable_posture_rows(&self) -> usize {
         self.stray_posture_rows.len()
+    }
+
+    /// Rows of the images' page list that a reader must reject.
+    pub fn unreadable_image_page_rows(&self) -> usize {
+        let own = self.images.iter().filter(|image| matches!(image.page_row, Row::Unreadable(_)));
+        own.count() + self.stray_image_page_rows.len()
+    }
+
+    /// Rows of the images' bulk list that a reader must reject.
+    pub fn unreadable_image_bulk_rows(&self) -> usize {
+        let own = self.images.iter().filter(|image| matches!(image.bulk_row, Row::Unreadable(_)));
+        own.count() + self.stray_image_bulk_rows.len()
+    }
+
+    /// Rows of the list of evaluated resources that a reader must reject.
+    pub fn unreadable_resource_rows(&self) -> usize {
+        let own = self.posture_resources.iter().filter(|resource| resource.outcome.is_none());
+        own.count() + self.stray_resource_rows.len()
+    }
+
+    /// Rows of the report list that a reader must reject.
+    pub fn unreadable_report_rows(&self) -> usize {
+        self.stray_report_rows.len()
+    }
+
+    /// Rows of the policy list that a reader must reject.
+    pub fn unreadable_policy_rows(&self) -> usize {
+        self.stray_policy_rows.len()
     }
 }
 

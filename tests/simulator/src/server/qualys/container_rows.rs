@@ -9,15 +9,16 @@ use super::oddity::OddRow;
 use crate::random::Random;
 use crate::tenant::{Container, Controller, Damage, Label, Row, StrayRow};
 
-const SEVERITIES: [&str; 5] =
+/// The names of the counts, from severity 1 on.
+pub(super) const SEVERITIES: [&str; 5] =
     ["severity1Count", "severity2Count", "severity3Count", "severity4Count", "severity5Count"];
 const CHECKS: [&str; 3] = ["passCount", "failCount", "errorCount"];
 
 /// What is damaged in a list's rows: facts that this list alone tells, so that no reader can do without.
 #[derive(Clone, Copy)]
 pub(super) struct Victims {
-    number: &'static str,
-    structure: &'static str,
+    pub(super) number: &'static str,
+    pub(super) structure: &'static str,
 }
 
 /// What is damaged in the page list.
@@ -109,11 +110,12 @@ pub(super) fn unreadable(stray: &StrayRow, victims: Victims) -> Value {
     damaged(sound, Row::Unreadable(stray.damage), victims)
 }
 
-fn damaged(mut row: Value, what: Row, victims: Victims) -> Value {
+/// The row, or what is left of it where it cannot be read.
+pub(super) fn damaged(mut row: Value, what: Row, victims: Victims) -> Value {
     let Row::Unreadable(damage) = what else { return row };
     let Some(fields) = row.as_object_mut() else { return row };
     match damage {
-        Damage::NotAnObject => return json!("this is not the container that you are looking for"),
+        Damage::NotAnObject => return json!("this is not the record that you are looking for"),
         Damage::NoKey => {
             fields.remove("uuid");
         }
@@ -140,11 +142,7 @@ fn identity(row: &mut OddRow, container: &Container) {
 
 fn scores(row: &mut OddRow, container: &Container) {
     for (key, score) in [("riskScore", container.risk_score), ("maxQdsScore", container.max_qds_score)] {
-        if score.is_none() && row.percent(20) {
-            row.put(key, -1);
-        } else {
-            row.put_number(key, score);
-        }
+        row.put_score(key, score);
     }
     row.put_text("qdsSeverity", container.qds_severity.as_deref());
     match container.criticality.as_deref().map(str::parse::<u32>) {

@@ -76,12 +76,19 @@ impl Order {
     }
 }
 
-/// The `Link` header of a page of the bulk list: after the records given (`updated`, sorted uuids), or at the end.
-pub(super) fn link(next: Option<(i64, Vec<String>)>, limit: usize, form: LinkForm, seed: u64) -> Option<String> {
+/// The `Link` header of a page of the bulk list of these things (`containers`, `images`): after the records given
+/// (`updated`, sorted uuids), or at the end.
+pub(super) fn link(
+    things: &str,
+    next: Option<(i64, Vec<String>)>,
+    limit: usize,
+    form: LinkForm,
+    seed: u64,
+) -> Option<String> {
     let Some((updated, uuids)) = next else { return end_link(form, seed) };
     let query = format!("updated>={updated} AND not uuid: [{}]", uuids.join(","));
     let url = format!(
-        "http://qualysapi.qualys.com/csapi/v1.3/containers/list?limit={limit}&paginationQuery={}",
+        "http://qualysapi.qualys.com/csapi/v1.3/{things}/list?limit={limit}&paginationQuery={}",
         form_encoded(&query)
     );
     let draw = match form {
@@ -134,12 +141,15 @@ mod tests {
     #[test]
     fn links_of_the_vendor() {
         let next = Some((5, vec![String::from("a")]));
-        let written = link(next, 2, LinkForm::Malformed, 0).expect("there is more");
+        let written = link("containers", next, 2, LinkForm::Malformed, 0).expect("there is more");
         assert_eq!(
             written,
             "<http://qualysapi.qualys.com/csapi/v1.3/containers/list?limit=2&paginationQuery=updated%3E%3D5+AND+not+uuid%3A+%5Ba%5D<;rel=next"
         );
-        assert_eq!(link(None, 2, LinkForm::Malformed, 0).as_deref(), Some("null"));
-        assert_eq!(link(None, 2, LinkForm::Rotate, 3), None);
+        let next = Some((5, vec![String::from("a")]));
+        let images = link("images", next, 2, LinkForm::WellFormed, 0).expect("there is more");
+        assert!(images.starts_with("<http://qualysapi.qualys.com/csapi/v1.3/images/list?limit=2&"), "{images}");
+        assert_eq!(link("containers", None, 2, LinkForm::Malformed, 0).as_deref(), Some("null"));
+        assert_eq!(link("containers", None, 2, LinkForm::Rotate, 3), None);
     }
 }

@@ -2,18 +2,34 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::cursor::{Filter, Order, link};
-use super::{LinkForm, Page, container_rows, posture_rows, sensor_rows};
+use super::{
+    LinkForm, Page, container_rows, image_rows, policy_rows, posture_rows, report_rows, resource_rows, sensor_rows,
+};
 use crate::server::answer::Answer;
-use crate::tenant::{Row, StrayRow, Tenant};
+use crate::tenant::{Container, Image, Row, StrayRow, Tenant};
 
 /// Which list.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Page,
     Bulk,
     Sensors,
     Postures,
+    ImagePage,
+    ImageBulk,
+    Resources,
+    Reports,
+    Policies,
+}
+
+impl Kind {
+    /// Whether the vendor keeps the list by the time of the last change; the others are as the tenant holds them.
+    fn is_sorted(self) -> bool {
+        matches!(self, Self::Page | Self::Bulk | Self::Sensors | Self::ImagePage | Self::ImageBulk)
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -30,7 +46,7 @@ struct Entry {
     text: Option<Arc<str>>,
 }
 
-/// A list, sorted by last change (controls, which have none, as the tenant holds them).
+/// A list, sorted by last change where records have one.
 pub(super) struct Listing {
     kind: Kind,
     generation: Option<u64>,
@@ -64,7 +80,8 @@ impl Listing {
             return Answer::empty(204);
         }
         let data = self.data(tenant, &rows);
-        let tail = if matches!(self.kind, Kind::Postures) { ",\"groups\":{},\"aggs\":null" } else { "" };
+        let tail =
+            if matches!(self.kind, Kind::Postures | Kind::Resources) { ",\"groups\":{},\"aggs\":null" } else { "" };
         Answer::json(200, format!("{{\"data\":[{data}],\"count\":{count}{tail}}}"))
     }
 
@@ -79,7 +96,8 @@ impl Listing {
         let next = (rows.len() < chosen.len()).then(|| self.given(filter, rows));
         let data = self.data(tenant, rows);
         let answer = Answer::json(200, format!("{{\"data\":[{data}],\"limit\":{limit}}}"));
-        match link(next, limit, form, tenant.seed()) {
+        let things = if self.kind == Kind::ImageBulk { "images" } else { "containers" };
+        match link(things, next, limit, form, tenant.seed()) {
             Some(link) => answer.with_header("link", link),
             None => answer,
         }
@@ -98,12 +116,8 @@ impl Listing {
     }
 
     fn matching(&self, filter: &Filter) -> Vec<usize> {
-        let from = match self.kind {
-            Kind::Postures => 0,
-            Kind::Page | Kind::Bulk | Kind::Sensors => {
-                self.entries.partition_point(|entry| entry.updated < filter.updated_from)
-            }
-        };
+        let is_before = |entry: &Entry| self.kind.is_sorted() && entry.updated < filter.updated_from;
+        let from = self.entries.partition_point(is_before);
         (from..self.entries.len()).filter(|index| !filter.not.contains(&self.entries[*index].uuid)).collect()
     }
 
@@ -131,12 +145,17 @@ impl Listing {
             Kind::Bulk => containers(tenant, |container| container.bulk_row),
             Kind::Sensors => sensors(tenant),
             Kind::Postures => controls(tenant),
+            Kind::ImagePage => images(tenant, |image| image.page_row),
+            Kind::ImageBulk => images(tenant, |image| image.bulk_row),
+            Kind::Resources => numbered(tenant.posture_resources.len()),
+            Kind::Reports => numbered(tenant.reports.len()),
+            Kind::Policies => numbered(tenant.policies.len()),
         };
         let strays = strays(tenant, self.kind).iter().enumerate();
         self.entries.extend(
             strays.map(|(index, stray)| entry(&stray.uuid, stray.created, stray.updated, Origin::Stray(index))),
         );
-        if !matches!(self.kind, Kind::Postures) {
+        if self.kind.is_sorted() {
             self.entries.sort_by(|one, other| (one.updated, &one.uuid).cmp(&(other.updated, &other.uuid)));
         }
     }
@@ -146,11 +165,23 @@ fn entry(uuid: &str, created: i64, updated: i64, origin: Origin) -> Entry {
     Entry { uuid: uuid.to_owned(), created, updated, origin, text: None }
 }
 
-fn containers(tenant: &Tenant, row: fn(&crate::tenant::Container) -> Row) -> Vec<Entry> {
+fn containers(tenant: &Tenant, row: fn(&Container) -> Row) -> Vec<Entry> {
     let listed = tenant.containers.iter().enumerate().filter(|(_, container)| row(container) != Row::Absent);
     listed
         .map(|(index, container)| entry(&container.uuid, container.created, container.updated, Origin::Record(index)))
         .collect()
+}
+
+fn images(tenant: &Tenant, row: fn(&Image) -> Row) -> Vec<Entry> {
+    let listed = tenant.images.iter().enumerate().filter(|(_, image)| row(image) != Row::Absent);
+    listed
+        .map(|(index, image)| entry(&image.uuid, image.created.unwrap_or(0), image.updated, Origin::Record(index)))
+        .collect()
+}
+
+/// Records that no filter and no order knows anything of.
+fn numbered(count: usize) -> Vec<Entry> {
+    (0..count).map(|index| entry("", 0, 0, Origin::Record(index))).collect()
 }
 
 fn sensors(tenant: &Tenant) -> Vec<Entry> {
@@ -173,25 +204,48 @@ fn strays(tenant: &Tenant, kind: Kind) -> &[StrayRow] {
         Kind::Bulk => &tenant.stray_bulk_rows,
         Kind::Sensors => &tenant.stray_sensor_rows,
         Kind::Postures => &tenant.stray_posture_rows,
+        Kind::ImagePage => &tenant.stray_image_page_rows,
+        Kind::ImageBulk => &tenant.stray_image_bulk_rows,
+        Kind::Resources => &tenant.stray_resource_rows,
+        Kind::Reports => &tenant.stray_report_rows,
+        Kind::Policies => &tenant.stray_policy_rows,
     }
 }
 
 /// A row as the vendor writes it.
 fn row(tenant: &Tenant, kind: Kind, origin: Origin) -> String {
-    let seed = tenant.seed();
-    let value = match (kind, origin) {
-        (Kind::Page, Origin::Record(index)) => container_rows::page(&tenant.containers[index], seed),
-        (Kind::Bulk, Origin::Record(index)) => container_rows::bulk(&tenant.containers[index], seed),
-        (Kind::Sensors, Origin::Record(index)) => sensor_rows::row(&tenant.sensors[index], seed),
-        (Kind::Postures, Origin::Record(index)) => posture_rows::row(&tenant.controls[index], seed),
-        (Kind::Page, Origin::Stray(index)) => {
-            container_rows::unreadable(&tenant.stray_page_rows[index], container_rows::PAGE_VICTIMS)
-        }
-        (Kind::Bulk, Origin::Stray(index)) => {
-            container_rows::unreadable(&tenant.stray_bulk_rows[index], container_rows::BULK_VICTIMS)
-        }
-        (Kind::Sensors, Origin::Stray(index)) => sensor_rows::unreadable(&tenant.stray_sensor_rows[index]),
-        (Kind::Postures, Origin::Stray(index)) => posture_rows::unreadable(&tenant.stray_posture_rows[index]),
+    let value = match origin {
+        Origin::Record(index) => record(tenant, kind, index),
+        Origin::Stray(index) => stray(&strays(tenant, kind)[index], kind),
     };
     value.to_string()
+}
+
+fn record(tenant: &Tenant, kind: Kind, index: usize) -> Value {
+    let seed = tenant.seed();
+    match kind {
+        Kind::Page => container_rows::page(&tenant.containers[index], seed),
+        Kind::Bulk => container_rows::bulk(&tenant.containers[index], seed),
+        Kind::Sensors => sensor_rows::row(&tenant.sensors[index], seed),
+        Kind::Postures => posture_rows::row(&tenant.controls[index], seed),
+        Kind::ImagePage => image_rows::page(&tenant.images[index], seed),
+        Kind::ImageBulk => image_rows::bulk(&tenant.images[index], seed),
+        Kind::Resources => resource_rows::row(&tenant.posture_resources[index], index, seed),
+        Kind::Reports => report_rows::row(&tenant.reports[index], seed),
+        Kind::Policies => policy_rows::row(&tenant.policies[index], seed),
+    }
+}
+
+fn stray(stray: &StrayRow, kind: Kind) -> Value {
+    match kind {
+        Kind::Page => container_rows::unreadable(stray, container_rows::PAGE_VICTIMS),
+        Kind::Bulk => container_rows::unreadable(stray, container_rows::BULK_VICTIMS),
+        Kind::Sensors => sensor_rows::unreadable(stray),
+        Kind::Postures => posture_rows::unreadable(stray),
+        Kind::ImagePage => image_rows::unreadable(stray, image_rows::PAGE_VICTIMS),
+        Kind::ImageBulk => image_rows::unreadable(stray, image_rows::BULK_VICTIMS),
+        Kind::Resources => resource_rows::unreadable(stray),
+        Kind::Reports => report_rows::unreadable(stray),
+        Kind::Policies => policy_rows::unreadable(stray),
+    }
 }

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 
 use super::super::answer::{Answer, Call, form_pairs};
-use super::calendar::iso;
+use super::super::calendar::iso;
 use super::{Options, problem};
 use crate::SECRET_MARKERS;
 

@@ -1,13 +1,16 @@
 //! The Qualys Container Security API: options, and which path means what.
 
-mod calendar;
 mod container_rows;
 mod cursor;
+mod image_rows;
 mod limits;
 mod listing;
 mod login;
 mod oddity;
+mod policy_rows;
 mod posture_rows;
+mod report_rows;
+mod resource_rows;
 mod sensor_rows;
 
 use std::sync::{Arc, Mutex};
@@ -38,6 +41,19 @@ pub enum LinkForm {
     Malformed,
 }
 
+/// What `k8s_postures/count` answers: the vendor's documentation leaves it open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PostureCount {
+    /// A page of resources, one row for each and for each control.
+    Rows,
+    /// No row, but a count and groups.
+    Groups,
+    /// `{"count":3160}`.
+    Number,
+    /// `3160`.
+    Bare,
+}
+
 /// How the API behaves.
 #[derive(Clone)]
 pub struct Options {
@@ -65,6 +81,8 @@ pub struct Options {
     pub sensors_v13: bool,
     /// How the next link is written.
     pub link_form: LinkForm,
+    /// What `k8s_postures/count` answers.
+    pub posture_count: PostureCount,
     /// The time that tokens and limits go by.
     pub clock: Clock,
 }
@@ -84,6 +102,7 @@ impl Default for Options {
             gzip: true,
             sensors_v13: true,
             link_form: LinkForm::Rotate,
+            posture_count: PostureCount::Rows,
             clock: Arc::new(system_time),
         }
     }
@@ -105,6 +124,11 @@ pub(super) struct Qualys {
     bulk_list: Mutex<Listing>,
     sensors: Mutex<Listing>,
     postures: Mutex<Listing>,
+    image_page_list: Mutex<Listing>,
+    image_bulk_list: Mutex<Listing>,
+    resources: Mutex<Listing>,
+    reports: Mutex<Listing>,
+    policies: Mutex<Listing>,
 }
 
 impl Qualys {
@@ -118,6 +142,11 @@ impl Qualys {
             bulk_list: Mutex::new(Listing::new(Kind::Bulk)),
             sensors: Mutex::new(Listing::new(Kind::Sensors)),
             postures: Mutex::new(Listing::new(Kind::Postures)),
+            image_page_list: Mutex::new(Listing::new(Kind::ImagePage)),
+            image_bulk_list: Mutex::new(Listing::new(Kind::ImageBulk)),
+            resources: Mutex::new(Listing::new(Kind::Resources)),
+            reports: Mutex::new(Listing::new(Kind::Reports)),
+            policies: Mutex::new(Listing::new(Kind::Policies)),
         }
     }
 
@@ -153,29 +182,56 @@ impl Qualys {
     }
 
     fn listed(&self, call: &Call, now: i64) -> Result<Answer, String> {
-        const CONTROL: &str = "/csapi/v1.3/k8s_postures/control/";
         match call.path.as_str() {
-            "/csapi/v1.3/containers" => {
-                let order = Order::parse(call.parameter("sort").unwrap_or("created:desc"), &["updated", "created"])?;
-                let filter = Filter::parse(call.parameter("filter").unwrap_or_default())?;
-                let page = page(call, "pageNumber", 1000)?;
-                Ok(lock(&self.page_list).page(&lock(&self.tenant), &filter, order, page, self.options.window))
-            }
-            "/csapi/v1.3/containers/list" => self.bulk(call),
+            "/csapi/v1.3/containers" => self.pages(call, &self.page_list),
+            "/csapi/v1.3/containers/list" => self.bulk(call, &self.bulk_list),
+            "/csapi/v1.3/images" => self.pages(call, &self.image_page_list),
+            "/csapi/v1.3/images/list" => self.bulk(call, &self.image_bulk_list),
             "/csapi/v1.3/sensors" if !self.options.sensors_v13 => Ok(problem(404, "NOT_FOUND", "no such path", now)),
             "/csapi/v1.3/sensors" => self.sensors(call, "pageNumber"),
             "/csapi/v1.1/sensors" => self.sensors(call, "pageNo"),
             "/csapi/v1.3/k8s_postures/list" => {
                 let mut page = page(call, "pageNumber", usize::MAX)?;
                 page.size = page.size.min(1000);
-                let filter = Filter::parse(call.parameter("filter").unwrap_or_default())?;
-                Ok(lock(&self.postures).page(&lock(&self.tenant), &filter, Order::Listed, page, usize::MAX))
+                self.as_held(call, &self.postures, page)
             }
-            path => match path.strip_prefix(CONTROL).and_then(|cid| posture_rows::detail(&lock(&self.tenant), cid)) {
-                Some(detail) => Ok(Answer::json(200, detail)),
-                None => Ok(problem(404, "NOT_FOUND", "no such resource", now)),
-            },
+            "/csapi/v1.3/k8s_postures/count" => {
+                let page = resource_rows::page(
+                    page(call, "pageNumber", usize::MAX)?,
+                    number(call, "limit", resource_rows::MOST)?,
+                )?;
+                let counted = resource_rows::without_rows(&lock(&self.tenant), self.options.posture_count);
+                counted.map_or_else(|| self.as_held(call, &self.resources, page), Ok)
+            }
+            "/csapi/v1.3/reports" => self.as_held(call, &self.reports, page(call, "pageNumber", 1000)?),
+            "/csapi/v1.3/centralizedPolicy" => self.as_held(call, &self.policies, page(call, "pageNumber", 1000)?),
+            path => Ok(match self.detail(path) {
+                Some(detail) => Answer::json(200, detail),
+                None => problem(404, "NOT_FOUND", "no such resource", now),
+            }),
         }
+    }
+
+    /// The page of one thing.
+    fn detail(&self, path: &str) -> Option<String> {
+        let tenant = lock(&self.tenant);
+        if let Some(cid) = path.strip_prefix("/csapi/v1.3/k8s_postures/control/") {
+            return posture_rows::detail(&tenant, cid);
+        }
+        policy_rows::detail(&tenant, path.strip_prefix("/csapi/v1.3/centralizedPolicy/")?)
+    }
+
+    fn pages(&self, call: &Call, list: &Mutex<Listing>) -> Result<Answer, String> {
+        let order = Order::parse(call.parameter("sort").unwrap_or("created:desc"), &["updated", "created"])?;
+        let filter = Filter::parse(call.parameter("filter").unwrap_or_default())?;
+        let page = page(call, "pageNumber", 1000)?;
+        Ok(lock(list).page(&lock(&self.tenant), &filter, order, page, self.options.window))
+    }
+
+    /// A page of a list that has no order of its own.
+    fn as_held(&self, call: &Call, list: &Mutex<Listing>, page: Page) -> Result<Answer, String> {
+        let filter = Filter::parse(call.parameter("filter").unwrap_or_default())?;
+        Ok(lock(list).page(&lock(&self.tenant), &filter, Order::Listed, page, usize::MAX))
     }
 
     fn sensors(&self, call: &Call, number: &str) -> Result<Answer, String> {
@@ -186,14 +242,14 @@ impl Qualys {
         Ok(lock(&self.sensors).page(&lock(&self.tenant), &filter, order, page, usize::MAX))
     }
 
-    fn bulk(&self, call: &Call) -> Result<Answer, String> {
+    fn bulk(&self, call: &Call, list: &Mutex<Listing>) -> Result<Answer, String> {
         let limit = number(call, "limit", 50)?;
         if limit == 0 || limit > 250 {
             return Err(format!("limit {limit} is not in 1..=250"));
         }
         let filter = Filter::parse(call.parameter("filter").unwrap_or_default())?
             .and(Filter::parse(call.parameter("paginationQuery").unwrap_or_default())?);
-        Ok(lock(&self.bulk_list).bulk(&lock(&self.tenant), &filter, limit, self.options.link_form))
+        Ok(lock(list).bulk(&lock(&self.tenant), &filter, limit, self.options.link_form))
     }
 }
 
@@ -222,3 +278,6 @@ fn problem(status: u16, word: &str, message: &str, now: i64) -> Answer {
     let body = json!({"errorCode": format!("{status} {word}"), "message": message, "timestamp": now});
     Answer::json(status, body.to_string())
 }
+
+#[cfg(test)]
+mod tests;

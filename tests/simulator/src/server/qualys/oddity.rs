@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::calendar::{gmt, iso};
+use super::super::calendar::{gmt, iso};
 use crate::random::Random;
 
 /// A row being written in one of the possible ways.
@@ -50,13 +50,22 @@ impl OddRow {
         }
     }
 
-    pub(super) fn put_number(&mut self, key: &str, number: Option<u32>) {
+    pub(super) fn put_number(&mut self, key: &str, number: Option<impl Into<u64>>) {
         match number {
             Some(number) => {
                 let value = self.number(number);
                 self.put(key, value);
             }
             None => self.put_none(key),
+        }
+    }
+
+    /// Writes a score, or, in one of the ways of saying so, that there is none.
+    pub(super) fn put_score(&mut self, key: &str, score: Option<u32>) {
+        if score.is_none() && self.percent(20) {
+            self.put(key, -1);
+        } else {
+            self.put_number(key, score);
         }
     }
 
@@ -120,7 +129,8 @@ impl OddRow {
         self.put(key, object);
     }
 
-    pub(super) fn number(&mut self, number: u32) -> Value {
+    pub(super) fn number(&mut self, number: impl Into<u64>) -> Value {
+        let number: u64 = number.into();
         if self.random.percent(20) { json!(number.to_string()) } else { json!(number) }
     }
 

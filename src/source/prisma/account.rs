@@ -1,0 +1,56 @@
+//! One account's calls: its session, and what stands in every request.
+
+use super::config::Config;
+use super::login::Login;
+use crate::http::{Answer, ApiError, Call, Unreadable};
+use crate::source::paging::{Seen, Walked, by_offset};
+use crate::source::session::{Listing, Session};
+
+/// The calls of one account.
+pub(super) struct Account {
+    pub(super) session: Session<Login>,
+    /// Where the versioned API is, as in `/api/v30.00`.
+    api: String,
+    /// What every listing is limited to.
+    scope: Vec<(&'static str, String)>,
+    page_limit: u64,
+}
+
+impl Account {
+    pub(super) fn new(session: Session<Login>, config: &Config) -> Self {
+        let collections = Some(config.collections.join(",")).filter(|names| !names.is_empty());
+        let scope = [("project", config.project.clone()), ("collections", collections)];
+        Self {
+            session,
+            api: format!("/api/v{}", config.api_version),
+            scope: scope.into_iter().filter_map(|(name, value)| Some((name, value?))).collect(),
+            page_limit: config.page_limit,
+        }
+    }
+
+    /// A call for something that is the same for everyone.
+    pub(super) fn get(&self, listing: &'static Listing, path: &str) -> Call {
+        Call::get(&listing.endpoint, format!("{}/{path}", self.api))
+    }
+
+    /// A call for a listing, limited as configured.
+    pub(super) fn list(&self, listing: &'static Listing, path: &str) -> Call {
+        let call = self.get(listing, path);
+        self.scope.iter().fold(call, |call, (name, value)| call.query(name, value.as_str()))
+    }
+
+    /// Walks a listing whose pages are asked for with `call` and taken by `read`.
+    pub(super) async fn walk(
+        &self,
+        listing: &'static Listing,
+        call: Call,
+        progress: &(dyn Fn() + Sync),
+        read: impl Fn(&Answer) -> Result<Seen, Unreadable> + Send + Sync + Clone + 'static,
+    ) -> Result<Walked, ApiError> {
+        by_offset(&listing.endpoint, progress, |offset| {
+            let call = call.clone().query("offset", offset.to_string()).query("limit", self.page_limit.to_string());
+            self.session.call(listing, call, read.clone())
+        })
+        .await
+    }
+}

@@ -1,0 +1,273 @@
+//! `[[source.prisma]]`: every option of a Prisma Cloud Compute account.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::console_url::{instead_of, is_without_tenant};
+use super::login::Login;
+use crate::http::{self, ClientCertificate, Connection};
+use crate::setting::{Mistakes, RateLimit, Span};
+use crate::source::CollectorConfig as Collector;
+use crate::source::settings::{Wrong, check_intervals, check_login, check_named, place, username};
+
+/// Rows per page that a self-hosted console gives at most (API reference, "Get Container Scan Results").
+const MOST_PER_PAGE: u64 = 250;
+
+/// A Prisma Cloud Compute account, of the vendor's cloud or of a console of one's own.
+///
+/// It logs in with a user name and password, or with a client certificate: exactly one of them.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Name of the account, the `source` label of its series. Must be set, and once only.
+    pub name: String,
+    /// URL of the console, with the tenant's path where it has one: what Compute > Manage > System > Utilities shows as
+    /// "Path to Console". Must be set.
+    pub base_url: String,
+    /// Version of the console's API, such as `30.00`. A console knows its own and some before it.
+    pub api_version: String,
+    /// How calls are authorised.
+    pub login: Method,
+    /// User name, or the id of an access key.
+    pub username: Option<String>,
+    /// File that holds the user name.
+    pub username_file: Option<PathBuf>,
+    /// File that holds the password, or the secret of an access key.
+    pub password_file: Option<PathBuf>,
+    /// Environment variable that holds it.
+    pub password_env: Option<String>,
+    /// PEM file of a client certificate to log in with instead. Read at start and at a reload.
+    pub client_certificate_file: Option<PathBuf>,
+    /// PEM file of its private key, without a password.
+    pub client_key_file: Option<PathBuf>,
+    /// The project to ask for. Unset: that of the console itself.
+    pub project: Option<String>,
+    /// Names of the collections to which listings are limited; none for all that the account may see.
+    pub collections: Vec<String>,
+    /// Rows per page of a listing, 1 to 250. The vendor's cloud gives 50 at most.
+    pub page_limit: u64,
+    /// How many requests it may send to each of the large listings, and to all else. Lower it if others use the same
+    /// account.
+    pub rate_limit: RateLimit,
+    /// Time from the start of one run of a collector to the start of the next.
+    pub interval: Span,
+    /// How long the last good data is served once a collector fails. Unset: three times the longer of its interval
+    /// and its last full walk.
+    pub stale_after: Option<Span>,
+    /// Whether the console's certificate is not looked at. Whoever is in between can then read the password; better to
+    /// put the console's own authority, which it gives out at `/api/v1/certs/ca.pem`, into `http.ca_file`.
+    pub insecure_skip_verify: bool,
+    /// How it is reached.
+    pub http: http::Config,
+    /// What is collected.
+    pub collectors: Collectors,
+}
+
+/// How calls are authorised.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Method {
+    /// With a token that the console gives out for the user name and password.
+    #[default]
+    Token,
+    /// With the user name and password themselves.
+    Basic,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            base_url: String::new(),
+            api_version: "30.00".to_owned(),
+            login: Method::default(),
+            username: None,
+            username_file: None,
+            password_file: None,
+            password_env: None,
+            client_certificate_file: None,
+            client_key_file: None,
+            project: None,
+            collections: Vec::new(),
+            page_limit: 50,
+            rate_limit: RateLimit::per_seconds(30, 30),
+            interval: Span::seconds(15 * 60),
+            stale_after: None,
+            insecure_skip_verify: false,
+            http: http::Config::default(),
+            collectors: Collectors::default(),
+        }
+    }
+}
+
+/// The collectors of an account.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Collectors {
+    /// Containers with their compliance and placement, and posture.
+    pub containers: Collector,
+    /// Images with their vulnerabilities.
+    pub images: Collector,
+    /// Defenders.
+    pub sensors: Collector,
+    /// Which images each vulnerability is in.
+    pub vulnerabilities: Collector,
+    /// Version and licence of the console.
+    pub console: Collector,
+}
+
+impl Config {
+    /// Notes what is wrong with these settings, which stand at `at`.
+    pub fn check(&self, at: &str, mistakes: &mut Mistakes) {
+        check_named(&self.name, at, mistakes);
+        self.check_base_url(&format!("{at}.base_url"), mistakes);
+        if !is_version(&self.api_version) {
+            mistakes.add(
+                format!("{at}.api_version"),
+                "must be two numbers with a dot between them and no \"v\", as in \"30.00\"",
+            );
+        }
+        check_login(self.login(), at, mistakes);
+        if let Ok(connection) = self.connection()
+            && let Some(certificate) = connection.client_certificate
+            && let Err((key, reason)) = certificate.check()
+        {
+            mistakes.add(format!("{at}.{key}"), reason);
+        }
+        if self.project.as_deref() == Some("") {
+            mistakes.add(format!("{at}.project"), "must not be empty; leave it out for the console's own project");
+        }
+        if self.collections.iter().any(|name| name.is_empty() || name.contains(',')) {
+            mistakes.add(
+                format!("{at}.collections"),
+                "must be names of collections, each by itself and without a comma, as in [\"team-a\", \"team-b\"]",
+            );
+        }
+        if !(1..=MOST_PER_PAGE).contains(&self.page_limit) {
+            mistakes.add(
+                format!("{at}.page_limit"),
+                format!("must be 1 to {MOST_PER_PAGE}; the vendor's cloud gives 50 at most"),
+            );
+        }
+        check_intervals(self.intervals(), at, mistakes);
+        self.http.check(&format!("{at}.http"), mistakes);
+    }
+
+    fn check_base_url(&self, key: &str, mistakes: &mut Mistakes) {
+        const PATH: &str = "the address that Compute > Manage > System > Utilities shows as \"Path to Console\"";
+        if self.base_url.is_empty() {
+            mistakes.add(key, format!("must be set, to {PATH}, such as \"https://console.example.com:8083\""));
+        } else if let Some(words) = instead_of(&self.base_url) {
+            mistakes.add(key, format!("{words} {PATH}"));
+        } else if is_without_tenant(&self.base_url) {
+            mistakes.add(
+                key,
+                format!(
+                    "lacks the tenant's path, as in \"https://<region>.cloud.twistlock.com/<tenant>\"; write {PATH}"
+                ),
+            );
+        } else {
+            http::check_base_url(&self.base_url, key, mistakes);
+        }
+    }
+
+    /// Whether `other` logs in to the same account at the same place and sees the same there, whatever else it says. A
+    /// file or variable that holds a secret counts by its name.
+    pub(in crate::source) fn is_same_account(&self, other: &Self) -> bool {
+        let account = |config: &Self| {
+            let defaults = Self::default();
+            Self {
+                api_version: defaults.api_version,
+                login: defaults.login,
+                page_limit: defaults.page_limit,
+                rate_limit: defaults.rate_limit,
+                interval: defaults.interval,
+                stale_after: None,
+                insecure_skip_verify: false,
+                http: defaults.http,
+                collectors: defaults.collectors,
+                ..config.clone()
+            }
+        };
+        account(self) == account(other)
+    }
+
+    fn intervals(&self) -> [(&'static str, Option<Span>); 7] {
+        let Collectors { containers, images, sensors, vulnerabilities, console } = &self.collectors;
+        [
+            ("interval", Some(self.interval)),
+            ("stale_after", self.stale_after),
+            ("collectors.containers.interval", containers.interval),
+            ("collectors.images.interval", images.interval),
+            ("collectors.sensors.interval", sensors.interval),
+            ("collectors.vulnerabilities.interval", vulnerabilities.interval),
+            ("collectors.console.interval", console.interval),
+        ]
+    }
+
+    /// What is special about its connections; otherwise which settings are wrong, and why.
+    pub(super) fn connection(&self) -> Result<Connection, Wrong> {
+        let client_certificate = match (&self.client_certificate_file, &self.client_key_file) {
+            (Some(certificate_file), Some(key_file)) => {
+                Some(ClientCertificate { certificate_file: certificate_file.clone(), key_file: key_file.clone() })
+            }
+            (None, None) => None,
+            (Some(_), None) => {
+                return one("client_key_file", "must be set: there is a client certificate without its key");
+            }
+            (None, Some(_)) => {
+                return one("client_certificate_file", "must be set: there is a client key without its certificate");
+            }
+        };
+        Ok(Connection { client_certificate, insecure_skip_verify: self.insecure_skip_verify })
+    }
+
+    /// How to log in; otherwise which settings are wrong, and why.
+    pub(super) fn login(&self) -> Result<Login, Wrong> {
+        let mut wrong = Vec::new();
+        let username = username(self.username.as_ref(), self.username_file.as_ref(), &mut wrong);
+        let password =
+            place("password_file", "password_env", self.password_file.as_ref(), self.password_env.as_ref(), &mut wrong);
+        if !wrong.is_empty() {
+            return Err(wrong);
+        }
+        let by_certificate = self.connection()?.client_certificate.is_some();
+        let login = |way| Ok(Login::new(way, &self.api_version));
+        match (username, password, by_certificate) {
+            (None, None, true) if self.login == Method::Basic => {
+                one("login", "must be \"token\" with a client certificate, for which the console gives out a token")
+            }
+            (None, None, true) => login(super::login::Way::Certificate),
+            (Some(_), _, true) | (_, Some(_), true) => one(
+                "client_certificate_file",
+                "there is more than one way to log in; leave only one of: a user name with its password, a client \
+                 certificate with its key",
+            ),
+            (Some(username), Some(password), false) => {
+                login(super::login::Way::Password { username, password, basic: self.login == Method::Basic })
+            }
+            (Some(_), None, false) => {
+                one("password_file", "must be set, or password_env: there is a user name without a password")
+            }
+            (None, Some(_), false) => {
+                one("username", "must be set, or username_file: there is a password without a user name")
+            }
+            (None, None, false) => one(
+                "username",
+                "there is no way to log in; set username and password_file (or password_env), or \
+                 client_certificate_file and client_key_file",
+            ),
+        }
+    }
+}
+
+fn one<T>(key: &'static str, reason: &str) -> Result<T, Wrong> {
+    Err(vec![(key, reason.to_owned())])
+}
+
+/// Whether it is digits, a dot and digits.
+fn is_version(text: &str) -> bool {
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    text.split_once('.').is_some_and(|(major, minor)| digits(major) && digits(minor))
+}

@@ -1,0 +1,97 @@
+//! The collector of the console itself: its version, and when its licence expires.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+
+use super::account::Account;
+use super::wire::{self, License};
+use crate::clock::Timestamp;
+use crate::http::{Answer, ApiError, Call, Endpoint, Unreadable};
+use crate::inventory::{Table, Tables};
+use crate::record::Console;
+use crate::setting::Span;
+use crate::source::session::Listing;
+use crate::source::wire::{Nested, Text, text, unreadable};
+use crate::source::{Collector, Harvest};
+use crate::telemetry::Failure;
+
+/// The version, which is the same at every version of the API.
+pub(super) const VERSION: Listing = Listing {
+    endpoint: Endpoint { name: "version", class: "other" },
+    what: "the console's version",
+    permission: "any role",
+};
+
+/// The licence.
+pub(super) const LICENSE: Listing = Listing {
+    endpoint: Endpoint { name: "license", class: "other" },
+    what: "the console's licence",
+    permission: "to read Manage > System",
+};
+
+/// The collector's name.
+pub(super) const NAME: &str = "console";
+
+/// The key of the one console.
+const KEY: &str = "console";
+
+pub(super) fn read_version(answer: &Answer) -> Result<String, Unreadable> {
+    wire::refuse_web_page(answer)?;
+    let text = text(&answer.body);
+    let version = serde_json::from_str::<Text<'_>>(&text).map_err(|error| unreadable(&error, &text))?;
+    Ok(version.get().to_owned())
+}
+
+pub(super) fn read_license(answer: &Answer) -> Result<Option<Timestamp>, Unreadable> {
+    wire::refuse_web_page(answer)?;
+    let text = text(&answer.body);
+    let license = serde_json::from_str::<Nested<License>>(&text).map_err(|error| unreadable(&error, &text))?;
+    Ok(license.0.and_then(|license| license.expiration_date.0))
+}
+
+/// Asks for the version and the licence.
+pub(super) struct ConsoleItself {
+    pub(super) account: Arc<Account>,
+    pub(super) interval: Span,
+}
+
+impl ConsoleItself {
+    async fn run(&self, progress: &(dyn Fn() + Sync)) -> Result<Harvest, ApiError> {
+        let session = &self.account.session;
+        let version = session.call(&VERSION, Call::get(&VERSION.endpoint, "/api/v1/version"), read_version).await?;
+        progress();
+        let license = session.call(&LICENSE, self.account.get(&LICENSE, "settings/license"), read_license).await;
+        let (licence_expiry, note) = match license {
+            Ok(expiry) => (expiry, None),
+            // It is the vendor's, or not for this account to see; all else is known.
+            Err(error) if matches!(error.failure, Failure::NotFound | Failure::Forbidden) => {
+                (None, Some("the console does not tell this account when its licence expires".to_owned()))
+            }
+            Err(error) => return Err(error),
+        };
+        let mut table = Table::default();
+        let version = table.names.intern(&version);
+        table.put(KEY, Console { version, licence_expiry });
+        Ok(Harvest {
+            records: 1,
+            tables: Tables { console: Some(Arc::new(table)), ..Tables::default() },
+            missing: None,
+            note,
+        })
+    }
+}
+
+impl Collector for ConsoleItself {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn interval(&self) -> Span {
+        self.interval
+    }
+
+    fn collect<'a>(&'a self, progress: &'a (dyn Fn() + Sync)) -> BoxFuture<'a, Result<Harvest, ApiError>> {
+        Box::pin(self.run(progress))
+    }
+}

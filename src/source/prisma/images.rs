@@ -1,0 +1,104 @@
+//! The collector of images: those that containers were made of, with their vulnerabilities by severity.
+
+use std::sync::{Arc, Mutex};
+
+use futures_util::future::BoxFuture;
+
+use super::account::Account;
+use super::wire::{self, ImageRow, RepoTag, Severities};
+use crate::http::{Answer, ApiError, Endpoint, Unreadable};
+use crate::inventory::{Table, Tables};
+use crate::lock::lock;
+use crate::names::{Name, Names};
+use crate::record::{Image, ImageAssessment, ImageName, Score};
+use crate::setting::Span;
+use crate::source::paging::{Brought, Seen};
+use crate::source::session::Listing;
+use crate::source::wire::{Keyed, text};
+use crate::source::{Collector, Harvest};
+
+/// The list of images.
+pub(super) const IMAGES: Listing = Listing {
+    endpoint: Endpoint { name: "images", class: "images" },
+    what: "images",
+    permission: "monitorImages: to read Monitor > Vulnerabilities and Monitor > Compliance for containers and images",
+};
+
+/// The collector's name.
+pub(super) const NAME: &str = "images";
+
+/// Takes a page of the listing into the table.
+pub(super) fn take(table: &Mutex<Table<Image>>, answer: &Answer) -> Result<Seen, Unreadable> {
+    let text = text(&answer.body);
+    let rows = wire::rows::<ImageRow<'_>>(answer, &text)?;
+    let mut seen = Seen::of(&rows);
+    let mut table = lock(table);
+    for row in rows.into_keyed() {
+        let assessment = Some(assessment(&mut table.names, &row));
+        let new = table.put(row.key(), Image { assessment, contents: None });
+        seen.row(row.key(), None, if new { Brought::New } else { Brought::Nothing });
+    }
+    Ok(seen.close(&answer.body))
+}
+
+fn assessment(names: &mut Names, row: &ImageRow<'_>) -> ImageAssessment {
+    let counts = row.vulnerability_distribution.0.and_then(Severities::counts);
+    ImageAssessment {
+        updated: None,
+        id: names.intern(row.id.get()),
+        name: row.repository().map(|repository| name(names, repository)),
+        // The console lists images that are deployed.
+        in_use: true,
+        scan_status: Name::UNKNOWN,
+        findings: counts.map(|[critical, high, medium, low]| [critical, high, medium, low, 0]),
+        risk: Score::NONE,
+        size: Score::NONE,
+        created: row.creation_time.0,
+    }
+}
+
+fn name(names: &mut Names, RepoTag { registry, repo, tag: _ }: &RepoTag<'_>) -> ImageName {
+    let repository = match (registry.filled(), repo.filled()) {
+        (Some(registry), Some(repo)) => names.intern(&format!("{registry}/{repo}")),
+        (None, Some(repo)) => names.intern(repo),
+        (_, None) => Name::EMPTY,
+    };
+    ImageName { registry: registry.filled().map_or(Name::UNKNOWN, |registry| names.intern(registry)), repository }
+}
+
+/// Walks the list of images.
+pub(super) struct Images {
+    pub(super) account: Arc<Account>,
+    pub(super) interval: Span,
+}
+
+impl Images {
+    async fn run(&self, progress: &(dyn Fn() + Sync)) -> Result<Harvest, ApiError> {
+        let table = Arc::new(Mutex::new(Table::default()));
+        let taking = Arc::clone(&table);
+        let call = self.account.list(&IMAGES, "images").query("compact", "true");
+        let walked = self.account.walk(&IMAGES, call, progress, move |answer: &Answer| take(&taking, answer)).await?;
+        self.account.session.count_rejected(NAME, walked.rejected);
+        let table = std::mem::take(&mut *lock(&table));
+        Ok(Harvest {
+            records: table.len() as u64,
+            tables: Tables { images: Some(Arc::new(table)), ..Tables::default() },
+            missing: walked.missing,
+            note: None,
+        })
+    }
+}
+
+impl Collector for Images {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn interval(&self) -> Span {
+        self.interval
+    }
+
+    fn collect<'a>(&'a self, progress: &'a (dyn Fn() + Sync)) -> BoxFuture<'a, Result<Harvest, ApiError>> {
+        Box::pin(self.run(progress))
+    }
+}

@@ -1,0 +1,213 @@
+//! The ways to log in, and what a refusal means in plain words.
+
+use serde::Deserialize;
+
+use crate::clock::Timestamp;
+use crate::http::{Answer, ApiError, Authorization, Call, Client, Endpoint, Unreadable};
+use crate::setting::{Secret, SecretPlace};
+use crate::source::session::credentials::{Credentials, read};
+use crate::source::session::token::{Validity, is_token, lifetime};
+use crate::source::session::{self, Listing};
+use crate::source::wire::{Nested, text};
+use crate::telemetry::Failure;
+
+/// Where tokens are had. Its class has no limit, and is no other's: a call that waits for a token has its place already.
+pub(super) const AUTHENTICATE: Endpoint = Endpoint { name: "authenticate", class: "authenticate" };
+
+/// How long a token is good that does not tell (Compute's docs, "Access the API": 30 minutes on a console of one's own).
+const USUAL_LIFETIME_MS: i64 = 30 * 60 * 1000;
+
+/// A token is replaced when it is so old, or half its lifetime if that is less. Those of the vendor's cloud say to be
+/// good for an hour, but hold one of ten minutes; its docs advise to renew them every five.
+const MOST_AGE_MS: i64 = 5 * 60 * 1000;
+
+/// What is wrong where nothing answers in the way of the API.
+const WRONG_PLACE: &str = "base_url must be the console's address with the tenant's path, which Compute > Manage > System \
+                           > Utilities shows as \"Path to Console\"";
+
+/// How an account logs in, and at which version of the API.
+#[derive(Clone, Debug)]
+pub(super) struct Login {
+    way: Way,
+    api_version: String,
+}
+
+/// The ways to log in.
+#[derive(Clone, Debug)]
+pub(super) enum Way {
+    /// With a user name, given or in a file, and a password.
+    Password {
+        username: Result<Secret, SecretPlace>,
+        password: SecretPlace,
+        /// Whether they are sent with each call, rather than a token that is had for them.
+        basic: bool,
+    },
+    /// With the certificate that the client shows.
+    Certificate,
+}
+
+impl Login {
+    pub(super) fn new(way: Way, api_version: &str) -> Self {
+        Self { way, api_version: api_version.to_owned() }
+    }
+
+    /// What an error of the log-in means.
+    fn explain_log_in(&self, error: ApiError) -> ApiError {
+        let words = match (error.status(), &self.way) {
+            // A console answers 400 to credentials that it does not know as well.
+            (Some(400 | 401), Way::Password { .. }) => {
+                "wrong user name or password, or the account is locked: the console refused to log in with them"
+            }
+            (Some(400 | 401), Way::Certificate) => {
+                "the console refused to log in with the client certificate; is certificate-based authentication set up \
+                 there, with the authority of this certificate, and is there a user of its name?"
+            }
+            (Some(403), _) => {
+                "the account may not use the API; give its user a role in Compute that can, or look for a rule that \
+                 keeps this machine's address out"
+            }
+            // Not "not found": that is what a listing is which the console does not have.
+            (Some(404 | 405), _) => {
+                let words = format!(
+                    "there is no log-in here; does the console know API version v{}? {WRONG_PLACE}",
+                    self.api_version
+                );
+                return ApiError::new(&AUTHENTICATE, Failure::BadResponse, words);
+            }
+            (Some(_) | None, _) => return error,
+        };
+        let failure = if error.failure == Failure::Forbidden { Failure::Forbidden } else { Failure::Unauthorized };
+        ApiError::new(&AUTHENTICATE, failure, words)
+    }
+}
+
+impl session::Login for Login {
+    const ENDPOINT: &'static Endpoint = &AUTHENTICATE;
+
+    fn asks(&self) -> bool {
+        !matches!(self.way, Way::Password { basic: true, .. })
+    }
+
+    fn places(&self) -> Vec<(&'static str, &SecretPlace)> {
+        match &self.way {
+            Way::Password { username, password, .. } => {
+                let username = username.as_ref().err().map(|place| ("username_file", place));
+                username.into_iter().chain([password_place(password)]).collect()
+            }
+            Way::Certificate => Vec::new(),
+        }
+    }
+
+    fn read(&self) -> Result<Credentials, String> {
+        match &self.way {
+            Way::Password { username, password, .. } => {
+                let name = username.clone().or_else(|place| read(("username_file", &place)))?;
+                Ok(Credentials { name: Some(name), secret: Some(read(password_place(password))?) })
+            }
+            Way::Certificate => Ok(Credentials::default()),
+        }
+    }
+
+    async fn log_in(&self, client: &Client, credentials: &Credentials) -> Result<Authorization, ApiError> {
+        let path = |service: &str| format!("/api/v{}/{service}", self.api_version);
+        let call = match (&self.way, &credentials.name, &credentials.secret) {
+            (Way::Password { basic: true, .. }, Some(user), Some(password)) => {
+                return Ok(Authorization::Basic { user: user.clone(), password: password.clone() });
+            }
+            (_, Some(user), Some(password)) => {
+                Call::post(&AUTHENTICATE, path("authenticate")).json("username", user).json("password", password)
+            }
+            (..) => Call::post(&AUTHENTICATE, path("authenticate-client")),
+        };
+        let reply = client.call(&call, reply).await.map_err(|error| self.explain_log_in(error))?;
+        let words = match reply {
+            Reply::Token(token) => return Ok(Authorization::Bearer(token)),
+            Reply::WebPage => format!("it answered with a web page: {WRONG_PLACE}"),
+            Reply::Other(bytes) => format!("it answered with {bytes} bytes that hold no token: {WRONG_PLACE}"),
+        };
+        Err(ApiError::new(&AUTHENTICATE, Failure::BadResponse, words))
+    }
+
+    fn validity(&self, token: &str, now: Timestamp) -> Validity {
+        let lifetime = lifetime(token, now).unwrap_or(USUAL_LIFETIME_MS);
+        let now = now.millis();
+        Validity { due: now + (lifetime / 2).min(MOST_AGE_MS), end: now.saturating_add(lifetime) }
+    }
+
+    fn refusal(&self) -> &'static str {
+        if session::Login::asks(self) {
+            "the console refuses a token that it gave out a moment ago; does the account still have access to the API, \
+             and does the project that is asked for know it?"
+        } else {
+            "wrong user name or password, or the account is locked: the console refuses them; if they are right, it may \
+             not take them with each call: set login to \"token\""
+        }
+    }
+
+    fn explain(&self, listing: &Listing, status: u16) -> Option<String> {
+        let Listing { endpoint: _, what, permission } = listing;
+        match status {
+            403 => Some(format!(
+                "the account lacks the permission for {what} ({permission}); give it to the account's role, or leave \
+                 this collector out"
+            )),
+            404 => Some(format!(
+                "this console does not know API version v{}, or base_url lacks the tenant's path; {WRONG_PLACE}",
+                self.api_version
+            )),
+            _ => None,
+        }
+    }
+}
+
+/// Where the password is, after the setting that says so.
+fn password_place(place: &SecretPlace) -> (&'static str, &SecretPlace) {
+    match place {
+        SecretPlace::File(_) => ("password_file", place),
+        SecretPlace::Env(_) => ("password_env", place),
+    }
+}
+
+enum Reply {
+    Token(Secret),
+    WebPage,
+    Other(usize),
+}
+
+/// Reads the answer to a log-in, `{"token": …}`. Something else would not become one if asked for again.
+#[expect(clippy::unnecessary_wraps, reason = "what a reader of answers returns")]
+fn reply(answer: &Answer) -> Result<Reply, Unreadable> {
+    #[derive(Deserialize)]
+    struct Given {
+        token: String,
+    }
+
+    let text = text(&answer.body);
+    Ok(match serde_json::from_str::<Nested<Given>>(&text) {
+        Ok(Nested(Some(Given { token }))) if is_token(&token) => Reply::Token(Secret::new(token)),
+        _ if answer.is_html() || text.trim_start().starts_with('<') => Reply::WebPage,
+        Ok(_) | Err(_) => Reply::Other(answer.body.len()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::session::Login as _;
+    use crate::source::session::token::tests::token;
+
+    #[test]
+    fn a_token_is_renewed_after_half_its_life_and_five_minutes_at_most() {
+        let login = Login::new(Way::Certificate, "30.00");
+        let now = Timestamp::from_millis(1_700_000_000_000).unwrap();
+        let at = |millis: i64| 1_700_000_000_000 + millis;
+        for (claims, due, end) in [
+            (r#"{"exp":1700003600}"#, 300_000, 3_600_000),
+            (r#"{"exp":1700000120}"#, 60_000, 120_000),
+            ("{}", 300_000, 1_800_000),
+            ("nonsense", 300_000, 1_800_000),
+        ] {
+            assert_eq!(login.validity(&token(claims), now), Validity { due: at(due), end: at(end) }, "{claims}");
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The collector of sensors: how many defenders there are of each category.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+
+use super::account::Account;
+use super::wire::{self, DefenderRow};
+use crate::http::{Answer, ApiError, Endpoint, Unreadable};
+use crate::inventory::{Table, Tables};
+use crate::record::Defenders;
+use crate::setting::Span;
+use crate::source::label::word;
+use crate::source::session::Listing;
+use crate::source::wire::{Keyed, Rejected, text};
+use crate::source::{Collector, Harvest};
+use crate::telemetry::Rejection;
+
+/// The numbers of defenders.
+pub(super) const SUMMARY: Listing = Listing {
+    endpoint: Endpoint { name: "defenders_summary", class: "other" },
+    what: "defenders",
+    permission: "manageDefenders: to read Manage > Defenders",
+};
+
+/// The collector's name.
+pub(super) const NAME: &str = "sensors";
+
+/// The defenders by category, and how many rows could not be taken.
+pub(super) fn read(answer: &Answer) -> Result<(Table<Defenders>, Rejected), Unreadable> {
+    let text = text(&answer.body);
+    let rows = wire::rows::<DefenderRow<'_>>(answer, &text)?;
+    let mut rejected = Rejected::default();
+    for reject in &rows.rejected {
+        rejected[reject.why as usize] += 1;
+    }
+    let mut table = Table::default();
+    for row in rows.into_keyed() {
+        if row.connected.0.is_none() && row.deployed.0.is_none() {
+            // Without a number, nothing is known of the category: not that there is none.
+            rejected[Rejection::Unreadable as usize] += 1;
+            continue;
+        }
+        let defenders = Defenders {
+            kind: word(&mut table.names, row.category.get()),
+            connected: row.connected.0.unwrap_or_default(),
+            deployed: row.deployed.0.unwrap_or_default(),
+        };
+        table.put(row.key(), defenders);
+    }
+    Ok((table, rejected))
+}
+
+/// Asks for the numbers of defenders.
+pub(super) struct Sensors {
+    pub(super) account: Arc<Account>,
+    pub(super) interval: Span,
+}
+
+impl Sensors {
+    async fn run(&self, progress: &(dyn Fn() + Sync)) -> Result<Harvest, ApiError> {
+        let call = self.account.list(&SUMMARY, "defenders/summary");
+        let (table, rejected) = self.account.session.call(&SUMMARY, call, read).await?;
+        progress();
+        self.account.session.count_rejected(NAME, rejected);
+        Ok(Harvest {
+            records: table.len() as u64,
+            tables: Tables { defenders: Some(Arc::new(table)), ..Tables::default() },
+            missing: None,
+            note: None,
+        })
+    }
+}
+
+impl Collector for Sensors {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn interval(&self) -> Span {
+        self.interval
+    }
+
+    fn collect<'a>(&'a self, progress: &'a (dyn Fn() + Sync)) -> BoxFuture<'a, Result<Harvest, ApiError>> {
+        Box::pin(self.run(progress))
+    }
+}

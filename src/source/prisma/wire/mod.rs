@@ -1,0 +1,56 @@
+//! The vendor's JSON, as it is sent: typed, borrowed from the answer, and tolerant of what has been seen.
+//!
+//! Owns which fields are read and in how many ways each may be written. It knows neither requests nor records.
+//! Everything not named in a row type is skipped without being decoded: `processes`, for one, can hold secrets.
+
+use serde::de::Deserialize;
+
+use crate::http::{Answer, Unreadable};
+use crate::source::wire::{self, Envelope, Keyed, Rows};
+
+mod container;
+mod image;
+mod rows;
+
+pub use container::{Check, Cloud, ContainerRow, Firewall, Info, Passed, Products, Severities};
+pub use image::{ImageRow, RepoTag};
+pub use rows::{CveRow, Daily, DefenderRow, License};
+
+/// The header that tells how many rows the whole listing has.
+const TOTAL_COUNT: &str = "Total-Count";
+
+/// How the vendor wraps its listings: not at all, and an empty one is null.
+#[derive(Debug)]
+enum Bare {}
+
+impl Envelope for Bare {
+    type Around<'a, T: Deserialize<'a> + 'a> = Option<Vec<T>>;
+
+    fn open<'a, T: Deserialize<'a> + 'a>(rows: Option<Vec<T>>) -> Result<(Vec<T>, Option<u64>), Unreadable> {
+        Ok((rows.unwrap_or_default(), None))
+    }
+}
+
+/// The rows in `text`, which is an answer's body. Fails if it is no listing at all.
+pub fn rows<'a, T: Deserialize<'a> + Keyed + 'a>(answer: &Answer, text: &'a str) -> Result<Rows<T>, Unreadable> {
+    open::<Bare, T>(answer, text)
+}
+
+/// As [`rows()`], for rows in another envelope.
+pub(super) fn open<'a, E: Envelope, T: Deserialize<'a> + Keyed + 'a>(
+    answer: &Answer,
+    text: &'a str,
+) -> Result<Rows<T>, Unreadable> {
+    refuse_web_page(answer)?;
+    let total = answer.headers.get(TOTAL_COUNT).and_then(|total| total.to_str().ok()?.trim().parse().ok());
+    let mut rows = wire::rows::<E, T>(text)?;
+    rows.count = total;
+    Ok(rows)
+}
+
+/// Fails for what something between the console and us answers, or the console's own web interface.
+pub(super) fn refuse_web_page(answer: &Answer) -> Result<(), Unreadable> {
+    let words = "the answer is a web page and not the API's; does base_url have the tenant's path, and does no proxy ask \
+                 for a log-in?";
+    if answer.is_html() { Err(Unreadable(words.to_owned())) } else { Ok(()) }
+}

@@ -1,0 +1,45 @@
+//! Listings that a tenant may not have: the vendor answers "not found" then, which is no failure.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::session::{Listing, Session};
+use crate::http::ApiError;
+use crate::telemetry::Failure;
+
+/// What is known of whether a tenant has a listing.
+#[derive(Default)]
+pub(super) struct Absence {
+    /// Whether it ever answered: then a "not found" is a fault, and not a tenant without it.
+    pub(super) answered: AtomicBool,
+    told: AtomicBool,
+}
+
+/// What a listing brought that a tenant may not have.
+pub(super) enum Found<T> {
+    /// There is one.
+    Here(T),
+    /// The tenant has none; in words for people.
+    Absent(String),
+}
+
+impl Absence {
+    /// What the result of a walk means. That the tenant does not have the listing is logged once.
+    pub(super) fn heed<T>(
+        &self,
+        session: &Session,
+        listing: &'static Listing,
+        walked: Result<T, ApiError>,
+    ) -> Result<Found<T>, ApiError> {
+        match walked {
+            Ok(brought) => Ok(Found::Here(brought)),
+            Err(error) if error.failure == Failure::NotFound && !self.answered.load(Ordering::Relaxed) => {
+                let words = format!("this tenant has no listing of {}; nothing is shown of it", listing.what);
+                if !self.told.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(source = session.source(), %error, "{words}");
+                }
+                Ok(Found::Absent(words))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}

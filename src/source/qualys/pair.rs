@@ -1,0 +1,113 @@
+//! The collector of records that two listings tell of: both are walked at the same time into one table.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+
+use super::link::next;
+use super::session::{Listing, Session};
+use super::staging::{Joined, Staging};
+use crate::http::{Answer, ApiError, Call};
+use crate::inventory::{Table, Tables};
+use crate::setting::Span;
+use crate::source::paging::{KeyAsk, Seen, by_cursor, by_key};
+use crate::source::{Collector, Harvest};
+use crate::telemetry::Failure;
+
+/// Rows per page of a page list: the most the vendor gives.
+const PAGE_SIZE: u64 = 1000;
+
+/// Rows per page of a bulk list: the most the vendor gives.
+const BULK_LIMIT: u64 = 250;
+
+/// Records whose two listings are known.
+pub(super) trait Paired: Joined + Sync {
+    /// The collector's name.
+    const NAME: &'static str;
+    /// The page list, and where it is.
+    const PAGES: (&'static Listing, &'static str);
+    /// The bulk list, and where it is.
+    const BULK: (&'static Listing, &'static str);
+
+    /// The table among the others.
+    fn tables(table: Arc<Table<Self>>) -> Tables;
+}
+
+/// Walks both listings.
+pub(super) struct Pair<R: Paired> {
+    pub(super) session: Arc<Session>,
+    pub(super) wanted: R::Wanted,
+    pub(super) interval: Span,
+}
+
+impl<R: Paired> Pair<R> {
+    async fn run(&self, progress: &(dyn Fn() + Sync)) -> Result<Harvest, ApiError> {
+        let staging = Arc::new(Staging::<R>::new(self.wanted.clone()));
+        let (pages, bulk) = (&R::PAGES.0.endpoint, &R::BULK.0.endpoint);
+        let pages = by_key(pages, PAGE_SIZE, progress, |ask| self.page(ask, Arc::clone(&staging)));
+        let bulk = by_cursor(bulk, BULK_LIMIT, progress, |cursor| self.bulk(cursor, Arc::clone(&staging)));
+        let (pages, bulk) = tokio::try_join!(pages, bulk)?;
+        let bulk = bulk.finish(|| staging.lacks_bulk(), |last| staging.cursor_behind(last)).await?;
+        let rejected = std::array::from_fn(|reason| pages.rejected[reason] + bulk.rejected[reason]);
+        self.session.count_rejected(R::NAME, rejected);
+        let (table, missing) = finish(staging).await?;
+        Ok(Harvest {
+            records: table.len() as u64,
+            tables: R::tables(Arc::new(table)),
+            missing: pages.missing.or(bulk.missing).or(missing),
+            note: None,
+        })
+    }
+
+    async fn page(&self, ask: KeyAsk, staging: Arc<Staging<R>>) -> Result<Seen, ApiError> {
+        let (listing, path) = R::PAGES;
+        let mut call = Call::get(&listing.endpoint, path)
+            .query("pageNumber", ask.number.to_string())
+            .query("pageSize", ask.size.to_string())
+            .query("sort", "updated:asc");
+        if let Some(filter) = ask.filter() {
+            call = call.query("filter", filter);
+        }
+        let read = move |answer: &Answer| staging.take::<R::Page>(&answer.body);
+        self.session.call(listing, call, read).await
+    }
+
+    async fn bulk(&self, cursor: Option<String>, staging: Arc<Staging<R>>) -> Result<Seen, ApiError> {
+        let (listing, path) = R::BULK;
+        let mut call = Call::get(&listing.endpoint, path).query("limit", BULK_LIMIT.to_string());
+        if let Some(cursor) = cursor {
+            call = call.query("paginationQuery", cursor);
+        }
+        let read = move |answer: &Answer| {
+            let seen = staging.take::<R::Bulk>(&answer.body)?;
+            Ok(Seen { next: next(&answer.headers), ..seen })
+        };
+        self.session.call(listing, call, read).await
+    }
+}
+
+/// [`Staging::finish`] off the threads that serve everyone: it goes through the whole table.
+async fn finish<R: Paired>(staging: Arc<Staging<R>>) -> Result<(Table<R>, Option<String>), ApiError> {
+    match tokio::task::spawn_blocking(move || staging.finish()).await {
+        Ok(finished) => Ok(finished),
+        Err(error) => match error.try_into_panic() {
+            // As if it had been done here.
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Err(ApiError::new(&R::PAGES.0.endpoint, Failure::Internal, "the program is stopping")),
+        },
+    }
+}
+
+impl<R: Paired> Collector for Pair<R> {
+    fn name(&self) -> &'static str {
+        R::NAME
+    }
+
+    fn interval(&self) -> Span {
+        self.interval
+    }
+
+    fn collect<'a>(&'a self, progress: &'a (dyn Fn() + Sync)) -> BoxFuture<'a, Result<Harvest, ApiError>> {
+        Box::pin(self.run(progress))
+    }
+}

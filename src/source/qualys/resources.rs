@@ -1,0 +1,111 @@
+//! The resources behind Kubernetes posture: what each control came to for each of them.
+//!
+//! The vendor calls this listing a count, and its own sample shows rows. Whatever it answers, the controls stand: where it
+//! tells numbers only, nothing is guessed from them.
+
+use super::absence::{Absence, Found};
+use super::numbered::{Fill, Numbered};
+use super::session::{Listing, Session};
+use super::wire::{self, ResourceRow};
+use crate::http::{Answer, Endpoint, Unreadable};
+use crate::inventory::Table;
+use crate::record::{PostureResource, Severity};
+use crate::source::label::word;
+use crate::source::paging::{Brought, Seen};
+use crate::source::wire::{Rejected, Rows, text};
+
+/// The list of resources.
+pub(super) const COUNT: Listing = Listing {
+    endpoint: Endpoint { name: "k8s_postures_count", class: "other" },
+    what: "the resources behind Kubernetes posture",
+    permission: "to view posture",
+};
+
+const NUMBERED: Numbered = Numbered {
+    listing: &COUNT,
+    path: "/csapi/v1.3/k8s_postures/count",
+    // The most of the documented `limit`, 1 to 250.
+    size: 250,
+    number_names: &["pageNumber", "pageNo"],
+    size_names: &["pageSize", "limit"],
+    sort: None,
+};
+
+/// What people should know where there are no rows.
+const ONLY_NUMBERS: &str = "the vendor tells how many resources were evaluated, but not which: nothing is shown of posture by \
+                            cluster and kind of resource";
+
+/// What the listing brought.
+#[derive(Debug, Default)]
+pub(super) struct Evaluated {
+    /// The resources, if they are known.
+    pub(super) table: Option<Table<PostureResource>>,
+    pub(super) rejected: Rejected,
+    /// Why resources are known to be missing, in words for people.
+    pub(super) missing: Option<String>,
+    /// What people should know though nothing is wrong.
+    pub(super) note: Option<String>,
+}
+
+/// Walks the listing. That it fails is told, and keeps nothing else back.
+pub(super) async fn walk(session: &Session, absence: &Absence, progress: &(dyn Fn() + Sync)) -> Evaluated {
+    let walked = NUMBERED.walk::<Resources>(session, &absence.answered, progress).await;
+    match absence.heed(session, &COUNT, walked) {
+        Ok(Found::Here((Resources { only_numbers: true, .. }, _))) => {
+            Evaluated { note: Some(ONLY_NUMBERS.to_owned()), ..Evaluated::default() }
+        }
+        Ok(Found::Here((Resources { table, .. }, walked))) => {
+            Evaluated { table: Some(table), rejected: walked.rejected, missing: walked.missing, note: None }
+        }
+        Ok(Found::Absent(words)) => Evaluated { note: Some(words), ..Evaluated::default() },
+        Err(error) => {
+            let missing = Some(format!("controls are known, but not the resources behind them: {error}"));
+            Evaluated { missing, ..Evaluated::default() }
+        }
+    }
+}
+
+/// The resources up to now.
+#[derive(Debug, Default)]
+pub(super) struct Resources {
+    pub(super) table: Table<PostureResource>,
+    /// Whether the first answer told numbers without rows.
+    pub(super) only_numbers: bool,
+}
+
+impl Fill for Resources {
+    type Row<'a> = ResourceRow<'a>;
+
+    fn fill(&mut self, rows: Rows<ResourceRow<'_>>) -> Seen {
+        let mut seen = Seen::of(&rows);
+        for row in rows.into_keyed() {
+            let Some(key) = row.place() else { continue };
+            let names = &mut self.table.names;
+            let resource = PostureResource {
+                cluster: names.intern(row.cluster_name.get()),
+                kind: names.intern(row.resource_type.get()),
+                severity: Severity::from_word(row.control_criticality.get()),
+                vendor_severity: word(names, row.control_criticality.get()),
+                outcome: row.status.0,
+                last_evaluated: row.last_evaluated.0,
+            };
+            let new = self.table.put(&key, resource);
+            seen.row(&key, None, if new { Brought::New } else { Brought::Nothing });
+        }
+        seen
+    }
+
+    fn take(&mut self, answer: &Answer, number: u64) -> Result<Seen, Unreadable> {
+        let text = text(&answer.body);
+        let only_numbers = wire::is_only_numbers(&text);
+        if only_numbers && number > 1 {
+            return Err(Unreadable("the answer has no records, though the page before it had".to_owned()));
+        }
+        self.only_numbers = only_numbers;
+        if only_numbers {
+            return Ok(Seen::default());
+        }
+        let rows = wire::rows(&text)?;
+        Ok(self.fill(rows).close(&answer.body))
+    }
+}

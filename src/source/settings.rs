@@ -1,0 +1,102 @@
+//! Settings that accounts of every vendor have, and how they can be wrong.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::setting::{Mistakes, Secret, SecretPlace, Span};
+
+/// The shortest interval: less only asks for the same data again.
+const SHORTEST_INTERVAL: Span = Span::seconds(1);
+
+/// `[source.<vendor>.collectors.<name>]`: one collector.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Collector {
+    /// Whether it runs.
+    pub enabled: bool,
+    /// Its own interval. Unset: the account's.
+    pub interval: Option<Span>,
+}
+
+impl Default for Collector {
+    fn default() -> Self {
+        Self { enabled: true, interval: None }
+    }
+}
+
+/// What is wrong with settings, by the last part of their names.
+pub(super) type Wrong = Vec<(&'static str, String)>;
+
+/// Where a user name is: given itself, or in a file; none where neither setting is there.
+pub(super) fn username(
+    given: Option<&String>,
+    file: Option<&PathBuf>,
+    wrong: &mut Wrong,
+) -> Option<Result<Secret, SecretPlace>> {
+    match (given, file) {
+        (Some(_), Some(_)) => {
+            wrong.push(("username_file", "username is set already; give one of the two".to_owned()));
+            None
+        }
+        (Some(name), None) if name.is_empty() => {
+            wrong.push(("username", "must not be empty".to_owned()));
+            None
+        }
+        (Some(name), None) => Some(Ok(Secret::new(name.as_str()))),
+        (None, file) => file.cloned().map(|file| Err(SecretPlace::File(file))),
+    }
+}
+
+/// Where a secret is: in a file, or in an environment variable; none where neither setting is there.
+pub(super) fn place(
+    file_key: &'static str,
+    env_key: &'static str,
+    file: Option<&PathBuf>,
+    env: Option<&String>,
+    wrong: &mut Wrong,
+) -> Option<SecretPlace> {
+    match (file, env) {
+        (Some(_), Some(_)) => {
+            wrong.push((file_key, format!("{env_key} is set too; give one of the two")));
+            None
+        }
+        (Some(file), None) => Some(SecretPlace::File(file.clone())),
+        (None, Some(env)) => Some(SecretPlace::Env(env.clone())),
+        (None, None) => None,
+    }
+}
+
+/// Notes an account at `at` that has no name.
+pub(super) fn check_named(name: &str, at: &str, mistakes: &mut Mistakes) {
+    if name.is_empty() {
+        mistakes.add(format!("{at}.name"), "must be set: it is the source label of this account's series");
+    }
+}
+
+/// Notes what is wrong with the way to log in of the account at `at`, or with what it is read from.
+pub(super) fn check_login<L: super::session::Login>(login: Result<L, Wrong>, at: &str, mistakes: &mut Mistakes) {
+    match login {
+        Err(found) => found.into_iter().for_each(|(key, reason)| mistakes.add(format!("{at}.{key}"), reason)),
+        Ok(login) => {
+            for (key, place) in login.places() {
+                if let Err(reason) = place.read() {
+                    mistakes.add(format!("{at}.{key}"), reason);
+                }
+            }
+        }
+    }
+}
+
+/// Notes the intervals of the account at `at` that are too short; those that are not set are none.
+pub(super) fn check_intervals(
+    intervals: impl IntoIterator<Item = (&'static str, Option<Span>)>,
+    at: &str,
+    mistakes: &mut Mistakes,
+) {
+    for (key, interval) in intervals {
+        if interval.is_some_and(|interval| interval < SHORTEST_INTERVAL) {
+            mistakes.add(format!("{at}.{key}"), format!("must be at least {SHORTEST_INTERVAL}"));
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! What is read of the vendors' answers and what is not: docs/coverage.md has a row for every field of every fixture.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use container_security_exporter::catalog;
+use container_security_exporter::metric::Metric;
+use serde_json::Value;
+
+/// What stands around the rows of every Qualys listing.
+const ENVELOPE: &[&str] = &["data", "count", "limit", "groups", "aggs"];
+
+/// One endpoint's section of the page.
+#[derive(Default)]
+struct Section {
+    fixtures: Vec<String>,
+    /// By field: what it is shown as, and why it is not.
+    fields: BTreeMap<String, (String, String)>,
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn page() -> String {
+    std::fs::read_to_string(root().join("docs/coverage.md")).expect("docs/coverage.md")
+}
+
+/// The texts between backticks.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+/// The cells of a table's row.
+fn cells(line: &str) -> Vec<&str> {
+    line.trim_matches('|').split(" | ").map(|cell| cell.trim_matches(['|', ' '])).collect()
+}
+
+/// The sections that tell of a fixture, by heading.
+fn sections() -> BTreeMap<String, Section> {
+    let page = page();
+    let mut sections: BTreeMap<String, Section> = BTreeMap::new();
+    let mut heading = "";
+    for line in page.lines() {
+        if let Some(next) = line.strip_prefix("### ") {
+            heading = next;
+        } else if let Some(fixtures) = line.strip_prefix("Fields of ") {
+            sections.entry(heading.to_owned()).or_default().fixtures.extend(quoted(fixtures).map(str::to_owned));
+        } else if let (Some(section), true) = (sections.get_mut(heading), line.starts_with("| `")) {
+            let cells = cells(line);
+            let [fields, shown, why] = cells[..] else { panic!("{heading}: {line} has not three cells") };
+            for field in quoted(fields) {
+                let known = section.fields.insert(field.to_owned(), (shown.to_owned(), why.to_owned()));
+                assert!(known.is_none(), "{heading}: `{field}` has two rows");
+            }
+        }
+    }
+    sections
+}
+
+/// Every path to a value; of lists, the paths of their elements.
+fn paths(value: &Value, path: &str, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                paths(value, &path, found);
+                found.insert(path);
+            }
+        }
+        Value::Array(elements) => {
+            for element in elements {
+                paths(element, &format!("{path}[]"), found);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// The paths within the rows of a fixture.
+fn fields_of(fixture: &str) -> BTreeSet<String> {
+    let path = root().join("tests/fixtures").join(fixture);
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let mut value: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{fixture}: {error}"));
+    let mut found = BTreeSet::new();
+    if let Some(rows) = value.as_object_mut().and_then(|page| page.remove("data")) {
+        let others = value.as_object().expect("it was one").keys().find(|key| !ENVELOPE.contains(&key.as_str()));
+        assert_eq!(others, None, "{fixture} has something beside its rows that no section tells of");
+        value = rows;
+    }
+    for row in value.as_array().map_or(std::slice::from_ref(&value), Vec::as_slice) {
+        paths(row, "", &mut found);
+    }
+    found
+}
+
+/// Whether a row of the page tells of the path: its own, that of something in it, or one for all that is in something.
+fn is_told(path: &str, fields: &BTreeMap<String, (String, String)>) -> bool {
+    fields.keys().any(|field| {
+        let below = field.strip_prefix(path).is_some_and(|rest| rest.starts_with(['.', '[']));
+        let above = field.strip_suffix(".*").and_then(|above| path.strip_prefix(above));
+        field == path || below || above.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+    })
+}
+
+#[test]
+fn every_field_of_every_fixture_has_a_row() {
+    let sections = sections();
+    let mut wrong = Vec::new();
+    for (heading, section) in &sections {
+        let there: BTreeSet<String> = section.fixtures.iter().flat_map(|fixture| fields_of(fixture)).collect();
+        wrong.extend(
+            there
+                .iter()
+                .filter(|path| !is_told(path, &section.fields))
+                .map(|path| format!("{heading}: no row for `{path}`")),
+        );
+        let known = |field: &str| {
+            let all = field.strip_suffix(".*").unwrap_or(field);
+            there.iter().any(|path| path == field || (all != field && path.starts_with(all)))
+        };
+        wrong.extend(
+            section
+                .fields
+                .keys()
+                .filter(|field| !known(field))
+                .map(|field| format!("{heading}: `{field}` is in no fixture")),
+        );
+        for (field, (shown, why)) in &section.fields {
+            if shown.is_empty() == why.is_empty() {
+                wrong.push(format!("{heading}: `{field}` must be shown, or have a reason why it is not"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "docs/coverage.md:\n{}", wrong.join("\n"));
+
+    let told: BTreeSet<_> = sections.values().flat_map(|section| section.fixtures.clone()).collect();
+    let there: BTreeSet<_> = ["qualys", "prisma"]
+        .iter()
+        .flat_map(|vendor| {
+            let folder = root().join("tests/fixtures").join(vendor);
+            let files = std::fs::read_dir(folder).expect("a folder of fixtures");
+            files.map(move |file| format!("{vendor}/{}", file.expect("a fixture").file_name().display()))
+        })
+        .collect();
+    assert_eq!(told, there, "fixtures that docs/coverage.md tells of, and those that are there");
+}
+
+/// The labels that words name, as in "label `a` of `b`" or "labels `a`, `c`".
+fn named(words: &str) -> impl Iterator<Item = &str> {
+    words.match_indices("label").flat_map(|(at, found)| {
+        let list = words[at + found.len()..].trim_start_matches('s').strip_prefix(" `").unwrap_or_default();
+        list.split("`, `")
+            .map(|name| name.split('`').next().unwrap_or_default())
+            .filter(|name| !name.is_empty() && !name.starts_with("container_security_"))
+    })
+}
+
+#[test]
+fn labels_are_found_in_words() {
+    let found = |words| named(words).collect::<Vec<_>>();
+    assert_eq!(found("labels `a`, `b`, from its dotted keys"), ["a", "b"]);
+    assert_eq!(found("`container_security_x`, label `a`; label `b` of `container_security_y`"), ["a", "b"]);
+    assert_eq!(found("labels `label_<key>` for the keys in `containers.promote_labels`"), ["label_<key>"]);
+}
+
+#[test]
+fn what_fields_are_shown_as_is_in_the_catalog() {
+    let families: BTreeSet<_> = catalog::all().map(Metric::name).collect();
+    let labels: BTreeSet<_> =
+        catalog::all().flat_map(Metric::labels).flatten().chain(catalog::choices()).map(|label| label.name).collect();
+    for (heading, section) in sections() {
+        for (field, (words, _)) in section.fields {
+            for name in quoted(&words).filter(|name| name.starts_with("container_security_")) {
+                assert!(families.contains(name), "{heading}: `{field}` is shown as {name}, which is no family");
+            }
+            for name in named(&words).filter(|name| *name != "label_<key>") {
+                assert!(labels.contains(name), "{heading}: `{field}` is shown as {name}, which is no label");
+            }
+        }
+    }
+    // The other way round: no family about vendors comes from nowhere.
+    let page = page();
+    let vendors = catalog::all().filter(|metric| !metric.is_live()).map(Metric::name);
+    let unsaid: Vec<_> = vendors.filter(|name| !page.contains(&format!("`{name}`"))).collect();
+    assert!(unsaid.is_empty(), "no field in docs/coverage.md is shown as {unsaid:?}");
+}

@@ -1,0 +1,53 @@
+//! Log-ins, the tokens they give, and who is let through.
+
+use std::collections::HashMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use serde_json::{Value, json};
+
+use super::super::answer::{Answer, Call};
+use super::{Options, problem};
+use crate::SECRET_MARKERS;
+
+/// The tokens given out, with their ends in Unix milliseconds.
+#[derive(Default)]
+pub(super) struct Logins {
+    tokens: HashMap<String, i64>,
+}
+
+impl Logins {
+    /// Answers a log-in with user name and password.
+    pub(super) fn authenticate(&mut self, call: &Call, options: &Options, now: i64) -> Answer {
+        let Ok(body) = serde_json::from_slice::<Value>(&call.body) else {
+            return problem(400, "invalid request body");
+        };
+        if body["username"] != options.username.as_str() || body["password"] != options.password.as_str() {
+            return problem(401, "invalid credentials");
+        }
+        let end = now + i64::try_from(options.token_lifetime.as_millis()).expect("a lifetime within an i64");
+        let header = json!({"alg": "HS256", "typ": "JWT"});
+        let payload = json!({
+            "user": options.username, "role": "admin", "iss": "twistlock", "exp": end.div_euclid(1000),
+            "jti": self.tokens.len(),
+        });
+        let [header, payload] = [header, payload].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
+        let token = format!("{header}.{payload}.{}-{:04}", SECRET_MARKERS[9], self.tokens.len());
+        self.tokens.insert(token.clone(), end);
+        Answer::json(200, json!({"token": token}).to_string())
+    }
+
+    /// Lets a request with the password or a good token through.
+    pub(super) fn check(&self, call: &Call, options: &Options, now: i64) -> Result<(), Answer> {
+        let header = call.header("authorization").unwrap_or_default();
+        if let Some(sent) = header.strip_prefix("Basic ") {
+            let known = STANDARD.encode(format!("{}:{}", options.username, options.password));
+            return if sent == known { Ok(()) } else { Err(problem(401, "invalid credentials")) };
+        }
+        match header.strip_prefix("Bearer ").and_then(|token| self.tokens.get(token)) {
+            Some(end) if *end > now => Ok(()),
+            Some(_) => Err(problem(401, "token is expired")),
+            None => Err(problem(401, "unauthorized")),
+        }
+    }
+}

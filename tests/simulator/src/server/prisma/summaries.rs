@@ -1,0 +1,82 @@
+//! What the console tells in one answer: defenders, statistics, its licence.
+
+use serde_json::{Value, json};
+
+use super::moment::moment;
+use super::writing::{Victims, damaged, list, thin_out};
+use crate::console::{Console, Vulnerability};
+use crate::random::Random;
+
+const DEFENDER_VICTIMS: Victims = Victims { key: "category", within: None, number: "connected", structure: "deployed" };
+const VULNERABILITY_VICTIMS: Victims =
+    Victims { key: "cve", within: None, number: "impactedResourcesCnt", structure: "riskFactors" };
+
+/// The summary of defenders; null where there is none.
+pub(super) fn defenders(console: &Console) -> Value {
+    let random = &mut Random::of(console.seed(), "console", "defenders");
+    let own = console.defenders.iter().map(|row| {
+        json!({
+            "category": row.category, "connected": row.connected, "deployed": row.deployed, "licensed": row.deployed,
+        })
+    });
+    let strays = console.stray_defender_rows.iter().map(|stray| {
+        damaged(json!({"category": stray.id, "connected": 1, "deployed": 1}), stray.damage, &DEFENDER_VICTIMS)
+    });
+    let mut rows: Value = own.chain(strays).collect();
+    thin_out(&mut rows, random);
+    if rows.as_array().is_some_and(Vec::is_empty) { Value::Null } else { rows }
+}
+
+/// The statistics of vulnerabilities, the newest and perhaps an older one, in any order; null where there is none.
+pub(super) fn vulnerabilities(console: &Console) -> Value {
+    let random = &mut Random::of(console.seed(), "console", "vulnerabilities");
+    let strays = console.stray_vulnerability_rows.iter().map(|stray| {
+        let sound = json!({"cve": stray.id, "impactedResourcesCnt": 99, "status": "affected", "riskFactors": {}});
+        damaged(sound, stray.damage, &VULNERABILITY_VICTIMS)
+    });
+    let own = console.vulnerabilities.iter().map(|row| vulnerability(row, random));
+    let rows: Vec<Value> = own.chain(strays).collect();
+    if rows.is_empty() && random.percent(50) {
+        return Value::Null;
+    }
+    let mut days = vec![day(console.now_ms(), rows, random)];
+    if !console.older_vulnerabilities.is_empty() {
+        let rows = console.older_vulnerabilities.iter().map(|row| vulnerability(row, random)).collect();
+        let place = random.below(2);
+        days.insert(place, day(console.now_ms() - 86_400_000, rows, random));
+    }
+    let mut days = Value::Array(days);
+    thin_out(&mut days, random);
+    days
+}
+
+fn day(modified: i64, rows: Vec<Value>, random: &mut Random) -> Value {
+    json!({
+        "_id": "2025-06-15", "modified": moment(Some(modified), random),
+        "images": {"vulnerabilities": list(rows, random), "cveCount": 3},
+        "hosts": {"vulnerabilities": [{"cve": "CVE-1999-0001", "impactedResourcesCnt": 77, "status": "affected"}]},
+        "containers": null, "functions": null,
+    })
+}
+
+fn vulnerability(row: &Vulnerability, random: &mut Random) -> Value {
+    let factors = row.risk_factors.as_ref();
+    let factors = factors.map(|names| names.iter().map(|name| (name.clone(), json!({}))).collect::<Value>());
+    json!({
+        "cve": row.cve, "impactedResourcesCnt": row.images, "status": row.status, "riskFactors": factors,
+        "description": "A flaw was found in…", "impactedResourceType": "image", "riskScore": random.count(100),
+        "highestCVSS": 9.8, "highestRiskFactors": {}, "impactedPkgs": null, "exposedService": false,
+    })
+}
+
+/// The licence.
+pub(super) fn licence(console: &Console) -> Value {
+    let random = &mut Random::of(console.seed(), "console", "licence");
+    let mut licence = json!({
+        "_id": "twistlock_license", "type": "enterprise", "customer_id": "acme",
+        "expiration_date": moment(console.licence_expiry, random), "issue_date": "2024-01-01T00:00:00Z",
+        "workloads": 1000,
+    });
+    thin_out(&mut licence, random);
+    licence
+}

@@ -1,0 +1,48 @@
+//! How the report list writes a report.
+
+use serde_json::{Value, json};
+
+use super::oddity::OddRow;
+use crate::tenant::{Damage, Report, StrayRow};
+
+/// The report's row.
+pub(super) fn row(report: &Report, seed: u64) -> Value {
+    let mut row = OddRow::new(seed, &report.uuid, "reports");
+    row.put("reportUuid", report.uuid.as_str());
+    row.put_text("reportName", report.name.as_deref());
+    row.put("description", "test");
+    row.put("fileFormat", "csv");
+    row.put_text("templateName", report.template.as_deref());
+    row.put_text("status", report.status.as_deref());
+    put_scheduled(&mut row, report.is_scheduled);
+    row.put("filter", "containerId:edc01607bc33");
+    row.put("displayColumns", json!(["containerId", "qid", "severity"]));
+    row.put_time("createdAt", report.created);
+    row.put_time("expireOn", report.expires);
+    row.put("emailNotification", 1);
+    row.put("recipient", report.recipient.as_str());
+    row.put("emailSubject", format!("Qualys: for {}", report.recipient));
+    row.put("expireAfter", 90);
+    row.finish()
+}
+
+/// A flag that is documented as a number.
+fn put_scheduled(row: &mut OddRow, flag: Option<bool>) {
+    match flag {
+        Some(flag) if row.percent(60) => row.put("isScheduled", u8::from(flag)),
+        Some(flag) if row.percent(40) => row.put("isScheduled", u8::from(flag).to_string()),
+        Some(_) | None => row.put_flag("isScheduled", flag),
+    }
+}
+
+/// A row that belongs to no report.
+pub(super) fn unreadable(stray: &StrayRow) -> Value {
+    let sound = |created: Value, template: Value| json!({"reportUuid": stray.uuid, "createdAt": created, "templateName": template, "status": "COMPLETED"});
+    let time = json!(stray.updated);
+    match stray.damage {
+        Damage::NotAnObject => json!(["not", "a", "report"]),
+        Damage::NoKey => json!({"createdAt": time, "templateName": "CS_CONTAINER_VULNERABILITY", "isScheduled": 1}),
+        Damage::ObjectForNumber => sound(json!({"at": time}), json!("CS_CONTAINER_VULNERABILITY")),
+        Damage::WrongStructure => sound(time, json!(["CS_CONTAINER_VULNERABILITY"])),
+    }
+}
