@@ -99,7 +99,7 @@ impl Image {
     }
 }
 
-/// Most images that containers name, and as many again and more that no container uses.
+/// Most images that containers name, and more that no container uses.
 pub(super) fn generate(tenant: &Tenant, random: &mut Random) -> Vec<Image> {
     let mut uses: HashMap<&str, u32> = HashMap::new();
     for uuid in tenant.containers.iter().filter_map(|container| container.image_uuid.as_deref()) {
@@ -112,7 +112,7 @@ pub(super) fn generate(tenant: &Tenant, random: &mut Random) -> Vec<Image> {
             images.push(image(uuid.clone(), uses.get(uuid.as_str()).copied().unwrap_or(0), tenant.now_ms, random));
         }
     }
-    for _ in 0..tenant.shape.containers / 6 {
+    for _ in 0..40 + tenant.shape.containers / 30 {
         images.push(image(random.uuid(), 0, tenant.now_ms, random));
     }
     images
