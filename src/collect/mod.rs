@@ -185,8 +185,8 @@ impl Runner {
     /// Serves what a run brought.
     fn take(&mut self, harvest: Harvest, took: Duration) -> Result<(), RunError> {
         let complete = harvest.missing.is_none();
-        // What is known to lack records is better than nothing, and worse than whole data that is a little older.
-        if complete || !self.held.is_some_and(|held| held.complete) {
+        // What is known to lack records is better than nothing, and worse than whole data that is not too old.
+        if complete || self.is_stale() || !self.held.is_some_and(|held| held.complete) {
             let held = Held { since: Instant::now(), complete, walk: took };
             self.collection.put(self.source(), self.collector(), Some((harvest.tables, held)));
             self.held = Some(held);
@@ -226,8 +226,12 @@ impl Runner {
         Some(held.since + self.stale_after.unwrap_or_else(reckoned))
     }
 
+    fn is_stale(&self) -> bool {
+        self.expiry().is_some_and(|expiry| expiry <= Instant::now())
+    }
+
     fn drop_what_is_stale(&mut self) {
-        if self.expiry().is_some_and(|expiry| expiry <= Instant::now()) {
+        if self.is_stale() {
             expire(&mut self.held, &self.telemetry, &self.collection, self.collector.name());
         }
     }

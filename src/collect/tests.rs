@@ -31,6 +31,8 @@ enum Script {
     Fails,
     /// Never ends, with a page every so many seconds, if any.
     Stalls(Option<u64>),
+    /// Brings a page every ten seconds for so many seconds, and some records in the end.
+    BringsSomeAfter(u64, u64),
     /// Brings a page and then nothing, and never ends.
     GetsStuck,
     /// Waits for a rate limit for so many seconds, then brings a record.
@@ -72,6 +74,13 @@ impl Collector for Scripted {
                         progress();
                     }
                 },
+                Script::BringsSomeAfter(seconds, records) => {
+                    for _ in 0..seconds / 10 {
+                        progress();
+                        sleep(Duration::from_secs(10)).await;
+                    }
+                    Ok(harvest(records, Some("there are more")))
+                }
                 Script::GetsStuck => {
                     progress();
                     std::future::pending().await
@@ -197,6 +206,15 @@ async fn whole_data_is_never_replaced_by_data_that_lacks_records() {
     let (_, state) = rehearsal.after(65).await;
     assert!(!state.up && state.complete && state.records == 7, "whole data stays");
     assert_eq!(state.failed[Failure::Incomplete as usize], 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn data_that_lacks_records_is_better_than_what_became_too_old_meanwhile() {
+    let rehearsal = Rehearsal::new(&[Script::Brings(7), Script::BringsSomeAfter(200, 5)]);
+    let (served, state) = rehearsal.after(250).await;
+    assert!(served && state.complete && state.records == 7, "a run that makes progress is not failing");
+    let (served, state) = rehearsal.after(20).await;
+    assert!(served && !state.up && !state.complete && state.records == 5, "{state:?}");
 }
 
 #[tokio::test(start_paused = true)]

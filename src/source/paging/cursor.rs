@@ -1,4 +1,4 @@
-//! The walk by cursor, for the bulk list.
+//! The walk by cursor, for the bulk lists.
 //!
 //! The cursor is `updated>=X AND not uuid:[…]`: a record that changes during the walk comes again at the end, so the
 //! newest version of each is what counts. The walk's end is told by the `Link` header only. Since

@@ -18,7 +18,7 @@ use super::{REPEATS, Seen, Tally, Walked, stray, too_few};
 
 /// Rows that the vendor gives by page number; what comes behind them is undocumented (Fetch a List of Containers:
 /// "at most 10,000 records"). A `count` of so many means at least so many.
-const WINDOW: u64 = 10_000;
+pub(super) const WINDOW: u64 = 10_000;
 
 /// Which page to ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

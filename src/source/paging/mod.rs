@@ -3,8 +3,8 @@
 //! Owns the order of requests and when a walk is over or has gone wrong. It knows neither HTTP nor rows: a walk asks
 //! for a page through a closure and is told what was [`Seen`] on it; what is on it has gone elsewhere by then.
 //!
-//! Four ways, one for each kind of listing: Qualys' [`by_key`] (page list of containers), [`by_cursor`] (bulk list) and
-//! [`by_number`] (sensors, posture), and Prisma's [`by_offset`].
+//! Four ways, one for each kind of listing: Qualys' [`by_key`] (page lists of containers and images),
+//! [`by_cursor`] (their bulk lists) and [`by_number`] (all others), and Prisma's [`by_offset`].
 
 use std::collections::HashMap;
 use std::hash::BuildHasher;

@@ -1,7 +1,8 @@
-//! The walk by page number, for listings that are small and change little: sensors and posture.
+//! The walk by page number, for listings that are small and change little: sensors, posture, reports and policies.
 
 use crate::http::{ApiError, Endpoint};
 
+use super::key::WINDOW;
 use super::{REPEATS, Seen, Tally, Walked, stray, too_few};
 
 /// Walks the whole listing by page number, from 1. Asks on until a page is shorter than `size` and `count` does not
@@ -10,6 +11,9 @@ use super::{REPEATS, Seen, Tally, Walked, stray, too_few};
 ///
 /// The name of the page parameter is not the same in all versions of the API; a server that does not know the one
 /// sent gives its first page for ever, which is found out by its repeating.
+///
+/// One that ends after just as many rows as the vendor gives of other listings may go on behind them, even if it counts
+/// no more: the count can be held to the same.
 pub async fn by_number<F, Fut>(
     endpoint: &'static Endpoint,
     size: u64,
@@ -42,6 +46,12 @@ where
     let given = tally.given();
     if let Some(count) = count.filter(|count| *count > given) {
         tally.miss(too_few(count, given));
+    }
+    if sent == WINDOW {
+        tally.miss(
+            "the vendor gave 10,000 records and no more, which may be the most it gives of a listing; there may be others"
+                .to_owned(),
+        );
     }
     Ok(tally.walked)
 }

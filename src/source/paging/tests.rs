@@ -268,6 +268,29 @@ fn a_walk_by_number_ends_where_the_listing_does() {
     assert_eq!(walked.unwrap_err().failure, Failure::BadResponse);
 }
 
+#[test]
+fn a_walk_by_number_that_ends_where_the_vendors_window_may_is_not_whole() {
+    let whole = |rows: u32, size: u32, count: Option<usize>| {
+        let fake = RefCell::new(Fake::default());
+        let walk = by_number(&ENDPOINT, size.into(), &quiet, |number| {
+            let first = (u32::try_from(number).unwrap() - 1) * size;
+            let page: Vec<_> = (first..rows.min(first + size)).map(|id| (id, (1, 0))).collect();
+            ready(Ok(fake.borrow_mut().read(&page, count.filter(|_| !page.is_empty()))))
+        });
+        walk.now_or_never().unwrap().unwrap().missing
+    };
+    for size in [250, 1000, 300] {
+        for count in [Some(10_000), None] {
+            assert!(whole(10_000, size, count).unwrap().contains("10,000 records and no more"), "{size} {count:?}");
+        }
+        assert!(whole(10_000, size, Some(31_600)).unwrap().contains("31600 records, but gave 10000"), "{size}");
+        for rows in [9_999, 10_001] {
+            assert_eq!(whole(rows, size, usize::try_from(rows).ok()), None, "{size}");
+        }
+        assert_eq!(whole(10_250, size, Some(10_000)), None, "the count is held to the window, the rows are not");
+    }
+}
+
 const NAMELESS: Reject = Reject { why: Rejection::Unidentified, text: None };
 
 #[test]

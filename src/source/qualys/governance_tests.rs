@@ -63,6 +63,34 @@ fn a_resource_is_known_by_what_tells_it_from_others() {
 }
 
 #[test]
+fn of_a_resource_that_comes_again_the_last_evaluation_counts() {
+    let row = |status: &str, evaluated: &str| {
+        format!(r#"{{"cid":1,"resourceUid":"u","status":"{status}","lastEvaluated":{evaluated}}}"#)
+    };
+    for (rows, outcome, evaluated) in [
+        ([row("FAIL", "2000"), row("PASS", "1000")], Outcome::Fail, Some(2000)),
+        ([row("PASS", "1000"), row("FAIL", "2000")], Outcome::Fail, Some(2000)),
+        ([row("FAIL", "2000"), row("PASS", "null")], Outcome::Fail, Some(2000)),
+        ([row("PASS", "null"), row("FAIL", "2000")], Outcome::Fail, Some(2000)),
+        ([row("PASS", "2000"), row("FAIL", "2000")], Outcome::Fail, Some(2000)),
+        ([row("PASS", "null"), row("FAIL", "null")], Outcome::Fail, None),
+    ] {
+        // On one page, and on two of them.
+        let mut one = Resources::default();
+        let seen = one.take(&answer(page(&rows.join(",")).as_bytes()), 1).unwrap();
+        assert_eq!((seen.taken, seen.new, seen.fresh), (2, 1, 1), "{rows:?}");
+        let mut two = Resources::default();
+        for (number, row) in (1..).zip(&rows) {
+            two.take(&answer(page(row).as_bytes()), number).unwrap();
+        }
+        for resources in [one, two] {
+            let known: Vec<_> = resources.table.iter().map(|(_, row)| (row.outcome, row.last_evaluated)).collect();
+            assert_eq!(known, [(outcome, evaluated.and_then(Timestamp::from_millis))], "{rows:?}");
+        }
+    }
+}
+
+#[test]
 fn resources_that_cannot_be_counted_are_left_out() {
     for (row, why) in [
         (r#"{"cid":null,"resourceUid":"u","status":"PASS"}"#, Rejection::Unidentified),
@@ -152,6 +180,9 @@ fn what_is_not_the_policy_that_was_asked_for_tells_no_rules() {
     for body in ["", "{}", "null", "[]", r#"{"uuid":"other","centralizedPolicyRules":[]}"#, "<html>"] {
         assert!(read_rules("a", &answer(body.as_bytes())).is_err(), "{body}");
     }
+    let why = |body: &str| read_rules("a", &answer(body.as_bytes())).unwrap_err().0;
+    assert!(why(r#"{"uuid":"other"}"#).contains("not the policy that was asked for"));
+    assert!(why(r#"{"uuid":"a","centralizedPolicyRules":[{"isEnabled":"hunter2"}]}"#).ends_with("cannot be read"));
     let mut names = Names::default();
     let (rules, limit) = read_rules("a", &answer(br#"{"uuid":"a"}"#)).unwrap().in_words(&mut names);
     assert!(rules.is_empty() && limit.is_none());

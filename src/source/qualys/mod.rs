@@ -125,10 +125,10 @@ fn collectors(config: &Config) -> Vec<(&'static str, &CollectorConfig, Make)> {
     let Collectors { containers, images, sensors, posture, reports, policies } = &config.collectors;
     let all: [(_, _, Make); 6] = [
         (Container::NAME, containers, |Parts { session, promote, interval }| {
-            Box::new(Pair::<Container> { session, wanted: promote, interval })
+            Box::new(Pair::<Container>::new(session, promote, interval))
         }),
         (Image::NAME, images, |Parts { session, interval, promote: _ }| {
-            Box::new(Pair::<Image> { session, wanted: (), interval })
+            Box::new(Pair::<Image>::new(session, (), interval))
         }),
         (policies::NAME, policies, |Parts { session, interval, promote: _ }| {
             Box::new(Policies::new(session, interval))

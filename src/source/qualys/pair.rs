@@ -1,6 +1,7 @@
 //! The collector of records that two listings tell of: both are walked at the same time into one table.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::future::BoxFuture;
 
@@ -20,6 +21,9 @@ const PAGE_SIZE: u64 = 1000;
 /// Rows per page of a bulk list: the most the vendor gives.
 const BULK_LIMIT: u64 = 250;
 
+/// As few rows as are asked for where larger pages are too large.
+const LEAST_BULK_LIMIT: u64 = 10;
+
 /// Records whose two listings are known.
 pub(super) trait Paired: Joined + Sync {
     /// The collector's name.
@@ -38,14 +42,22 @@ pub(super) struct Pair<R: Paired> {
     pub(super) session: Arc<Session>,
     pub(super) wanted: R::Wanted,
     pub(super) interval: Span,
+    /// Rows per page of the bulk list. Its rows are as large as what is installed; where a page is larger than an
+    /// answer may be, the next run asks for half as many.
+    bulk_limit: AtomicU64,
 }
 
 impl<R: Paired> Pair<R> {
+    pub(super) fn new(session: Arc<Session>, wanted: R::Wanted, interval: Span) -> Self {
+        Self { session, wanted, interval, bulk_limit: AtomicU64::new(BULK_LIMIT) }
+    }
+
     async fn run(&self, progress: &(dyn Fn() + Sync)) -> Result<Harvest, ApiError> {
         let staging = Arc::new(Staging::<R>::new(self.wanted.clone()));
         let (pages, bulk) = (&R::PAGES.0.endpoint, &R::BULK.0.endpoint);
         let pages = by_key(pages, PAGE_SIZE, progress, |ask| self.page(ask, Arc::clone(&staging)));
-        let bulk = by_cursor(bulk, BULK_LIMIT, progress, |cursor| self.bulk(cursor, Arc::clone(&staging)));
+        let limit = self.bulk_limit.load(Ordering::Relaxed);
+        let bulk = by_cursor(bulk, limit, progress, |cursor| self.bulk(cursor, limit, Arc::clone(&staging)));
         let (pages, bulk) = tokio::try_join!(pages, bulk)?;
         let bulk = bulk.finish(|| staging.lacks_bulk(), |last| staging.cursor_behind(last)).await?;
         let rejected = std::array::from_fn(|reason| pages.rejected[reason] + bulk.rejected[reason]);
@@ -72,9 +84,9 @@ impl<R: Paired> Pair<R> {
         self.session.call(listing, call, read).await
     }
 
-    async fn bulk(&self, cursor: Option<String>, staging: Arc<Staging<R>>) -> Result<Seen, ApiError> {
+    async fn bulk(&self, cursor: Option<String>, limit: u64, staging: Arc<Staging<R>>) -> Result<Seen, ApiError> {
         let (listing, path) = R::BULK;
-        let mut call = Call::get(&listing.endpoint, path).query("limit", BULK_LIMIT.to_string());
+        let mut call = Call::get(&listing.endpoint, path).query("limit", limit.to_string());
         if let Some(cursor) = cursor {
             call = call.query("paginationQuery", cursor);
         }
@@ -82,7 +94,11 @@ impl<R: Paired> Pair<R> {
             let seen = staging.take::<R::Bulk>(&answer.body)?;
             Ok(Seen { next: next(&answer.headers), ..seen })
         };
-        self.session.call(listing, call, read).await
+        let page = self.session.call(listing, call, read).await;
+        if page.as_ref().is_err_and(|error| error.failure == Failure::TooLarge) {
+            self.bulk_limit.store((limit / 2).max(LEAST_BULK_LIMIT), Ordering::Relaxed);
+        }
+        page
     }
 }
 

@@ -111,7 +111,9 @@ pub(super) fn read_rules(id: &str, answer: &Answer) -> Result<Rules, Unreadable>
     match serde_json::from_str::<Nested<PolicyRow<'_>>>(&text) {
         // Only a page that names the policy tells by its silence that there are no rules.
         Ok(Nested(Some(policy))) if policy.uuid.get() == id => Ok(Rules::of(&policy)),
-        Ok(_) | Err(_) => Err(Unreadable("the answer is not the policy that was asked for".to_owned())),
+        Ok(_) => Err(Unreadable("the answer is not the policy that was asked for".to_owned())),
+        // One rule that cannot be read is enough: to leave it out would be to count one too few.
+        Err(_) => Err(Unreadable("the answer is no policy, or a rule of it cannot be read".to_owned())),
     }
 }
 

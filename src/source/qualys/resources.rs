@@ -89,7 +89,10 @@ impl Fill for Resources {
                 outcome: row.status.0,
                 last_evaluated: row.last_evaluated.0,
             };
-            let new = self.table.put(&key, resource);
+            // What was found out last counts, wherever it stands; of two of the same time the one that comes later.
+            let known = self.table.get(&key);
+            let latest = known.is_none_or(|known| known.last_evaluated <= resource.last_evaluated);
+            let new = latest && self.table.put(&key, resource);
             seen.row(&key, None, if new { Brought::New } else { Brought::Nothing });
         }
         seen

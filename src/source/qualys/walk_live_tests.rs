@@ -86,3 +86,14 @@ async fn a_list_that_answered_does_not_vanish() {
     bench.run("sensors").await.unwrap();
     assert_eq!(bench.server.request_count(SENSORS[0]), 2, "asked again once the old one is gone");
 }
+
+#[tokio::test]
+async fn a_bulk_page_that_is_too_large_is_asked_for_in_halves_by_the_next_run() {
+    let bench = Bench::new(240, |_, config| config.http.max_body_bytes = 250_000).await;
+    let (failure, words) = refusal(bench.run("containers").await);
+    assert_eq!(failure, Failure::TooLarge, "{words}");
+    let harvest = bench.run("containers").await.unwrap();
+    assert!(harvest.records > 200 && harvest.missing.is_none(), "{harvest:?}");
+    let asked = |limit: &str| bench.server.requests().iter().filter(|request| request.query.contains(limit)).count();
+    assert!(asked("limit=250") == 1 && asked("limit=125") >= 2);
+}
