@@ -269,6 +269,29 @@ fn a_walk_by_number_ends_where_the_listing_does() {
 }
 
 #[test]
+fn a_walk_by_number_out_of_which_records_go_finds_those_that_moved_up() {
+    // How many rows are left at each request; the first ones go.
+    let walk = |left: &[u32]| {
+        let fake = RefCell::new(Fake::default());
+        let request = Cell::new(0);
+        let walk = by_number(&ENDPOINT, 2, &quiet, |number| {
+            let left = left.get(request.get()).or(left.last()).copied().unwrap();
+            request.set(request.get() + 1);
+            let from = (6 - left) + 2 * (u32::try_from(number).unwrap() - 1);
+            let page: Vec<_> = (from..6.min(from + 2)).map(|id| (id, (1, 0))).collect();
+            ready(Ok(fake.borrow_mut().read(&page, usize::try_from(left).ok())))
+        });
+        let missing = walk.now_or_never().unwrap().unwrap().missing;
+        let known: Vec<_> = fake.into_inner().kept.into_keys().collect();
+        (known, missing)
+    };
+    assert_eq!(walk(&[6]), (vec![0, 1, 2, 3, 4, 5], None));
+    assert_eq!(walk(&[6, 5]), (vec![0, 1, 2, 3, 4, 5], None), "2 moved to the first page after that was read");
+    let (_, missing) = walk(&[6, 5, 5, 5, 4, 4, 4, 3, 3, 3]);
+    assert!(missing.unwrap().contains("left the listing"), "it never stands still");
+}
+
+#[test]
 fn a_walk_by_number_that_ends_where_the_vendors_window_may_is_not_whole() {
     let whole = |rows: u32, size: u32, count: Option<usize>| {
         let fake = RefCell::new(Fake::default());
