@@ -129,7 +129,7 @@ impl Client {
             let limited = fault.failure == Failure::RateLimited;
             if limited && fault.again {
                 // Known to all of the class, and even if this call is given up: the others would meet it too.
-                gate.hold(fault.wait.unwrap_or(pause));
+                gate.hold(fault.wait.unwrap_or_else(|| pause.max(retry::part_of_window(gate.window(), tries))));
             }
             if let Some(wait) = fault.wait.filter(|wait| *wait > LONGEST_HOLD) {
                 break fault.too_long(wait);
@@ -221,7 +221,8 @@ impl Client {
                 return Err(Fault::new(
                     Failure::TooLarge,
                     format!(
-                        "its answer is larger than {most} bytes; ask for smaller pages, or raise http.max_body_bytes"
+                        "its answer is larger than {most} bytes; ask for smaller pages where that can be set, or raise \
+                         http.max_body_bytes"
                     ),
                 ));
             }

@@ -29,6 +29,12 @@ pub(super) fn of_status(status: StatusCode) -> (Failure, bool) {
     }
 }
 
+/// How long to leave a server alone that refuses for a limit of this window and does not say for how long: an eighth of it
+/// at first, for room may come soon, and twice as long each time, so that a window that is full is outlasted.
+pub(super) fn part_of_window(window: Duration, tries: u32) -> Duration {
+    (window / 8).saturating_mul(2_u32.saturating_pow(tries.saturating_sub(1))).min(LONGEST_PAUSE)
+}
+
 /// How long to pause after so many tries: exponential with full jitter, so that clients that failed together do
 /// not come back together. `random` is any number, spread evenly over all 64 bits.
 pub(super) fn backoff(first: Duration, tries: u32, random: u64) -> Duration {

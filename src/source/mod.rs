@@ -11,11 +11,11 @@ use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Clock;
-use crate::http::ApiError;
+use crate::http::{ApiError, Endpoint};
 use crate::inventory::Tables;
 use crate::record::Vendor;
 use crate::setting::{Mistakes, Span};
-use crate::telemetry::{SourceTelemetry, Telemetry};
+use crate::telemetry::{Failure, SourceTelemetry, Telemetry};
 
 mod label;
 pub mod paging;
@@ -143,6 +143,21 @@ pub trait Collector: Send + Sync {
 
     /// Reads the whole listing. `progress` is called for every page that brought something.
     fn collect<'a>(&'a self, progress: &'a (dyn Fn() + Sync)) -> BoxFuture<'a, Result<Harvest, ApiError>>;
+}
+
+/// Does work that goes through a whole table off the threads that serve everyone. `of` is what the work is part of.
+async fn off_thread<T: Send + 'static>(
+    of: &'static Endpoint,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, ApiError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => Ok(done),
+        Err(error) => match error.try_into_panic() {
+            // As if it had been done here.
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Err(ApiError::new(of, Failure::Internal, "the program is stopping")),
+        },
+    }
 }
 
 /// A configured vendor account.

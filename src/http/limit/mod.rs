@@ -77,6 +77,11 @@ impl Gate {
         self.changed.notify_one();
     }
 
+    /// The longest window of its limits; zero if it has none.
+    pub(super) fn window(&self) -> Duration {
+        self.state().window()
+    }
+
     /// Minds what the server says about its limits. When to come back after a refusal is for [`Gate::hold`].
     pub(super) fn heed(&self, word: &Word, refused: bool) {
         let now = Instant::now();
@@ -187,10 +192,14 @@ impl State {
 
     /// Drops what is out of every window.
     fn forget(&mut self, now: Instant) {
-        let longest = self.limits().map(|limit| limit.window).max().unwrap_or_default();
+        let longest = self.window();
         while self.ended.front().is_some_and(|ended| *ended + longest <= now) {
             self.ended.pop_front();
         }
+    }
+
+    fn window(&self) -> Duration {
+        self.limits().map(|limit| limit.window).max().unwrap_or_default()
     }
 
     fn learn(&mut self, word: &Word) {

@@ -102,6 +102,16 @@ async fn a_vendor_that_is_busy_or_down_is_asked_again() {
 }
 
 #[tokio::test]
+async fn refusals_that_do_not_say_for_how_long_do_not_outlast_the_window() {
+    let refusal = || answer("429 Too Many Requests", "", b"");
+    let server = Server::new([refusal(), refusal(), refusal(), refusal(), ok("[]")]);
+    let (client, _) = client_with(&server.at, &Config::default());
+    let asked = Instant::now();
+    client.call(&list(), text).await.unwrap();
+    assert!(asked.elapsed() >= WINDOW, "{:?}", asked.elapsed());
+}
+
+#[tokio::test]
 async fn a_page_that_cannot_be_read_is_asked_for_again() {
     let server = Server::new([ok("<html>"), ok("[]"), ok("x"), ok("y"), ok("z")]);
     let client = client(&server);

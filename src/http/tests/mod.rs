@@ -160,6 +160,9 @@ fn gzip(body: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
+/// That of the limit of [`LIST`].
+const WINDOW: Duration = Duration::from_millis(100);
+
 fn client_with(at: &str, config: &Config) -> (Client, Telemetry) {
     client_over(at, config, &Connection::default())
 }
@@ -169,7 +172,7 @@ fn client_over(at: &str, config: &Config, connection: &Connection) -> (Client, T
     let source = telemetry.source("test", "vendor", &["containers", "login"], &[]);
     telemetry.arrange([(Arc::clone(&source), Vec::new())]);
     let clock = Clock::from_fn(|| Timestamp::from_millis(1_700_000_000_000).unwrap());
-    let limits = [("list", RateLimit::per_seconds(1000, 1))];
+    let limits = [("list", RateLimit { requests: 1000, window: WINDOW })];
     let mut client = Client::new(at, config, connection, &limits, source, clock).unwrap();
     client.first_pause = Duration::from_millis(2);
     (client, telemetry)

@@ -6,8 +6,9 @@
 //! row that is known, rows may have moved past it, and the walk takes a step back. Without changes this costs a row per
 //! page.
 //!
-//! A server may give fewer rows than asked for; the walk goes by what came. The whole listing is walked again where it
-//! ended before the number of rows that the server counts.
+//! A server may give fewer rows than asked for; the walk goes by what came. The whole listing is walked again where fewer
+//! rows came than the server counts. Rows that were put in behind the walk while it went on do not count as missing:
+//! where every page followed the one before, to the very end, it may lack as many as the server's number changed.
 
 use std::collections::HashSet;
 
@@ -36,16 +37,18 @@ where
     Fut: Future<Output = Result<Seen, ApiError>>,
 {
     let mut walk = OffsetWalk { endpoint, progress, fetch, tally: Tally::default(), count: None };
+    let mut lacking = None;
     for number in 0..MOST_PASSES {
         let pass = walk.pass(number == 0).await?;
-        if walk.lacking().is_none() {
+        lacking = walk.lacking(pass.allowance());
+        if lacking.is_none() {
             break;
         }
         if pass.pages > 1 && !pass.differ {
             return Err(stray(endpoint, REPEATS));
         }
     }
-    if let Some(count) = walk.lacking() {
+    if let Some(count) = lacking {
         let given = walk.tally.given();
         walk.tally.miss(too_few(count, given));
     }
@@ -84,6 +87,10 @@ struct Pass {
     differ: bool,
     /// Whether an end that may be none was looked at again.
     asked_again: bool,
+    /// The least and the greatest number of rows that the server told.
+    counts: Option<(u64, u64)>,
+    /// Whether there may be rows before a page, or behind the last, that are on none of them.
+    gap: bool,
 }
 
 impl Pass {
@@ -91,6 +98,17 @@ impl Pass {
     /// not tell.
     fn follows(&self, page: &Seen) -> bool {
         self.lap == 0 || page.keys.first().map_or(page.sent > 0, |first| self.known.contains(first))
+    }
+
+    /// Whether the page surely follows those before it.
+    fn surely_follows(&self, page: &Seen) -> bool {
+        self.offset == 0 || (self.lap > 0 && page.keys.first().is_some_and(|first| self.known.contains(first)))
+    }
+
+    /// How many rows it may lack that were put in behind it.
+    fn allowance(&self) -> u64 {
+        let changed = self.counts.map_or(0, |(least, greatest)| greatest - least);
+        if self.gap { 0 } else { changed }
     }
 
     /// Whether it is of use to go back for a page that did not follow. As far as the walk came, so often it may.
@@ -136,10 +154,15 @@ where
             self.tally.add(&page, self.progress);
             // That there is nothing, an empty page would say as well that is a fault.
             self.count = page.count.filter(|count| page.sent > 0 || *count > 0).or(self.count);
+            if let Some(count) = self.count {
+                let (least, greatest) = pass.counts.unwrap_or((count, count));
+                pass.counts = Some((least.min(count), greatest.max(count)));
+            }
             if !follows {
                 pass.step_back();
                 continue;
             }
+            pass.gap |= !pass.surely_follows(&page);
             let sent = page.sent as u64;
             let end = pass.offset + sent;
             let fresh = pass.take(&page);
@@ -147,6 +170,7 @@ where
             if !is_told && sent <= pass.lap && !fresh {
                 // Nothing is behind the rows that are known. Where there should be, it may come when asked for again.
                 if std::mem::replace(&mut pass.asked_again, true) {
+                    pass.gap = true;
                     return Ok(pass);
                 }
                 continue;
@@ -167,9 +191,9 @@ where
         }
     }
 
-    /// How many records there are, if not so many came.
-    fn lacking(&self) -> Option<u64> {
-        self.count.filter(|count| *count > self.tally.given())
+    /// How many records there are, if not so many came, less the `allowance`.
+    fn lacking(&self, allowance: u64) -> Option<u64> {
+        self.count.filter(|count| count.saturating_sub(allowance) > self.tally.given())
     }
 }
 

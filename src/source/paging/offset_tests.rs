@@ -222,3 +222,27 @@ fn rows_that_cannot_be_read_count_as_given_and_once() {
     .unwrap();
     assert_eq!((walked.rejected, walked.missing, known.into_inner().len()), ([11, 10], None, 10));
 }
+
+#[test]
+fn a_listing_that_goes_on_changing_is_walked_once() {
+    // One in so many requests finds a row more, or a row less.
+    for (adds, purges) in [(1, 0), (0, 1), (4, 4), (3, 6), (6, 3)] {
+        let random = Cell::new(1_u32);
+        let number = || {
+            random.set(random.get().wrapping_mul(1_664_525).wrapping_add(1_013_904_223));
+            random.get() >> 4
+        };
+        let fake = RefCell::new(Fake::with(20_000));
+        let walked = walk(|offset| {
+            let mut fake = fake.borrow_mut();
+            for (one_in, change) in [(adds, Change::Add as fn(u32) -> Change), (purges, Change::Purge)] {
+                if one_in > 0 && number() % one_in == 0 {
+                    fake.apply(&change(number()));
+                }
+            }
+            fake.page(offset, 50)
+        });
+        assert_eq!(walked.unwrap(), Walked::default());
+        assert!(fake.borrow().requests < 500, "{adds} {purges}: {} for 400 pages", fake.borrow().requests);
+    }
+}

@@ -13,7 +13,7 @@ pub(super) struct Account {
     api: String,
     /// What every listing is limited to.
     scope: Vec<(&'static str, String)>,
-    page_limit: u64,
+    pub(super) page_limit: u64,
 }
 
 impl Account {
@@ -39,6 +39,11 @@ impl Account {
         self.scope.iter().fold(call, |call, (name, value)| call.query(name, value.as_str()))
     }
 
+    /// The call for the page of a listing that begins at `offset`.
+    pub(super) fn page(&self, call: &Call, offset: u64) -> Call {
+        call.clone().query("offset", offset.to_string()).query("limit", self.page_limit.to_string())
+    }
+
     /// Walks a listing whose pages are asked for with `call` and taken by `read`.
     pub(super) async fn walk(
         &self,
@@ -48,8 +53,7 @@ impl Account {
         read: impl Fn(&Answer) -> Result<Seen, Unreadable> + Send + Sync + Clone + 'static,
     ) -> Result<Walked, ApiError> {
         by_offset(&listing.endpoint, progress, |offset| {
-            let call = call.clone().query("offset", offset.to_string()).query("limit", self.page_limit.to_string());
-            self.session.call(listing, call, read.clone())
+            self.session.call(listing, self.page(&call, offset), read.clone())
         })
         .await
     }

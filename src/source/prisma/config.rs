@@ -37,7 +37,8 @@ pub struct Config {
     pub password_file: Option<PathBuf>,
     /// Environment variable that holds it.
     pub password_env: Option<String>,
-    /// PEM file of a client certificate to log in with instead. Read at start and at a reload.
+    /// PEM file of a client certificate to log in with instead. Read at start, and at a reload that changes the
+    /// account's settings.
     pub client_certificate_file: Option<PathBuf>,
     /// PEM file of its private key, without a password.
     pub client_key_file: Option<PathBuf>,

@@ -16,7 +16,7 @@ use crate::source::wire::{Nested, Text, text, unreadable};
 use crate::source::{Collector, Harvest};
 use crate::telemetry::Failure;
 
-/// The version, which is the same at every version of the API.
+/// The version. Consoles tell it at every version of the API, or at the first one only.
 pub(super) const VERSION: Listing = Listing {
     endpoint: Endpoint { name: "version", class: "other" },
     what: "the console's version",
@@ -59,7 +59,12 @@ pub(super) struct ConsoleItself {
 impl ConsoleItself {
     async fn run(&self, progress: &(dyn Fn() + Sync)) -> Result<Harvest, ApiError> {
         let session = &self.account.session;
-        let version = session.call(&VERSION, Call::get(&VERSION.endpoint, "/api/v1/version"), read_version).await?;
+        let version = match session.call(&VERSION, self.account.get(&VERSION, "version"), read_version).await {
+            Err(error) if error.failure == Failure::NotFound => {
+                session.call(&VERSION, Call::get(&VERSION.endpoint, "/api/v1/version"), read_version).await?
+            }
+            told => told?,
+        };
         progress();
         let license = session.call(&LICENSE, self.account.get(&LICENSE, "settings/license"), read_license).await;
         let (licence_expiry, note) = match license {

@@ -19,8 +19,7 @@ use crate::source::label::lower;
 use crate::source::paging::{Brought, Seen};
 use crate::source::session::Listing;
 use crate::source::wire::{Keyed, text};
-use crate::source::{Collector, Harvest};
-use crate::telemetry::Failure;
+use crate::source::{Collector, Harvest, off_thread};
 
 /// The list of containers.
 pub(super) const CONTAINERS: Listing = Listing {
@@ -165,7 +164,7 @@ impl Containers {
         let call = self.account.list(&CONTAINERS, "containers");
         let walked = self.account.walk(&CONTAINERS, call, progress, move |answer: &Answer| taking.take(answer)).await?;
         self.account.session.count_rejected(NAME, walked.rejected);
-        let (containers, controls) = finish(staging).await?;
+        let (containers, controls) = off_thread(&CONTAINERS.endpoint, move || staging.finish()).await?;
         Ok(Harvest {
             records: containers.len() as u64,
             tables: Tables {
@@ -176,18 +175,6 @@ impl Containers {
             missing: walked.missing,
             note: None,
         })
-    }
-}
-
-/// [`Staging::finish`] off the threads that serve everyone: it goes through the whole table.
-async fn finish(staging: Arc<Staging>) -> Result<(Table<Container>, Table<Control>), ApiError> {
-    match tokio::task::spawn_blocking(move || staging.finish()).await {
-        Ok(finished) => Ok(finished),
-        Err(error) => match error.try_into_panic() {
-            // As if it had been done here.
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => Err(ApiError::new(&CONTAINERS.endpoint, Failure::Internal, "the program is stopping")),
-        },
     }
 }
 

@@ -26,6 +26,11 @@ struct Console {
     /// Statuses and bodies to answer instead, by a part of the path.
     instead: Vec<(&'static str, u16, &'static str)>,
     containers: usize,
+    /// Rows of vulnerabilities, every fortieth of them without a name.
+    vulnerabilities: usize,
+    /// Whether it heeds the limit and the offset of vulnerabilities.
+    limits: bool,
+    pages: bool,
     asked: Vec<String>,
 }
 
@@ -60,6 +65,15 @@ impl Console {
                 (first..last).map(|id| format!(r#"{{"_id":"c{id}","info":{{"id":"c{id}"}}}}"#)).collect();
             let body = if rows.is_empty() { "null".to_owned() } else { format!("[{}]", rows.join(",")) };
             return (200, Some(self.containers), body);
+        }
+        if self.vulnerabilities > 0 && path.contains("/stats/vulnerabilities?") {
+            let first = if self.pages { parameter("offset").min(self.vulnerabilities) } else { 0 };
+            let most = if self.limits { parameter("limit") } else { usize::MAX };
+            let name = |id| if id % 40 == 0 { String::new() } else { format!("CVE-{id}") };
+            let row = |id| format!(r#"{{"cve":"{}","impactedResourcesCnt":1}}"#, name(id));
+            let rows: Vec<_> = (first..self.vulnerabilities).take(most).map(row).collect();
+            let rows = if rows.is_empty() { "null".to_owned() } else { format!("[{}]", rows.join(",")) };
+            return (200, None, format!(r#"[{{"images":{{"vulnerabilities":{rows}}}}}]"#));
         }
         for (part, body) in [
             ("/tenant/api/v30.00/images?", include_str!("../../../tests/fixtures/prisma/images.json")),
@@ -228,6 +242,9 @@ async fn refusals_are_explained() {
         assert!(!words.contains("jdoe"), "{words}");
     }
     assert_eq!(bench.asked("authenticate").len(), 1, "a wrong password is not tried by everyone who waits");
+    let bench = Bench::new(|console, _| console.instead = vec![("/version", 404, "")]);
+    let (failure, words) = refusal(bench.run("console").await);
+    assert!(failure == Failure::NotFound && words.contains("this is no console; base_url"), "{words}");
     for (part, status, body, failure, words) in [
         ("/authenticate", 404, "", Failure::BadResponse, "Path to Console"),
         ("/authenticate", 200, "<html>", Failure::BadResponse, "web page"),
@@ -286,4 +303,27 @@ async fn a_licence_that_may_not_be_seen_is_a_note() {
     }
     let bench = Bench::new(|console, _| console.instead = vec![("/license", 500, "")]);
     assert_eq!(refusal(bench.run("console").await).0, Failure::BadResponse);
+}
+
+#[tokio::test]
+async fn vulnerabilities_are_asked_for_to_their_end() {
+    for (rows, limits, pages, requests, records, left_out, missing) in [
+        (120, true, true, 4, 117, 3, false),
+        (100, true, true, 3, 97, 3, false),
+        (30, true, true, 2, 29, 1, false),
+        // It does not know the parameters, or only the first of them.
+        (120, false, false, 1, 117, 3, false),
+        (30, false, false, 2, 29, 1, false),
+        (120, true, false, 2, 48, 2, true),
+    ] {
+        let bench = Bench::new(|console, _| {
+            (console.vulnerabilities, console.limits, console.pages) = (rows, limits, pages);
+        });
+        let harvest = bench.run("vulnerabilities").await.unwrap();
+        assert_eq!((harvest.records, harvest.missing.is_some()), (records, missing), "{rows}");
+        assert_eq!(bench.asked("/stats/vulnerabilities?").len(), requests, "{rows}");
+        let told = bench.telemetry.read().0.remove(0);
+        let counted: u64 = told.collectors.iter().flat_map(|collector| collector.state.rejected).sum();
+        assert_eq!(counted, left_out, "{rows}");
+    }
 }

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::console::VERSION;
 use crate::clock::Timestamp;
 use crate::http::{Answer, ApiError, Authorization, Call, Client, Endpoint, Unreadable};
 use crate::setting::{Secret, SecretPlace};
@@ -145,12 +146,14 @@ impl session::Login for Login {
     }
 
     fn explain(&self, listing: &Listing, status: u16) -> Option<String> {
-        let Listing { endpoint: _, what, permission } = listing;
+        let Listing { endpoint, what, permission } = listing;
         match status {
             403 => Some(format!(
                 "the account lacks the permission for {what} ({permission}); give it to the account's role, or leave \
                  this collector out"
             )),
+            // Which is the same at every version of the API.
+            404 if *endpoint == VERSION.endpoint => Some(format!("this is no console; {WRONG_PLACE}")),
             404 => Some(format!(
                 "this console does not know API version v{}, or base_url lacks the tenant's path; {WRONG_PLACE}",
                 self.api_version

@@ -30,10 +30,7 @@ pub(super) const NAME: &str = "sensors";
 pub(super) fn read(answer: &Answer) -> Result<(Table<Defenders>, Rejected), Unreadable> {
     let text = text(&answer.body);
     let rows = wire::rows::<DefenderRow<'_>>(answer, &text)?;
-    let mut rejected = Rejected::default();
-    for reject in &rows.rejected {
-        rejected[reject.why as usize] += 1;
-    }
+    let mut rejected = rows.rejections();
     let mut table = Table::default();
     for row in rows.into_keyed() {
         if row.connected.0.is_none() && row.deployed.0.is_none() {

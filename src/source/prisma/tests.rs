@@ -222,16 +222,24 @@ fn the_samples_of_defenders() {
 
 #[test]
 fn the_samples_of_vulnerabilities() {
-    let (table, rejected) = vulnerabilities::read(&answer(fixture!("stats_vulnerabilities.json"))).unwrap();
+    let table = Mutex::default();
+    let page = vulnerabilities::take(&table, &answer(fixture!("stats_vulnerabilities.json"))).unwrap();
+    let again = vulnerabilities::take(&table, &answer(fixture!("stats_vulnerabilities.json"))).unwrap();
+    assert_eq!((page.taken, page.new, again.new, page.rejected), (5, 4, 0, [1, 0]));
+    let table = table.into_inner().unwrap();
     let shown: Vec<_> =
         table.iter().map(|(_, row)| (table.names.text(row.id), row.images, row.fixable, row.in_use)).collect();
     assert_eq!(
         shown,
-        [("CVE-2025-0001", 17, true, true), ("CVE-2025-0002", 5, true, true), ("CVE-2025-0003", 11, false, true)]
+        [
+            ("CVE-2025-0001", 17, true, true),
+            ("CVE-2025-0002", 5, true, true),
+            ("CVE-2025-0003", 11, false, true),
+            ("CVE-2025-0004", 0, true, true)
+        ]
     );
-    assert_eq!(rejected, [1, 0]);
     for none in ["null", "[]", "[null]", r#"[{"images":null}]"#, r#"[{"images":{"vulnerabilities":null}}]"#, "[{}]"] {
-        assert_eq!(vulnerabilities::read(&answer(none)).unwrap().0.len(), 0, "{none}");
+        assert_eq!(vulnerabilities::take(&Mutex::default(), &answer(none)).unwrap().sent, 0, "{none}");
     }
 }
 

@@ -12,7 +12,7 @@ use crate::http::{Answer, ApiError, Call};
 use crate::inventory::{Table, Tables};
 use crate::setting::Span;
 use crate::source::paging::{KeyAsk, Seen, by_cursor, by_key};
-use crate::source::{Collector, Harvest};
+use crate::source::{Collector, Harvest, off_thread};
 use crate::telemetry::Failure;
 
 /// Rows per page of a page list: the most the vendor gives.
@@ -62,7 +62,7 @@ impl<R: Paired> Pair<R> {
         let bulk = bulk.finish(|| staging.lacks_bulk(), |last| staging.cursor_behind(last)).await?;
         let rejected = std::array::from_fn(|reason| pages.rejected[reason] + bulk.rejected[reason]);
         self.session.count_rejected(R::NAME, rejected);
-        let (table, missing) = finish(staging).await?;
+        let (table, missing) = off_thread(&R::PAGES.0.endpoint, move || staging.finish()).await?;
         Ok(Harvest {
             records: table.len() as u64,
             tables: R::tables(Arc::new(table)),
@@ -99,18 +99,6 @@ impl<R: Paired> Pair<R> {
             self.bulk_limit.store((limit / 2).max(LEAST_BULK_LIMIT), Ordering::Relaxed);
         }
         page
-    }
-}
-
-/// [`Staging::finish`] off the threads that serve everyone: it goes through the whole table.
-async fn finish<R: Paired>(staging: Arc<Staging<R>>) -> Result<(Table<R>, Option<String>), ApiError> {
-    match tokio::task::spawn_blocking(move || staging.finish()).await {
-        Ok(finished) => Ok(finished),
-        Err(error) => match error.try_into_panic() {
-            // As if it had been done here.
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => Err(ApiError::new(&R::PAGES.0.endpoint, Failure::Internal, "the program is stopping")),
-        },
     }
 }
 

@@ -98,6 +98,15 @@ pub struct Rows<T> {
     pub count: Option<u64>,
 }
 
+impl<T> Rows<T> {
+    /// How many rows cannot be taken, by reason.
+    pub fn rejections(&self) -> Rejected {
+        let mut rejections = Rejected::default();
+        self.rejected.iter().for_each(|reject| rejections[reject.why as usize] += 1);
+        rejections
+    }
+}
+
 impl<T: Keyed> Rows<T> {
     /// The rows that have a key.
     pub fn into_keyed(self) -> impl Iterator<Item = T> {
