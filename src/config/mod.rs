@@ -53,7 +53,7 @@ impl Config {
         self.sensors.check("sensors", mistakes);
         self.source.check(mistakes);
         if self.source == source::Config::default() {
-            mistakes.add("source", "no source is configured; add one, as in [[source.qualys]]");
+            mistakes.add("source", "no source is configured; add one, as in [[source.qualys]] or [[source.prisma]]");
         }
     }
 }

@@ -53,7 +53,10 @@ fn a_file_that_cannot_be_read_is_named() {
         assert!(invalid.to_string().starts_with(&format!("{file}: cannot read the file: {reason}")), "{invalid}");
     }
     let invalid = read(None, [], &[]).unwrap_err().to_string();
-    assert_eq!(invalid, "configuration: source: no source is configured; add one, as in [[source.qualys]]");
+    assert_eq!(
+        invalid,
+        "configuration: source: no source is configured; add one, as in [[source.qualys]] or [[source.prisma]]"
+    );
 }
 
 #[test]

@@ -30,8 +30,7 @@ async fn is_exact(seed: u64, hostile: bool, options: &str) {
     // Both change, and are collected anew: as far as the exporter can tell, another address is another account.
     bench.advance(Duration::from_mins(10));
     bench.tenant.lock().expect("no panic elsewhere").step(NOW + 600_000);
-    let cloud = bench.cloud.as_ref().expect("started with one");
-    cloud.console.lock().expect("no panic elsewhere").step(NOW + 600_000);
+    bench.cloud().console.lock().expect("no panic elsewhere").step(NOW + 600_000);
     let options = format!("{options}\n[[source.qualys]]\ninterval = \"2h\"\n[[source.prisma]]\ninterval = \"2h\"");
     let mut config = bench.load(&options).expect("a good configuration");
     config.source.qualys[0].base_url.push('/');

@@ -2,18 +2,25 @@
 
 use std::fmt::Write as _;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use container_security_exporter::clock::Clock;
 use simulator::SECRET_MARKERS;
-use simulator::server::{Fault, FaultKind, Options, Server};
+use simulator::console::{self, Console};
+use simulator::server::{Fault, FaultKind, Options, Server, prisma};
 use simulator::tenant::{Shape, Tenant};
 
-use crate::process::{Home, vendor_with};
-use crate::support::{COLLECTORS, always, first, metrics_once, request, runs};
+use crate::http::{request, send};
+use crate::process::{self, Home, vendor_with};
+use crate::support::{CLOUD_COLLECTORS, COLLECTORS, always, first, metrics_once, runs_of};
 
 const STATIC_TOKEN: &str = "S3CR3T-static-token-0123456789";
 
-/// What must not be seen, besides the markers: how every token of the vendor begins, and how one is sent.
-const TRACES: [&str; 4] = ["eyJ", "Bearer ", "p%ss", "p%25ss"];
+/// How the user name and the password of the console begin where they are sent with each call.
+const BASIC: &str = "ZXhwb3J0ZXI6UzNDUjNU";
+
+/// What must not be seen, besides the markers: how every token of a vendor begins, and how secrets are sent.
+const TRACES: [&str; 6] = ["eyJ", "Bearer ", "Basic ", BASIC, "p%ss", "p%25ss"];
 
 fn leaks(text: &str) -> Vec<&'static str> {
     SECRET_MARKERS.iter().chain(&TRACES).copied().filter(|secret| text.contains(secret)).collect()
@@ -37,13 +44,19 @@ async fn vendor() -> Server {
     vendor_with(tenant, Options { static_token: Some(STATIC_TOKEN.to_owned()), ..Options::default() }).await
 }
 
-/// Refusals and broken answers full of secrets. They pass, for the most part.
-fn faults() -> Vec<Fault> {
+/// A console that puts secrets into everything it sends.
+async fn cloud() -> Server {
+    process::cloud(Console::generate(&console::Shape::small(51, Clock::system().now().millis()).hostile(true))).await
+}
+
+/// A refusal, and an answer that breaks off behind `start` and a row, full of secrets and with such headers.
+fn poisoned(start: &str) -> (impl Fn(u16) -> FaultKind, FaultKind) {
     let secrets = SECRET_MARKERS.join(" ");
     let body = format!(
         "{{\"errorCode\":\"500 ERROR\",\"message\":\"JWT expired: Bearer eyJhbGciOi {secrets}\",\"environment\":[\"{secrets}\"]}}"
     );
-    let headers = || {
+    let broken = format!("{start}{{\"_id\":\"{secrets}\",\"uuid\":\"{secrets}\",\"state\":");
+    let headers = move || {
         let location = format!("http://127.0.0.1:1/?token={}", SECRET_MARKERS[6]);
         vec![
             ("set-cookie".to_owned(), secrets.clone()),
@@ -51,8 +64,19 @@ fn faults() -> Vec<Fault> {
             ("location".to_owned(), location),
         ]
     };
-    let status = |status| FaultKind::Status(status, headers(), body.clone());
-    let broken = FaultKind::Status(200, headers(), format!("{{\"data\":[{{\"uuid\":\"{secrets}\",\"state\":"));
+    let broken = FaultKind::Status(200, headers(), broken);
+    (move |status| FaultKind::Status(status, headers(), body.clone()), broken)
+}
+
+/// Where a redirect would have it go.
+fn elsewhere() -> FaultKind {
+    FaultKind::Redirect(format!("http://127.0.0.1:1/?password={}", SECRET_MARKERS.join("+")))
+}
+
+/// Faults of the Qualys account. They pass, for the most part.
+fn faults() -> Vec<Fault> {
+    let (status, broken) = poisoned("{\"data\":[");
+    let secrets = SECRET_MARKERS.join(" ");
     let link = format!("<http://elsewhere/list?paginationQuery={secrets}<;rel=next");
     let misled = FaultKind::Status(200, vec![("link".to_owned(), link)], "{\"data\":[]}".to_owned());
     vec![
@@ -61,12 +85,32 @@ fn faults() -> Vec<Fault> {
         first(1, "/csapi/v1.3/containers/list", status(500)),
         first(1, "/csapi/v1.3/containers/list", FaultKind::Garbage),
         first(1, "/csapi/v1.3/containers/list", misled),
-        first(1, "/sensors", FaultKind::Redirect(format!("http://127.0.0.1:1/?password={secrets}").replace(' ', "+"))),
+        first(1, "/sensors", elsewhere()),
         first(1, "/sensors", status(400)),
         first(1, "/k8s_postures/list", status(403)),
         first(1, "/k8s_postures/list", broken),
         first(2, "/k8s_postures/control", status(400)),
         first(1, "/auth", status(503)),
+    ]
+}
+
+/// Faults of the console. They pass, too.
+fn cloud_faults() -> Vec<Fault> {
+    let (status, broken) = poisoned("[");
+    vec![
+        first(1, "/containers?", status(401)),
+        first(1, "/containers?", broken.clone()),
+        first(1, "/containers?", status(429)),
+        first(1, "/images?", status(500)),
+        first(1, "/images?", FaultKind::Garbage),
+        first(1, "/images?", FaultKind::Html(502)),
+        first(1, "/defenders/summary", elsewhere()),
+        first(1, "/defenders/summary", status(400)),
+        first(1, "/stats/vulnerabilities", status(403)),
+        first(1, "/stats/vulnerabilities", broken),
+        first(1, "/settings/license", status(404)),
+        first(1, "/api/v1/version", status(500)),
+        first(1, "/authenticate", status(503)),
     ]
 }
 
@@ -108,96 +152,149 @@ async fn the_vendor_really_sends_secrets() {
     vendor.stop().await;
 }
 
-/// The vendor's faults have all struck, and rows with secrets were given out.
-fn all_was_sent(vendor: &Server, statuses: &[u16]) {
+#[tokio::test(flavor = "multi_thread")]
+async fn the_console_really_sends_secrets_and_takes_them() {
+    let cloud = cloud().await;
+    let address = cloud.base_url().trim_start_matches("http://").parse().expect("an address");
+    let password = prisma::Options::default().password;
+    assert!(password.contains(SECRET_MARKERS[8]) && password.contains("p%ss"));
+    let credentials = STANDARD.encode(format!("exporter:{password}"));
+    assert!(credentials.starts_with(BASIC), "{credentials}");
+    let basic = format!("Basic {credentials}");
+    let headers = [("Authorization", basic.as_str())];
+    let rows = request(address, "GET", "/api/v30.00/containers?limit=50", &headers).await;
+    assert_eq!(rows.status, 200);
+    assert_eq!(leaks(&rows.text()), [SECRET_MARKERS[7]]);
+    cloud.inject(always("/images", poisoned("[").0(403)));
+    let refusal = request(address, "GET", "/api/v30.00/images", &headers).await;
+    assert!(SECRET_MARKERS.iter().all(|marker| leaks(&refusal.text()).contains(marker)), "{}", refusal.text());
+    let body = serde_json::json!({"username": "exporter", "password": password}).to_string();
+    let token = send(address, "POST", "/api/v30.00/authenticate", &[], &body).await;
+    assert_eq!(leaks(&token.text()), [SECRET_MARKERS[9], "eyJ"]);
+    cloud.stop().await;
+}
+
+/// The vendor's faults have all struck, and all pages of rows with secrets were given out.
+fn all_was_sent(vendor: &Server, page: &str, statuses: &[u16]) {
     let requests = vendor.requests();
     for status in statuses {
         assert!(requests.iter().any(|request| request.status == *status), "{status} was never sent");
     }
-    let rows = requests.iter().filter(|request| request.query.contains("paginationQuery") && request.status == 200);
+    let rows = requests.iter().filter(|request| request.query.contains(page) && request.status == 200);
     assert!(rows.count() > 0, "no whole walk among {requests:?}");
+}
+
+/// Another way to log in to the Qualys account than with the password.
+type LogIn = fn(&Home, &Server) -> String;
+
+/// What is let out by runs that end by themselves.
+async fn runs_that_end(format: &str, login: Option<LogIn>, cloud_login: &str) {
+    let mut seen = Seen::default();
+    let (vendor, cloud) = (vendor().await, cloud().await);
+    let home = Home::new();
+    let source = login.map_or_else(|| home.source("prod", &vendor, ""), |login| login(&home, &vendor));
+    home.configure(&(source + &home.cloud("cloud", &cloud, &format!("login = {cloud_login:?}"))));
+    for (server, faults) in [(&vendor, faults()), (&cloud, cloud_faults())] {
+        for fault in faults {
+            server.inject(fault);
+        }
+    }
+    // Each run meets what those before have left.
+    for command in ["check", "once", "once", "once", "once"] {
+        let ended = home.run(&[command, "--log.level=debug", "--log.format", format]).await;
+        seen.add(command, &ended.stdout);
+        seen.add(command, &ended.stderr);
+    }
+    all_was_sent(&vendor, "paginationQuery", &[302, 403, 500]);
+    all_was_sent(&cloud, "offset=49", &[302, 400, 403, 404, 429, 500, 502]);
+    vendor.stop().await;
+    cloud.stop().await;
+    for shown in ["container_security_containers{", "container_security_console_info{", "collection failed"] {
+        assert!(seen.0.contains(shown), "no {shown} in {}", seen.0);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn once_and_check_let_nothing_out() {
+    tokio::join!(
+        runs_that_end("logfmt", None, "token"),
+        runs_that_end("json", Some(log_in_as_client), "basic"),
+        runs_that_end("logfmt", Some(log_in_by_token), "basic"),
+    );
+}
+
+/// What is let out by one that serves until it is told to end.
+async fn serving(format: &str, cloud_login: &str) {
     let mut seen = Seen::default();
-    for (format, login) in [
-        ("logfmt", None),
-        ("json", Some(log_in_as_client as fn(&Home, &Server) -> String)),
-        ("logfmt", Some(log_in_by_token)),
-    ] {
-        let vendor = vendor().await;
-        let home = Home::new();
-        home.configure(&login.map_or_else(|| home.source("prod", &vendor, ""), |login| login(&home, &vendor)));
-        for fault in faults() {
-            vendor.inject(fault);
+    let (vendor, cloud) = (vendor().await, cloud().await);
+    let home = Home::new();
+    let sources = |keys: &str| {
+        let of_cloud = format!("login = {cloud_login:?}\nrate_limit = \"1000/1s\"\n{keys}");
+        home.source("prod", &vendor, keys) + &home.cloud("cloud", &cloud, &of_cloud)
+    };
+    home.configure(&sources("interval = \"1s\""));
+    for (server, faults) in [(&vendor, faults()), (&cloud, cloud_faults())] {
+        for fault in faults {
+            server.inject(fault);
         }
-        // Each run meets what those before have left.
-        for command in ["check", "once", "once", "once"] {
-            let ended = home.run(&[command, "--log.level=debug", "--log.format", format]).await;
-            seen.add(command, &ended.stdout);
-            seen.add(command, &ended.stderr);
-        }
-        all_was_sent(&vendor, &[302, 403, 500]);
-        vendor.stop().await;
     }
-    assert!(seen.0.contains("container_security_containers{") && seen.0.contains("collection failed"), "{}", seen.0);
+    let serving = home.serve(&["--log.level=debug", "--log.format", format]).await;
+    metrics_once(serving.address, "a failure of both", |families| {
+        ["prod", "cloud"].iter().all(|source| runs_of(families, source, "sensors", "bad_response") >= 1.0)
+    })
+    .await;
+    seen.add("/", &serving.get("/").await);
+    metrics_once(serving.address, "all collectors after all faults", |families| {
+        COLLECTORS.iter().all(|name| runs_of(families, "prod", name, "success") >= 2.0)
+            && CLOUD_COLLECTORS.iter().all(|name| runs_of(families, "cloud", name, "success") >= 2.0)
+    })
+    .await;
+    for accept in ["application/openmetrics-text;version=1.0.0", "text/plain"] {
+        let answer =
+            request(serving.address, "GET", "/metrics", &[("Accept", accept), ("Accept-Encoding", "gzip")]).await;
+        seen.add(accept, &answer.text());
+        assert!(answer.text().contains("container_security_containers{"));
+        assert!(answer.text().contains("container_security_console_info{"));
+    }
+    for path in ["/", "/-/ready", "/-/healthy", "/none"] {
+        seen.add(path, &serving.get(path).await);
+    }
+    // Reloads that fail, with a secret where none belongs.
+    for kind in ["qualys", "prisma"] {
+        let text = format!("[[source.{kind}]]\nname = \"prod\"\npassword = \"{}\n", SECRET_MARKERS[3]);
+        home.write("config.toml", &text);
+        seen.add("reload", &serving.reload().await.1);
+    }
+    home.configure(&sources(&format!("password = \"{0}\"\ninterval = \"{0}\"", SECRET_MARKERS[3])));
+    let (status, told) = serving.reload().await;
+    assert_eq!(status, 500);
+    seen.add("reload", &told);
+    // The vendors turn the account away for good.
+    for server in [&vendor, &cloud] {
+        let refusal = format!("{{\"message\":\"{}\"}}", SECRET_MARKERS.join(" "));
+        server.revoke_tokens();
+        server.inject(always("", FaultKind::Status(401, Vec::new(), refusal)));
+    }
+    metrics_once(serving.address, "a refused log-in", |families| {
+        runs_of(families, "prod", "posture", "unauthorized") >= 1.0
+            && runs_of(families, "cloud", "sensors", "unauthorized") >= 1.0
+    })
+    .await;
+    seen.add("/", &serving.get("/").await);
+    let ended = serving.end("TERM").await;
+    assert_eq!(ended.code, Some(0));
+    seen.add("stdout", &ended.stdout);
+    seen.add("stderr", &ended.stderr);
+    let debugged =
+        ["asking again", "logging in again", "collected", "collection failed", "cannot be read were left out"];
+    assert!(debugged.iter().all(|what| ended.stderr.contains(what)), "{}", ended.stderr);
+    all_was_sent(&vendor, "paginationQuery", &[302, 400, 401, 403, 500, 503]);
+    all_was_sent(&cloud, "offset=49", &[302, 400, 401, 403, 404, 429, 500, 502]);
+    vendor.stop().await;
+    cloud.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn serving_lets_nothing_out() {
-    for format in ["logfmt", "json"] {
-        let mut seen = Seen::default();
-        let vendor = vendor().await;
-        let home = Home::new();
-        home.configure(&home.source("prod", &vendor, "interval = \"1s\""));
-        for fault in faults() {
-            vendor.inject(fault);
-        }
-        let serving = home.serve(&["--log.level=debug", "--log.format", format]).await;
-        metrics_once(serving.address, "a failure", |families| runs(families, "sensors", "bad_response") >= 1.0).await;
-        seen.add("/", &serving.get("/").await);
-        metrics_once(serving.address, "all collectors after all faults", |families| {
-            COLLECTORS.iter().all(|name| runs(families, name, "success") >= 2.0)
-        })
-        .await;
-        for accept in ["application/openmetrics-text;version=1.0.0", "text/plain"] {
-            let answer =
-                request(serving.address, "GET", "/metrics", &[("Accept", accept), ("Accept-Encoding", "gzip")]).await;
-            seen.add(accept, &answer.text());
-            assert!(answer.text().contains("container_security_containers{"));
-        }
-        for path in ["/", "/-/ready", "/-/healthy", "/none"] {
-            seen.add(path, &serving.get(path).await);
-        }
-        // A reload that fails, with a secret where none belongs.
-        home.write("config.toml", &format!("[[source.qualys]]\nname = \"prod\"\npassword = \"{}\n", SECRET_MARKERS[3]));
-        seen.add("reload", &serving.reload().await.1);
-        home.configure(&home.source(
-            "prod",
-            &vendor,
-            &format!("password = \"{0}\"\ninterval = \"{0}\"", SECRET_MARKERS[3]),
-        ));
-        let (status, told) = serving.reload().await;
-        assert_eq!(status, 500);
-        seen.add("reload", &told);
-        // The vendor turns the account away for good.
-        vendor.revoke_tokens();
-        vendor.inject(always(
-            "/auth",
-            FaultKind::Status(401, Vec::new(), format!("{{\"message\":\"{}\"}}", SECRET_MARKERS.join(" "))),
-        ));
-        metrics_once(serving.address, "a refused log-in", |families| runs(families, "posture", "unauthorized") >= 1.0)
-            .await;
-        seen.add("/", &serving.get("/").await);
-        let ended = serving.end("TERM").await;
-        assert_eq!(ended.code, Some(0));
-        seen.add("stdout", &ended.stdout);
-        seen.add("stderr", &ended.stderr);
-        let debugged =
-            ["asking again", "logging in again", "collected", "collection failed", "cannot be read were left out"];
-        assert!(debugged.iter().all(|what| ended.stderr.contains(what)), "{}", ended.stderr);
-        all_was_sent(&vendor, &[302, 400, 401, 403, 500, 503]);
-        vendor.stop().await;
-    }
+    tokio::join!(serving("logfmt", "token"), serving("json", "basic"));
 }

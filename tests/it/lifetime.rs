@@ -7,8 +7,9 @@ use simulator::oracle::Families;
 use simulator::server::{FaultKind, Server};
 use simulator::tenant::{Shape, Tenant};
 
+use crate::http::request;
 use crate::process::{Ended, Home, Serving, vendor};
-use crate::support::{ALL, Bench, NOW, always, metrics_once, of_vendor, request, sum, value};
+use crate::support::{ALL, Bench, NOW, always, metrics_once, of_vendor, sum, value};
 
 const SUCCESSFUL: &str = "container_security_config_last_reload_successful";
 const LAST_SUCCESS: &str = "container_security_config_last_reload_success_timestamp_seconds";

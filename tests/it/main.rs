@@ -1,9 +1,15 @@
-//! Tests of the program from outside, against the simulated vendor.
+//! Tests of the program from outside, against the simulated vendors.
 
+mod absent;
+mod asked;
+mod both;
+mod cloud;
+mod cloud_fault;
 mod contract;
 mod coverage;
 mod exact;
 mod failure;
+mod http;
 mod leak;
 mod lifetime;
 mod page;

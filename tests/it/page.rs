@@ -12,7 +12,8 @@ use simulator::server::{FaultKind, Options};
 use simulator::tenant::{Shape, Tenant};
 use tokio::time::timeout;
 
-use crate::support::{ALL, Bench, COLLECTORS, NOW, PATIENCE, always, first, request, runs, sum, value};
+use crate::http::request;
+use crate::support::{ALL, Bench, COLLECTORS, NOW, PATIENCE, always, first, runs, sum, value};
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";

@@ -7,13 +7,15 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-use simulator::server::{Options, Server};
+use simulator::console::Console;
+use simulator::server::{Options, Server, prisma};
 use simulator::tenant::Tenant;
 use tempfile::TempDir;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::timeout;
 
-use crate::support::{PATIENCE, request};
+use crate::http::request;
+use crate::support::PATIENCE;
 
 /// A vendor with the default account.
 pub(crate) async fn vendor(tenant: Tenant) -> Server {
@@ -25,7 +27,13 @@ pub(crate) async fn vendor_with(tenant: Tenant, options: Options) -> Server {
     Server::start(Arc::new(Mutex::new(tenant)), options).await.expect("a vendor on loopback")
 }
 
-/// A directory with a configuration, and the password of the vendor's default account.
+/// A Prisma Cloud console that may be asked as often as one likes.
+pub(crate) async fn cloud(console: Console) -> Server {
+    let options = prisma::Options { enforce_limits: false, ..prisma::Options::default() };
+    Server::start_prisma(Arc::new(Mutex::new(console)), options).await.expect("a console on loopback")
+}
+
+/// A directory with a configuration, and the passwords of the vendors' default accounts.
 pub(crate) struct Home {
     dir: TempDir,
 }
@@ -34,6 +42,7 @@ impl Home {
     pub(crate) fn new() -> Self {
         let home = Self { dir: tempfile::tempdir().expect("a directory for the test") };
         home.write("password", &format!("{}\n", Options::default().password));
+        home.write("cloud-password", &format!("{}\n", prisma::Options::default().password));
         home
     }
 
@@ -53,10 +62,19 @@ impl Home {
 
     /// Lines of the configuration for a source that logs in with the password; `keys` are lines of it.
     pub(crate) fn source(&self, name: &str, vendor: &Server, keys: &str) -> String {
+        self.source_of("qualys", name, vendor, "password", keys)
+    }
+
+    /// As [`Home::source`], for a Prisma Cloud console.
+    pub(crate) fn cloud(&self, name: &str, vendor: &Server, keys: &str) -> String {
+        self.source_of("prisma", name, vendor, "cloud-password", keys)
+    }
+
+    fn source_of(&self, kind: &str, name: &str, vendor: &Server, password: &str, keys: &str) -> String {
         format!(
-            "[[source.qualys]]\nname = {name:?}\nbase_url = {:?}\nusername = \"exporter\"\npassword_file = '{}'\n{keys}\n",
+            "[[source.{kind}]]\nname = {name:?}\nbase_url = {:?}\nusername = \"exporter\"\npassword_file = '{}'\n{keys}\n",
             vendor.base_url(),
-            self.path("password").display()
+            self.path(password).display()
         )
     }
 

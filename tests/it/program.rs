@@ -7,8 +7,9 @@ use simulator::oracle::{self, Question};
 use simulator::server::FaultKind;
 use simulator::tenant::{Shape, Tenant};
 
+use crate::http::request;
 use crate::process::{Ended, Home, Running, Serving, vendor};
-use crate::support::{COLLECTORS, always, of_vendor, request, runs, value};
+use crate::support::{COLLECTORS, always, of_vendor, runs, value};
 
 fn tenant() -> Tenant {
     Tenant::generate(&Shape::small(31, Clock::system().now().millis()))

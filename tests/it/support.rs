@@ -1,7 +1,5 @@
 //! An exporter against a simulated vendor, in one process, with a clock that stands still.
 
-use std::collections::BTreeMap;
-use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -19,9 +17,9 @@ use simulator::oracle::{self, Families, Question, Truth};
 use simulator::server::{Fault, FaultKind, Options, Server, prisma};
 use simulator::tenant::Tenant;
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use tokio::time::{interval, timeout};
+
+use crate::http::{Answer, request};
 
 /// Half past four on a day in May.
 pub(crate) const NOW: i64 = 1_747_000_000_000;
@@ -37,6 +35,9 @@ pub(crate) const COLLECTORS: [&str; 6] = ["containers", "images", "policies", "p
 
 /// How many they are.
 pub(crate) const ALL: f64 = 6.0;
+
+/// The collectors of a Prisma Cloud console.
+pub(crate) const CLOUD_COLLECTORS: [&str; 5] = ["console", "containers", "images", "sensors", "vulnerabilities"];
 
 /// What a collector of each vendor shows, once its data is out.
 const COLLECTED: [(&str, &[&str]); 2] = [
@@ -66,6 +67,21 @@ pub(crate) struct Bench {
 pub(crate) struct Cloud {
     pub(crate) vendor: Server,
     pub(crate) console: Arc<Mutex<Console>>,
+    /// The tenant's path.
+    prefix: String,
+}
+
+/// A vendor that is to be started: what is true of it, how it behaves, and faults that strike from the first request on.
+pub(crate) struct Simulated<T, O> {
+    pub(crate) truth: T,
+    pub(crate) options: O,
+    pub(crate) faults: Vec<Fault>,
+}
+
+impl<T, O: Default> From<T> for Simulated<T, O> {
+    fn from(truth: T) -> Self {
+        Self { truth, options: O::default(), faults: Vec::new() }
+    }
 }
 
 impl Bench {
@@ -87,7 +103,8 @@ impl Bench {
         vendor: Options,
         faults: impl IntoIterator<Item = Fault>,
     ) -> Self {
-        Self::start_all(tenant, options, vendor, None, faults).await
+        let faults = faults.into_iter().collect();
+        Self::start_all(options, Simulated { truth: tenant, options: vendor, faults }, None).await
     }
 
     /// Both vendors, and an exporter of them.
@@ -102,15 +119,22 @@ impl Bench {
         options: &str,
         cloud: prisma::Options,
     ) -> Self {
-        Self::start_all(tenant, options, Options::default(), Some((console, cloud)), []).await
+        Self::start_both_as(options, tenant.into(), Simulated { options: cloud, ..console.into() }).await
+    }
+
+    /// As [`Bench::start_both`], with both vendors as told.
+    pub(crate) async fn start_both_as(
+        options: &str,
+        qualys: Simulated<Tenant, Options>,
+        prisma: Simulated<Console, prisma::Options>,
+    ) -> Self {
+        Self::start_all(options, qualys, Some(prisma)).await
     }
 
     async fn start_all(
-        tenant: Tenant,
         options: &str,
-        vendor: Options,
-        cloud: Option<(Console, prisma::Options)>,
-        faults: impl IntoIterator<Item = Fault>,
+        Simulated { truth: tenant, options: vendor, faults }: Simulated<Tenant, Options>,
+        cloud: Option<Simulated<Console, prisma::Options>>,
     ) -> Self {
         let now = Arc::new(AtomicI64::new(NOW));
         let dir = tempfile::tempdir().expect("a directory for the test");
@@ -123,7 +147,7 @@ impl Bench {
             vendor.inject(fault);
         }
         let cloud = match cloud {
-            Some((console, options)) => Some(Cloud::start(console, options, &now, dir.path()).await),
+            Some(cloud) => Some(Cloud::start(cloud, &now, dir.path()).await),
             None => None,
         };
         let shown = Arc::clone(&now);
@@ -223,12 +247,42 @@ impl Bench {
 
     /// What the oracle expects of this exporter.
     pub(crate) fn expected(&self) -> Families {
+        self.expected_of(&["prod", "cloud"])
+    }
+
+    /// What the oracle expects if only these sources have told something.
+    pub(crate) fn expected_of(&self, sources: &[&str]) -> Families {
         let (of_tenant, of_console) = (self.question("prod"), self.question("cloud"));
         let tenant = self.tenant.lock().expect("no panic elsewhere");
         let console = self.cloud.as_ref().map(|cloud| cloud.console.lock().expect("no panic elsewhere"));
         let mut truths = vec![(Truth::Qualys(&tenant), &of_tenant)];
         truths.extend(console.iter().map(|console| (Truth::Prisma(console), &of_console)));
+        truths.retain(|(_, question)| sources.contains(&question.source.as_str()));
         oracle::expected_of(&truths)
+    }
+
+    /// Asks for the metrics until the families about the vendors are as expected; fails with how they differ.
+    pub(crate) async fn becomes(&self, what: &str, expected: &Families) -> Families {
+        let asked = async {
+            let mut pace = interval(PACE);
+            loop {
+                let families = self.families().await;
+                if differences(expected, &of_vendor(&families)).is_empty() {
+                    return families;
+                }
+                pace.tick().await;
+            }
+        };
+        if let Ok(families) = timeout(PATIENCE, asked).await {
+            return families;
+        }
+        let wrong = differences(expected, &of_vendor(&self.families().await));
+        panic!("{what}:\n{}\n{}", wrong.join("\n"), self.landing_page().await);
+    }
+
+    /// The console; there must be one.
+    pub(crate) fn cloud(&self) -> &Cloud {
+        self.cloud.as_ref().expect("started with one")
     }
 
     /// What the oracle is to be asked about a source of this exporter.
@@ -259,13 +313,18 @@ impl Bench {
 }
 
 impl Cloud {
-    async fn start(console: Console, options: prisma::Options, now: &Arc<AtomicI64>, dir: &Path) -> Self {
+    async fn start(simulated: Simulated<Console, prisma::Options>, now: &Arc<AtomicI64>, dir: &Path) -> Self {
+        let Simulated { truth, options, faults } = simulated;
         std::fs::write(dir.join("cloud-password"), format!("{}\n", options.password)).expect("a password file");
-        let console = Arc::new(Mutex::new(console));
+        let console = Arc::new(Mutex::new(truth));
         let shown = Arc::clone(now);
+        let prefix = options.prefix.clone();
         let options = prisma::Options { clock: Arc::new(move || shown.load(Ordering::Relaxed)), ..options };
         let vendor = Server::start_prisma(Arc::clone(&console), options).await.expect("a console on loopback");
-        Self { vendor, console }
+        for fault in faults {
+            vendor.inject(fault);
+        }
+        Self { vendor, console, prefix }
     }
 }
 
@@ -275,15 +334,16 @@ fn write_configuration(file: &Path, vendor: &Server, cloud: Option<&Cloud>, opti
     let source = |kind: &str, name: &str, url: &str, password: &str, keys: &str| {
         let password = file.with_file_name(password);
         let password = password.display();
+        // Unless the test has a place of its own for it to ask.
+        let url = if keys.contains("base_url =") { String::new() } else { format!("base_url = {url:?}") };
         format!(
-            "[[source.{kind}]]\nname = \"{name}\"\nbase_url = {url:?}\nusername = \"exporter\"\n\
-             password_file = '{password}'\n{keys}\n"
+            "[[source.{kind}]]\nname = \"{name}\"\nusername = \"exporter\"\npassword_file = '{password}'\n{url}\n{keys}\n"
         )
     };
     let mut text = format!("[server]\nlisten = \"127.0.0.1:0\"\n{tables}\n");
     text += &source("qualys", "prod", &vendor.base_url(), "password", of_qualys);
-    if let Some(cloud) = cloud {
-        text += &source("prisma", "cloud", &cloud.vendor.base_url(), "cloud-password", of_prisma);
+    if let Some(Cloud { vendor, prefix, .. }) = cloud {
+        text += &source("prisma", "cloud", &(vendor.base_url() + prefix), "cloud-password", of_prisma);
     }
     std::fs::write(file, text).expect("a configuration file");
 }
@@ -354,6 +414,12 @@ pub(crate) fn runs(families: &Families, collector: &str, outcome: &str) -> f64 {
     sum(families, "container_security_collector_runs_total", &[("collector", collector), ("outcome", outcome)])
 }
 
+/// How often a collector of a source has ended with an outcome.
+pub(crate) fn runs_of(families: &Families, source: &str, collector: &str, outcome: &str) -> f64 {
+    let labels = [("source", source), ("collector", collector), ("outcome", outcome)];
+    sum(families, "container_security_collector_runs_total", &labels)
+}
+
 /// A fault for every request that has this in its path and query.
 pub(crate) fn always(path_contains: &str, kind: FaultKind) -> Fault {
     Fault { path_contains: path_contains.to_owned(), times: usize::MAX, skip: 0, kind }
@@ -362,54 +428,4 @@ pub(crate) fn always(path_contains: &str, kind: FaultKind) -> Fault {
 /// A fault for the first so many requests that have this in their path and query.
 pub(crate) fn first(times: usize, path_contains: &str, kind: FaultKind) -> Fault {
     Fault { times, ..always(path_contains, kind) }
-}
-
-/// An answer of the exporter.
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    headers: BTreeMap<String, String>,
-    pub(crate) body: Vec<u8>,
-}
-
-impl Answer {
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).map(String::as_str)
-    }
-
-    /// The body, unpacked.
-    pub(crate) fn text(&self) -> String {
-        let mut text = String::new();
-        if self.header("content-encoding") == Some("gzip") {
-            let mut decoder = flate2::read::GzDecoder::new(&self.body[..]);
-            decoder.read_to_string(&mut text).expect("whole gzip of UTF-8");
-        } else {
-            String::from_utf8(self.body.clone()).expect("UTF-8").clone_into(&mut text);
-        }
-        text
-    }
-}
-
-/// Sends one request and reads the answer to the end of the connection.
-pub(crate) async fn request(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
-    let mut stream = TcpStream::connect(address).await.expect("a connection");
-    let mut head = format!("{method} {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n");
-    for (name, value) in headers {
-        head.extend([name, ": ", value, "\r\n"]);
-    }
-    head += "\r\n";
-    stream.write_all(head.as_bytes()).await.expect("a sent request");
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await.expect("an answer");
-    let end = answer.windows(4).position(|end| end == b"\r\n\r\n").expect("a head");
-    let head = std::str::from_utf8(&answer[..end]).expect("a readable head");
-    let mut lines = head.split("\r\n");
-    let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|status| status.parse().ok());
-    Answer {
-        status: status.expect("a status"),
-        headers: lines
-            .filter_map(|line| line.split_once(": "))
-            .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
-            .collect(),
-        body: answer[end + 4..].to_vec(),
-    }
 }

@@ -48,6 +48,10 @@ pub enum FaultKind {
     RepeatPage,
     /// The true answer without these headers (lower case), such as `link`.
     WithoutHeader(String),
+    /// The true answer, before which the truth takes a step to that time, in Unix milliseconds.
+    Step(i64),
+    /// The true answer with that header (lower case) of that value, in place of its own.
+    WithHeader(String, String),
 }
 
 impl FaultKind {
@@ -69,7 +73,7 @@ impl FaultKind {
                 answer
             }
             Self::Reset => return Delivery { broken: true, ..Delivery::plain(truth()) },
-            Self::Stall(_) | Self::RepeatPage => truth(),
+            Self::Stall(_) | Self::RepeatPage | Self::Step(_) => truth(),
             Self::Garbage => Answer::json(200, &b"\xff\xfe\x00{]\x01garbage"[..]),
             Self::Redirect(location) => Answer::empty(302).with_header("location", location),
             Self::BigBody(bytes) => {
@@ -80,6 +84,11 @@ impl FaultKind {
                 let mut answer = truth();
                 answer.headers.retain(|(name, _)| *name != unwanted);
                 answer
+            }
+            Self::WithHeader(name, value) => {
+                let mut answer = truth();
+                answer.headers.retain(|(own, _)| *own != name);
+                answer.with_header(&name, value)
             }
         };
         Delivery::plain(answer)

@@ -67,6 +67,13 @@ impl Vendor {
             Self::Prisma(api) => api.answer(call),
         }
     }
+
+    fn step(&self, now_ms: i64) {
+        match self {
+            Self::Qualys { tenant, .. } => lock(tenant).step(now_ms),
+            Self::Prisma(api) => lock(&api.console()).step(now_ms),
+        }
+    }
 }
 
 impl Server {
@@ -186,6 +193,9 @@ async fn respond(state: &State, request: hyper::Request<Incoming>) -> hyper::Res
     }
     if let Some(FaultKind::Stall(delay)) = fault {
         tokio::time::sleep(delay).await;
+    }
+    if let Some(FaultKind::Step(now_ms)) = fault {
+        state.vendor.step(now_ms);
     }
     let delivery = match fault {
         Some(kind) => kind.apply(|| state.vendor.answer(&call)),

@@ -122,14 +122,16 @@ async fn only_who_may_gets_in() {
 #[tokio::test]
 async fn other_versions_and_paths_do_not_exist() {
     let server = start(Options { absent: vec![String::from("settings/license")], ..options() }).await;
-    for target in ["/api/v34.01/containers", "/api/v30.00/version", "/", "/api/v30.00/settings/license"] {
+    for target in ["/api/v34.01/containers", "/api/v34.01/version", "/", "/api/v30.00/settings/license"] {
         assert_eq!(error(&get(&server, target).await), (404, true), "{target}");
     }
     assert_eq!(error(&log_in(&server, "/api/v34.01/authenticate", "").await), (404, true));
     assert_eq!(error(&log_in(&server, "/api/v30.00/containers", "").await), (405, true));
     assert_eq!(get(&server, "/api/v30.00/authenticate").await.status, 405);
     let version = lock(&server.console()).version.clone();
-    assert_eq!(parsed(&get(&server, "/api/v1/version").await), version);
+    for target in ["/api/v1/version", "/api/v30.00/version"] {
+        assert_eq!(parsed(&get(&server, target).await), version, "{target}");
+    }
 }
 
 #[tokio::test]
@@ -170,6 +172,21 @@ async fn a_changed_console_shows_at_once_and_pages_repeat_on_demand() {
     lock(&console).containers.retain(|container| container.id != id);
     lock(&console).touch();
     assert_ne!(get(&server, &page(1)).await.body, second, "rows shift");
+}
+
+#[tokio::test]
+async fn a_page_can_come_after_a_change_or_tell_another_length() {
+    let server = start(options()).await;
+    let strike = |kind| server.inject(Fault { path_contains: String::from("containers"), times: 1, skip: 0, kind });
+    let before = get(&server, "/api/v30.00/containers").await;
+    strike(FaultKind::WithHeader(String::from("total-count"), String::from("9999")));
+    let longer = get(&server, "/api/v30.00/containers").await;
+    assert_eq!(longer.headers["total-count"], "9999");
+    assert_eq!(longer.body, before.body);
+    strike(FaultKind::Step(NOW + 1));
+    let after = get(&server, "/api/v30.00/containers").await;
+    assert_eq!(lock(&server.console()).generation(), 1);
+    assert_ne!(after.body, before.body);
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ use limits::Limits;
 use listing::{Kind, Listing};
 use login::Logins;
 
-/// The one path without the version of the others.
+/// Where consoles of every version tell their own.
 const VERSION: &str = "/api/v1/version";
 
 /// How the API behaves.
@@ -145,9 +145,16 @@ impl Prisma {
             }
             "images" => self.listed(call, &self.images, "images", now),
             "defenders/summary" => summary(summaries::defenders),
-            "stats/vulnerabilities" => summary(summaries::vulnerabilities),
+            "stats/vulnerabilities" => {
+                let number = |name: &str, none| call.parameter(name).map_or(Some(none), |sent| sent.parse().ok());
+                let (Some(offset), Some(limit)) = (number("offset", 0), number("limit", usize::MAX)) else {
+                    return Err(problem(400, "offset and limit are numbers"));
+                };
+                let days = summaries::vulnerabilities(&lock(&self.console));
+                Ok(Answer::json(200, summaries::page(days, offset, limit).to_string()))
+            }
             "settings/license" => summary(summaries::licence),
-            VERSION => summary(|console| json!(console.version)),
+            "version" | VERSION => summary(|console| json!(console.version)),
             _ => Err(problem(404, "page not found")),
         }
     }

@@ -69,6 +69,17 @@ fn vulnerability(row: &Vulnerability, random: &mut Random) -> Value {
     })
 }
 
+/// So many of every day's vulnerabilities, from the one at `offset` on.
+pub(super) fn page(mut days: Value, offset: usize, limit: usize) -> Value {
+    for day in days.as_array_mut().into_iter().flatten() {
+        if let Some(rows) = day.pointer_mut("/images/vulnerabilities").filter(|rows| rows.is_array()) {
+            let page: Vec<Value> = rows.as_array().into_iter().flatten().skip(offset).take(limit).cloned().collect();
+            *rows = if page.is_empty() { Value::Null } else { page.into() };
+        }
+    }
+    days
+}
+
 /// The licence.
 pub(super) fn licence(console: &Console) -> Value {
     let random = &mut Random::of(console.seed(), "console", "licence");

@@ -1,0 +1,130 @@
+//! What a Qualys tenant does not have, or may not see, or counts only: told, and nothing else is missing for it.
+
+use simulator::oracle::Families;
+use simulator::server::qualys::PostureCount;
+use simulator::server::{Fault, FaultKind, Options};
+use simulator::tenant::{Shape, Tenant};
+
+use crate::process::{Home, vendor};
+use crate::support::{ALL, Bench, COLLECTORS, NOW, always, metrics_once, runs, sum};
+
+/// The lists that a tenant may not have: where, their collector, what they list, and how their families begin.
+const LISTS: [(&str, &str, &str, &str); 3] = [
+    ("/k8s_postures/list", "posture", "Kubernetes posture", "container_security_posture_"),
+    ("/csapi/v1.3/reports", "reports", "reports", "container_security_report"),
+    ("/csapi/v1.3/centralizedPolicy", "policies", "centralized policies", "container_security_polic"),
+];
+
+/// The families that only rows of resources tell.
+const OF_RESOURCES: [&str; 2] =
+    ["container_security_posture_resources", "container_security_posture_oldest_evaluation_timestamp_seconds"];
+
+fn tenant() -> Tenant {
+    Tenant::generate(&Shape::small(63, NOW).containers(60))
+}
+
+fn refused(path: &str, status: u16) -> Fault {
+    let body = format!("{{\"errorCode\":\"{status} NO\",\"message\":\"not for user exporter\"}}");
+    always(path, FaultKind::Status(status, Vec::new(), body))
+}
+
+/// What is expected without the families that begin so.
+fn without(bench: &Bench, starts: &[&str]) -> Families {
+    let mut expected = bench.expected();
+    let whole = expected.len();
+    expected.retain(|name, _| !starts.iter().any(|start| name.starts_with(start)));
+    assert!(starts.is_empty() || expected.len() < whole, "{starts:?} is not in the oracle's words");
+    expected
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_that_a_tenant_does_not_have_are_no_failure() {
+    let faults = LISTS.map(|(path, ..)| refused(path, 404));
+    let bench = Bench::start_struck(tenant(), "", Options::default(), faults).await;
+    let succeeded = |families: &Families| sum(families, "container_security_collector_up", &[]) == ALL;
+    bench.metrics_once("success of all collectors", succeeded).await;
+    let starts = LISTS.map(|(.., start)| start);
+    let families = bench.becomes("all else", &without(&bench, &starts)).await;
+    assert_eq!(sum(&families, "container_security_collector_complete", &[]), ALL);
+    let page = bench.landing_page().await;
+    for (_, collector, what, _) in LISTS {
+        assert_eq!(sum(&families, "container_security_collector_records", &[("collector", collector)]), 0.0);
+        let note = format!("this tenant has no listing of {what}; nothing is shown of it");
+        assert_eq!(page.matches(&note).count(), 1, "{collector}: {page}");
+    }
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn that_a_tenant_has_no_such_list_is_logged_once() {
+    let vendor = vendor(tenant()).await;
+    for (path, ..) in LISTS {
+        vendor.inject(refused(path, 404));
+    }
+    let home = Home::new();
+    home.configure(&home.source("prod", &vendor, "interval = \"1s\""));
+    let serving = home.serve(&[]).await;
+    metrics_once(serving.address, "two runs of each", |families| {
+        COLLECTORS.iter().all(|name| runs(families, name, "success") >= 2.0)
+    })
+    .await;
+    let ended = serving.end("TERM").await;
+    for (_, _, what, _) in LISTS {
+        let told =
+            format!("level=warn message=\"this tenant has no listing of {what}; nothing is shown of it\" source=prod");
+        assert_eq!(ended.stderr.matches(&told).count(), 1, "{what}: {}", ended.stderr);
+    }
+    vendor.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reports_that_may_not_be_seen_are_down_alone() {
+    let fault = refused("/csapi/v1.3/reports", 403);
+    let bench = Bench::start_struck(tenant(), "", Options::default(), [fault]).await;
+    let families = bench
+        .metrics_once("a refusal, and success of all others", |families| {
+            runs(families, "reports", "forbidden") == 1.0
+                && sum(families, "container_security_collector_runs_total", &[("outcome", "success")]) == ALL - 1.0
+        })
+        .await;
+    assert_eq!(sum(&families, "container_security_collector_up", &[("collector", "reports")]), 0.0);
+    assert_eq!(sum(&families, "container_security_collector_up", &[]), ALL - 1.0);
+    bench.becomes("all else", &without(&bench, &["container_security_report"])).await;
+    let page = bench.landing_page().await;
+    assert!(page.contains("lacks the permission for reports (to view reports)"), "{page}");
+    assert!(!page.contains("not for user"), "{page}");
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn controls_stand_whatever_is_told_of_the_resources_behind_them() {
+    let note = "the vendor tells how many resources were evaluated, but not which";
+    for (form, hidden) in [
+        (PostureCount::Rows, &[][..]),
+        (PostureCount::Groups, &OF_RESOURCES[..]),
+        (PostureCount::Number, &OF_RESOURCES[..]),
+        (PostureCount::Bare, &OF_RESOURCES[..]),
+    ] {
+        let vendor = Options { posture_count: form, ..Options::default() };
+        let bench = Bench::start_with(tenant(), "", vendor).await;
+        bench
+            .metrics_once("success of all collectors", |families| {
+                sum(families, "container_security_collector_up", &[]) == ALL
+            })
+            .await;
+        let families = bench.becomes(&format!("{form:?}"), &without(&bench, hidden)).await;
+        assert_eq!(sum(&families, "container_security_collector_complete", &[]), ALL, "{form:?}");
+        assert!(families.contains_key("container_security_posture_control_resources"), "{form:?}");
+        let page = bench.landing_page().await;
+        assert_eq!(page.contains(note), !hidden.is_empty(), "{form:?}: {page}");
+        bench.stop().await;
+    }
+    // Where there is no such list at all, the controls stand as well.
+    let fault = refused("/k8s_postures/count", 404);
+    let bench = Bench::start_struck(tenant(), "", Options::default(), [fault]).await;
+    bench.metrics_once("success", |families| sum(families, "container_security_collector_up", &[]) == ALL).await;
+    bench.becomes("no such list", &without(&bench, &OF_RESOURCES)).await;
+    let page = bench.landing_page().await;
+    assert!(page.contains("no listing of the resources behind Kubernetes posture"), "{page}");
+    bench.stop().await;
+}

@@ -1,0 +1,113 @@
+//! What is asked of the vendors: nothing but what docs/coverage.md says is asked.
+
+use std::collections::BTreeSet;
+
+use simulator::console::{self, Console};
+use simulator::server::{Options, Request, prisma};
+use simulator::tenant::{Shape, Tenant};
+
+use crate::coverage::{cells, page, quoted};
+use crate::support::{Bench, NOW, Simulated};
+
+/// Where the tenant's console is.
+const PREFIX: &str = "/us-1-111573457";
+
+/// A row of the page's tables of endpoints.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Row {
+    method: String,
+    endpoint: String,
+    asked: String,
+}
+
+impl Row {
+    /// Whether the request is one of these: of a placeholder any text is, within its part of the path.
+    fn is(&self, method: &str, path: &str) -> bool {
+        let (wanted, parts): (Vec<_>, Vec<_>) = (self.endpoint.split('/').collect(), path.split('/').collect());
+        let same = |(wanted, part): (&&str, &&str)| match wanted.split_once('{') {
+            Some((start, _)) => part.strip_prefix(start).is_some_and(|rest| !rest.is_empty()),
+            None => wanted == part,
+        };
+        self.method == method && wanted.len() == parts.len() && wanted.iter().zip(&parts).all(same)
+    }
+}
+
+fn rows() -> Vec<Row> {
+    let page = page();
+    let rows = page
+        .lines()
+        .filter(|line| ["GET", "POST", "PUT"].iter().any(|method| line.starts_with(&format!("| {method} |"))));
+    rows.map(|line| {
+        let cells = cells(line);
+        let [method, endpoint, asked, _] = cells[..] else { panic!("{line} has not four cells") };
+        let endpoint = quoted(endpoint).next().unwrap_or_else(|| panic!("{line} names no endpoint"));
+        Row { method: method.to_owned(), endpoint: endpoint.to_owned(), asked: asked.to_owned() }
+    })
+    .collect()
+}
+
+/// The row of a request; where it is written out, that one, and not one with a placeholder.
+fn row<'a>(rows: &'a [Row], method: &str, path: &str) -> Option<&'a Row> {
+    let written = rows.iter().find(|row| row.method == method && row.endpoint == path);
+    written.or_else(|| rows.iter().find(|row| row.is(method, path)))
+}
+
+#[test]
+fn requests_are_found_in_the_tables() {
+    let rows = rows();
+    assert!(rows.len() > 30, "the tables were not found whole: {}", rows.len());
+    for (method, path, asked) in [
+        ("GET", "/csapi/v1.3/containers/list", Some("yes")),
+        ("GET", "/csapi/v1.3/containers/0123", Some("no")),
+        ("GET", "/csapi/v1.3/k8s_postures/control/7/evidence", Some("no")),
+        ("PUT", "/csapi/v1.3/centralizedPolicy/7", Some("never called")),
+        ("DELETE", "/csapi/v1.3/centralizedPolicy/7", None),
+        ("POST", "/api/v32.07/authenticate", Some("log-in")),
+        ("GET", "/api/v1/version", Some("yes")),
+        ("GET", "/api/v/containers", None),
+        ("GET", "/api/v30.00/containers/scan", None),
+    ] {
+        assert_eq!(row(&rows, method, path).map(|row| row.asked.as_str()), asked, "{method} {path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_what_the_page_tells_of_is_asked_and_all_of_it() {
+    let rows = rows();
+    let mut asked = BTreeSet::new();
+    // Vendors as they are now, and as they were.
+    for sensors_v13 in [true, false] {
+        let tenant = Tenant::generate(&Shape::small(62, NOW).containers(60));
+        let console = Console::generate(&console::Shape::small(62, NOW).containers(60));
+        let options = Options { sensors_v13, ..Options::default() };
+        // An old console tells its version at the first version of the API only.
+        let absent = if sensors_v13 { Vec::new() } else { vec!["version".to_owned()] };
+        let cloud = prisma::Options { prefix: PREFIX.to_owned(), absent, ..prisma::Options::default() };
+        let bench = Bench::start_both_as(
+            "",
+            Simulated { options, ..tenant.into() },
+            Simulated { options: cloud, ..console.into() },
+        )
+        .await;
+        bench.collected().await;
+        let of_console = bench.cloud().vendor.requests().into_iter().map(|request| {
+            let path = request.path.strip_prefix(PREFIX).unwrap_or_else(|| panic!("{request:?} is beside the console"));
+            Request { path: path.to_owned(), ..request }
+        });
+        for request in bench.vendor.requests().into_iter().chain(of_console) {
+            let Request { method, path, query, status: _ } = &request;
+            let row = row(&rows, method, path).unwrap_or_else(|| panic!("{request:?} is in no table"));
+            let allowed = if row.asked == "log-in" { "POST" } else { "GET" };
+            assert!(["yes", "log-in"].contains(&row.asked.as_str()) && method == allowed, "{request:?}: {row:?}");
+            if row.endpoint == "/api/v{version}/images" {
+                assert!(query.contains("compact=true"), "{request:?} asks for the long lists");
+            }
+            asked.insert(row);
+        }
+        bench.stop().await;
+    }
+    // A log-in with an OAuth client or a client certificate needs another account; one with a password was seen.
+    assert_eq!(asked.iter().filter(|row| row.asked == "log-in").count(), 2, "{asked:?}");
+    let unasked: Vec<_> = rows.iter().filter(|row| row.asked == "yes" && !asked.contains(row)).collect();
+    assert!(unasked.is_empty(), "nobody asked for {unasked:?}");
+}

@@ -1,0 +1,189 @@
+//! What becomes of the metrics when a Prisma Cloud console's listings are short, move, repeat, or fail for a while.
+
+use std::time::Duration;
+
+use simulator::console::{self, Console};
+use simulator::server::{FaultKind, prisma};
+
+use crate::cloud::{EAGER, console, of_cloud, start, succeeded, unlimited};
+use crate::support::{NOW, always, first, runs_of, sum, value};
+
+const CONTAINERS: [(&str, &str); 2] = [("source", "cloud"), ("collector", "containers")];
+const COMPLETE: &str = "container_security_collector_complete";
+const UP: &str = "container_security_collector_up";
+
+/// The listing tells of more rows than it has.
+fn more_than_there_are() -> FaultKind {
+    FaultKind::WithHeader("total-count".to_owned(), "9999".to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listing_that_stays_short_is_shown_as_incomplete_where_nothing_better_is_known() {
+    let bench = start(console(120), EAGER, unlimited(), [always("/containers?", more_than_there_are())]).await;
+    let families = bench
+        .metrics_once("two short runs", |families| runs_of(families, "cloud", "containers", "incomplete") >= 2.0)
+        .await;
+    assert_eq!(runs_of(&families, "cloud", "containers", "success"), 0.0);
+    // What came is shown; that it may not be all is shown beside it.
+    let families = bench.becomes("what came", &bench.expected()).await;
+    assert_eq!((value(&families, COMPLETE, &CONTAINERS), value(&families, UP, &CONTAINERS)), (0.0, 0.0));
+    assert_eq!(value(&families, "container_security_collector_records", &CONTAINERS), 120.0);
+    assert_eq!(of_cloud(&families, COMPLETE), 4.0);
+    let page = bench.landing_page().await;
+    assert!(page.contains("the vendor counts 9999 records, but gave 120 of them"), "{page}");
+    bench.cloud().vendor.clear_faults();
+    bench.metrics_once("a whole run", |families| value(families, COMPLETE, &CONTAINERS) == 1.0).await;
+    bench.is_exact().await;
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listing_that_becomes_short_leaves_the_last_whole_data_in_place() {
+    let bench = start(console(120), EAGER, unlimited(), []).await;
+    bench.collected().await;
+    let before = bench.expected();
+    let cloud = bench.cloud();
+    cloud.vendor.inject(always("/containers?", more_than_there_are()));
+    // From now on none ends well.
+    bench.metrics_once("a short run", |families| runs_of(families, "cloud", "containers", "incomplete") >= 1.0).await;
+    {
+        let mut console = cloud.console.lock().expect("no panic elsewhere");
+        console.containers.truncate(20);
+        console.touch();
+    }
+    let short = runs_of(&bench.families().await, "cloud", "containers", "incomplete");
+    let families = bench
+        .metrics_once("two more short runs", |families| {
+            runs_of(families, "cloud", "containers", "incomplete") >= short + 2.0
+        })
+        .await;
+    assert_eq!((value(&families, COMPLETE, &CONTAINERS), value(&families, UP, &CONTAINERS)), (1.0, 0.0));
+    assert_eq!(value(&families, "container_security_collector_records", &CONTAINERS), 120.0);
+    bench.becomes("the last whole data", &before).await;
+    cloud.vendor.clear_faults();
+    bench.metrics_once("a whole run", |families| of_cloud(families, "container_security_containers") == 20.0).await;
+    bench.becomes("all that is left", &bench.expected()).await;
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_shift_from_page_to_page_are_whole_again_at_the_next_run() {
+    for total_count in [true, false] {
+        let options = prisma::Options { page_limit: 20, total_count, ..unlimited() };
+        // A step before each page of a walk, and of part of the next one.
+        let faults = [(16, "/containers?"), (3, "/images?")];
+        let faults = faults.map(|(times, path)| first(times, path, FaultKind::Step(NOW)));
+        let bench = start(console(200), EAGER, options, faults).await;
+        bench
+            .metrics_once("the last change", |_| {
+                bench.cloud().console.lock().expect("no panic elsewhere").generation() == 19
+            })
+            .await;
+        bench.becomes("what has become of it", &bench.expected()).await;
+        let families = bench
+            .metrics_once("all is well", |families| {
+                of_cloud(families, UP) == 5.0 && of_cloud(families, COMPLETE) == 5.0
+            })
+            .await;
+        assert_eq!(runs_of(&families, "cloud", "containers", "bad_response"), 0.0);
+        bench.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_console_that_says_too_many_is_asked_again_later() {
+    // More than 30 pages; the console's clock stands still, so that it gives no more in its thirty seconds.
+    let options = prisma::Options { page_limit: 9, ..prisma::Options::default() };
+    let bench = start(console(270), "[[source.prisma]]\nrate_limit = \"1000/1s\"", options, []).await;
+    let refused = [("source", "cloud"), ("api_endpoint", "containers"), ("code", "429")];
+    bench
+        .metrics_once("a refusal", |families| sum(families, "container_security_api_requests_total", &refused) >= 1.0)
+        .await;
+    assert_eq!(of_cloud(&bench.families().await, "container_security_containers"), 0.0);
+    bench.advance(Duration::from_secs(30));
+    bench.collected().await;
+    let families = bench.becomes("all containers", &bench.expected()).await;
+    assert_eq!(runs_of(&families, "cloud", "containers", "success"), 1.0);
+    let limited = [("source", "cloud"), ("reason", "rate_limited")];
+    assert!(value(&families, "container_security_api_retries_total", &limited) >= 1.0);
+    assert!(of_cloud(&families, "container_security_api_throttled_seconds_total") > 0.0);
+    assert_eq!(value(&families, UP, &CONTAINERS), 1.0);
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_of_our_own_is_kept_to() {
+    let options = prisma::Options { page_limit: 10, ..prisma::Options::default() };
+    let bench = start(console(80), "[[source.prisma]]\nrate_limit = \"5/1s\"", options, []).await;
+    bench.collected().await;
+    let families = bench.becomes("all containers", &bench.expected()).await;
+    let throttled = of_cloud(&families, "container_security_api_throttled_seconds_total");
+    assert!(throttled > 0.5, "waited for {throttled} s");
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_passes_is_asked_for_again_and_nothing_is_lost() {
+    for (kind, path) in [
+        (FaultKind::Html(502), "/images?"),
+        (FaultKind::Truncate, "/containers?"),
+        (FaultKind::Reset, "/stats/vulnerabilities"),
+        (FaultKind::Garbage, "/defenders/summary"),
+        (FaultKind::Status(503, Vec::new(), String::new()), "/authenticate"),
+        (FaultKind::Empty, "/settings/license"),
+    ] {
+        let what = format!("{kind:?} at {path}");
+        let bench = start(console(60), "", prisma::Options::default(), [first(1, path, kind)]).await;
+        bench.collected().await;
+        let families = bench.becomes(&what, &bench.expected()).await;
+        assert_eq!(of_cloud(&families, "container_security_api_retries_total"), 1.0, "{what}");
+        assert!(succeeded(&families, 1.0), "{what}");
+        assert_eq!(of_cloud(&families, "container_security_collector_runs_total"), 5.0, "{what}: a run failed");
+        bench.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_repeats_for_ever_ends_the_run() {
+    for total_count in [true, false] {
+        let options = prisma::Options { total_count, ..unlimited() };
+        let repeat = always("/containers?", FaultKind::RepeatPage);
+        let bench = start(console(120), EAGER, options, [repeat]).await;
+        let families = bench
+            .metrics_once("a failed run", |families| runs_of(families, "cloud", "containers", "bad_response") >= 1.0)
+            .await;
+        assert_eq!((value(&families, UP, &CONTAINERS), value(&families, COMPLETE, &CONTAINERS)), (0.0, 0.0));
+        // Nothing is said of containers of which only a part can be had.
+        assert_eq!(of_cloud(&families, "container_security_containers"), 0.0);
+        let page = bench.landing_page().await;
+        assert!(page.contains("a page repeats"), "{page}");
+        bench.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_cannot_be_read_are_counted_and_the_rest_of_their_page_is_kept() {
+    let console = Console::generate(&console::Shape::small(65, NOW).hostile(true));
+    let expected = [
+        ("containers", console.unreadable_container_rows()),
+        ("images", console.unreadable_image_rows()),
+        ("sensors", console.stray_defender_rows.len()),
+        ("vulnerabilities", console.stray_vulnerability_rows.len()),
+        ("console", 0),
+    ];
+    // Pages overlap, the more so the shorter they are: what is met twice counts once.
+    for page_limit in [50, 7] {
+        let options = prisma::Options { page_limit, ..unlimited() };
+        let keys = "[[source.prisma]]\nrate_limit = \"1000/1s\"";
+        let bench = start(console.clone(), keys, options, []).await;
+        bench.collected().await;
+        let families = bench.becomes("hostile rows", &bench.expected()).await;
+        for (collector, rows) in expected {
+            let labels = [("source", "cloud"), ("collector", collector)];
+            let rejected = sum(&families, "container_security_collector_rejected_records_total", &labels);
+            assert!(rows > 0 || collector == "console", "{collector}: the console is not hostile");
+            assert_eq!(rejected, f64::from(u32::try_from(rows).expect("few rows")), "{collector}");
+        }
+        bench.stop().await;
+    }
+}
