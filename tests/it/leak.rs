@@ -109,7 +109,7 @@ fn cloud_faults() -> Vec<Fault> {
         first(1, "/stats/vulnerabilities", status(403)),
         first(1, "/stats/vulnerabilities", broken),
         first(1, "/settings/license", status(404)),
-        first(1, "/api/v1/version", status(500)),
+        first(1, "/version", status(500)),
         first(1, "/authenticate", status(503)),
     ]
 }
