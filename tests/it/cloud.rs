@@ -68,6 +68,12 @@ async fn consoles_of_every_kind_are_read_whole() {
             1,
         ),
         (prisma::Options { page_limit: 17, ..defaults() }, "page_limit = 250", 1),
+        // What TLS has to do with it is tested where the client is.
+        (
+            prisma::Options { username: text("nobody"), ..defaults() },
+            "client_certificate_file = \"tests/fixtures/tls/client.pem\"\nclient_key_file = \"tests/fixtures/tls/client-key.pem\"",
+            1,
+        ),
         (prisma::Options { page_limit: 250, ..defaults() }, "page_limit = 100\nlogin = \"basic\"", 0),
     ] {
         let what = format!("{keys}, page_limit {}", options.page_limit);

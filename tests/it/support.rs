@@ -334,11 +334,14 @@ fn write_configuration(file: &Path, vendor: &Server, cloud: Option<&Cloud>, opti
     let source = |kind: &str, name: &str, url: &str, password: &str, keys: &str| {
         let password = file.with_file_name(password);
         let password = password.display();
-        // Unless the test has a place of its own for it to ask.
+        // Unless the test has a place of its own for it to ask, or another way to log in.
         let url = if keys.contains("base_url =") { String::new() } else { format!("base_url = {url:?}") };
-        format!(
-            "[[source.{kind}]]\nname = \"{name}\"\nusername = \"exporter\"\npassword_file = '{password}'\n{url}\n{keys}\n"
-        )
+        let login = if keys.contains("client_certificate_file =") {
+            String::new()
+        } else {
+            format!("username = \"exporter\"\npassword_file = '{password}'")
+        };
+        format!("[[source.{kind}]]\nname = \"{name}\"\n{login}\n{url}\n{keys}\n")
     };
     let mut text = format!("[server]\nlisten = \"127.0.0.1:0\"\n{tables}\n");
     text += &source("qualys", "prod", &vendor.base_url(), "password", of_qualys);

@@ -118,6 +118,7 @@ impl Prisma {
         let resource = path.strip_prefix(versioned.as_str()).or((path == VERSION).then_some(VERSION));
         match (call.method.as_str(), resource) {
             ("POST", Some("authenticate")) => lock(&self.logins).authenticate(call, &self.options, now),
+            ("POST", Some("authenticate-client")) => lock(&self.logins).authenticate_client(call, &self.options, now),
             (_, Some("authenticate")) => problem(405, "method not allowed"),
             ("GET", Some(resource)) => self.resource(call, resource, now).unwrap_or_else(|refusal| refusal),
             (_, Some(_)) => problem(405, "method not allowed"),
