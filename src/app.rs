@@ -8,19 +8,20 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use futures_util::future::join_all;
+use futures_util::future::{BoxFuture, join_all};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use crate::catalog;
 use crate::clock::Clock;
-use crate::collect::{Collection, Runner};
+use crate::collect::{Collection, Demand, Mode, Runner};
 use crate::config::{self, Config, Overrides};
 use crate::inventory::Inventory;
 use crate::lock::lock;
 use crate::metric::Settings;
 use crate::output::control::ReloadRequest;
+use crate::output::exposition::Refresh;
 use crate::output::{self, Output, Outputs};
 use crate::own::{Own, REVISION, VERSION};
 use crate::server;
@@ -87,6 +88,8 @@ struct Known {
     collection: Arc<Collection>,
     /// Locked while both change, so that nobody sees data that was collected for one and the other settings.
     settings: Mutex<Arc<Settings>>,
+    /// The generation of the collection that was published last.
+    published: watch::Sender<u64>,
 }
 
 impl Known {
@@ -96,13 +99,34 @@ impl Known {
     }
 }
 
+/// Has data collected anew when it is asked for and too old, and waits until that is published.
+struct OnDemand {
+    demand: Arc<Demand>,
+    known: Arc<Known>,
+}
+
+impl Refresh for OnDemand {
+    fn refresh(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            self.demand.fresh().await;
+            let wanted = self.known.collection.generation();
+            // The sender is the waiter's own.
+            _ = self.known.published.subscribe().wait_for(|published| *published >= wanted).await;
+        })
+    }
+}
+
 impl Parts {
     fn new(config: &Config, clock: Clock) -> Self {
         let telemetry = Arc::new(Telemetry::new(clock.now()));
         Self {
             own: Arc::new(Own { telemetry, clock: clock.clone() }),
             clock,
-            known: Arc::new(Known { collection: Arc::default(), settings: Mutex::new(Arc::new(settings(config))) }),
+            known: Arc::new(Known {
+                collection: Arc::default(),
+                settings: Mutex::new(Arc::new(settings(config))),
+                published: watch::Sender::default(),
+            }),
         }
     }
 
@@ -137,6 +161,11 @@ fn settings(config: &Config) -> Settings {
     catalog::resolve(&config.limits, &config.containers, &config.images, &config.sensors)
 }
 
+/// What is taken over at a start only.
+fn read_at_start(config: &Config) -> impl PartialEq {
+    (&config.server, &config.log, &config.state, &config.collection)
+}
+
 /// The running program.
 pub struct App {
     config: Config,
@@ -144,6 +173,8 @@ pub struct App {
     address: SocketAddr,
     /// The collectors of each source.
     collectors: BTreeMap<String, JoinSet<()>>,
+    /// When they run, if scrapes say so.
+    demand: Option<Arc<Demand>>,
     publisher: JoinSet<()>,
     server: JoinSet<()>,
     stop_server: oneshot::Sender<()>,
@@ -158,7 +189,14 @@ impl App {
         let sources = parts.build(&config)?;
         parts.arrange(&sources, &[]);
         let (ask, reload_requests) = mpsc::channel(1);
-        let Outputs { pages, takers } = Outputs::new(&config.server.telemetry_path, &parts.own, ask);
+        let demand = match config.collection.mode {
+            Mode::Interval => None,
+            Mode::Scrape => Some(Arc::new(Demand::new(config.collection.min_age.0))),
+        };
+        let refresh = demand.as_ref().map(|demand| -> Arc<dyn Refresh> {
+            Arc::new(OnDemand { demand: Arc::clone(demand), known: Arc::clone(&parts.known) })
+        });
+        let Outputs { pages, takers } = Outputs::new(&config.server.telemetry_path, &parts.own, refresh, ask);
         // The first scrape finds what there is at the start: the exporter's own families, and nothing of a vendor.
         publish(&parts.known, &takers).await;
         let listener = server::bind(&config.server).await.map_err(|error| error.to_string())?;
@@ -173,7 +211,8 @@ impl App {
         let mut publisher = JoinSet::new();
         publisher.spawn(publish_changes(Arc::clone(&parts.known), takers));
         let collectors = BTreeMap::new();
-        let mut app = Self { config, parts, address, collectors, publisher, server, stop_server, reload_requests };
+        let mut app =
+            Self { config, parts, address, collectors, demand, publisher, server, stop_server, reload_requests };
         app.start_collectors(sources, &[]);
         Ok(app)
     }
@@ -222,8 +261,10 @@ impl App {
 
     async fn take_over(&mut self, config: Config) -> Result<(), String> {
         let sources = self.parts.build(&config)?;
-        if (&config.server, &config.log, &config.state) != (&self.config.server, &self.config.log, &self.config.state) {
-            tracing::warn!("changes of [server], [log] and [state] are taken over at the next start only");
+        if read_at_start(&config) != read_at_start(&self.config) {
+            tracing::warn!(
+                "changes of [server], [log], [state] and [collection] are taken over at the next start only"
+            );
         }
         // Values of promoted labels are kept in the order of the configuration, so other labels need other data.
         let same_labels = config.containers.promote_labels == self.config.containers.promote_labels;
@@ -253,7 +294,10 @@ impl App {
         for source in sources.into_iter().filter(|source| !undisturbed.contains(&source.name)) {
             let tasks = self.collectors.entry(source.name.clone()).or_default();
             for runner in self.parts.runners(source) {
-                tasks.spawn(runner.run_forever());
+                match &self.demand {
+                    None => tasks.spawn(runner.run_forever()),
+                    Some(demand) => tasks.spawn(runner.run_on_demand(demand.join())),
+                };
             }
         }
     }
@@ -282,6 +326,7 @@ async fn publish_changes(known: Arc<Known>, takers: Vec<Arc<dyn Output>>) {
 
 /// Computes a snapshot of what is known now and hands it to every output, off the async threads.
 async fn publish(known: &Known, takers: &[Arc<dyn Output>]) {
+    let generation = known.collection.generation();
     let ((inventory, settings), takers) = (known.now(), takers.to_vec());
     let work = tokio::task::spawn_blocking(move || {
         let snapshot = Arc::new(Snapshot::take(&inventory, settings));
@@ -292,4 +337,6 @@ async fn publish(known: &Known, takers: &[Arc<dyn Output>]) {
     if work.await.is_err() {
         tracing::error!("a snapshot could not be published; what was published before stays");
     }
+    // If not, nobody is to wait for it any longer.
+    known.published.send_replace(generation);
 }

@@ -1,5 +1,6 @@
 //! What is known of all sources together: the last good data of every collector.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use crate::record::Vendor;
 pub struct Collection {
     sources: Mutex<Vec<CollectedSource>>,
     changed: Notify,
+    generation: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -55,7 +57,7 @@ impl Collection {
             CollectedSource { source: source.into(), vendor, collected }
         }));
         drop(known);
-        self.changed.notify_one();
+        self.tell_of_change();
     }
 
     /// Everything that is known now.
@@ -67,6 +69,16 @@ impl Collection {
             tables: source.collected.iter().fold(Tables::default(), |all, collected| all.or(&collected.tables)),
         });
         Inventory { sources: inventories.collect() }
+    }
+
+    /// How often it has changed: what is read after this was read is no older.
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    fn tell_of_change(&self) {
+        self.generation.fetch_add(1, Ordering::AcqRel);
+        self.changed.notify_one();
     }
 
     /// Waits until something has changed since the last wait ended.
@@ -92,7 +104,7 @@ impl Collection {
         let brought = brought.map(|(tables, held)| Collected { collector, tables, held });
         source.collected.extend(brought);
         drop(sources);
-        self.changed.notify_one();
+        self.tell_of_change();
         // A large table takes a while to be given back.
         tokio::task::spawn_blocking(move || drop(before));
     }

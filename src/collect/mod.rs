@@ -1,7 +1,7 @@
 //! When each collector runs, and how long its last good data is served.
 //!
-//! Owns time: intervals, ages, expiry. A collector runs on its own interval and never twice at once; one that fails
-//! leaves the others alone and its last good data in place until that is too old. It knows no vendor and no metric.
+//! Owns time: intervals, ages, expiry. A collector runs on its own interval, or when scrapes ask for data ([`Demand`]),
+//! and never twice at once; one that fails leaves the others alone and its last good data in place until that is too old. It knows no vendor and no metric.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex};
@@ -17,11 +17,15 @@ use crate::source::{Collector, Harvest};
 use crate::telemetry::{CollectorState, Failure, SourceTelemetry};
 
 mod collection;
+mod config;
+mod demand;
 #[cfg(test)]
 mod tests;
 
 pub use collection::Collection;
 use collection::Held;
+pub use config::{Config, Mode};
+pub use demand::{Demand, Turn};
 
 /// How many of the longer of interval and last full walk data is served for by default.
 const STALE_AFTER_INTERVALS: u32 = 3;
@@ -90,7 +94,16 @@ impl Runner {
             _ = self.run().await;
             let interval = self.collector.interval().0;
             let next = started + interval.mul_f64(1.0 + JITTER * random::unit());
-            self.wait_until(next).await;
+            self.wait(sleep_until(next)).await;
+        }
+    }
+
+    /// Runs once, and again whenever it is its turn; ends when it is dropped.
+    pub async fn run_on_demand(mut self, mut turn: Turn) {
+        loop {
+            // Already told, as above.
+            _ = self.run().await;
+            self.wait(turn.next()).await;
         }
     }
 
@@ -209,12 +222,14 @@ impl Runner {
         Ok(())
     }
 
-    async fn wait_until(&mut self, next: Instant) {
+    /// Waits for the next run, and drops meanwhile what is stale.
+    async fn wait(&mut self, next: impl Future<Output = ()>) {
+        let mut next = std::pin::pin!(next);
         loop {
             // One that is not failing has the next run to show that it still is not.
             let expiry = self.expiry().filter(|_| self.failing.is_some());
             tokio::select! {
-                () = sleep_until(next) => return,
+                () = &mut next => return,
                 () = until(expiry) => self.drop_what_is_stale(),
             }
         }

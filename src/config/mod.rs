@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use self::layers::Layers;
 pub use self::mistakes::{Invalid, Located};
 use crate::setting::Mistakes;
-use crate::{catalog, logging, server, source};
+use crate::{catalog, collect, logging, server, source};
 
 /// Every option.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -31,6 +31,8 @@ pub struct Config {
     pub log: logging::Config,
     /// What it keeps over a restart.
     pub state: State,
+    /// When it asks the vendors.
+    pub collection: collect::Config,
     /// How much it shows at most.
     pub limits: catalog::Limits,
     /// How containers are grouped.
@@ -47,6 +49,7 @@ impl Config {
     /// Notes what is wrong in each part, as the part itself knows.
     fn check(&self, mistakes: &mut Mistakes) {
         self.server.check("server", mistakes);
+        self.collection.check("collection", mistakes);
         self.limits.check("limits", mistakes);
         self.containers.check("containers", mistakes);
         self.images.check("images", mistakes);

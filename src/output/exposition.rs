@@ -4,9 +4,11 @@
 //! after what does not.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use futures_util::future::BoxFuture;
+use tokio::time::timeout;
 
 use super::compress::Head;
 use super::negotiate::{Format, accepts_gzip, format};
@@ -16,17 +18,41 @@ use crate::metric::Series;
 use crate::own::Own;
 use crate::snapshot::Snapshot;
 
+/// What a scraper is taken to wait for that does not say: what Prometheus waits for by default.
+const USUAL_PATIENCE: Duration = Duration::from_secs(10);
+
+/// A scrape is answered so much before the scraper gives it up.
+const MARGIN: Duration = Duration::from_millis(500);
+
+/// Nobody is kept waiting for longer, whatever they say: connections are cut some time after.
+const LONGEST_WAIT: Duration = Duration::from_secs(100);
+
+/// Sees to it that what is published is not too old.
+pub trait Refresh: Send + Sync {
+    /// Ends once it is not; that can take long.
+    fn refresh(&self) -> BoxFuture<'_, ()>;
+}
+
+/// How long a scrape may wait, given what the scraper says of its own wait.
+fn patience(scrape_timeout: Option<&str>) -> Duration {
+    let said = scrape_timeout.and_then(|seconds| seconds.trim().parse::<f64>().ok());
+    let said = said.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    said.unwrap_or(USUAL_PATIENCE).saturating_sub(MARGIN).min(LONGEST_WAIT)
+}
+
 /// The metrics page, and the output that fills it.
 pub struct Exposition {
     path: String,
     own: Arc<Own>,
+    refresh: Option<Arc<dyn Refresh>>,
     rendered: ArcSwapOption<Rendered>,
 }
 
 impl Exposition {
-    /// The page at `path`; it answers 503 until it has taken its first snapshot.
-    pub fn new(path: &str, own: Arc<Own>) -> Self {
-        Self { path: path.to_owned(), own, rendered: ArcSwapOption::empty() }
+    /// The page at `path`; it answers 503 until it has taken its first snapshot. With `refresh`, it is refreshed for
+    /// each scrape, as far as the scraper waits for that.
+    pub fn new(path: &str, own: Arc<Own>, refresh: Option<Arc<dyn Refresh>>) -> Self {
+        Self { path: path.to_owned(), own, refresh, rendered: ArcSwapOption::empty() }
     }
 }
 
@@ -45,6 +71,10 @@ impl Page for Arc<Exposition> {
         let format = format(request.accept);
         let gzip = accepts_gzip(request.accept_encoding);
         Box::pin(async move {
+            if let Some(refresh) = &self.refresh {
+                // In time or not: what there is tells its own age.
+                _ = timeout(patience(request.scrape_timeout), refresh.refresh()).await;
+            }
             let Some(rendered) = self.rendered.load_full() else {
                 return PageAnswer::text(503, "starting\n");
             };
@@ -108,4 +138,20 @@ pub fn print(snapshot: &Snapshot, own: &Own) -> String {
     let mut text = text::write(&snapshot.families, |_| true, now);
     text += &text::write(&snapshot.own(own.read()), |_| true, now);
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scrape_waits_a_little_less_than_its_scraper() {
+        let waits = |said| patience(said).as_millis();
+        assert_eq!((waits(Some("10.000000")), waits(Some(" 2.25 ")), waits(Some("0.3"))), (9500, 1750, 0));
+        for nonsense in [None, Some(""), Some("10s"), Some("-1"), Some("NaN"), Some("inf"), Some("1e300"), Some("5, 6")]
+        {
+            assert_eq!(waits(nonsense), 9500, "{nonsense:?}");
+        }
+        assert_eq!(waits(Some("3600")), 100_000);
+    }
 }

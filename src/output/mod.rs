@@ -20,6 +20,7 @@ mod status;
 pub mod text;
 
 use control::ReloadRequest;
+use exposition::Refresh;
 use page::Page;
 
 /// Something that takes each new snapshot.
@@ -37,9 +38,15 @@ pub struct Outputs {
 }
 
 impl Outputs {
-    /// All of them: metrics at `telemetry_path`, and what the exporter tells of itself.
-    pub fn new(telemetry_path: &str, own: &Arc<Own>, reload: mpsc::Sender<ReloadRequest>) -> Self {
-        let exposition = Arc::new(exposition::Exposition::new(telemetry_path, Arc::clone(own)));
+    /// All of them: metrics at `telemetry_path`, refreshed for each scrape if there is `refresh`, and what the exporter
+    /// tells of itself.
+    pub fn new(
+        telemetry_path: &str,
+        own: &Arc<Own>,
+        refresh: Option<Arc<dyn Refresh>>,
+        reload: mpsc::Sender<ReloadRequest>,
+    ) -> Self {
+        let exposition = Arc::new(exposition::Exposition::new(telemetry_path, Arc::clone(own), refresh));
         Self {
             pages: vec![
                 Box::new(Arc::clone(&exposition)),

@@ -16,5 +16,6 @@ mod page;
 mod process;
 mod program;
 mod quirk;
+mod scrape;
 mod shape;
 mod support;

@@ -26,9 +26,9 @@ const MODULES: &[(&str, &[&str])] = &[
     ("own", &["clock", "telemetry", "view"]),
     ("output", &["setting", "telemetry", "record", "metric", "catalog", "snapshot", "own"]),
     ("server", &["setting", "output"]),
-    ("collect", &["lock", "clock", "random", "telemetry", "record", "inventory", "source"]),
+    ("collect", &["setting", "lock", "clock", "random", "telemetry", "record", "inventory", "source"]),
     ("logging", &[]),
-    ("config", &["setting", "source", "catalog", "server", "logging"]),
+    ("config", &["setting", "source", "catalog", "server", "collect", "logging"]),
     (
         "app",
         &[

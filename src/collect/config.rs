@@ -1,0 +1,43 @@
+//! `[collection]`: when collectors run.
+
+use serde::{Deserialize, Serialize};
+
+use crate::setting::{Mistakes, Span};
+
+/// Less than this asks for the same data again.
+const LEAST_MIN_AGE: Span = Span::seconds(1);
+
+/// When collectors run.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// On their own intervals, so that no scrape waits for a vendor, or when a scrape finds data that is too old.
+    pub mode: Mode,
+    /// With `mode = "scrape"`: how old data may be before a scrape has it collected anew.
+    pub min_age: Span,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { mode: Mode::Interval, min_age: Span::seconds(60) }
+    }
+}
+
+impl Config {
+    /// Notes what is wrong.
+    pub fn check(&self, at: &str, mistakes: &mut Mistakes) {
+        if self.min_age < LEAST_MIN_AGE {
+            mistakes.add(format!("{at}.min_age"), format!("must be at least {LEAST_MIN_AGE}"));
+        }
+    }
+}
+
+/// What makes collectors run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Their intervals.
+    Interval,
+    /// Scrapes.
+    Scrape,
+}
