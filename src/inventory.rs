@@ -208,6 +208,17 @@ tables! {
     console: Console,
 }
 
+/// What came from one collector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Served {
+    /// The collector's name.
+    pub collector: &'static str,
+    /// Whether the run that brought it saw every record.
+    pub complete: bool,
+    /// How many records it has.
+    pub records: u64,
+}
+
 /// What is known of one source.
 #[derive(Clone, Debug)]
 pub struct SourceInventory {
@@ -217,6 +228,8 @@ pub struct SourceInventory {
     pub vendor: Vendor,
     /// Its tables.
     pub tables: Tables,
+    /// What they came from.
+    pub served: Vec<Served>,
 }
 
 /// What is known of every source.

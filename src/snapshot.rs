@@ -6,15 +6,17 @@
 use std::sync::Arc;
 
 use crate::catalog;
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, Served};
 use crate::metric::{Kind, Scratch, Series, Settings};
-use crate::telemetry::LATENCY_BOUNDS;
+use crate::telemetry::{CollectorReading, LATENCY_BOUNDS};
 use crate::view::{FamilyReading, OwnReading, RequestReading, View};
 
 /// The series about what the vendors told.
 pub struct Snapshot {
     /// By family, in the catalog's order.
     pub families: Arc<Vec<Series>>,
+    /// By source, what they were computed from.
+    served: Vec<(Arc<str>, Vec<Served>)>,
     settings: Arc<Settings>,
 }
 
@@ -25,11 +27,19 @@ impl Snapshot {
         let mut scratch = Scratch::default();
         let metrics = catalog::all().filter(|metric| !metric.is_live());
         let families = metrics.map(|metric| metric.evaluate(&view, &settings, &mut scratch)).collect();
-        Self { families: Arc::new(families), settings }
+        let served = inventory.sources.iter().map(|source| (Arc::clone(&source.source), source.served.clone()));
+        Self { families: Arc::new(families), served: served.collect(), settings }
     }
 
     /// The series about the exporter itself, those about the size of all families included.
     pub fn own(&self, mut reading: OwnReading) -> Vec<Series> {
+        // Of the data that is shown with it, and not of what came since and is not shown yet.
+        for CollectorReading { source, collector, state } in &mut reading.collectors {
+            let served = self.served.iter().find(|(name, _)| **name == **source);
+            let served = served.and_then(|(_, served)| served.iter().find(|served| served.collector == *collector));
+            state.complete = served.is_some_and(|served| served.complete);
+            state.records = served.map_or(0, |served| served.records);
+        }
         reading.requests = reading
             .endpoints
             .iter()

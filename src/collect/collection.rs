@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::inventory::{Inventory, SourceInventory, Tables};
+use crate::inventory::{Inventory, Served, SourceInventory, Tables};
 use crate::lock::lock;
 use crate::record::Vendor;
 
@@ -34,12 +34,20 @@ struct Collected {
     held: Held,
 }
 
+impl Collected {
+    fn served(&self) -> Served {
+        Served { collector: self.collector, complete: self.held.complete, records: self.held.records }
+    }
+}
+
 /// Since when data is served, and what it came from.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Held {
     pub(super) since: Instant,
     /// Whether the run that brought it saw every record.
     pub(super) complete: bool,
+    /// How many records it is.
+    pub(super) records: u64,
     /// How long that run took.
     pub(super) walk: Duration,
 }
@@ -67,6 +75,7 @@ impl Collection {
             source: Arc::clone(&source.source),
             vendor: source.vendor,
             tables: source.collected.iter().fold(Tables::default(), |all, collected| all.or(&collected.tables)),
+            served: source.collected.iter().map(Collected::served).collect(),
         });
         Inventory { sources: inventories.collect() }
     }

@@ -200,7 +200,7 @@ impl Runner {
         let complete = harvest.missing.is_none();
         // What is known to lack records is better than nothing, and worse than whole data that is not too old.
         if complete || self.is_stale() || !self.held.is_some_and(|held| held.complete) {
-            let held = Held { since: Instant::now(), complete, walk: took };
+            let held = Held { since: Instant::now(), complete, records: harvest.records, walk: took };
             self.collection.put(self.source(), self.collector(), Some((harvest.tables, held)));
             self.held = Some(held);
             self.telemetry.update(self.collector(), |state| {

@@ -124,6 +124,7 @@ fn inventory(containers: &[Known]) -> Inventory {
                 sensors: Some(Arc::new(sensors())),
                 ..Tables::default()
             },
+            served: Vec::new(),
         }
     };
     Inventory { sources: vec![source(0), source(1)] }

@@ -12,6 +12,7 @@ mod failure;
 mod http;
 mod leak;
 mod lifetime;
+mod mixture;
 mod page;
 mod process;
 mod program;

@@ -81,8 +81,11 @@ where
                 End::Full(last) if lacking() => {
                     let cursor = Some(behind(last));
                     let page = match (self.fetch)(cursor.clone()).await {
-                        // The vendor takes no cursors but its own, so all there is to go by is what it told.
-                        Err(error) if refuses(&error) => break,
+                        // It may take no cursors but its own; what is behind the page cannot be known then.
+                        Err(error) if refuses(&error) => {
+                            self.tally.miss(REFUSED.to_owned());
+                            break;
+                        }
                         page => page?,
                     };
                     let follows = page.updated.is_none_or(|(earliest, _)| earliest >= last);
@@ -154,6 +157,9 @@ where
         Ok(Some(next))
     }
 }
+
+const REFUSED: &str = "the bulk list ended with a full page and no word of a next one before all the records of the page \
+                       list had come, and the vendor refuses to tell what is behind it";
 
 /// Whether the vendor refuses what was asked, rather than being unwell.
 fn refuses(error: &ApiError) -> bool {

@@ -42,6 +42,10 @@ pub(super) fn open<'a, E: Envelope, T: Deserialize<'a> + Keyed + 'a>(
     text: &'a str,
 ) -> Result<Rows<T>, Unreadable> {
     refuse_web_page(answer)?;
+    if text.trim_ascii().is_empty() {
+        // The console says `null` where there is nothing.
+        return Err(Unreadable("the answer is empty".to_owned()));
+    }
     let total = answer.headers.get(TOTAL_COUNT).and_then(|total| total.to_str().ok()?.trim().parse().ok());
     let mut rows = wire::rows::<E, T>(text)?;
     rows.count = total;

@@ -1,0 +1,218 @@
+//! Faults in random mixtures, of both vendors at once: while they last no sample is wrong, and the first runs without
+//! them bring everything. A failure names its seed; `SEED=7 cargo test --test it mixture` has that one alone.
+
+use std::time::Duration;
+
+use simulator::console::{self, Console};
+use simulator::oracle::Families;
+use simulator::server::{Fault, FaultKind, Options, prisma};
+use simulator::tenant::{Shape, Tenant};
+
+use crate::support::{Bench, CLOUD_COLLECTORS, COLLECTORS, NOW, Simulated, of_vendor, runs_of};
+
+/// More than a page of every listing that has pages, so that faults strike in the middle of walks too.
+const CONTAINERS: usize = 300;
+
+const EAGER: &str = "[[source.qualys]]\ninterval = \"1s\"\nstale_after = \"10m\"\nhttp.retries = 1\n\
+                     http.read_timeout = \"1s\"\nhttp.max_body_bytes = 4000000\n\
+                     [[source.prisma]]\ninterval = \"1s\"\nstale_after = \"10m\"\nhttp.retries = 1\n\
+                     http.read_timeout = \"1s\"\nhttp.max_body_bytes = 4000000\nrate_limit = \"1000/1s\"";
+
+/// Requests that faults strike, by a part of their path and query.
+const OF_QUALYS: [&str; 10] = [
+    "/csapi/v1.3/containers?",
+    "/csapi/v1.3/containers/list",
+    "/csapi/v1.3/images?",
+    "/csapi/v1.3/images/list",
+    "paginationQuery",
+    "/sensors",
+    "/k8s_postures/list",
+    "/k8s_postures/count",
+    "/reports",
+    "/centralizedPolicy",
+];
+const OF_PRISMA: [&str; 7] =
+    ["/containers", "/images", "offset=49", "/defenders", "/stats/", "/version", "/authenticate"];
+
+/// Numbers that look random and are the same for a seed.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ (mixed >> 27)) >> 33;
+        usize::try_from(mixed).expect("31 bits") % end
+    }
+
+    fn kind(&mut self) -> FaultKind {
+        let header = |name: &str, value: &str| vec![(name.to_owned(), value.to_owned())];
+        let status = |status, headers| FaultKind::Status(status, headers, "{\"message\":\"no\"}".to_owned());
+        match self.below(21) {
+            0 => status(429, header("retry-after", "1")),
+            1 => status(429, header("retry-after", "Sun, 06 Nov 1994 08:49:37 GMT")),
+            2 => status(429, header("x-ratelimit-towait-sec", "1")),
+            3 => status(409, Vec::new()),
+            4 => status(500, Vec::new()),
+            5 => FaultKind::Html(502),
+            6 => FaultKind::Html(503),
+            7 => FaultKind::Html(200),
+            8 => status(401, Vec::new()),
+            9 => FaultKind::Html(403),
+            10 => FaultKind::Reset,
+            11 => FaultKind::Truncate,
+            12 => FaultKind::Garbage,
+            13 => FaultKind::Stall(Duration::from_secs(3)),
+            14 => FaultKind::Redirect("http://127.0.0.1:1/elsewhere".to_owned()),
+            15 => FaultKind::BigBody(8 << 20),
+            16 => FaultKind::GzipBomb(8 << 20),
+            17 => FaultKind::RepeatPage,
+            18 => FaultKind::WithoutHeader("link".to_owned()),
+            19 => FaultKind::WithHeader("total-count".to_owned(), "9999".to_owned()),
+            _ => FaultKind::Empty,
+        }
+    }
+
+    fn faults(&mut self, places: &[&str]) -> Vec<Fault> {
+        let count = 4 + self.below(6);
+        let fault = |_| Fault {
+            path_contains: places[self.below(places.len())].to_owned(),
+            times: [1, 2, 5, usize::MAX][self.below(4)],
+            skip: self.below(3),
+            kind: self.kind(),
+        };
+        (0..count).map(fault).collect()
+    }
+}
+
+fn truths(seed: u64) -> (Tenant, Console) {
+    (
+        Tenant::generate(&Shape::small(seed, NOW).containers(CONTAINERS)),
+        Console::generate(&console::Shape::small(seed, NOW).containers(CONTAINERS)),
+    )
+}
+
+fn unlimited() -> (Options, prisma::Options) {
+    (
+        Options { enforce_limits: false, ..Options::default() },
+        prisma::Options { enforce_limits: false, ..prisma::Options::default() },
+    )
+}
+
+/// Samples that are there and should not be, or not so.
+fn lies(expected: &Families, actual: &Families) -> Vec<String> {
+    let mut found = Vec::new();
+    for (family, series) in of_vendor(actual) {
+        let true_series = expected.get(&family);
+        for (labels, value) in series {
+            let truth = true_series.and_then(|series| series.get(&labels)).copied();
+            if truth.is_none_or(|truth| truth.to_bits() != value.to_bits()) {
+                found.push(format!("{family}{labels:?} is {value}, and should be {truth:?}"));
+            }
+        }
+    }
+    found
+}
+
+/// Whether every collector ended another run since then, whatever came of it.
+fn all_ran(before: &Families, now: &Families) -> bool {
+    let ended = |families: &Families, source: &str, collector: &str| {
+        let series = families.get("container_security_collector_runs_total").into_iter().flatten();
+        let of_one = series.filter(|(labels, _)| labels["source"] == source && labels["collector"] == collector);
+        of_one.map(|(_, value)| value).sum::<f64>()
+    };
+    let of = |source: &'static str, names: &'static [&'static str]| names.iter().map(move |name| (source, *name));
+    let mut all = of("prod", &COLLECTORS).chain(of("cloud", &CLOUD_COLLECTORS));
+    all.all(|(source, name)| ended(now, source, name) >= ended(before, source, name) + 2.0)
+}
+
+async fn faults_after_good_data(seed: u64) {
+    let mut dice = Dice(seed);
+    let (tenant, console) = truths(seed);
+    let (options, cloud) = unlimited();
+    let bench = Bench::start_both_as(
+        EAGER,
+        Simulated { options, ..tenant.into() },
+        Simulated { options: cloud, ..console.into() },
+    )
+    .await;
+    bench.collected().await;
+    let before = bench.becomes("good data", &bench.expected()).await;
+    let (of_qualys, of_prisma) = (dice.faults(&OF_QUALYS), dice.faults(&OF_PRISMA));
+    let what = format!("seed {seed}: {of_qualys:?}, {of_prisma:?}");
+    for fault in of_qualys {
+        bench.vendor.inject(fault);
+    }
+    for fault in of_prisma {
+        bench.cloud().vendor.inject(fault);
+    }
+    // Whole data was there, and it is not too old: each scrape shows all of it, and nothing else.
+    bench
+        .metrics_once(&what, |families| {
+            let wrong = bench.wrong(families, &[]);
+            assert!(wrong.is_empty(), "{what}\n{}", wrong.join("\n"));
+            all_ran(&before, families)
+        })
+        .await;
+    bench.vendor.clear_faults();
+    bench.cloud().vendor.clear_faults();
+    bench.tenant.lock().expect("no panic elsewhere").step(NOW);
+    bench.cloud().console.lock().expect("no panic elsewhere").step(NOW);
+    bench.becomes(&what, &bench.expected()).await;
+    bench.stop().await;
+}
+
+async fn faults_from_the_start(seed: u64) {
+    let mut dice = Dice(seed);
+    let (tenant, console) = truths(seed);
+    let (options, cloud) = unlimited();
+    let (of_qualys, of_prisma) = (dice.faults(&OF_QUALYS), dice.faults(&OF_PRISMA));
+    let what = format!("seed {seed}, from the start: {of_qualys:?}, {of_prisma:?}");
+    let bench = Bench::start_both_as(
+        EAGER,
+        Simulated { options, faults: of_qualys, ..tenant.into() },
+        Simulated { options: cloud, faults: of_prisma, ..console.into() },
+    )
+    .await;
+    let expected = bench.expected();
+    let nothing = Families::new();
+    // What is shown is true, unless a collector of its source says that it has not seen every record yet.
+    bench
+        .metrics_once(&what, |families| {
+            let series = families.get("container_security_collector_complete").into_iter().flatten();
+            let unsure: Vec<_> =
+                series.filter(|(_, complete)| **complete < 1.0).map(|(labels, _)| labels["source"].clone()).collect();
+            let lies: Vec<_> = lies(&expected, families)
+                .into_iter()
+                .filter(|lie| !unsure.iter().any(|source| lie.contains(&format!("\"source\": \"{source}\""))))
+                .collect();
+            assert!(lies.is_empty(), "{what}\n{}", lies.join("\n"));
+            all_ran(&nothing, families)
+        })
+        .await;
+    bench.vendor.clear_faults();
+    bench.cloud().vendor.clear_faults();
+    let families = bench.becomes(&what, &expected).await;
+    assert!(runs_of(&families, "cloud", "console", "success") >= 1.0);
+    bench.stop().await;
+}
+
+fn seeds() -> Vec<u64> {
+    #[expect(clippy::disallowed_methods, reason = "who runs the test says so whether to run one mixture alone")]
+    let one = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok());
+    one.map_or_else(|| (7..=11).collect(), |seed| vec![seed])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_sample_is_wrong_while_faults_strike_good_data() {
+    for seed in seeds() {
+        faults_after_good_data(seed).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_sample_is_wrong_while_faults_strike_from_the_start() {
+    for seed in seeds() {
+        faults_from_the_start(seed).await;
+    }
+}
