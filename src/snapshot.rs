@@ -33,11 +33,11 @@ impl Snapshot {
 
     /// The series about the exporter itself, those about the size of all families included.
     pub fn own(&self, mut reading: OwnReading) -> Vec<Series> {
-        // Of the data that is shown with it, and not of what came since and is not shown yet.
+        // Of the data that is shown with it, and not of better that came since and is not shown yet.
         for CollectorReading { source, collector, state } in &mut reading.collectors {
             let served = self.served.iter().find(|(name, _)| **name == **source);
             let served = served.and_then(|(_, served)| served.iter().find(|served| served.collector == *collector));
-            state.complete = served.is_some_and(|served| served.complete);
+            state.complete &= served.is_some_and(|served| served.complete);
             state.records = served.map_or(0, |served| served.records);
         }
         reading.requests = reading
