@@ -113,6 +113,11 @@ impl Seen {
         }
     }
 
+    /// Notes a row that was taken and that tells no time of its last change; `new` tells whether its key is.
+    pub fn undated(&mut self, key: &str, new: bool) {
+        self.row(key, None, if new { Brought::New } else { Brought::Nothing });
+    }
+
     /// The page with these bytes, all rows of which were looked at.
     #[must_use]
     pub fn close(mut self, body: &[u8]) -> Self {

@@ -64,7 +64,7 @@ impl Fake {
         let mut seen = Seen { sent: rows.len(), count, ..Seen::default() };
         for row in rows {
             let new = self.kept.insert(*row);
-            seen.row(&row.to_string(), None, if new { Brought::New } else { Brought::Nothing });
+            seen.undated(&row.to_string(), new);
         }
         seen
     }
@@ -213,7 +213,7 @@ fn rows_that_cannot_be_read_count_as_given_and_once() {
                 1 => seen.rejected.push(Reject { why: Rejection::Unreadable, text: Some(row) }),
                 _ => {
                     let new = known.borrow_mut().insert(row);
-                    seen.row(&row.to_string(), None, if new { Brought::New } else { Brought::Nothing });
+                    seen.undated(&row.to_string(), new);
                 }
             }
         }

@@ -16,7 +16,7 @@ use crate::record::{
 };
 use crate::setting::Span;
 use crate::source::label::lower;
-use crate::source::paging::{Brought, Seen};
+use crate::source::paging::Seen;
 use crate::source::session::Listing;
 use crate::source::wire::{Keyed, text};
 use crate::source::{Collector, Harvest, off_thread};
@@ -66,7 +66,7 @@ impl Staging {
             // A row has no time of its own change: the one that came later is the later one.
             let new = table.put(row.key(), container);
             posture.put(row.key(), info);
-            seen.row(row.key(), None, if new { Brought::New } else { Brought::Nothing });
+            seen.undated(row.key(), new);
         }
         Ok(seen.close(&answer.body))
     }

@@ -12,7 +12,7 @@ use crate::lock::lock;
 use crate::names::{Name, Names};
 use crate::record::{Image, ImageAssessment, ImageName, Score};
 use crate::setting::Span;
-use crate::source::paging::{Brought, Seen};
+use crate::source::paging::Seen;
 use crate::source::session::Listing;
 use crate::source::wire::{Keyed, text};
 use crate::source::{Collector, Harvest};
@@ -36,7 +36,7 @@ pub(super) fn take(table: &Mutex<Table<Image>>, answer: &Answer) -> Result<Seen,
     for row in rows.into_keyed() {
         let assessment = Some(assessment(&mut table.names, &row));
         let new = table.put(row.key(), Image { assessment, contents: None });
-        seen.row(row.key(), None, if new { Brought::New } else { Brought::Nothing });
+        seen.undated(row.key(), new);
     }
     Ok(seen.close(&answer.body))
 }

@@ -17,7 +17,7 @@ use crate::lock::lock;
 use crate::record::Policy;
 use crate::setting::Span;
 use crate::source::label::word;
-use crate::source::paging::{Brought, Seen};
+use crate::source::paging::Seen;
 use crate::source::wire::{Nested, Rows, text};
 use crate::source::{Collector, Harvest};
 
@@ -148,7 +148,7 @@ impl Fill for Listed {
                 image_age_limit_days,
             };
             let new = self.table.put(id, policy);
-            seen.row(id, None, if new { Brought::New } else { Brought::Nothing });
+            seen.undated(id, new);
         }
         seen
     }

@@ -18,7 +18,7 @@ use crate::names::Name;
 use crate::record::{Control, Severity};
 use crate::setting::Span;
 use crate::source::label::word;
-use crate::source::paging::{Brought, Seen};
+use crate::source::paging::Seen;
 use crate::source::wire::{Nested, Rows, text};
 use crate::source::{Collector, Harvest};
 use crate::telemetry::Failure;
@@ -156,7 +156,7 @@ impl Fill for Table<Control> {
                 resources: row.resources(),
             };
             let new = self.put(row.cid.get(), control);
-            seen.row(row.cid.get(), None, if new { Brought::New } else { Brought::Nothing });
+            seen.undated(row.cid.get(), new);
         }
         seen
     }

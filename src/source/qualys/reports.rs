@@ -13,7 +13,7 @@ use crate::inventory::{Table, Tables};
 use crate::record::Report;
 use crate::setting::Span;
 use crate::source::label::{flag, word};
-use crate::source::paging::{Brought, Seen, Walked};
+use crate::source::paging::{Seen, Walked};
 use crate::source::wire::Rows;
 use crate::source::{Collector, Harvest};
 
@@ -77,7 +77,7 @@ impl Fill for Table<Report> {
                 expires: row.expire_on.0,
             };
             let new = self.put(row.report_uuid.get(), report);
-            seen.row(row.report_uuid.get(), None, if new { Brought::New } else { Brought::Nothing });
+            seen.undated(row.report_uuid.get(), new);
         }
         seen
     }

@@ -11,7 +11,7 @@ use crate::http::{Answer, Endpoint, Unreadable};
 use crate::inventory::Table;
 use crate::record::{PostureResource, Severity};
 use crate::source::label::word;
-use crate::source::paging::{Brought, Seen};
+use crate::source::paging::Seen;
 use crate::source::wire::{Rejected, Rows, text};
 
 /// The list of resources.
@@ -93,7 +93,7 @@ impl Fill for Resources {
             let known = self.table.get(&key);
             let latest = known.is_none_or(|known| known.last_evaluated <= resource.last_evaluated);
             let new = latest && self.table.put(&key, resource);
-            seen.row(&key, None, if new { Brought::New } else { Brought::Nothing });
+            seen.undated(&key, new);
         }
         seen
     }

@@ -13,7 +13,7 @@ use crate::inventory::{Table, Tables};
 use crate::record::Sensor;
 use crate::setting::Span;
 use crate::source::label::word;
-use crate::source::paging::{Brought, Seen};
+use crate::source::paging::Seen;
 use crate::source::wire::Rows;
 use crate::source::{Collector, Harvest};
 use crate::telemetry::Failure;
@@ -110,7 +110,7 @@ impl Fill for Table<Sensor> {
                 last_checkin: row.last_checked_in.0,
             };
             let new = self.put(row.uuid.get(), sensor);
-            seen.row(row.uuid.get(), None, if new { Brought::New } else { Brought::Nothing });
+            seen.undated(row.uuid.get(), new);
         }
         seen
     }
