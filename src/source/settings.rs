@@ -28,6 +28,26 @@ impl Default for Collector {
 /// What is wrong with settings, by the last part of their names.
 pub(super) type Wrong = Vec<(&'static str, String)>;
 
+/// One thing that is wrong.
+pub(super) fn one<T>(key: &'static str, reason: &str) -> Result<T, Wrong> {
+    Err(vec![(key, reason.to_owned())])
+}
+
+/// A user name stands alone.
+pub(super) fn no_password<T>() -> Result<T, Wrong> {
+    one("password_file", "must be set, or password_env: there is a user name without a password")
+}
+
+/// A password stands alone.
+pub(super) fn no_username<T>() -> Result<T, Wrong> {
+    one("username", "must be set, or username_file: there is a password without a user name")
+}
+
+/// In words for people.
+pub(super) fn in_words(wrong: Wrong) -> String {
+    wrong.into_iter().map(|(key, reason)| format!("{key}: {reason}")).collect::<Vec<_>>().join("; ")
+}
+
 /// Where a user name is: given itself, or in a file; none where neither setting is there.
 pub(super) fn username(
     given: Option<&String>,

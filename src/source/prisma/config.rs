@@ -9,7 +9,9 @@ use super::login::Login;
 use crate::http::{self, ClientCertificate, Connection};
 use crate::setting::{Mistakes, RateLimit, Span};
 use crate::source::CollectorConfig as Collector;
-use crate::source::settings::{Wrong, check_intervals, check_login, check_named, place, username};
+use crate::source::settings::{
+    Wrong, check_intervals, check_login, check_named, no_password, no_username, one, place, username,
+};
 
 /// Rows per page that a self-hosted console gives at most (API reference, "Get Container Scan Results").
 const MOST_PER_PAGE: u64 = 250;
@@ -248,12 +250,8 @@ impl Config {
             (Some(username), Some(password), false) => {
                 login(super::login::Way::Password { username, password, basic: self.login == Method::Basic })
             }
-            (Some(_), None, false) => {
-                one("password_file", "must be set, or password_env: there is a user name without a password")
-            }
-            (None, Some(_), false) => {
-                one("username", "must be set, or username_file: there is a password without a user name")
-            }
+            (Some(_), None, false) => no_password(),
+            (None, Some(_), false) => no_username(),
             (None, None, false) => one(
                 "username",
                 "there is no way to log in; set username and password_file (or password_env), or \
@@ -261,10 +259,6 @@ impl Config {
             ),
         }
     }
-}
-
-fn one<T>(key: &'static str, reason: &str) -> Result<T, Wrong> {
-    Err(vec![(key, reason.to_owned())])
 }
 
 /// Whether it is digits, a dot and digits.

@@ -11,6 +11,7 @@ use crate::http::Client;
 use crate::record::Vendor;
 use crate::setting::Span;
 use crate::source::session::Session;
+use crate::source::settings::in_words;
 use crate::source::{Collector, CollectorConfig, Source};
 use crate::telemetry::Telemetry;
 
@@ -57,9 +58,7 @@ pub(super) fn build(
     telemetry: &Telemetry,
     clock: &Clock,
 ) -> Result<Source, String> {
-    let login = config.login().and_then(|login| Ok((login, config.connection()?))).map_err(|wrong| {
-        wrong.into_iter().map(|(key, reason)| format!("{key}: {reason}")).collect::<Vec<_>>().join("; ")
-    });
+    let login = config.login().and_then(|login| Ok((login, config.connection()?))).map_err(in_words);
     let (login, connection) = login?;
     if connection.insecure_skip_verify {
         tracing::warn!(

@@ -9,7 +9,9 @@ use super::platform::gateway_instead_of;
 use crate::http;
 use crate::setting::{Mistakes, RateLimit, Secret, Span};
 use crate::source::CollectorConfig as Collector;
-use crate::source::settings::{Wrong, check_intervals, check_login, check_named, place, username};
+use crate::source::settings::{
+    Wrong, check_intervals, check_login, check_named, no_password, no_username, one, place, username,
+};
 
 /// A Qualys Container Security account.
 ///
@@ -184,7 +186,6 @@ impl Config {
         let by_password = username.is_some() || password.is_some();
         let by_client = self.client_id.is_some() || secret.is_some();
         let ways = [by_password, token.is_some(), by_client].into_iter().filter(|way| *way).count();
-        let one = |key, reason: &str| Err(vec![(key, reason.to_owned())]);
         if ways > 1 {
             return one(
                 "username",
@@ -194,12 +195,8 @@ impl Config {
         }
         match (username, password, token, &self.client_id, secret) {
             (Some(username), Some(password), ..) => Ok(Login::Password { username, password }),
-            (Some(_), None, ..) => {
-                one("password_file", "must be set, or password_env: there is a user name without a password")
-            }
-            (None, Some(_), ..) => {
-                one("username", "must be set, or username_file: there is a password without a user name")
-            }
+            (Some(_), None, ..) => no_password(),
+            (None, Some(_), ..) => no_username(),
             (.., Some(token), _, _) => Ok(Login::Token(token)),
             (.., Some(id), Some(secret)) if !id.is_empty() => {
                 Ok(Login::Client { id: Secret::new(id.as_str()), secret })

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::clock::Clock;
 use crate::http::{Client, Connection};
 use crate::record::{Container, Image, Vendor};
+use crate::source::settings::in_words;
 use crate::source::{Collector, CollectorConfig, Source};
 use crate::telemetry::Telemetry;
 
@@ -79,9 +80,7 @@ pub(super) fn build(
     telemetry: &Telemetry,
     clock: &Clock,
 ) -> Result<Source, String> {
-    let login = config.login().map_err(|wrong| {
-        wrong.into_iter().map(|(key, reason)| format!("{key}: {reason}")).collect::<Vec<_>>().join("; ")
-    })?;
+    let login = config.login().map_err(in_words)?;
     let collectors = collectors(config);
     let names: Vec<_> = collectors.iter().map(|(name, ..)| *name).collect();
     let telemetry = telemetry.source(&config.name, Vendor::Qualys.as_str(), &ENDPOINTS, &names);
