@@ -49,7 +49,7 @@ pub type RunError = (Failure, String);
 
 /// A collector with what is known of its runs.
 pub struct Runner {
-    collector: Box<dyn Collector>,
+    collector: Collector,
     /// Fixed by the configuration, or reckoned from the interval.
     stale_after: Option<Duration>,
     telemetry: Arc<SourceTelemetry>,
@@ -63,22 +63,22 @@ pub struct Runner {
 impl Runner {
     /// A runner that goes on with the data that is there of its collector.
     pub fn new(
-        collector: Box<dyn Collector>,
+        collector: Collector,
         stale_after: Option<Duration>,
         telemetry: Arc<SourceTelemetry>,
         collection: Arc<Collection>,
         clock: Clock,
     ) -> Self {
-        let held = collection.held(telemetry.source(), collector.name());
+        let held = collection.held(telemetry.source(), collector.name);
         if held.is_none() {
-            telemetry.update(collector.name(), CollectorState::begin);
+            telemetry.update(collector.name, CollectorState::begin);
         }
         Self { collector, stale_after, telemetry, collection, clock, held, failing: None }
     }
 
     /// The collector's name.
     pub fn collector(&self) -> &'static str {
-        self.collector.name()
+        self.collector.name
     }
 
     /// The source's name.
@@ -92,7 +92,7 @@ impl Runner {
             let started = Instant::now();
             // Already told, in the log and by the collector's own metrics.
             _ = self.run().await;
-            let interval = self.collector.interval().0;
+            let interval = self.collector.interval.0;
             let next = started + interval.mul_f64(1.0 + JITTER * random::unit());
             self.wait(sleep_until(next)).await;
         }
@@ -140,7 +140,7 @@ impl Runner {
 
     /// Logs a failure: once for each change, and now and then while it goes on.
     fn tell(&mut self, failure: Failure, words: &str) {
-        let (source, collector, outcome) = (self.telemetry.source(), self.collector.name(), failure.as_str());
+        let (source, collector, outcome) = (self.telemetry.source(), self.collector.name, failure.as_str());
         match self.failing {
             Some((known, told)) if known == failure && told.elapsed() < TELL_AGAIN => {
                 tracing::debug!(source, collector, outcome, error = words, "collection failed again");
@@ -154,7 +154,7 @@ impl Runner {
 
     /// Runs the collector, and drops what is stale meanwhile if nothing comes.
     async fn collect(&mut self) -> Result<Harvest, RunError> {
-        let name = self.collector.name();
+        let name = self.collector.name;
         let telemetry = Arc::clone(&self.telemetry);
         let last_page = Mutex::new(None);
         let progress = || {
@@ -166,7 +166,7 @@ impl Runner {
         if self.failing.is_none() {
             check = check.map(|check| check.max(Instant::now() + FIRST_ANSWER));
         }
-        let run = AssertUnwindSafe(self.collector.collect(&progress)).catch_unwind();
+        let run = AssertUnwindSafe(self.collector.listing.collect(&progress)).catch_unwind();
         let mut run = std::pin::pin!(run);
         let result = loop {
             tokio::select! {
@@ -237,7 +237,7 @@ impl Runner {
 
     fn expiry(&self) -> Option<Instant> {
         let held = self.held?;
-        let reckoned = || STALE_AFTER_INTERVALS * self.collector.interval().0.max(held.walk);
+        let reckoned = || STALE_AFTER_INTERVALS * self.collector.interval.0.max(held.walk);
         Some(held.since + self.stale_after.unwrap_or_else(reckoned))
     }
 
@@ -247,7 +247,7 @@ impl Runner {
 
     fn drop_what_is_stale(&mut self) {
         if self.is_stale() {
-            expire(&mut self.held, &self.telemetry, &self.collection, self.collector.name());
+            expire(&mut self.held, &self.telemetry, &self.collection, self.collector.name);
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::inventory::{Table, Tables};
 use crate::lock::lock;
 use crate::record::Vendor;
 use crate::setting::Span;
-use crate::source::{Collector, Harvest};
+use crate::source::{Collect, Collector, Harvest};
 use crate::telemetry::{CollectorState, Failure, SourceTelemetry, Telemetry};
 
 static ENDPOINT: Endpoint = Endpoint { name: "list", class: "list" };
@@ -52,15 +52,7 @@ fn harvest(records: u64, missing: Option<&str>) -> Harvest {
     Harvest { tables, records, missing: missing.map(str::to_owned), note: None }
 }
 
-impl Collector for Scripted {
-    fn name(&self) -> &'static str {
-        "sensors"
-    }
-
-    fn interval(&self) -> Span {
-        Span::seconds(60)
-    }
-
+impl Collect for Scripted {
     fn collect<'a>(&'a self, progress: &'a (dyn Fn() + Sync)) -> BoxFuture<'a, Result<Harvest, ApiError>> {
         let next = lock(&self.script).pop_front().unwrap_or(Script::Fails);
         Box::pin(async move {
@@ -112,9 +104,10 @@ impl Rehearsal {
         telemetry.arrange([(Arc::clone(&source), vec!["sensors"])]);
         let collection = Arc::new(Collection::default());
         collection.arrange([("prod", Vendor::Qualys, vec!["sensors"])], &[]);
-        let collector =
-            Scripted { script: Mutex::new(script.iter().copied().collect()), telemetry: Arc::clone(&source) };
-        let runner = Runner::new(Box::new(collector), None, source, Arc::clone(&collection), clock);
+        let listing =
+            Box::new(Scripted { script: Mutex::new(script.iter().copied().collect()), telemetry: Arc::clone(&source) });
+        let collector = Collector { name: "sensors", interval: Span::seconds(60), listing };
+        let runner = Runner::new(collector, None, source, Arc::clone(&collection), clock);
         let mut tasks = JoinSet::new();
         tasks.spawn(runner.run_forever());
         Self { telemetry, collection, _tasks: tasks }

@@ -133,16 +133,33 @@ pub struct Harvest {
     pub note: Option<String>,
 }
 
-/// One kind of listing of a source.
-pub trait Collector: Send + Sync {
-    /// Its name, as in the contract and in `[source.<vendor>.collectors.<name>]`.
-    fn name(&self) -> &'static str;
-
-    /// How long to wait from the start of one run to the start of the next.
-    fn interval(&self) -> Span;
-
+/// How one kind of listing of a source is read.
+pub trait Collect: Send + Sync {
     /// Reads the whole listing. `progress` is called for every page that brought something.
     fn collect<'a>(&'a self, progress: &'a (dyn Fn() + Sync)) -> BoxFuture<'a, Result<Harvest, ApiError>>;
+}
+
+/// One kind of listing of a source.
+pub struct Collector {
+    /// Its name, as in the contract and in `[source.<vendor>.collectors.<name>]`.
+    pub name: &'static str,
+    /// How long to wait from the start of one run to the start of the next.
+    pub interval: Span,
+    /// How it is read.
+    pub listing: Box<dyn Collect>,
+}
+
+/// A kind of listing that a vendor has: the collector's name and settings, and how it is made of an account's parts.
+type Offered<'a, Parts> = (&'static str, &'a CollectorConfig, fn(Parts) -> Box<dyn Collect>);
+
+/// Makes the collectors that are offered; those without an interval of their own have the account's.
+fn collectors<Parts: Clone>(offered: Vec<Offered<'_, Parts>>, parts: &Parts, interval: Span) -> Vec<Collector> {
+    let made = |(name, settings, make): Offered<'_, Parts>| Collector {
+        name,
+        interval: settings.interval.unwrap_or(interval),
+        listing: make(parts.clone()),
+    };
+    offered.into_iter().map(made).collect()
 }
 
 /// Does work that goes through a whole table off the threads that serve everyone. `of` is what the work is part of.
@@ -171,12 +188,12 @@ pub struct Source {
     /// How long its last good data is served once a collector fails; by default a multiple of the interval.
     pub stale_after: Option<Span>,
     /// Its collectors that are enabled.
-    pub collectors: Vec<Box<dyn Collector>>,
+    pub collectors: Vec<Collector>,
 }
 
 impl Source {
     /// The names of its collectors.
     pub fn collector_names(&self) -> Vec<&'static str> {
-        self.collectors.iter().map(|collector| collector.name()).collect()
+        self.collectors.iter().map(|collector| collector.name).collect()
     }
 }

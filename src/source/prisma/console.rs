@@ -10,10 +10,9 @@ use crate::clock::Timestamp;
 use crate::http::{Answer, ApiError, Call, Endpoint, Unreadable};
 use crate::inventory::{Table, Tables};
 use crate::record::Console;
-use crate::setting::Span;
 use crate::source::session::Listing;
 use crate::source::wire::{Nested, Text, text, unreadable};
-use crate::source::{Collector, Harvest};
+use crate::source::{Collect, Harvest};
 use crate::telemetry::Failure;
 
 /// The version. Consoles tell it at every version of the API, or at the first one only.
@@ -53,7 +52,6 @@ pub(super) fn read_license(answer: &Answer) -> Result<Option<Timestamp>, Unreada
 /// Asks for the version and the licence.
 pub(super) struct ConsoleItself {
     pub(super) account: Arc<Account>,
-    pub(super) interval: Span,
 }
 
 impl ConsoleItself {
@@ -87,15 +85,7 @@ impl ConsoleItself {
     }
 }
 
-impl Collector for ConsoleItself {
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
-    fn interval(&self) -> Span {
-        self.interval
-    }
-
+impl Collect for ConsoleItself {
     fn collect<'a>(&'a self, progress: &'a (dyn Fn() + Sync)) -> BoxFuture<'a, Result<Harvest, ApiError>> {
         Box::pin(self.run(progress))
     }

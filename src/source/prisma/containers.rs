@@ -14,12 +14,11 @@ use crate::names::{Name, Names};
 use crate::record::{
     Assessment, Condition, Conditions, Container, Control, Identity, Particulars, Placement, PrismaParticulars, Score,
 };
-use crate::setting::Span;
 use crate::source::label::lower;
 use crate::source::paging::Seen;
 use crate::source::session::Listing;
 use crate::source::wire::{Keyed, text};
-use crate::source::{Collector, Harvest, off_thread};
+use crate::source::{Collect, Harvest, off_thread};
 
 /// The list of containers.
 pub(super) const CONTAINERS: Listing = Listing {
@@ -154,7 +153,6 @@ fn value<'a>(info: &'a Info<'_>, key: &str) -> &'a str {
 pub(super) struct Containers {
     pub(super) account: Arc<Account>,
     pub(super) promote: Arc<[String]>,
-    pub(super) interval: Span,
 }
 
 impl Containers {
@@ -178,15 +176,7 @@ impl Containers {
     }
 }
 
-impl Collector for Containers {
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
-    fn interval(&self) -> Span {
-        self.interval
-    }
-
+impl Collect for Containers {
     fn collect<'a>(&'a self, progress: &'a (dyn Fn() + Sync)) -> BoxFuture<'a, Result<Harvest, ApiError>> {
         Box::pin(self.run(progress))
     }

@@ -11,11 +11,10 @@ use crate::inventory::{Table, Tables};
 use crate::lock::lock;
 use crate::names::{Name, Names};
 use crate::record::{Image, ImageAssessment, ImageName, Score};
-use crate::setting::Span;
 use crate::source::paging::Seen;
 use crate::source::session::Listing;
 use crate::source::wire::{Keyed, text};
-use crate::source::{Collector, Harvest};
+use crate::source::{Collect, Harvest};
 
 /// The list of images.
 pub(super) const IMAGES: Listing = Listing {
@@ -69,7 +68,6 @@ fn name(names: &mut Names, RepoTag { registry, repo, tag: _ }: &RepoTag<'_>) -> 
 /// Walks the list of images.
 pub(super) struct Images {
     pub(super) account: Arc<Account>,
-    pub(super) interval: Span,
 }
 
 impl Images {
@@ -89,15 +87,7 @@ impl Images {
     }
 }
 
-impl Collector for Images {
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
-    fn interval(&self) -> Span {
-        self.interval
-    }
-
+impl Collect for Images {
     fn collect<'a>(&'a self, progress: &'a (dyn Fn() + Sync)) -> BoxFuture<'a, Result<Harvest, ApiError>> {
         Box::pin(self.run(progress))
     }

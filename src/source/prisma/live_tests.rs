@@ -169,8 +169,8 @@ impl Bench {
     }
 
     async fn run(&self, collector: &str) -> Result<Harvest, ApiError> {
-        let collector = self.source.collectors.iter().find(|known| known.name() == collector).unwrap();
-        collector.collect(&|| {}).await
+        let collector = self.source.collectors.iter().find(|known| known.name == collector).unwrap();
+        collector.listing.collect(&|| {}).await
     }
 
     async fn all(&self) -> Vec<Result<Harvest, ApiError>> {

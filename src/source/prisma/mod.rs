@@ -9,10 +9,9 @@ use std::sync::Arc;
 use crate::clock::Clock;
 use crate::http::Client;
 use crate::record::Vendor;
-use crate::setting::Span;
 use crate::source::session::Session;
 use crate::source::settings::in_words;
-use crate::source::{Collector, CollectorConfig, Source};
+use crate::source::{Offered, Source, collectors};
 use crate::telemetry::Telemetry;
 
 mod account;
@@ -67,8 +66,8 @@ pub(super) fn build(
              authority into http.ca_file instead"
         );
     }
-    let collectors = collectors(config);
-    let names: Vec<_> = collectors.iter().map(|(name, ..)| *name).collect();
+    let offered = offered(config);
+    let names: Vec<_> = offered.iter().map(|(name, ..)| *name).collect();
     let telemetry = telemetry.source(&config.name, Vendor::Prisma.as_str(), &ENDPOINTS, &names);
     // The vendor's limit is for each of its listings.
     let limits = ["containers", "images", "other"].map(|class| (class, config.rate_limit));
@@ -81,40 +80,26 @@ pub(super) fn build(
         vendor: Vendor::Prisma,
         telemetry,
         stale_after: config.stale_after,
-        collectors: collectors
-            .into_iter()
-            .map(|(_, settings, make)| {
-                let interval = settings.interval.unwrap_or(config.interval);
-                make(Parts { account: Arc::clone(&account), promote: Arc::clone(promote), interval })
-            })
-            .collect(),
+        collectors: collectors(offered, &Parts { account, promote: Arc::clone(promote) }, config.interval),
     })
 }
 
 /// What a collector may be made of.
+#[derive(Clone)]
 struct Parts {
     account: Arc<Account>,
     promote: Arc<[String]>,
-    interval: Span,
 }
 
-type Make = fn(Parts) -> Box<dyn Collector>;
-
 /// The collectors that are enabled, sorted by name.
-fn collectors(config: &Config) -> Vec<(&'static str, &CollectorConfig, Make)> {
+fn offered(config: &Config) -> Vec<Offered<'_, Parts>> {
     let Collectors { containers, images, sensors, vulnerabilities, console } = &config.collectors;
-    let all: [(_, _, Make); 5] = [
-        (console::NAME, console, |Parts { account, interval, promote: _ }| {
-            Box::new(ConsoleItself { account, interval })
-        }),
-        (containers::NAME, containers, |Parts { account, promote, interval }| {
-            Box::new(Containers { account, promote, interval })
-        }),
-        (images::NAME, images, |Parts { account, interval, promote: _ }| Box::new(Images { account, interval })),
-        (sensors::NAME, sensors, |Parts { account, interval, promote: _ }| Box::new(Sensors { account, interval })),
-        (vulnerabilities::NAME, vulnerabilities, |Parts { account, interval, promote: _ }| {
-            Box::new(Vulnerabilities { account, interval })
-        }),
+    let all: [Offered<'_, Parts>; 5] = [
+        (console::NAME, console, |Parts { account, .. }| Box::new(ConsoleItself { account })),
+        (containers::NAME, containers, |Parts { account, promote }| Box::new(Containers { account, promote })),
+        (images::NAME, images, |Parts { account, .. }| Box::new(Images { account })),
+        (sensors::NAME, sensors, |Parts { account, .. }| Box::new(Sensors { account })),
+        (vulnerabilities::NAME, vulnerabilities, |Parts { account, .. }| Box::new(Vulnerabilities { account })),
     ];
     all.into_iter().filter(|(_, settings, _)| settings.enabled).collect()
 }

@@ -9,11 +9,10 @@ use super::wire::{self, DefenderRow};
 use crate::http::{Answer, ApiError, Endpoint, Unreadable};
 use crate::inventory::{Table, Tables};
 use crate::record::Defenders;
-use crate::setting::Span;
 use crate::source::label::word;
 use crate::source::session::Listing;
 use crate::source::wire::{Keyed, Rejected, text};
-use crate::source::{Collector, Harvest};
+use crate::source::{Collect, Harvest};
 use crate::telemetry::Rejection;
 
 /// The numbers of defenders.
@@ -51,7 +50,6 @@ pub(super) fn read(answer: &Answer) -> Result<(Table<Defenders>, Rejected), Unre
 /// Asks for the numbers of defenders.
 pub(super) struct Sensors {
     pub(super) account: Arc<Account>,
-    pub(super) interval: Span,
 }
 
 impl Sensors {
@@ -69,15 +67,7 @@ impl Sensors {
     }
 }
 
-impl Collector for Sensors {
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
-    fn interval(&self) -> Span {
-        self.interval
-    }
-
+impl Collect for Sensors {
     fn collect<'a>(&'a self, progress: &'a (dyn Fn() + Sync)) -> BoxFuture<'a, Result<Harvest, ApiError>> {
         Box::pin(self.run(progress))
     }

@@ -10,10 +10,9 @@ use crate::http::{Answer, ApiError, Endpoint, Unreadable};
 use crate::inventory::{Table, Tables};
 use crate::lock::lock;
 use crate::record::Vulnerability;
-use crate::setting::Span;
 use crate::source::session::Listing;
 use crate::source::wire::{Keyed, Rejected, text};
-use crate::source::{Collector, Harvest};
+use crate::source::{Collect, Harvest};
 
 /// The numbers of vulnerabilities.
 pub(super) const STATS: Listing = Listing {
@@ -64,7 +63,6 @@ pub(super) fn take(table: &Mutex<Table<Vulnerability>>, answer: &Answer) -> Resu
 /// Asks for the numbers of vulnerabilities.
 pub(super) struct Vulnerabilities {
     pub(super) account: Arc<Account>,
-    pub(super) interval: Span,
 }
 
 impl Vulnerabilities {
@@ -114,15 +112,7 @@ impl Vulnerabilities {
     }
 }
 
-impl Collector for Vulnerabilities {
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
-    fn interval(&self) -> Span {
-        self.interval
-    }
-
+impl Collect for Vulnerabilities {
     fn collect<'a>(&'a self, progress: &'a (dyn Fn() + Sync)) -> BoxFuture<'a, Result<Harvest, ApiError>> {
         Box::pin(self.run(progress))
     }

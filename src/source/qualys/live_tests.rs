@@ -69,8 +69,8 @@ impl Bench {
     }
 
     pub(super) async fn run(&self, collector: &str) -> Result<Harvest, ApiError> {
-        let collector = self.source.collectors.iter().find(|known| known.name() == collector).unwrap();
-        collector.collect(&|| {}).await
+        let collector = self.source.collectors.iter().find(|known| known.name == collector).unwrap();
+        collector.listing.collect(&|| {}).await
     }
 
     fn log_ins(&self) -> usize {
@@ -99,11 +99,11 @@ async fn a_whole_tenant_is_collected() {
     assert_eq!((bench.source.name.as_str(), bench.source.vendor), ("account", Vendor::Qualys));
     let tenant = bench.server.tenant();
     let pages = AtomicUsize::new(0);
-    let containers = bench.source.collectors.iter().find(|known| known.name() == "containers").unwrap();
+    let containers = bench.source.collectors.iter().find(|known| known.name == "containers").unwrap();
     let count = || {
         pages.fetch_add(1, Ordering::Relaxed);
     };
-    let harvest = containers.collect(&count).await.unwrap();
+    let harvest = containers.listing.collect(&count).await.unwrap();
     let table = harvest.tables.containers.unwrap();
     let expected = tenant.lock().unwrap().containers.iter().filter(|container| container.exists()).count();
     assert_eq!((table.len(), harvest.records, harvest.missing), (expected, expected as u64, None));
@@ -286,7 +286,7 @@ async fn old_sensors_and_no_posture() {
     bench.fault("/k8s_postures/list", 1, FaultKind::Html(404));
     let harvest = bench.run("posture").await.unwrap();
     assert_eq!((harvest.records, harvest.tables.controls.map(|table| table.len())), (0, Some(0)));
-    assert!(bench.source.collectors.iter().all(|collector| collector.interval() == Span::seconds(60)));
+    assert!(bench.source.collectors.iter().all(|collector| collector.interval == Span::seconds(60)));
 }
 
 #[tokio::test]

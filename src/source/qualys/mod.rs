@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use crate::http::{Client, Connection};
 use crate::record::{Container, Image, Vendor};
 use crate::source::settings::in_words;
-use crate::source::{Collector, CollectorConfig, Source};
+use crate::source::{Offered, Source, collectors};
 use crate::telemetry::Telemetry;
 
 mod absence;
@@ -81,8 +81,8 @@ pub(super) fn build(
     clock: &Clock,
 ) -> Result<Source, String> {
     let login = config.login().map_err(in_words)?;
-    let collectors = collectors(config);
-    let names: Vec<_> = collectors.iter().map(|(name, ..)| *name).collect();
+    let offered = offered(config);
+    let names: Vec<_> = offered.iter().map(|(name, ..)| *name).collect();
     let telemetry = telemetry.source(&config.name, Vendor::Qualys.as_str(), &ENDPOINTS, &names);
     let RateLimits { bulk, pages, other } = config.rate_limits;
     let limits = [("bulk", bulk), ("pages", pages), ("other", other)];
@@ -100,41 +100,27 @@ pub(super) fn build(
         vendor: Vendor::Qualys,
         telemetry,
         stale_after: config.stale_after,
-        collectors: collectors
-            .into_iter()
-            .map(|(_, settings, make)| {
-                let interval = settings.interval.unwrap_or(config.interval);
-                make(Parts { session: Arc::clone(&session), promote: Arc::clone(promote), interval })
-            })
-            .collect(),
+        collectors: collectors(offered, &Parts { session, promote: Arc::clone(promote) }, config.interval),
     })
 }
 
 /// What a collector may be made of.
+#[derive(Clone)]
 struct Parts {
     session: Arc<Session>,
     promote: Arc<[String]>,
-    interval: crate::setting::Span,
 }
 
-type Make = fn(Parts) -> Box<dyn Collector>;
-
 /// The collectors that are enabled, sorted by name.
-fn collectors(config: &Config) -> Vec<(&'static str, &CollectorConfig, Make)> {
+fn offered(config: &Config) -> Vec<Offered<'_, Parts>> {
     let Collectors { containers, images, sensors, posture, reports, policies } = &config.collectors;
-    let all: [(_, _, Make); 6] = [
-        (Container::NAME, containers, |Parts { session, promote, interval }| {
-            Box::new(Pair::<Container>::new(session, promote, interval))
-        }),
-        (Image::NAME, images, |Parts { session, interval, promote: _ }| {
-            Box::new(Pair::<Image>::new(session, (), interval))
-        }),
-        (policies::NAME, policies, |Parts { session, interval, promote: _ }| {
-            Box::new(Policies::new(session, interval))
-        }),
-        (posture::NAME, posture, |Parts { session, interval, promote: _ }| Box::new(Posture::new(session, interval))),
-        (reports::NAME, reports, |Parts { session, interval, promote: _ }| Box::new(Reports::new(session, interval))),
-        (sensors::NAME, sensors, |Parts { session, interval, promote: _ }| Box::new(Sensors::new(session, interval))),
+    let all: [Offered<'_, Parts>; 6] = [
+        (Container::NAME, containers, |Parts { session, promote }| Box::new(Pair::<Container>::new(session, promote))),
+        (Image::NAME, images, |Parts { session, .. }| Box::new(Pair::<Image>::new(session, ()))),
+        (policies::NAME, policies, |Parts { session, .. }| Box::new(Policies::new(session))),
+        (posture::NAME, posture, |Parts { session, .. }| Box::new(Posture::new(session))),
+        (reports::NAME, reports, |Parts { session, .. }| Box::new(Reports::new(session))),
+        (sensors::NAME, sensors, |Parts { session, .. }| Box::new(Sensors::new(session))),
     ];
     all.into_iter().filter(|(_, settings, _)| settings.enabled).collect()
 }

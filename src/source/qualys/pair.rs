@@ -10,9 +10,8 @@ use super::session::{Listing, Session};
 use super::staging::{Joined, Staging};
 use crate::http::{Answer, ApiError, Call};
 use crate::inventory::{Table, Tables};
-use crate::setting::Span;
 use crate::source::paging::{KeyAsk, Seen, by_cursor, by_key};
-use crate::source::{Collector, Harvest, off_thread};
+use crate::source::{Collect, Harvest, off_thread};
 use crate::telemetry::Failure;
 
 /// Rows per page of a page list: the most the vendor gives.
@@ -41,15 +40,14 @@ pub(super) trait Paired: Joined + Sync {
 pub(super) struct Pair<R: Paired> {
     pub(super) session: Arc<Session>,
     pub(super) wanted: R::Wanted,
-    pub(super) interval: Span,
     /// Rows per page of the bulk list. Its rows are as large as what is installed; where a page is larger than an
     /// answer may be, the next run asks for half as many.
     bulk_limit: AtomicU64,
 }
 
 impl<R: Paired> Pair<R> {
-    pub(super) fn new(session: Arc<Session>, wanted: R::Wanted, interval: Span) -> Self {
-        Self { session, wanted, interval, bulk_limit: AtomicU64::new(BULK_LIMIT) }
+    pub(super) fn new(session: Arc<Session>, wanted: R::Wanted) -> Self {
+        Self { session, wanted, bulk_limit: AtomicU64::new(BULK_LIMIT) }
     }
 
     async fn run(&self, progress: &(dyn Fn() + Sync)) -> Result<Harvest, ApiError> {
@@ -102,15 +100,7 @@ impl<R: Paired> Pair<R> {
     }
 }
 
-impl<R: Paired> Collector for Pair<R> {
-    fn name(&self) -> &'static str {
-        R::NAME
-    }
-
-    fn interval(&self) -> Span {
-        self.interval
-    }
-
+impl<R: Paired> Collect for Pair<R> {
     fn collect<'a>(&'a self, progress: &'a (dyn Fn() + Sync)) -> BoxFuture<'a, Result<Harvest, ApiError>> {
         Box::pin(self.run(progress))
     }

@@ -15,11 +15,10 @@ use crate::http::{Answer, ApiError, Call, Endpoint, Unreadable};
 use crate::inventory::{Table, Tables};
 use crate::lock::lock;
 use crate::record::Policy;
-use crate::setting::Span;
 use crate::source::label::word;
 use crate::source::paging::Seen;
 use crate::source::wire::{Nested, Rows, text};
-use crate::source::{Collector, Harvest};
+use crate::source::{Collect, Harvest};
 
 /// The list of policies.
 pub(super) const LIST: Listing = Listing {
@@ -48,15 +47,14 @@ const NUMBERED: Numbered = Numbered {
 /// Walks the list of policies.
 pub(super) struct Policies {
     session: Arc<Session>,
-    interval: Span,
     /// Rules by policy, of the version that the policy was last changed in.
     rules: Mutex<Details<Timestamp, Rules>>,
     absence: Absence,
 }
 
 impl Policies {
-    pub(super) fn new(session: Arc<Session>, interval: Span) -> Self {
-        Self { session, interval, rules: Mutex::default(), absence: Absence::default() }
+    pub(super) fn new(session: Arc<Session>) -> Self {
+        Self { session, rules: Mutex::default(), absence: Absence::default() }
     }
 
     async fn run(&self, progress: &(dyn Fn() + Sync)) -> Result<Harvest, ApiError> {
@@ -154,15 +152,7 @@ impl Fill for Listed {
     }
 }
 
-impl Collector for Policies {
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
-    fn interval(&self) -> Span {
-        self.interval
-    }
-
+impl Collect for Policies {
     fn collect<'a>(&'a self, progress: &'a (dyn Fn() + Sync)) -> BoxFuture<'a, Result<Harvest, ApiError>> {
         Box::pin(self.run(progress))
     }

@@ -16,11 +16,10 @@ use crate::inventory::{Table, Tables};
 use crate::lock::lock;
 use crate::names::Name;
 use crate::record::{Control, Severity};
-use crate::setting::Span;
 use crate::source::label::word;
 use crate::source::paging::Seen;
 use crate::source::wire::{Nested, Rows, text};
-use crate::source::{Collector, Harvest};
+use crate::source::{Collect, Harvest};
 use crate::telemetry::Failure;
 
 /// The list of controls.
@@ -50,7 +49,6 @@ const NUMBERED: Numbered = Numbered {
 /// Walks the list of controls, and that of resources.
 pub(super) struct Posture {
     session: Arc<Session>,
-    interval: Span,
     /// Categories by control: one does not change, so there is but one version of it.
     categories: Mutex<Details<(), String>>,
     no_controls: Absence,
@@ -58,9 +56,9 @@ pub(super) struct Posture {
 }
 
 impl Posture {
-    pub(super) fn new(session: Arc<Session>, interval: Span) -> Self {
+    pub(super) fn new(session: Arc<Session>) -> Self {
         let (no_controls, no_resources) = (Absence::default(), Absence::default());
-        Self { session, interval, categories: Mutex::default(), no_controls, no_resources }
+        Self { session, categories: Mutex::default(), no_controls, no_resources }
     }
 
     async fn run(&self, progress: &(dyn Fn() + Sync)) -> Result<Harvest, ApiError> {
@@ -162,15 +160,7 @@ impl Fill for Table<Control> {
     }
 }
 
-impl Collector for Posture {
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
-    fn interval(&self) -> Span {
-        self.interval
-    }
-
+impl Collect for Posture {
     fn collect<'a>(&'a self, progress: &'a (dyn Fn() + Sync)) -> BoxFuture<'a, Result<Harvest, ApiError>> {
         Box::pin(self.run(progress))
     }

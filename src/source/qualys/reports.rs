@@ -11,11 +11,10 @@ use super::wire::ReportRow;
 use crate::http::{ApiError, Endpoint};
 use crate::inventory::{Table, Tables};
 use crate::record::Report;
-use crate::setting::Span;
 use crate::source::label::{flag, word};
 use crate::source::paging::{Seen, Walked};
 use crate::source::wire::Rows;
-use crate::source::{Collector, Harvest};
+use crate::source::{Collect, Harvest};
 
 /// The list of reports.
 pub(super) const REPORTS: Listing =
@@ -37,13 +36,12 @@ const NUMBERED: Numbered = Numbered {
 /// Walks the list of reports.
 pub(super) struct Reports {
     session: Arc<Session>,
-    interval: Span,
     absence: Absence,
 }
 
 impl Reports {
-    pub(super) fn new(session: Arc<Session>, interval: Span) -> Self {
-        Self { session, interval, absence: Absence::default() }
+    pub(super) fn new(session: Arc<Session>) -> Self {
+        Self { session, absence: Absence::default() }
     }
 
     async fn run(&self, progress: &(dyn Fn() + Sync)) -> Result<Harvest, ApiError> {
@@ -83,15 +81,7 @@ impl Fill for Table<Report> {
     }
 }
 
-impl Collector for Reports {
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
-    fn interval(&self) -> Span {
-        self.interval
-    }
-
+impl Collect for Reports {
     fn collect<'a>(&'a self, progress: &'a (dyn Fn() + Sync)) -> BoxFuture<'a, Result<Harvest, ApiError>> {
         Box::pin(self.run(progress))
     }

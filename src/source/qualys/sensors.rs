@@ -11,11 +11,10 @@ use super::wire::SensorRow;
 use crate::http::{ApiError, Endpoint};
 use crate::inventory::{Table, Tables};
 use crate::record::Sensor;
-use crate::setting::Span;
 use crate::source::label::word;
 use crate::source::paging::Seen;
 use crate::source::wire::Rows;
-use crate::source::{Collector, Harvest};
+use crate::source::{Collect, Harvest};
 use crate::telemetry::Failure;
 
 /// The sensor list, of either version.
@@ -44,7 +43,6 @@ const OLD: Numbered = Numbered { path: "/csapi/v1.1/sensors", ..NEW };
 /// Walks the sensor list.
 pub(super) struct Sensors {
     session: Arc<Session>,
-    interval: Span,
     /// Whether the new version ever answered: then a "not found" is a fault, and no reason to ask the old one.
     has_new: AtomicBool,
     /// Whether this tenant was found to have the old version only.
@@ -52,8 +50,8 @@ pub(super) struct Sensors {
 }
 
 impl Sensors {
-    pub(super) fn new(session: Arc<Session>, interval: Span) -> Self {
-        Self { session, interval, has_new: AtomicBool::new(false), only_old: AtomicBool::new(false) }
+    pub(super) fn new(session: Arc<Session>) -> Self {
+        Self { session, has_new: AtomicBool::new(false), only_old: AtomicBool::new(false) }
     }
 
     async fn run(&self, progress: &(dyn Fn() + Sync)) -> Result<Harvest, ApiError> {
@@ -116,15 +114,7 @@ impl Fill for Table<Sensor> {
     }
 }
 
-impl Collector for Sensors {
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
-    fn interval(&self) -> Span {
-        self.interval
-    }
-
+impl Collect for Sensors {
     fn collect<'a>(&'a self, progress: &'a (dyn Fn() + Sync)) -> BoxFuture<'a, Result<Harvest, ApiError>> {
         Box::pin(self.run(progress))
     }
