@@ -30,7 +30,7 @@ mod identity;
 mod limit;
 mod retry;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use call::{Answer, Authorization, Authorize, Call, Endpoint, Field, Unreadable};
 pub use config::{Config, check_base_url};

@@ -23,6 +23,8 @@ pub mod prisma;
 pub mod qualys;
 mod session;
 mod settings;
+#[cfg(test)]
+mod tests;
 pub mod wire;
 
 pub use settings::Collector as CollectorConfig;

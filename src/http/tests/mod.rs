@@ -128,7 +128,8 @@ impl<T: Read + Write> Stream for T {}
 /// An answer that ends in this is sent without it, and then nothing comes for as long as the client waits.
 const STALL: &[u8] = b"(stall)";
 
-fn read_request(stream: &mut impl Read) -> Option<String> {
+/// The request on the connection; none once it is closed.
+pub(crate) fn read_request(stream: &mut impl Read) -> Option<String> {
     let mut request = Vec::new();
     loop {
         let mut piece = [0; 4096];

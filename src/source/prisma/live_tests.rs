@@ -1,7 +1,7 @@
 //! Whole collectors against a small console on this machine: log-in, walks, and what goes wrong on the way.
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::Write;
+use std::net::TcpListener;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -11,6 +11,7 @@ use futures_util::future::join_all;
 use super::{Config, Method};
 use crate::clock::{Clock, Timestamp};
 use crate::http::ApiError;
+use crate::http::tests::read_request;
 use crate::record::Vendor;
 use crate::source::{self, Harvest, Source};
 use crate::telemetry::{Failure, Telemetry};
@@ -91,23 +92,6 @@ impl Console {
             }
         }
         (404, None, String::new())
-    }
-}
-
-/// The request on the connection; none once it is closed.
-fn read_request(stream: &mut TcpStream) -> Option<String> {
-    let mut request = Vec::new();
-    loop {
-        let mut piece = [0; 4096];
-        let read = stream.read(&mut piece).ok().filter(|read| *read > 0)?;
-        request.extend_from_slice(&piece[..read]);
-        let text = String::from_utf8_lossy(&request);
-        if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
-            if body.len() >= length.map_or(0, |length| length.parse().unwrap()) {
-                return Some(text.into_owned());
-            }
-        }
     }
 }
 

@@ -1,6 +1,5 @@
 //! The vendor's own samples and odd shapes, through the readers of the collectors.
 
-use std::fmt::Write as _;
 use std::sync::Mutex;
 
 use ::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -11,8 +10,7 @@ use crate::http::Answer;
 use crate::inventory::Table;
 use crate::names::Name;
 use crate::record::{Condition, Container, Control, Particulars, PrismaParticulars, Severity};
-use crate::setting::Mistakes;
-use crate::source;
+use crate::source::tests::mistakes;
 
 macro_rules! fixture {
     ($name:literal) => {
@@ -270,18 +268,6 @@ fn what_is_no_listing_is_told_without_what_it_says() {
     none.headers.insert("total-count", HeaderValue::from_static("7"));
     let seen = staging.take(&none).unwrap();
     assert_eq!((seen.sent, seen.count), (0, Some(7)));
-}
-
-/// What `check` says of a configuration, as `key: reason` lines.
-fn mistakes(toml: &str) -> String {
-    use figment::providers::{Format, Toml};
-    let config: source::Config = figment::Figment::from(Toml::string(toml)).extract().unwrap();
-    let mut mistakes = Mistakes::default();
-    config.check(&mut mistakes);
-    mistakes.0.iter().fold(String::new(), |mut lines, mistake| {
-        writeln!(lines, "{}: {}", mistake.key, mistake.reason).unwrap();
-        lines
-    })
 }
 
 #[test]

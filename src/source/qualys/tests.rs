@@ -1,7 +1,5 @@
 //! The vendor's own samples, through the readers of the collectors.
 
-use std::fmt::Write as _;
-
 use ::http::{HeaderMap, StatusCode};
 
 use super::containers::{BulkHalf, PageHalf, Staging};
@@ -11,8 +9,7 @@ use crate::http::Answer;
 use crate::inventory::Table;
 use crate::names::Name;
 use crate::record::{Condition, Container, Control, Particulars, Placement, QdsSeverity, Sensor, Severity};
-use crate::setting::Mistakes;
-use crate::source::{self, wire::text};
+use crate::source::{tests::mistakes, wire::text};
 
 /// One of the vendor's samples.
 macro_rules! fixture {
@@ -191,18 +188,6 @@ fn the_posture_samples() {
     assert_eq!(posture::read_category(&answer(fixture!("k8s_postures_control.json"))).unwrap(), "SYSTEM DEFINED");
     assert_eq!(posture::read_category(&answer(b"{}")).unwrap(), "");
     assert!(posture::read_category(&answer(b"<html>")).is_err());
-}
-
-/// What `check` says of a configuration of one account, as `key: reason` lines.
-fn mistakes(toml: &str) -> String {
-    use figment::providers::{Format, Toml};
-    let config: source::Config = figment::Figment::from(Toml::string(toml)).extract().unwrap();
-    let mut mistakes = Mistakes::default();
-    config.check(&mut mistakes);
-    mistakes.0.iter().fold(String::new(), |mut lines, mistake| {
-        writeln!(lines, "{}: {}", mistake.key, mistake.reason).unwrap();
-        lines
-    })
 }
 
 #[test]
