@@ -41,11 +41,11 @@ fn without(bench: &Bench, starts: &[&str]) -> Families {
 async fn lists_that_a_tenant_does_not_have_are_no_failure() {
     let faults = LISTS.map(|(path, ..)| refused(path, 404));
     let bench = Bench::start_struck(tenant(), "", Options::default(), faults).await;
-    let succeeded = |families: &Families| sum(families, "container_security_collector_up", &[]) == ALL;
-    bench.metrics_once("success of all collectors", succeeded).await;
+    let complete = |families: &Families| sum(families, "container_security_collector_complete", &[]) == ALL;
+    bench.metrics_once("complete data of all collectors", complete).await;
     let starts = LISTS.map(|(.., start)| start);
     let families = bench.becomes("all else", &without(&bench, &starts)).await;
-    assert_eq!(sum(&families, "container_security_collector_complete", &[]), ALL);
+    assert_eq!(sum(&families, "container_security_collector_up", &[]), ALL);
     let page = bench.landing_page().await;
     for (_, collector, what, _) in LISTS {
         assert_eq!(sum(&families, "container_security_collector_records", &[("collector", collector)]), 0.0);
@@ -108,12 +108,12 @@ async fn controls_stand_whatever_is_told_of_the_resources_behind_them() {
         let vendor = Options { posture_count: form, ..Options::default() };
         let bench = Bench::start_with(tenant(), "", vendor).await;
         bench
-            .metrics_once("success of all collectors", |families| {
-                sum(families, "container_security_collector_up", &[]) == ALL
+            .metrics_once("complete data of all collectors", |families| {
+                sum(families, "container_security_collector_complete", &[]) == ALL
             })
             .await;
         let families = bench.becomes(&format!("{form:?}"), &without(&bench, hidden)).await;
-        assert_eq!(sum(&families, "container_security_collector_complete", &[]), ALL, "{form:?}");
+        assert_eq!(sum(&families, "container_security_collector_up", &[]), ALL, "{form:?}");
         assert!(families.contains_key("container_security_posture_control_resources"), "{form:?}");
         let page = bench.landing_page().await;
         assert_eq!(page.contains(note), !hidden.is_empty(), "{form:?}: {page}");
