@@ -97,6 +97,13 @@ impl Known {
         let settings = lock(&self.settings);
         (self.collection.inventory(), Arc::clone(&settings))
     }
+
+    /// Waits until all that is known now is published.
+    async fn shown(&self) {
+        let wanted = self.collection.generation();
+        // The sender is the waiter's own.
+        _ = self.published.subscribe().wait_for(|published| *published >= wanted).await;
+    }
 }
 
 /// Has data collected anew when it is asked for and too old, and waits until that is published.
@@ -109,9 +116,7 @@ impl Refresh for OnDemand {
     fn refresh(&self) -> BoxFuture<'_, ()> {
         Box::pin(async {
             self.demand.fresh().await;
-            let wanted = self.known.collection.generation();
-            // The sender is the waiter's own.
-            _ = self.known.published.subscribe().wait_for(|published| *published >= wanted).await;
+            self.known.shown().await;
         })
     }
 }
@@ -284,6 +289,8 @@ impl App {
             self.parts.arrange(&sources, &keep_data);
             *shown = Arc::new(settings(&config));
         }
+        // What is dropped goes first, so that data of another account is never taken for what the new collectors bring.
+        self.parts.known.shown().await;
         self.start_collectors(sources, &undisturbed);
         self.config = config;
         Ok(())
