@@ -74,7 +74,7 @@ impl fmt::Display for Key {
 }
 
 /// Records of one kind, by key, with the names they share.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Table<R> {
     rows: Vec<(Key, R)>,
     index: HashTable<u32>,
@@ -110,6 +110,13 @@ impl<R> Table<R> {
         self.place(key).map(|at| &self.rows[at].1)
     }
 
+    /// No records, but all the names of `other`: records of the one can go to the other, which is then to have the
+    /// names of the one.
+    #[must_use]
+    pub fn with_names_of(other: &Self) -> Self {
+        Self { names: other.names.clone(), ..Self::default() }
+    }
+
     /// The record under `key`, to be changed.
     pub fn get_mut(&mut self, key: &str) -> Option<&mut R> {
         self.place(key).map(|at| &mut self.rows[at].1)
@@ -123,7 +130,10 @@ impl<R> Table<R> {
 
     /// The record under `key`; `fresh` makes it where there is none.
     pub fn entry(&mut self, key: &str, fresh: impl FnOnce() -> R) -> &mut R {
-        let key = Key::new(key);
+        self.entry_of(Key::new(key), fresh)
+    }
+
+    fn entry_of(&mut self, key: Key, fresh: impl FnOnce() -> R) -> &mut R {
         let entry = self.index.entry(
             self.hasher.hash_one(&key),
             |at| self.rows[*at as usize].0 == key,
@@ -150,6 +160,15 @@ impl<R> Table<R> {
             *slot = record;
         }
         self.rows.len() > before
+    }
+
+    /// Merges records into those of this table, by `merge`, which is given a new one where there is none under the key.
+    /// Theirs are to be the names of this table, and maybe some more.
+    pub fn absorb(&mut self, others: Self, fresh: impl Fn() -> R, merge: impl Fn(&mut R, R)) {
+        self.names = others.names;
+        for (key, record) in others.rows {
+            merge(self.entry_of(key, &fresh), record);
+        }
     }
 
     /// Drops the records that `keep` does not keep, and gives back the memory that is to spare.

@@ -24,7 +24,7 @@ impl Name {
 }
 
 /// The texts of one table.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Names {
     texts: Vec<Box<str>>,
     index: HashTable<u32>,

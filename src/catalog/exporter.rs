@@ -129,6 +129,14 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         value: Value::Max(|row| state(row).last_success.map(Timestamp::seconds)),
     },
     &Family::<CollectorReading> {
+        name: "container_security_collector_last_full_walk_timestamp_seconds",
+        kind: Kind::Gauge,
+        unit: Unit::UnixSeconds,
+        help: "End of the collector's last successful run that asked for all records, not for what had changed only",
+        by: BY_COLLECTOR,
+        value: Value::Max(|row| state(row).last_walk.map(Timestamp::seconds)),
+    },
+    &Family::<CollectorReading> {
         name: "container_security_collector_last_duration_seconds",
         kind: Kind::Gauge,
         unit: Unit::Seconds,

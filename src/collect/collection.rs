@@ -48,7 +48,7 @@ pub(super) struct Held {
     pub(super) complete: bool,
     /// How many records it is.
     pub(super) records: u64,
-    /// How long that run took.
+    /// How long the last run took that asked for all of them.
     pub(super) walk: Duration,
 }
 

@@ -56,6 +56,8 @@ pub struct Runner {
     collection: Arc<Collection>,
     clock: Clock,
     held: Option<Held>,
+    /// How long the last run took that asked for all records.
+    walk: Duration,
     /// How the last run failed, if it did, and when that was told.
     failing: Option<(Failure, Instant)>,
 }
@@ -73,7 +75,8 @@ impl Runner {
         if held.is_none() {
             telemetry.update(collector.name, CollectorState::begin);
         }
-        Self { collector, stale_after, telemetry, collection, clock, held, failing: None }
+        let walk = held.map_or(Duration::ZERO, |held| held.walk);
+        Self { collector, stale_after, telemetry, collection, clock, held, walk, failing: None }
     }
 
     /// The collector's name.
@@ -200,7 +203,10 @@ impl Runner {
         let complete = harvest.missing.is_none();
         // What is known to lack records is better than nothing, and worse than whole data that is not too old.
         if complete || self.is_stale() || !self.held.is_some_and(|held| held.complete) {
-            let held = Held { since: Instant::now(), complete, records: harvest.records, walk: took };
+            if harvest.whole {
+                self.walk = took;
+            }
+            let held = Held { since: Instant::now(), complete, records: harvest.records, walk: self.walk };
             self.collection.put(self.source(), self.collector(), Some((harvest.tables, held)));
             self.held = Some(held);
             self.telemetry.update(self.collector(), |state| {
@@ -214,6 +220,9 @@ impl Runner {
         }
         let now = self.clock.now();
         self.telemetry.update(self.collector(), |state| {
+            if harvest.whole {
+                state.last_walk = Some(now);
+            }
             state.up = true;
             state.succeeded += 1;
             state.last_success = Some(now);

@@ -104,7 +104,7 @@ impl Conditions {
 }
 
 /// A short id and a name in one allocation: nothing else of a container takes as much memory, and no two are alike.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Identity {
     both: Box<str>,
     id_length: usize,
@@ -128,7 +128,7 @@ impl Identity {
 }
 
 /// A container, as far as it is known: one listing assesses it, another one says where it runs.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Container {
     /// How it is and what was found in it. A container without an assessment does not exist for any metric.
     pub assessment: Option<Assessment>,
@@ -137,7 +137,7 @@ pub struct Container {
 }
 
 /// What a vendor found out about a container.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Assessment {
     /// When the vendor changed this row last; the newest row of a container wins.
     pub updated: Option<Timestamp>,
@@ -158,7 +158,7 @@ pub struct Assessment {
 }
 
 /// What only one vendor tells of a container.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Particulars {
     /// Of a container in Qualys.
     Qualys(QualysParticulars),
@@ -167,7 +167,7 @@ pub enum Particulars {
 }
 
 /// What only Qualys tells of a container.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct QualysParticulars {
     /// How critical the asset is, as a label value.
     pub criticality: Name,
@@ -184,7 +184,7 @@ pub struct QualysParticulars {
 }
 
 /// What only Prisma Cloud tells of a container. Its findings are those of its image.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct PrismaParticulars {
     /// Container runtime, as a label value.
     pub runtime: Name,
@@ -197,7 +197,7 @@ pub struct PrismaParticulars {
 }
 
 /// Where a container runs.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Placement {
     /// When the vendor changed this row last; the newest row of a container wins.
     pub updated: Option<Timestamp>,

@@ -5,7 +5,7 @@ use crate::clock::Timestamp;
 use crate::names::Name;
 
 /// An image, as far as it is known: one listing assesses it, another one says what is in it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Image {
     /// How it is. An image without an assessment does not exist for any metric.
     pub assessment: Option<ImageAssessment>,
@@ -23,7 +23,7 @@ pub struct ImageName {
 }
 
 /// What a vendor tells of an image as a whole.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ImageAssessment {
     /// When the vendor changed this row last; the newest row of an image wins.
     pub updated: Option<Timestamp>,
@@ -46,7 +46,7 @@ pub struct ImageAssessment {
 }
 
 /// What a vendor tells of an image's findings.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ImageContents {
     /// When the vendor changed this row last; the newest row of an image wins.
     pub updated: Option<Timestamp>,
@@ -57,7 +57,7 @@ pub struct ImageContents {
 }
 
 /// The findings of one image.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Findings {
     /// How many there are of each kind.
     pub counts: FindingCounts,

@@ -129,6 +129,8 @@ pub struct Harvest {
     pub tables: Tables,
     /// How many records they hold.
     pub records: u64,
+    /// Whether the run asked for all of them, and not for what had changed only.
+    pub whole: bool,
     /// Why records are known to be missing, in words for people; none if the run saw every record.
     pub missing: Option<String>,
     /// What people should know of the data though nothing is wrong with it, such as that the tenant has none.

@@ -187,6 +187,8 @@ pub struct CollectorState {
     pub records: u64,
     /// End of the last run that succeeded.
     pub last_success: Option<Timestamp>,
+    /// End of the last run that succeeded and asked for all records, not for what had changed only.
+    pub last_walk: Option<Timestamp>,
     /// How long the last run took, in seconds, whatever its outcome.
     pub last_duration: Option<f64>,
     /// Why the last run failed, in words for people.

@@ -98,6 +98,7 @@ const OWN: &[(&str, Kind, &[&str])] = &[
     ("container_security_collector_up", Kind::Gauge, &["source", "collector"]),
     ("container_security_collector_complete", Kind::Gauge, &["source", "collector"]),
     ("container_security_collector_last_success_timestamp_seconds", Kind::Gauge, &["source", "collector"]),
+    ("container_security_collector_last_full_walk_timestamp_seconds", Kind::Gauge, &["source", "collector"]),
     ("container_security_collector_last_duration_seconds", Kind::Gauge, &["source", "collector"]),
     ("container_security_collector_records", Kind::Gauge, &["source", "collector"]),
     ("container_security_collector_runs_total", Kind::Counter, &["source", "collector", "outcome"]),

@@ -7,6 +7,7 @@ mod cloud;
 mod cloud_fault;
 mod contract;
 mod coverage;
+mod delta;
 mod exact;
 mod failure;
 mod http;

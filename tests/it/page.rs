@@ -269,6 +269,7 @@ async fn before_the_first_answer_its_own_families_stand_at_their_start() {
     }
     for family in [
         "container_security_collector_last_success_timestamp_seconds",
+        "container_security_collector_last_full_walk_timestamp_seconds",
         "container_security_collector_last_duration_seconds",
         "container_security_api_requests_total",
     ] {

@@ -11,13 +11,25 @@ use crate::clock::Timestamp;
 use crate::http::{ApiError, Endpoint};
 use crate::telemetry::Failure;
 
-use super::{Next, Seen, Tally, Walked, stray};
+use super::{Follow, Next, Seen, Tally, Walked, stray};
 
-/// Walks the whole listing, in pages of `limit`; `fetch` is given the cursor of the page to ask for.
+/// Where a walk by cursor stands: it can go on from here, once it has the rows that it had then.
+#[derive(Clone, Debug, Default)]
+pub struct CursorPosition {
+    /// That of the next page.
+    cursor: Option<String>,
+    /// Rows of the largest page so far: a server may give fewer than the limit.
+    largest: Option<u64>,
+    tally: Tally,
+}
+
+/// Walks the listing, the whole of it from a position that is the default, in pages of `limit`; `fetch` is given the
+/// cursor of the page to ask for.
 pub async fn by_cursor<'a, F, Fut>(
     endpoint: &'static Endpoint,
     limit: u64,
-    progress: &'a (dyn Fn() + Sync),
+    position: CursorPosition,
+    follow: Follow<'a, CursorPosition>,
     fetch: F,
 ) -> Result<CursorWalk<'a, F>, ApiError>
 where
@@ -27,15 +39,15 @@ where
     let mut walk = CursorWalk {
         endpoint,
         limit,
-        progress,
+        follow,
         fetch,
-        tally: Tally::default(),
+        at: position,
         cursors: HashSet::new(),
         fingerprint: None,
-        largest: None,
         end: End::Told,
     };
-    walk.walk(None).await?;
+    let cursor = walk.at.cursor.clone();
+    walk.walk(cursor).await?;
     Ok(walk)
 }
 
@@ -54,13 +66,11 @@ enum End {
 pub struct CursorWalk<'a, F> {
     endpoint: &'static Endpoint,
     limit: u64,
-    progress: &'a (dyn Fn() + Sync),
+    follow: Follow<'a, CursorPosition>,
     fetch: F,
-    tally: Tally,
+    at: CursorPosition,
     cursors: HashSet<String>,
     fingerprint: Option<u64>,
-    /// Rows of the largest page so far: a server may give fewer than the limit.
-    largest: Option<u64>,
     end: End,
 }
 
@@ -83,14 +93,14 @@ where
                     let page = match (self.fetch)(cursor.clone()).await {
                         // It may take no cursors but its own; what is behind the page cannot be known then.
                         Err(error) if refuses(&error) => {
-                            self.tally.miss(REFUSED.to_owned());
+                            self.at.tally.miss(REFUSED.to_owned());
                             break;
                         }
                         page => page?,
                     };
                     let follows = page.updated.is_none_or(|(earliest, _)| earliest >= last);
                     if page.fresh == 0 || !follows {
-                        self.tally.add(&page.again(), self.progress);
+                        self.at.tally.add(&page.again(), self.follow.page);
                         break;
                     }
                     if let Some(next) = self.step(cursor, &page)? {
@@ -100,7 +110,7 @@ where
                 End::Empty(cursor) if lacking() => {
                     self.walk(cursor.clone()).await?;
                     if self.end == End::Empty(cursor) {
-                        self.tally.miss(
+                        self.at.tally.miss(
                             "the bulk list ended with an empty page before all the records of the page list had come"
                                 .to_owned(),
                         );
@@ -110,7 +120,7 @@ where
                 End::Told | End::Full(_) | End::Empty(_) => break,
             }
         }
-        Ok(self.tally.walked)
+        Ok(self.at.tally.walked)
     }
 
     async fn walk(&mut self, mut cursor: Option<String>) -> Result<(), ApiError> {
@@ -125,10 +135,10 @@ where
 
     /// Takes the page under `cursor` into account; tells the cursor of the next, if it did not end the walk.
     fn step(&mut self, cursor: Option<String>, page: &Seen) -> Result<Option<String>, ApiError> {
-        self.tally.add(page, self.progress);
+        self.at.tally.add(page, self.follow.page);
         let sent = page.sent as u64;
-        let full = sent >= self.largest.unwrap_or(self.limit);
-        self.largest = self.largest.max(Some(sent));
+        let full = sent >= self.at.largest.unwrap_or(self.limit);
+        self.at.largest = self.at.largest.max(Some(sent));
         let next = match &page.next {
             Next::Nothing => {
                 self.end = match page.updated {
@@ -141,7 +151,8 @@ where
             Next::Broken(words) => return Err(stray(self.endpoint, words)),
             Next::Cursor(next) => next.clone(),
         };
-        if page.repeats(self.fingerprint) || sent == 0 {
+        // The first page after a walk was taken up again may have come before.
+        if sent == 0 || (self.fingerprint.is_some() && page.repeats(self.fingerprint)) {
             return Err(stray(
                 self.endpoint,
                 "a page tells of a next one, but holds nothing new; the walk would never end",
@@ -154,6 +165,8 @@ where
             ));
         }
         self.fingerprint = Some(page.fingerprint);
+        self.at.cursor = Some(next.clone());
+        (self.follow.position)(&self.at);
         Ok(Some(next))
     }
 }

@@ -6,7 +6,7 @@ use std::future::ready;
 use futures_util::FutureExt;
 use proptest::prelude::*;
 
-use super::tests::{ENDPOINT, Fake, Version, changes, quiet, walk_by_key};
+use super::tests::{ENDPOINT, Fake, Version, changes, quiet, unfollowed, walk_by_key};
 use super::*;
 use crate::telemetry::Rejection;
 
@@ -111,7 +111,7 @@ proptest! {
         // Nothing behind an end that was told is the end: that a link is lost and then all that follows it is hidden, too,
         // cannot be told from it.
         let probing = Cell::new(false);
-        let walk = by_cursor(&ENDPOINT, limit as u64, &quiet, |cursor| {
+        let walk = by_cursor(&ENDPOINT, limit as u64, CursorPosition::default(), unfollowed(), |cursor| {
             let mut fake = fake.borrow_mut();
             let probe = probing.take();
             ready(Ok(match faults.borrow_mut().next() {
@@ -221,7 +221,7 @@ fn a_rejected_row_counts_once_for_all_pages_that_show_it() {
 fn a_cursor_of_our_own_that_is_refused_leaves_the_end_in_doubt() {
     for (failure, told) in [(Failure::BadResponse, true), (Failure::Timeout, false), (Failure::RateLimited, false)] {
         let fake = RefCell::new(Fake::with(&[1, 2, 3]));
-        let walk = by_cursor(&ENDPOINT, 2, &quiet, |cursor| {
+        let walk = by_cursor(&ENDPOINT, 2, CursorPosition::default(), unfollowed(), |cursor| {
             ready(match cursor {
                 Some(_) => Err(ApiError::new(&ENDPOINT, failure, "no")),
                 None => Ok(Seen { next: Next::Nothing, ..fake.borrow_mut().bulk(None, 2) }),
@@ -238,8 +238,9 @@ fn a_cursor_of_our_own_that_is_refused_leaves_the_end_in_doubt() {
 #[test]
 fn a_server_that_knows_no_cursor_but_its_own_is_not_walked_anew() {
     let fake = RefCell::new(Fake::with(&[1, 2, 3, 4]));
-    let walk =
-        by_cursor(&ENDPOINT, 2, &quiet, |_| ready(Ok(Seen { next: Next::Nothing, ..fake.borrow_mut().bulk(None, 2) })));
+    let walk = by_cursor(&ENDPOINT, 2, CursorPosition::default(), unfollowed(), |_| {
+        ready(Ok(Seen { next: Next::Nothing, ..fake.borrow_mut().bulk(None, 2) }))
+    });
     let walk = walk.now_or_never().unwrap().unwrap();
     let walked = walk.finish(|| true, |last| behind(&fake.borrow(), last)).now_or_never().unwrap();
     assert_eq!((walked.unwrap().missing, fake.borrow().requests), (None, 2));

@@ -14,11 +14,11 @@
 use crate::clock::Timestamp;
 use crate::http::{ApiError, Endpoint};
 
-use super::{REPEATS, Seen, Tally, Walked, stray, too_few};
+use super::{Follow, REPEATS, Seen, Tally, Walked, stray, too_few};
 
 /// Rows that the vendor gives by page number; what comes behind them is undocumented (Fetch a List of Containers:
 /// "at most 10,000 records"). A `count` of so many means at least so many.
-pub(super) const WINDOW: u64 = 10_000;
+pub const WINDOW: u64 = 10_000;
 
 /// Which page to ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,26 +34,54 @@ pub struct KeyAsk {
 impl KeyAsk {
     /// The vendor's filter for it.
     pub fn filter(&self) -> Option<String> {
-        self.since.map(|since| format!("updated>={}", since.millis()))
+        self.since.map(changed_since)
     }
 }
 
-/// Walks the whole listing in the order of `updated`.
+/// The vendor's filter for what changed at this time or later.
+pub fn changed_since(since: Timestamp) -> String {
+    format!("updated>={}", since.millis())
+}
+
+/// Where a walk in key order stands: it can go on from here, once it has the rows that it had then.
+#[derive(Clone, Debug, Default)]
+pub struct KeyPosition {
+    /// Rows before this are none of its business.
+    from: Option<Timestamp>,
+    /// Rows before this are done with.
+    since: Option<Timestamp>,
+    /// Whether a record was seen that is still to be found: if it changes, it comes later still.
+    met: bool,
+    /// How many rows it had to give at first.
+    total: Option<u64>,
+    /// Whether nothing came where records must have been.
+    doubtful: bool,
+    tally: Tally,
+}
+
+impl KeyPosition {
+    /// The start of a walk of rows with this `updated` or a later one, one of which at least was there before.
+    pub fn changed_since(from: Timestamp) -> Self {
+        Self { from: Some(from), since: Some(from), met: true, ..Self::default() }
+    }
+}
+
+/// Walks the listing in the order of `updated`; the whole of it from a position that is the default.
 pub async fn by_key<F, Fut>(
     endpoint: &'static Endpoint,
     size: u64,
-    progress: &(dyn Fn() + Sync),
+    position: KeyPosition,
+    follow: Follow<'_, KeyPosition>,
     fetch: F,
 ) -> Result<Walked, ApiError>
 where
     F: Fn(KeyAsk) -> Fut,
     Fut: Future<Output = Result<Seen, ApiError>>,
 {
-    let tally = Tally::default();
-    let mut walk = KeyWalk { endpoint, progress, fetch, tally, total: None, doubtful: false };
+    let mut walk = KeyWalk { endpoint, follow, fetch, at: position };
     walk.listing(size).await?;
     walk.confirm().await?;
-    Ok(walk.tally.walked)
+    Ok(walk.at.tally.walked)
 }
 
 /// How the pages of one filter ended.
@@ -69,13 +97,9 @@ enum End {
 /// A walk under way.
 struct KeyWalk<'a, F> {
     endpoint: &'static Endpoint,
-    progress: &'a (dyn Fn() + Sync),
+    follow: Follow<'a, KeyPosition>,
     fetch: F,
-    tally: Tally,
-    /// How many rows the whole listing had at first.
-    total: Option<u64>,
-    /// Whether nothing came where records must have been.
-    doubtful: bool,
+    at: KeyPosition,
 }
 
 impl<F, Fut> KeyWalk<'_, F>
@@ -84,24 +108,22 @@ where
     Fut: Future<Output = Result<Seen, ApiError>>,
 {
     async fn listing(&mut self, size: u64) -> Result<(), ApiError> {
-        let mut ask = KeyAsk { since: None, number: 1, size };
-        // Whether a record was seen that this filter lets through: if it changes, it is let through still.
-        let mut met = false;
         loop {
-            let (end, last) = self.forwards(ask, met).await?;
+            let ask = KeyAsk { since: self.at.since, number: 1, size };
+            let (end, last) = self.forwards(ask).await?;
             if matches!(end, End::Window) {
-                self.tally.miss(
+                self.at.tally.miss(
                     "more than 10,000 records changed in the same millisecond; the vendor gives no way to reach those behind them"
                         .to_owned(),
                 );
             } else if last > 1 {
                 for number in (1..last).rev() {
                     let page = self.page(KeyAsk { number, ..ask }, true).await?;
-                    self.tally.add(&page.again(), self.progress);
+                    self.at.tally.add(&page.again(), self.follow.page);
                 }
             }
-            met = matches!(end, End::At(_));
-            ask.since = match (ask.since, end) {
+            self.at.met = matches!(end, End::At(_));
+            self.at.since = match (ask.since, end) {
                 // Rows that change from now on are later than the group.
                 (Some(since), _) if last > 1 => Timestamp::from_millis(since.millis().saturating_add(1)),
                 (_, End::At(time)) => Some(time),
@@ -109,23 +131,24 @@ where
                 (None, End::Window) => Timestamp::from_millis(1),
                 (_, End::Whole | End::Window) => None,
             };
-            if ask.since.is_none() {
+            if self.at.since.is_none() {
                 return Ok(());
             }
+            (self.follow.position)(&self.at);
         }
     }
 
     /// Walks the pages of one filter; tells how they ended, and the number of the last.
-    async fn forwards(&mut self, mut ask: KeyAsk, met: bool) -> Result<(End, u64), ApiError> {
+    async fn forwards(&mut self, mut ask: KeyAsk) -> Result<(End, u64), ApiError> {
         let mut pass = Pass::default();
         loop {
             if ask.number.saturating_mul(ask.size) > WINDOW.max(ask.size) {
                 return Ok((End::Window, ask.number));
             }
-            let page = self.page(ask, if ask.number == 1 { met } else { pass.tells_of_more() }).await?;
-            self.tally.add(&page, self.progress);
-            if ask.since.is_none() {
-                self.total = self.total.or(page.count);
+            let page = self.page(ask, if ask.number == 1 { self.at.met } else { pass.tells_of_more() }).await?;
+            self.at.tally.add(&page, self.follow.page);
+            if ask.since == self.at.from {
+                self.at.total = self.at.total.or(page.count);
             }
             if let Some(end) = pass.end(self.endpoint, ask, &page)? {
                 return Ok((end, ask.number));
@@ -139,7 +162,7 @@ where
         let mut page = (self.fetch)(ask).await?;
         if expected && page.sent == 0 {
             page = (self.fetch)(ask).await?;
-            self.doubtful |= page.sent == 0;
+            self.at.doubtful |= page.sent == 0;
         }
         in_order(self.endpoint, &page, ask.since)?;
         Ok(page)
@@ -147,30 +170,30 @@ where
 
     /// Holds what came to what the vendor counts.
     async fn confirm(&mut self) -> Result<(), ApiError> {
-        let Some(mut least) = self.total else {
-            if self.doubtful {
-                self.tally.miss(EARLY.to_owned());
+        let Some(mut least) = self.at.total else {
+            if self.at.doubtful {
+                self.at.tally.miss(EARLY.to_owned());
             }
             return Ok(());
         };
-        if self.tally.walked.missing.is_some() || self.reaches(least) {
+        if self.at.tally.walked.missing.is_some() || self.reaches(least) {
             return Ok(());
         }
         // Those that were purged before the walk came to them are not missing. An answer that counts none tells
         // nothing: it may be what cut the walk short.
-        let page = (self.fetch)(KeyAsk { since: None, number: 1, size: 1 }).await?;
+        let page = (self.fetch)(KeyAsk { since: self.at.from, number: 1, size: 1 }).await?;
         least = page.count.map_or(least, |count| count.min(least));
-        self.tally.add(&page.again(), self.progress);
+        self.at.tally.add(&page.again(), self.follow.page);
         if !self.reaches(least) {
-            let (least, given) = (least.min(WINDOW), self.tally.given());
-            self.tally.miss(if given < least { too_few(least, given) } else { EARLY.to_owned() });
+            let (least, given) = (least.min(WINDOW), self.at.tally.given());
+            self.at.tally.miss(if given < least { too_few(least, given) } else { EARLY.to_owned() });
         }
         Ok(())
     }
 
     /// Whether all of so many records came. A count that reaches the window cannot allay a doubt.
     fn reaches(&self, count: u64) -> bool {
-        self.tally.given() >= count.min(WINDOW) && !(self.doubtful && count >= WINDOW)
+        self.at.tally.given() >= count.min(WINDOW) && !(self.at.doubtful && count >= WINDOW)
     }
 }
 

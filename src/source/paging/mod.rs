@@ -28,8 +28,8 @@ mod offset_tests;
 #[cfg(test)]
 mod tests;
 
-pub use cursor::{CursorWalk, by_cursor};
-pub use key::{KeyAsk, by_key};
+pub use cursor::{CursorPosition, CursorWalk, by_cursor};
+pub use key::{KeyAsk, KeyPosition, WINDOW, by_key, changed_since};
 pub use number::by_number;
 pub use offset::by_offset;
 
@@ -139,6 +139,15 @@ impl Seen {
     }
 }
 
+/// Who is told how a walk comes on, for walks that can be taken up again.
+#[derive(Clone, Copy)]
+pub struct Follow<'a, Position> {
+    /// Called for every page that has rows.
+    pub page: &'a (dyn Fn() + Sync),
+    /// Told where the walk stands, as often as that changes.
+    pub position: &'a (dyn Fn(&Position) + Sync),
+}
+
 /// What a whole walk amounts to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Walked {
@@ -149,7 +158,7 @@ pub struct Walked {
 }
 
 /// What a walk amounts to so far.
-#[derive(Default)]
+#[derive(Clone, Debug, Default)]
 struct Tally {
     walked: Walked,
     /// Keys that came.

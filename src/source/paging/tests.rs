@@ -14,6 +14,11 @@ pub(super) const ENDPOINT: Endpoint = Endpoint { name: "fake", class: "fake" };
 
 pub(super) fn quiet() {}
 
+/// Nobody wants to know how the walk comes on.
+pub(super) fn unfollowed<Position>() -> Follow<'static, Position> {
+    Follow { page: &quiet, position: &|_| () }
+}
+
 /// A row: its `updated` and which version of the record it is.
 pub(super) type Version = (i64, u32);
 
@@ -138,7 +143,7 @@ proptest! {
     ) {
         let fake = RefCell::new(Fake::with(&updated));
         let changes = RefCell::new(changes.into_iter());
-        let walk = by_key(&ENDPOINT, size, &quiet, |ask| {
+        let walk = by_key(&ENDPOINT, size, KeyPosition::default(), unfollowed(), |ask| {
             let mut fake = fake.borrow_mut();
             // It rests while it is counted in the end: what changes then is for the next walk.
             if ask.size == size && let Some(change) = changes.borrow_mut().next() {
@@ -160,7 +165,7 @@ proptest! {
     ) {
         let fake = RefCell::new(Fake::with(&updated));
         let changes = RefCell::new(changes.into_iter());
-        let walk = by_cursor(&ENDPOINT, limit as u64, &quiet, |cursor| {
+        let walk = by_cursor(&ENDPOINT, limit as u64, CursorPosition::default(), unfollowed(), |cursor| {
             let mut fake = fake.borrow_mut();
             if let Some(change) = changes.borrow_mut().next() {
                 fake.apply(&change);
@@ -179,7 +184,7 @@ proptest! {
 }
 
 pub(super) fn walk_by_key(size: u64, fetch: impl Fn(KeyAsk) -> Seen) -> Result<Walked, ApiError> {
-    by_key(&ENDPOINT, size, &quiet, |ask| ready(Ok(fetch(ask)))).now_or_never().unwrap()
+    by_key(&ENDPOINT, size, KeyPosition::default(), unfollowed(), |ask| ready(Ok(fetch(ask)))).now_or_never().unwrap()
 }
 
 #[test]
@@ -340,7 +345,7 @@ fn a_walk_by_cursor_that_cannot_end_is_ended() {
         ([Next::Broken("the reason"), Next::Nothing], [1, 1], "the reason"),
     ] {
         let asked = Cell::new(0);
-        let walk = by_cursor(&ENDPOINT, 1, &quiet, |_| {
+        let walk = by_cursor(&ENDPOINT, 1, CursorPosition::default(), unfollowed(), |_| {
             let at = asked.replace(asked.get() + 1);
             ready(Ok(Seen { sent: 1, taken: 1, fresh: fresh[at], next: next[at].clone(), ..Seen::default() }))
         });

@@ -77,6 +77,7 @@ impl ConsoleItself {
         let version = table.names.intern(&version);
         table.put(KEY, Console { version, licence_expiry });
         Ok(Harvest {
+            whole: true,
             records: 1,
             tables: Tables { console: Some(Arc::new(table)), ..Tables::default() },
             missing: None,

@@ -164,6 +164,7 @@ impl Containers {
         self.account.session.count_rejected(NAME, walked.rejected);
         let (containers, controls) = off_thread(&CONTAINERS.endpoint, move || staging.finish()).await?;
         Ok(Harvest {
+            whole: true,
             records: containers.len() as u64,
             tables: Tables {
                 containers: Some(Arc::new(containers)),

@@ -79,6 +79,7 @@ impl Images {
         self.account.session.count_rejected(NAME, walked.rejected);
         let table = std::mem::take(&mut *lock(&table));
         Ok(Harvest {
+            whole: true,
             records: table.len() as u64,
             tables: Tables { images: Some(Arc::new(table)), ..Tables::default() },
             missing: walked.missing,

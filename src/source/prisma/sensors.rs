@@ -59,6 +59,7 @@ impl Sensors {
         progress();
         self.account.session.count_rejected(NAME, rejected);
         Ok(Harvest {
+            whole: true,
             records: table.len() as u64,
             tables: Tables { defenders: Some(Arc::new(table)), ..Tables::default() },
             missing: None,

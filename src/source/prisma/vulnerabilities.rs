@@ -73,6 +73,7 @@ impl Vulnerabilities {
         let mut table = std::mem::take(&mut *lock(&table));
         table.retain(|vulnerability| vulnerability.images > 0);
         Ok(Harvest {
+            whole: true,
             records: table.len() as u64,
             missing,
             note: table.is_empty().then(|| NONE.to_owned()),

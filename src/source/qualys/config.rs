@@ -47,6 +47,9 @@ pub struct Config {
     /// How long the last good data is served once a collector fails. Unset: three times the longer of its interval
     /// and its last full walk.
     pub stale_after: Option<Span>,
+    /// How long containers and images are kept fresh by asking for what has changed, before all of them are asked for
+    /// again. That is how long one that the vendor purged may still be shown where the vendor does not count it out.
+    pub full_resync: Span,
     /// How many requests it may send.
     pub rate_limits: RateLimits,
     /// How it is reached.
@@ -71,6 +74,7 @@ impl Default for Config {
             client_secret_env: None,
             interval: Span::seconds(300),
             stale_after: None,
+            full_resync: Span::seconds(24 * 60 * 60),
             rate_limits: RateLimits::default(),
             http: http::Config::default(),
             collectors: Collectors::default(),
@@ -144,6 +148,7 @@ impl Config {
         let account = |config: &Self| Self {
             interval: Span::seconds(0),
             stale_after: None,
+            full_resync: Span::seconds(0),
             rate_limits: RateLimits::default(),
             http: http::Config::default(),
             collectors: Collectors::default(),
@@ -152,11 +157,12 @@ impl Config {
         account(self) == account(other)
     }
 
-    fn intervals(&self) -> [(&'static str, Option<Span>); 8] {
+    fn intervals(&self) -> [(&'static str, Option<Span>); 9] {
         let Collectors { containers, images, sensors, posture, reports, policies } = &self.collectors;
         [
             ("interval", Some(self.interval)),
             ("stale_after", self.stale_after),
+            ("full_resync", Some(self.full_resync)),
             ("collectors.containers.interval", containers.interval),
             ("collectors.images.interval", images.interval),
             ("collectors.sensors.interval", sensors.interval),

@@ -16,7 +16,7 @@ use crate::setting::Span;
 use crate::source::{self, Harvest, Source};
 use crate::telemetry::{Failure, Telemetry};
 
-const NOW: i64 = 1_750_000_000_000;
+pub(super) const NOW: i64 = 1_750_000_000_000;
 
 /// A simulated account and the exporter's side of it, under one clock.
 pub(super) struct Bench {
@@ -47,6 +47,8 @@ impl Bench {
             username: Some(options.username.clone()),
             password_file: Some(file("password", &options.password)),
             http: crate::http::Config { retries: 0, ..Default::default() },
+            // Each run walks all, unless a test wants to see what is done in between.
+            full_resync: Span::seconds(0),
             ..Config::default()
         };
         file("client", &options.client_secret);
@@ -71,6 +73,11 @@ impl Bench {
     pub(super) async fn run(&self, collector: &str) -> Result<Harvest, ApiError> {
         let collector = self.source.collectors.iter().find(|known| known.name == collector).unwrap();
         collector.listing.collect(&|| {}).await
+    }
+
+    /// Sets the clock of both.
+    pub(super) fn set_clock(&self, now: i64) {
+        self.now.store(now, Ordering::Relaxed);
     }
 
     fn log_ins(&self) -> usize {

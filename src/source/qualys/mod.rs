@@ -5,6 +5,7 @@
 //! vendor's API really does, as opposed to what its pages say, is written where the code heeds it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::http::{Client, Connection};
@@ -17,6 +18,9 @@ mod absence;
 mod assess;
 mod config;
 pub mod containers;
+mod delta;
+#[cfg(test)]
+mod delta_tests;
 mod details;
 #[cfg(test)]
 mod governance_tests;
@@ -95,12 +99,14 @@ pub(super) fn build(
         clock.clone(),
     )?;
     let session = Arc::new(Session::new(client, login, clock.clone(), Arc::clone(&telemetry)));
+    let parts =
+        Parts { session, promote: Arc::clone(promote), clock: clock.clone(), full_resync: config.full_resync.0 };
     Ok(Source {
         name: config.name.clone(),
         vendor: Vendor::Qualys,
         telemetry,
         stale_after: config.stale_after,
-        collectors: collectors(offered, &Parts { session, promote: Arc::clone(promote) }, config.interval),
+        collectors: collectors(offered, &parts, config.interval),
     })
 }
 
@@ -109,14 +115,20 @@ pub(super) fn build(
 struct Parts {
     session: Arc<Session>,
     promote: Arc<[String]>,
+    clock: Clock,
+    full_resync: Duration,
 }
 
 /// The collectors that are enabled, sorted by name.
 fn offered(config: &Config) -> Vec<Offered<'_, Parts>> {
     let Collectors { containers, images, sensors, posture, reports, policies } = &config.collectors;
     let all: [Offered<'_, Parts>; 6] = [
-        (Container::NAME, containers, |Parts { session, promote }| Box::new(Pair::<Container>::new(session, promote))),
-        (Image::NAME, images, |Parts { session, .. }| Box::new(Pair::<Image>::new(session, ()))),
+        (Container::NAME, containers, |Parts { session, promote, clock, full_resync }| {
+            Box::new(Pair::<Container>::new(session, promote, clock, full_resync))
+        }),
+        (Image::NAME, images, |Parts { session, clock, full_resync, .. }| {
+            Box::new(Pair::<Image>::new(session, (), clock, full_resync))
+        }),
         (policies::NAME, policies, |Parts { session, .. }| Box::new(Policies::new(session))),
         (posture::NAME, posture, |Parts { session, .. }| Box::new(Posture::new(session))),
         (reports::NAME, reports, |Parts { session, .. }| Box::new(Reports::new(session))),

@@ -1,16 +1,24 @@
 //! The collector of records that two listings tell of: both are walked at the same time into one table.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::cmp::Ordering;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use tokio::time::Instant;
 
+use super::delta::{Known, compare};
 use super::link::next;
 use super::session::{Listing, Session};
 use super::staging::{Joined, Staging};
+use crate::clock::{Clock, Timestamp};
 use crate::http::{Answer, ApiError, Call};
 use crate::inventory::{Table, Tables};
-use crate::source::paging::{KeyAsk, Seen, by_cursor, by_key};
+use crate::lock::lock;
+use crate::source::paging::{CursorPosition, Follow, KeyAsk, KeyPosition, Seen, by_cursor, by_key, changed_since};
+use crate::source::wire::Rejected;
 use crate::source::{Collect, Harvest, off_thread};
 use crate::telemetry::Failure;
 
@@ -36,35 +44,127 @@ pub(super) trait Paired: Joined + Sync {
     fn tables(table: Arc<Table<Self>>) -> Tables;
 }
 
-/// Walks both listings.
+/// Walks both listings: all of them at first and now and then, and in between what has changed.
 pub(super) struct Pair<R: Paired> {
-    pub(super) session: Arc<Session>,
-    pub(super) wanted: R::Wanted,
+    session: Arc<Session>,
+    wanted: R::Wanted,
+    clock: Clock,
+    /// How long what is known is kept fresh by what changed only.
+    full_resync: Duration,
     /// Rows per page of the bulk list. Its rows are as large as what is installed; where a page is larger than an
     /// answer may be, the next run asks for half as many.
     bulk_limit: AtomicU64,
+    /// What changes are put over; nothing if all is to be walked.
+    known: Mutex<Option<Arc<Known<R>>>>,
+}
+
+/// What a walk of both listings came to.
+struct Came<R> {
+    table: Arc<Table<R>>,
+    missing: Option<String>,
+    /// Rows of the page list, and of the bulk list, that could not be taken.
+    rejected: [Rejected; 2],
 }
 
 impl<R: Paired> Pair<R> {
-    pub(super) fn new(session: Arc<Session>, wanted: R::Wanted) -> Self {
-        Self { session, wanted, bulk_limit: AtomicU64::new(BULK_LIMIT) }
+    pub(super) fn new(session: Arc<Session>, wanted: R::Wanted, clock: Clock, full_resync: Duration) -> Self {
+        Self { session, wanted, clock, full_resync, bulk_limit: AtomicU64::new(BULK_LIMIT), known: Mutex::default() }
     }
 
     async fn run(&self, progress: &(dyn Fn() + Sync)) -> Result<Harvest, ApiError> {
-        let staging = Arc::new(Staging::<R>::new(self.wanted.clone()));
-        let (pages, bulk) = (&R::PAGES.0.endpoint, &R::BULK.0.endpoint);
-        let pages = by_key(pages, PAGE_SIZE, progress, |ask| self.page(ask, Arc::clone(&staging)));
-        let limit = self.bulk_limit.load(Ordering::Relaxed);
-        let bulk = by_cursor(bulk, limit, progress, |cursor| self.bulk(cursor, limit, Arc::clone(&staging)));
+        let began = self.clock.now();
+        let known = lock(&self.known).clone().filter(|known| Instant::now() < known.resync);
+        if let Some(known) = known {
+            match self.changes(&known, progress).await {
+                Ok(Ok(came)) => return self.harvest(came, began, Some(&known)).await,
+                Ok(Err(why)) => tracing::debug!(collector = R::NAME, why, "walking all again"),
+                // Such as a vendor that does not take the filter.
+                Err(error) if error.failure == Failure::BadResponse => {
+                    tracing::debug!(collector = R::NAME, why = %error, "walking all again");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let came = self.walk(None, progress).await?;
+        self.harvest(came, began, None).await
+    }
+
+    /// What has changed since `known`, put over it; otherwise why that may not be all.
+    async fn changes(
+        &self,
+        known: &Known<R>,
+        progress: &(dyn Fn() + Sync),
+    ) -> Result<Result<Came<R>, &'static str>, ApiError> {
+        // Before the changes: what is new by then is among them.
+        let counted = self.count().await?;
+        let came = self.walk(Some(known), progress).await?;
+        if came.missing.is_some() {
+            return Ok(Err("what changed could not be read whole"));
+        }
+        if came.rejected.iter().flatten().any(|rows| *rows > 0) {
+            return Ok(Err("a record that changed cannot be read, and what is known of it is no longer true"));
+        }
+        let expected = known.to_be_counted(&came.table);
+        match counted.map(|counted| compare(counted, expected)) {
+            Some(Ordering::Greater) => return Ok(Err("the vendor counts records that are not known")),
+            // Some that are known now may have been new to the count.
+            Some(Ordering::Less) if self.count().await?.is_some_and(|counted| compare(counted, expected).is_lt()) => {
+                return Ok(Err("the vendor counts fewer records than are known: some were purged"));
+            }
+            Some(Ordering::Less | Ordering::Equal) | None => {}
+        }
+        Ok(Ok(came))
+    }
+
+    /// How many records there are, if the vendor tells.
+    async fn count(&self) -> Result<Option<u64>, ApiError> {
+        let aside = Arc::new(Staging::new(self.wanted.clone()));
+        let page = self.page(KeyAsk { since: None, number: 1, size: 1 }, aside).await?;
+        Ok(if page.sent == 0 { Some(0) } else { page.count })
+    }
+
+    /// Walks what has changed since `since`, and puts it over that; or all there is.
+    async fn walk(&self, since: Option<&Known<R>>, progress: &(dyn Fn() + Sync)) -> Result<Came<R>, ApiError> {
+        let staging = Arc::new(match since {
+            Some(known) => Staging::over(Arc::clone(&known.table), self.wanted.clone()),
+            None => Staging::<R>::new(self.wanted.clone()),
+        });
+        let position = since.map_or_else(KeyPosition::default, |known| KeyPosition::changed_since(known.pages));
+        let follow = Follow { page: progress, position: &|_| () };
+        let pages =
+            by_key(&R::PAGES.0.endpoint, PAGE_SIZE, position, follow, |ask| self.page(ask, Arc::clone(&staging)));
+        let limit = self.bulk_limit.load(Relaxed);
+        let since = since.map(|known| known.bulk);
+        let follow = Follow { page: progress, position: &|_| () };
+        let bulk = by_cursor(&R::BULK.0.endpoint, limit, CursorPosition::default(), follow, |cursor| {
+            self.bulk(since, cursor, limit, Arc::clone(&staging))
+        });
         let (pages, bulk) = tokio::try_join!(pages, bulk)?;
         let bulk = bulk.finish(|| staging.lacks_bulk(), |last| staging.cursor_behind(last)).await?;
-        let rejected = std::array::from_fn(|reason| pages.rejected[reason] + bulk.rejected[reason]);
-        self.session.count_rejected(R::NAME, rejected);
         let (table, missing) = off_thread(&R::PAGES.0.endpoint, move || staging.finish()).await?;
+        Ok(Came {
+            table: Arc::new(table),
+            missing: pages.missing.or(bulk.missing).or(missing),
+            rejected: [pages.rejected, bulk.rejected],
+        })
+    }
+
+    /// Takes over what a run that began at `began` came to; `over` tells what it was put over.
+    async fn harvest(&self, came: Came<R>, began: Timestamp, over: Option<&Known<R>>) -> Result<Harvest, ApiError> {
+        let Came { table, missing, rejected: [pages, bulk] } = came;
+        self.session.count_rejected(R::NAME, std::array::from_fn(|reason| pages[reason] + bulk[reason]));
+        if missing.is_none() {
+            let unread = over.map_or_else(|| pages.iter().sum(), |known| known.unread);
+            let resync = over.map_or_else(|| Instant::now() + self.full_resync, |known| known.resync);
+            let table = Arc::clone(&table);
+            let known = off_thread(&R::PAGES.0.endpoint, move || Known::new(table, began, unread, resync)).await?;
+            *lock(&self.known) = known.map(Arc::new);
+        }
         Ok(Harvest {
             records: table.len() as u64,
-            tables: R::tables(Arc::new(table)),
-            missing: pages.missing.or(bulk.missing).or(missing),
+            tables: R::tables(table),
+            whole: over.is_none(),
+            missing,
             note: None,
         })
     }
@@ -82,9 +182,18 @@ impl<R: Paired> Pair<R> {
         self.session.call(listing, call, read).await
     }
 
-    async fn bulk(&self, cursor: Option<String>, limit: u64, staging: Arc<Staging<R>>) -> Result<Seen, ApiError> {
+    async fn bulk(
+        &self,
+        since: Option<Timestamp>,
+        cursor: Option<String>,
+        limit: u64,
+        staging: Arc<Staging<R>>,
+    ) -> Result<Seen, ApiError> {
         let (listing, path) = R::BULK;
         let mut call = Call::get(&listing.endpoint, path).query("limit", limit.to_string());
+        if let Some(since) = since {
+            call = call.query("filter", changed_since(since));
+        }
         if let Some(cursor) = cursor {
             call = call.query("paginationQuery", cursor);
         }
@@ -94,7 +203,7 @@ impl<R: Paired> Pair<R> {
         };
         let page = self.session.call(listing, call, read).await;
         if page.as_ref().is_err_and(|error| error.failure == Failure::TooLarge) {
-            self.bulk_limit.store((limit / 2).max(LEAST_BULK_LIMIT), Ordering::Relaxed);
+            self.bulk_limit.store((limit / 2).max(LEAST_BULK_LIMIT), Relaxed);
         }
         page
     }

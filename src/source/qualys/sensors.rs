@@ -80,6 +80,7 @@ impl Sensors {
         let (table, walked) = list.walk::<Table<Sensor>>(&self.session, answered, progress).await?;
         self.session.count_rejected(NAME, walked.rejected);
         Ok(Harvest {
+            whole: true,
             records: table.len() as u64,
             tables: Tables { sensors: Some(Arc::new(table)), ..Tables::default() },
             missing: walked.missing,

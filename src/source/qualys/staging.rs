@@ -1,11 +1,11 @@
 //! Two listings of the same records, put together by key while both are walked.
 //!
 //! Each tells one half of a record; one that changes during the walk comes again, and its newest version stays. The page
-//! list decides what exists. Here is neither a request nor what a row means: that is a [`Half`]'s.
+//! list decides what exists. A walk of what changed is put over what was known before. Here is neither a request nor what
+//! a row means: that is a [`Half`]'s.
 
-use std::cmp::Ordering;
 use std::fmt;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use serde::Deserialize;
 
@@ -15,11 +15,11 @@ use crate::http::Unreadable;
 use crate::inventory::Table;
 use crate::lock::lock;
 use crate::names::Names;
-use crate::source::paging::{Brought, Seen};
+use crate::source::paging::{Brought, Seen, changed_since};
 use crate::source::wire::{Keyed, Rows, text};
 
 /// A record of which two listings tell one half each.
-pub trait Joined: Default + Send + 'static {
+pub trait Joined: Clone + Default + fmt::Debug + Send + Sync + 'static {
     /// What the configuration wants to be kept of a row besides.
     type Wanted: Clone + Send + Sync + fmt::Debug + 'static;
     /// The page list: only what it tells of exists.
@@ -57,13 +57,20 @@ pub trait Half {
 #[derive(Debug)]
 pub struct Staging<R: Joined> {
     table: Mutex<Table<R>>,
+    /// What was known before, over which it is put.
+    base: Option<Arc<Table<R>>>,
     wanted: R::Wanted,
 }
 
 impl<R: Joined> Staging<R> {
     /// Nothing yet.
     pub fn new(wanted: R::Wanted) -> Self {
-        Self { table: Mutex::default(), wanted }
+        Self { table: Mutex::default(), base: None, wanted }
+    }
+
+    /// Nothing yet of what has changed since these records were read.
+    pub(super) fn over(base: Arc<Table<R>>, wanted: R::Wanted) -> Self {
+        Self { table: Mutex::new(Table::with_names_of(&base)), base: Some(base), wanted }
     }
 
     /// Takes a page of a listing. It is decoded first, so as not to keep the other listing waiting.
@@ -80,15 +87,13 @@ impl<R: Joined> Staging<R> {
             let fresh = H::read(&mut table.names, &row, &self.wanted);
             let updated = H::updated(&fresh);
             let slot = H::slot(table.entry(row.key(), R::default));
-            let order = slot.as_ref().map(|known| updated.cmp(&H::updated(known)));
-            let brought = match order {
-                None => Brought::New,
-                Some(Ordering::Greater) => Brought::Newer,
-                Some(Ordering::Equal | Ordering::Less) => Brought::Nothing,
+            let (brought, stays) = match slot {
+                None => (Brought::New, true),
+                Some(known) if updated > H::updated(known) => (Brought::Newer, true),
+                Some(known) => (Brought::Nothing, is_no_older::<H>(&fresh, known)),
             };
             seen.row(row.key(), updated, brought);
-            // Of two versions of the same time, the one seen later is the later one.
-            if order.is_none_or(Ordering::is_ge) {
+            if stays {
                 *slot = Some(fresh);
             }
         }
@@ -114,16 +119,36 @@ impl<R: Joined> Staging<R> {
             .iter()
             .filter(|(_, record)| R::Bulk::known(record).is_some_and(|known| R::Bulk::updated(known) == Some(last)));
         let uuids: Vec<_> = of_last.map(|(key, _)| key.to_string()).collect();
-        format!("updated>={} AND not uuid: [{}]", last.millis(), uuids.join(","))
+        format!("{} AND not uuid: [{}]", changed_since(last), uuids.join(","))
     }
 
     /// The records that exist, and why they cannot be all, if neither walk found out itself.
     pub fn finish(&self) -> (Table<R>, Option<String>) {
         let mut table = std::mem::take(&mut *lock(&self.table));
+        if let Some(base) = &self.base {
+            let changed = std::mem::replace(&mut table, Table::clone(base));
+            table.absorb(changed, R::default, |known, mut fresh| {
+                replace::<R::Page>(known, &mut fresh);
+                replace::<R::Bulk>(known, &mut fresh);
+            });
+        }
         let listed = table.len();
         table.retain(|record| R::Page::known(record).is_some());
         let empty = table.is_empty() && listed > 0;
         let missing = empty.then(|| format!("the page list has no {}, but the bulk list has {listed}", R::WHAT));
         (table, missing)
     }
+}
+
+/// Puts half of `fresh` in place of that of `known`, unless that is newer.
+fn replace<H: Half>(known: &mut H::Record, fresh: &mut H::Record) {
+    let newer = H::known(fresh).is_some_and(|fresh| H::known(known).is_none_or(|known| is_no_older::<H>(fresh, known)));
+    if newer {
+        *H::slot(known) = H::slot(fresh).take();
+    }
+}
+
+/// Of two versions of the same time, the one seen later is the later one.
+fn is_no_older<H: Half>(fresh: &H::Known, known: &H::Known) -> bool {
+    H::updated(fresh) >= H::updated(known)
 }
