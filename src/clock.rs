@@ -5,10 +5,13 @@
 use std::fmt;
 use std::num::NonZeroI64;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
 
 /// A point in time, in milliseconds since 1970; never zero or less, which vendors send for "never".
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
+#[serde(into = "i64", try_from = "i64")]
 pub struct Timestamp(NonZeroI64);
 
 impl Timestamp {
@@ -22,10 +25,30 @@ impl Timestamp {
         self.0.get()
     }
 
+    /// How long it is since `earlier`; no time at all if that is later.
+    pub fn since(self, earlier: Self) -> Duration {
+        let millis = self.millis().saturating_sub(earlier.millis());
+        Duration::from_millis(u64::try_from(millis).unwrap_or(0))
+    }
+
     /// Seconds since 1970, with the milliseconds as a fraction.
     #[expect(clippy::cast_precision_loss, reason = "exact for the next 285,000 years")]
     pub fn seconds(self) -> f64 {
         self.0.get() as f64 / 1000.0
+    }
+}
+
+impl From<Timestamp> for i64 {
+    fn from(time: Timestamp) -> Self {
+        time.millis()
+    }
+}
+
+impl TryFrom<i64> for Timestamp {
+    type Error = &'static str;
+
+    fn try_from(millis: i64) -> Result<Self, Self::Error> {
+        Self::from_millis(millis).ok_or("a time that is not after 1970")
     }
 }
 

@@ -9,7 +9,8 @@
 //! ```
 //!
 //! [`collect`] says when each collector runs and how long its last good data is served, [`app`] puts the parts
-//! together, and [`telemetry`] holds what the exporter counts about itself.
+//! together, and [`telemetry`] holds what the exporter counts about itself. [`checkpoint`] keeps the inventory over a
+//! restart.
 //!
 //! | to add | edit |
 //! | --- | --- |
@@ -33,6 +34,8 @@ pub mod names;
 pub mod record;
 
 pub mod inventory;
+
+pub mod checkpoint;
 
 pub mod http;
 

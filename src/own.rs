@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::checkpoint::Store;
 use crate::clock::Clock;
 use crate::telemetry::Telemetry;
 use crate::view::{OwnReading, Process, Program};
@@ -20,6 +21,8 @@ pub const RUSTC: &str = env!("CSE_RUSTC");
 pub struct Own {
     /// The live instruments.
     pub telemetry: Arc<Telemetry>,
+    /// Where what is known is kept over a restart, if it is.
+    pub store: Option<Arc<Store>>,
     /// The time.
     pub clock: Clock,
 }
@@ -28,8 +31,15 @@ impl Own {
     /// Reads everything now. It reads `/proc`: not for an async thread.
     pub fn read(&self) -> OwnReading {
         let (sources, reload) = self.telemetry.read();
+        let checkpoints = self.store.as_ref().map(|store| store.written());
         OwnReading {
-            program: vec![Program { version: VERSION, revision: REVISION, rustc: RUSTC, reload }],
+            program: vec![Program {
+                version: VERSION,
+                revision: REVISION,
+                rustc: RUSTC,
+                reload,
+                checkpoints: checkpoints.map(|written| [written.succeeded, written.failed]),
+            }],
             process: vec![process()],
             endpoints: sources.iter().flat_map(|source| source.endpoints.iter().cloned()).collect(),
             collectors: sources.iter().flat_map(|source| source.collectors.iter().cloned()).collect(),

@@ -36,6 +36,8 @@ static OUTCOMES: Cells = Cells {
     ],
 };
 
+static CHECKPOINTS: Cells = Cells { labels: &[&OUTCOME], values: &[&["success"], &["failure"]] };
+
 /// The reasons for which a request is sent again.
 const RETRIED: [Failure; 5] =
     [Failure::RateLimited, Failure::Timeout, Failure::Unreachable, Failure::BadResponse, Failure::Unauthorized];
@@ -77,6 +79,10 @@ fn add_runs(row: CollectorRow<'_>, cells: &mut [f64]) -> bool {
 
 fn add_rejected(row: CollectorRow<'_>, cells: &mut [f64]) -> bool {
     add_counts(cells, state(row).rejected)
+}
+
+fn add_checkpoints(row: Row<'_, Program>, cells: &mut [f64]) -> bool {
+    row.record.checkpoints.is_some_and(|writes| add_counts(cells, writes))
 }
 
 fn add_retries(row: Row<'_, SourceReading>, cells: &mut [f64]) -> bool {
@@ -227,6 +233,14 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         help: "Groups folded into _other, or series left out, to keep the limit of series",
         by: &[FAMILY.place(|row| row.record.family)],
         value: Value::Sum(|row| row.record.folded.map(count)),
+    },
+    &Family::<Program> {
+        name: "container_security_exporter_checkpoints_total",
+        kind: Kind::Counter,
+        unit: Unit::Each("write"),
+        help: "Writes of what is known to the state directory, for a restart; none without one",
+        by: &[],
+        value: Value::Cells(Closed::Same(&CHECKPOINTS), add_checkpoints),
     },
     &Family::<Program> {
         name: "container_security_config_last_reload_successful",

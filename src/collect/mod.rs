@@ -8,8 +8,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
+use crate::checkpoint::{Slot, Standing};
 use crate::clock::Clock;
 use crate::lock::lock;
 use crate::random;
@@ -19,6 +21,7 @@ use crate::telemetry::{CollectorState, Failure, SourceTelemetry};
 mod collection;
 mod config;
 mod demand;
+mod restart;
 #[cfg(test)]
 mod tests;
 
@@ -60,6 +63,9 @@ pub struct Runner {
     walk: Duration,
     /// How the last run failed, if it did, and when that was told.
     failing: Option<(Failure, Instant)>,
+    /// Where its data is kept over a restart.
+    slot: Option<Slot>,
+    saving: Option<JoinHandle<()>>,
 }
 
 impl Runner {
@@ -76,7 +82,18 @@ impl Runner {
             telemetry.update(collector.name, CollectorState::begin);
         }
         let walk = held.map_or(Duration::ZERO, |held| held.walk);
-        Self { collector, stale_after, telemetry, collection, clock, held, walk, failing: None }
+        Self {
+            collector,
+            stale_after,
+            telemetry,
+            collection,
+            clock,
+            held,
+            walk,
+            failing: None,
+            slot: None,
+            saving: None,
+        }
     }
 
     /// The collector's name.
@@ -119,7 +136,10 @@ impl Runner {
             state.answered = true;
             state.last_duration = Some(took.as_secs_f64());
         });
-        let result = result.and_then(|harvest| self.take(harvest, took));
+        let result = match result {
+            Ok(harvest) => self.take(harvest, took).await,
+            Err(error) => Err(error),
+        };
         match &result {
             Ok(()) => {
                 let (source, collector) = (self.source(), self.collector());
@@ -199,36 +219,44 @@ impl Runner {
     }
 
     /// Serves what a run brought.
-    fn take(&mut self, harvest: Harvest, took: Duration) -> Result<(), RunError> {
-        let complete = harvest.missing.is_none();
+    async fn take(&mut self, harvest: Harvest, took: Duration) -> Result<(), RunError> {
+        let Harvest { tables, records, whole, missing, note, onward } = harvest;
+        let (now, complete) = (self.clock.now(), missing.is_none());
+        if whole {
+            self.walk = took;
+        }
         // What is known to lack records is better than nothing, and worse than whole data that is not too old.
-        if complete || self.is_stale() || !self.held.is_some_and(|held| held.complete) {
-            if harvest.whole {
-                self.walk = took;
-            }
-            let held = Held { since: Instant::now(), complete, records: harvest.records, walk: self.walk };
-            self.collection.put(self.source(), self.collector(), Some((harvest.tables, held)));
+        let serves = complete || self.is_stale() || !self.held.is_some_and(|held| held.complete);
+        let walk = self.walk;
+        if serves {
+            let held = Held { since: Instant::now(), complete, records, walk };
+            self.collection.put(self.source(), self.collector(), Some((tables.clone(), held)));
             self.held = Some(held);
-            self.telemetry.update(self.collector(), |state| {
-                state.complete = complete;
-                state.records = harvest.records;
-                state.note = harvest.note;
-            });
         }
-        if let Some(missing) = harvest.missing {
-            return Err((Failure::Incomplete, missing));
-        }
-        let now = self.clock.now();
+        let mut standing = None;
         self.telemetry.update(self.collector(), |state| {
-            if harvest.whole {
-                state.last_walk = Some(now);
+            if complete {
+                state.up = true;
+                state.succeeded += 1;
+                state.last_success = Some(now);
+                state.last_error = None;
+                if whole {
+                    state.last_walk = Some(now);
+                }
             }
-            state.up = true;
-            state.succeeded += 1;
-            state.last_success = Some(now);
-            state.last_error = None;
+            if serves {
+                state.complete = complete;
+                state.records = records;
+                state.note.clone_from(&note);
+                let (last_success, last_walk) = (state.last_success, state.last_walk);
+                standing =
+                    Some(Standing { since: now, complete, records, walk, last_success, last_walk, note, onward });
+            }
         });
-        Ok(())
+        if let Some(standing) = standing {
+            self.keep(tables, standing).await;
+        }
+        missing.map_or(Ok(()), |missing| Err((Failure::Incomplete, missing)))
     }
 
     /// Waits for the next run, and drops meanwhile what is stale.

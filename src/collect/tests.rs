@@ -49,7 +49,7 @@ struct Scripted {
 
 fn harvest(records: u64, missing: Option<&str>) -> Harvest {
     let tables = Tables { sensors: Some(Arc::new(Table::default())), ..Tables::default() };
-    Harvest { tables, records, whole: true, missing: missing.map(str::to_owned), note: None }
+    Harvest { tables, records, whole: true, onward: None, missing: missing.map(str::to_owned), note: None }
 }
 
 impl Collect for Scripted {

@@ -49,6 +49,7 @@ impl Config {
     /// Notes what is wrong in each part, as the part itself knows.
     fn check(&self, mistakes: &mut Mistakes) {
         self.server.check("server", mistakes);
+        self.state.check("state", mistakes);
         self.collection.check("collection", mistakes);
         self.limits.check("limits", mistakes);
         self.containers.check("containers", mistakes);
@@ -65,8 +66,17 @@ impl Config {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct State {
-    /// A directory for checkpoints; without one, nothing is kept.
+    /// A directory for checkpoints, of this exporter alone; without one, nothing is kept.
     pub dir: Option<PathBuf>,
+}
+
+impl State {
+    /// Notes what is wrong with these settings, which stand at `at`. A directory that is not there is made at the start.
+    fn check(&self, at: &str, mistakes: &mut Mistakes) {
+        if self.dir.as_ref().is_some_and(|dir| dir.exists() && !dir.is_dir()) {
+            mistakes.add(format!("{at}.dir"), "is no directory; give the path of one, or of one that can be made");
+        }
+    }
 }
 
 /// An option given on the command line, which wins over the file and the environment.

@@ -1,11 +1,13 @@
 //! Containers.
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use super::{Score, SeverityCounts};
 use crate::clock::Timestamp;
 use crate::names::Name;
 
 /// Qualys' word for how bad the worst QDS is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub enum QdsSeverity {
     /// `CRITICAL`.
     Critical,
@@ -53,6 +55,9 @@ pub enum Condition {
 }
 
 impl Condition {
+    /// The bits of all of them.
+    const ALL: u16 = (Self::WaasUnprotected as u16) * 2 - 1;
+
     /// The word for it in labels.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -74,7 +79,8 @@ impl Condition {
 }
 
 /// The conditions that hold for a container, and those a listing told about at all.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(into = "(u16, u16)", try_from = "(u16, u16)")]
 pub struct Conditions {
     told: u16,
     hold: u16,
@@ -103,6 +109,23 @@ impl Conditions {
     }
 }
 
+impl From<Conditions> for (u16, u16) {
+    fn from(Conditions { told, hold }: Conditions) -> Self {
+        (told, hold)
+    }
+}
+
+impl TryFrom<(u16, u16)> for Conditions {
+    type Error = &'static str;
+
+    fn try_from((told, hold): (u16, u16)) -> Result<Self, Self::Error> {
+        if told & !Condition::ALL != 0 || hold & !told != 0 {
+            return Err("conditions that there are not, or that hold untold");
+        }
+        Ok(Self { told, hold })
+    }
+}
+
 /// A short id and a name in one allocation: nothing else of a container takes as much memory, and no two are alike.
 #[derive(Clone, Debug)]
 pub struct Identity {
@@ -127,8 +150,21 @@ impl Identity {
     }
 }
 
+impl Serialize for Identity {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        (self.id(), self.name()).serialize(to)
+    }
+}
+
+impl<'de> Deserialize<'de> for Identity {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let (id, name) = Deserialize::deserialize(from)?;
+        Ok(Self::new(id, name))
+    }
+}
+
 /// A container, as far as it is known: one listing assesses it, another one says where it runs.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct Container {
     /// How it is and what was found in it. A container without an assessment does not exist for any metric.
     pub assessment: Option<Assessment>,
@@ -137,7 +173,7 @@ pub struct Container {
 }
 
 /// What a vendor found out about a container.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Assessment {
     /// When the vendor changed this row last; the newest row of a container wins.
     pub updated: Option<Timestamp>,
@@ -158,7 +194,7 @@ pub struct Assessment {
 }
 
 /// What only one vendor tells of a container.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub enum Particulars {
     /// Of a container in Qualys.
     Qualys(QualysParticulars),
@@ -167,7 +203,7 @@ pub enum Particulars {
 }
 
 /// What only Qualys tells of a container.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct QualysParticulars {
     /// How critical the asset is, as a label value.
     pub criticality: Name,
@@ -184,7 +220,7 @@ pub struct QualysParticulars {
 }
 
 /// What only Prisma Cloud tells of a container. Its findings are those of its image.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct PrismaParticulars {
     /// Container runtime, as a label value.
     pub runtime: Name,
@@ -197,7 +233,7 @@ pub struct PrismaParticulars {
 }
 
 /// Where a container runs.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Placement {
     /// When the vendor changed this row last; the newest row of a container wins.
     pub updated: Option<Timestamp>,

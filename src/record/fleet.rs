@@ -1,10 +1,12 @@
 //! The vendor's own parts at the customer's: its agents, and its console.
 
+use serde::{Deserialize, Serialize};
+
 use crate::clock::Timestamp;
 use crate::names::Name;
 
 /// A sensor: the vendor's agent on a host or in a cluster.
-#[derive(Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Sensor {
     /// Its key, as the vendor writes it.
     pub uuid: Name,
@@ -27,7 +29,7 @@ pub struct Sensor {
 }
 
 /// The defenders of one category: Prisma Cloud's agents, of which it tells numbers only.
-#[derive(Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Defenders {
     /// Category, as a label value.
     pub kind: Name,
@@ -38,7 +40,7 @@ pub struct Defenders {
 }
 
 /// A Prisma Cloud console.
-#[derive(Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Console {
     /// Its version, empty where it tells none.
     pub version: Name,

@@ -1,10 +1,12 @@
 //! Reports and policies.
 
+use serde::{Deserialize, Serialize};
+
 use crate::clock::Timestamp;
 use crate::names::Name;
 
 /// A report that was made or is made again and again.
-#[derive(Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Report {
     /// What it is made from, as a label value.
     pub template: Name,
@@ -19,7 +21,7 @@ pub struct Report {
 }
 
 /// A policy that says what may run.
-#[derive(Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Policy {
     /// Its name.
     pub name: Name,
@@ -34,7 +36,7 @@ pub struct Policy {
 }
 
 /// A rule of a policy.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub struct PolicyRule {
     /// Type, as a label value.
     pub kind: Name,

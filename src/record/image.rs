@@ -1,11 +1,13 @@
 //! Images, and the vulnerabilities they carry.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Score, SeverityCounts};
 use crate::clock::Timestamp;
 use crate::names::Name;
 
 /// An image, as far as it is known: one listing assesses it, another one says what is in it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct Image {
     /// How it is. An image without an assessment does not exist for any metric.
     pub assessment: Option<ImageAssessment>,
@@ -14,7 +16,7 @@ pub struct Image {
 }
 
 /// What an image is called: its first repository.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub struct ImageName {
     /// The registry of that repository, [`Name::UNKNOWN`] where the vendor names none.
     pub registry: Name,
@@ -23,7 +25,7 @@ pub struct ImageName {
 }
 
 /// What a vendor tells of an image as a whole.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct ImageAssessment {
     /// When the vendor changed this row last; the newest row of an image wins.
     pub updated: Option<Timestamp>,
@@ -46,7 +48,7 @@ pub struct ImageAssessment {
 }
 
 /// What a vendor tells of an image's findings.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct ImageContents {
     /// When the vendor changed this row last; the newest row of an image wins.
     pub updated: Option<Timestamp>,
@@ -57,7 +59,7 @@ pub struct ImageContents {
 }
 
 /// The findings of one image.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Findings {
     /// How many there are of each kind.
     pub counts: FindingCounts,
@@ -66,7 +68,7 @@ pub struct Findings {
 }
 
 /// How sure the vendor is of a finding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub enum FindingType {
     /// It is there.
     Confirmed,
@@ -80,7 +82,7 @@ pub enum FindingType {
 pub type FindingCounts = [[u32; 2]; 3];
 
 /// A vulnerability in one image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Finding {
     /// The vendor's id of the vulnerability.
     pub vulnerability: Name,
@@ -89,7 +91,7 @@ pub struct Finding {
 }
 
 /// A vulnerability over all images of a source.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub struct Vulnerability {
     /// The vendor's id.
     pub id: Name,

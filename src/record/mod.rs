@@ -2,6 +2,11 @@
 //!
 //! Records are compact: names that repeat are kept once, in the [`crate::names::Names`] of the table a record is in. They know
 //! neither a vendor's wire format nor a metric.
+//!
+//! What derives `Serialize` here is what a checkpoint holds, field by field in the order of their declaration: a
+//! change of it asks for a new format number in `checkpoint`, whose tests say so.
+
+use serde::{Deserialize, Serialize};
 
 mod container;
 mod fleet;
@@ -43,7 +48,7 @@ impl Vendor {
 }
 
 /// How bad a finding is, on the one scale that serves every vendor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub enum Severity {
     /// Qualys 5; critical, urgent.
     Critical,
@@ -99,7 +104,8 @@ impl Severity {
 pub type SeverityCounts = [u32; 5];
 
 /// A score that may be missing; half the size of an `Option<f64>`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(into = "f64", try_from = "f64")]
 pub struct Score(f64);
 
 impl Score {
@@ -114,5 +120,20 @@ impl Score {
     /// The score, if there is one.
     pub fn get(self) -> Option<f64> {
         (!self.0.is_nan()).then_some(self.0)
+    }
+}
+
+impl From<Score> for f64 {
+    fn from(score: Score) -> Self {
+        score.0
+    }
+}
+
+impl TryFrom<f64> for Score {
+    type Error = &'static str;
+
+    fn try_from(score: f64) -> Result<Self, Self::Error> {
+        let read = Self::new(Some(score));
+        if read.get().is_none() && !score.is_nan() { Err("a score below zero or without end") } else { Ok(read) }
     }
 }

@@ -1,11 +1,13 @@
 //! Posture: controls, and the resources they were evaluated for.
 
+use serde::{Deserialize, Serialize};
+
 use super::Severity;
 use crate::clock::Timestamp;
 use crate::names::Name;
 
 /// A posture control: one rule, evaluated for many resources.
-#[derive(Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Control {
     /// Its id, as the vendor writes it.
     pub id: Name,
@@ -24,7 +26,7 @@ pub struct Control {
 }
 
 /// What evaluating a control for a resource came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub enum Outcome {
     /// The resource is as it should be.
     Pass,
@@ -35,7 +37,7 @@ pub enum Outcome {
 }
 
 /// One control, evaluated for one resource.
-#[derive(Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct PostureResource {
     /// Kubernetes cluster.
     pub cluster: Name,

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
+use crate::checkpoint::{Saved, Slot};
 use crate::clock::Clock;
 use crate::http::{ApiError, Endpoint};
 use crate::inventory::Tables;
@@ -96,8 +97,8 @@ impl Config {
     /// them stays true. How and when they are asked for may differ.
     pub fn is_same_account(&self, other: &Self, name: &str) -> bool {
         match (self.account(name), other.account(name)) {
-            (Some(Account::Qualys(one)), Some(Account::Qualys(two))) => one.is_same_account(two),
-            (Some(Account::Prisma(one)), Some(Account::Prisma(two))) => one.is_same_account(two),
+            (Some(Account::Qualys(one)), Some(Account::Qualys(two))) => one.account() == two.account(),
+            (Some(Account::Prisma(one)), Some(Account::Prisma(two))) => one.account() == two.account(),
             (Some(Account::Qualys(_)), Some(Account::Prisma(_)))
             | (Some(Account::Prisma(_)), Some(Account::Qualys(_)))
             | (None, _)
@@ -135,12 +136,20 @@ pub struct Harvest {
     pub missing: Option<String>,
     /// What people should know of the data though nothing is wrong with it, such as that the tenant has none.
     pub note: Option<String>,
+    /// What the collector wants to have again after a restart, besides the tables; see [`Collect::resume`].
+    pub onward: Option<Vec<u8>>,
 }
 
 /// How one kind of listing of a source is read.
 pub trait Collect: Send + Sync {
     /// Reads the whole listing. `progress` is called for every page that brought something.
     fn collect<'a>(&'a self, progress: &'a (dyn Fn() + Sync)) -> BoxFuture<'a, Result<Harvest, ApiError>>;
+
+    /// Goes on with what was kept over a restart, and keeps in `slot` from now on how far a run is. Only for collectors
+    /// of which a run can go on where another one was.
+    fn resume(&self, slot: Slot, saved: Saved) {
+        drop((slot, saved));
+    }
 }
 
 /// One kind of listing of a source.
@@ -187,6 +196,8 @@ pub struct Source {
     pub name: String,
     /// Its vendor.
     pub vendor: Vendor,
+    /// Stands for the account and for what is kept of its records, over restarts.
+    pub identity: u64,
     /// Its live instruments.
     pub telemetry: Arc<SourceTelemetry>,
     /// How long its last good data is served once a collector fails; by default a multiple of the interval.

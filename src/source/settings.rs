@@ -1,7 +1,9 @@
 //! Settings that accounts of every vendor have, and how they can be wrong.
 
+use std::hash::BuildHasher;
 use std::path::PathBuf;
 
+use foldhash::fast::FixedState;
 use serde::{Deserialize, Serialize};
 
 use crate::setting::{Mistakes, Secret, SecretPlace, Span};
@@ -23,6 +25,13 @@ impl Default for Collector {
     fn default() -> Self {
         Self { enabled: true, interval: None }
     }
+}
+
+/// Stands for an account and for what is kept of its records, of whose labels the values of `promote` are. It is the
+/// same after a restart.
+pub(super) fn identity(account: &impl Serialize, promote: &[String]) -> u64 {
+    let told = serde_json::to_string(&(account, promote)).expect("settings are written as they were read");
+    FixedState::default().hash_one(told)
 }
 
 /// What is wrong with settings, by the last part of their names.

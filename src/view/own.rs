@@ -32,6 +32,8 @@ pub struct Program {
     pub rustc: &'static str,
     /// How its configuration was read last.
     pub reload: Reload,
+    /// How often what is known was written for a restart, and how often that failed; none if it is not kept.
+    pub checkpoints: Option<[u64; 2]>,
 }
 
 /// What the operating system tells of this process; what it does not tell is none.

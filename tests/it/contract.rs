@@ -110,6 +110,7 @@ const OWN: &[(&str, Kind, &[&str])] = &[
     ("container_security_api_received_bytes_total", Kind::Counter, &["source", "api_endpoint"]),
     ("container_security_exporter_series", Kind::Gauge, &["family"]),
     ("container_security_exporter_folded_groups", Kind::Gauge, &["family"]),
+    ("container_security_exporter_checkpoints_total", Kind::Counter, &["outcome"]),
     ("container_security_config_last_reload_successful", Kind::Gauge, &[]),
     ("container_security_config_last_reload_success_timestamp_seconds", Kind::Gauge, &[]),
     ("process_cpu_seconds_total", Kind::Counter, &[]),

@@ -7,6 +7,8 @@
 
 use std::collections::HashSet;
 
+use serde::{Deserialize, Serialize};
+
 use crate::clock::Timestamp;
 use crate::http::{ApiError, Endpoint};
 use crate::telemetry::Failure;
@@ -14,7 +16,7 @@ use crate::telemetry::Failure;
 use super::{Follow, Next, Seen, Tally, Walked, stray};
 
 /// Where a walk by cursor stands: it can go on from here, once it has the rows that it had then.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct CursorPosition {
     /// That of the next page.
     cursor: Option<String>,

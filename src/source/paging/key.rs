@@ -11,6 +11,8 @@
 //! An end is believed if as many records came as the vendor counts. Rows without a time that are sorted last, which
 //! no such filter finds, are missed that way, too.
 
+use serde::{Deserialize, Serialize};
+
 use crate::clock::Timestamp;
 use crate::http::{ApiError, Endpoint};
 
@@ -44,7 +46,7 @@ pub fn changed_since(since: Timestamp) -> String {
 }
 
 /// Where a walk in key order stands: it can go on from here, once it has the rows that it had then.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct KeyPosition {
     /// Rows before this are none of its business.
     from: Option<Timestamp>,
@@ -63,6 +65,13 @@ impl KeyPosition {
     /// The start of a walk of rows with this `updated` or a later one, one of which at least was there before.
     pub fn changed_since(from: Timestamp) -> Self {
         Self { from: Some(from), since: Some(from), met: true, ..Self::default() }
+    }
+
+    /// The position of a walk to which so many records have come.
+    #[must_use]
+    pub fn with_keys(mut self, keys: u64) -> Self {
+        self.tally.keys = keys;
+        self
     }
 }
 

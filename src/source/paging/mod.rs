@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::hash::BuildHasher;
 
 use foldhash::fast::FixedState;
+use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::http::{ApiError, Endpoint};
@@ -149,7 +150,7 @@ pub struct Follow<'a, Position> {
 }
 
 /// What a whole walk amounts to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Walked {
     /// Rows that could not be taken.
     pub rejected: Rejected,
@@ -158,7 +159,7 @@ pub struct Walked {
 }
 
 /// What a walk amounts to so far.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 struct Tally {
     walked: Walked,
     /// Keys that came.

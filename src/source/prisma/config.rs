@@ -175,25 +175,22 @@ impl Config {
         }
     }
 
-    /// Whether `other` logs in to the same account at the same place and sees the same there, whatever else it says. A
-    /// file or variable that holds a secret counts by its name.
-    pub(in crate::source) fn is_same_account(&self, other: &Self) -> bool {
-        let account = |config: &Self| {
-            let defaults = Self::default();
-            Self {
-                api_version: defaults.api_version,
-                login: defaults.login,
-                page_limit: defaults.page_limit,
-                rate_limit: defaults.rate_limit,
-                interval: defaults.interval,
-                stale_after: None,
-                insecure_skip_verify: false,
-                http: defaults.http,
-                collectors: defaults.collectors,
-                ..config.clone()
-            }
-        };
-        account(self) == account(other)
+    /// What makes it this account: where and how it logs in and what it sees there, and nothing else that it says. A file
+    /// or variable that holds a secret counts by its name.
+    pub(in crate::source) fn account(&self) -> Self {
+        let defaults = Self::default();
+        Self {
+            api_version: defaults.api_version,
+            login: defaults.login,
+            page_limit: defaults.page_limit,
+            rate_limit: defaults.rate_limit,
+            interval: defaults.interval,
+            stale_after: None,
+            insecure_skip_verify: false,
+            http: defaults.http,
+            collectors: defaults.collectors,
+            ..self.clone()
+        }
     }
 
     fn intervals(&self) -> [(&'static str, Option<Span>); 7] {

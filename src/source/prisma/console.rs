@@ -78,6 +78,7 @@ impl ConsoleItself {
         table.put(KEY, Console { version, licence_expiry });
         Ok(Harvest {
             whole: true,
+            onward: None,
             records: 1,
             tables: Tables { console: Some(Arc::new(table)), ..Tables::default() },
             missing: None,

@@ -165,6 +165,7 @@ impl Containers {
         let (containers, controls) = off_thread(&CONTAINERS.endpoint, move || staging.finish()).await?;
         Ok(Harvest {
             whole: true,
+            onward: None,
             records: containers.len() as u64,
             tables: Tables {
                 containers: Some(Arc::new(containers)),

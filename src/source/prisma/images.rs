@@ -80,6 +80,7 @@ impl Images {
         let table = std::mem::take(&mut *lock(&table));
         Ok(Harvest {
             whole: true,
+            onward: None,
             records: table.len() as u64,
             tables: Tables { images: Some(Arc::new(table)), ..Tables::default() },
             missing: walked.missing,

@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use crate::http::Client;
 use crate::record::Vendor;
 use crate::source::session::Session;
-use crate::source::settings::in_words;
+use crate::source::settings::{identity, in_words};
 use crate::source::{Offered, Source, collectors};
 use crate::telemetry::Telemetry;
 
@@ -78,6 +78,7 @@ pub(super) fn build(
     Ok(Source {
         name: config.name.clone(),
         vendor: Vendor::Prisma,
+        identity: identity(&config.account(), promote),
         telemetry,
         stale_after: config.stale_after,
         collectors: collectors(offered, &Parts { account, promote: Arc::clone(promote) }, config.interval),

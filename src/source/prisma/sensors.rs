@@ -60,6 +60,7 @@ impl Sensors {
         self.account.session.count_rejected(NAME, rejected);
         Ok(Harvest {
             whole: true,
+            onward: None,
             records: table.len() as u64,
             tables: Tables { defenders: Some(Arc::new(table)), ..Tables::default() },
             missing: None,

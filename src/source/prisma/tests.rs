@@ -327,12 +327,12 @@ fn an_account_is_the_same_however_it_is_asked() {
         insecure_skip_verify: true,
         ..config.clone()
     };
-    assert!(config.is_same_account(&otherwise));
+    assert_eq!(config.account(), otherwise.account());
     for other in [
         super::Config { project: None, ..config.clone() },
         super::Config { collections: vec!["c".to_owned()], ..config.clone() },
         super::Config { username: Some("u".to_owned()), ..config.clone() },
     ] {
-        assert!(!config.is_same_account(&other));
+        assert_ne!(config.account(), other.account());
     }
 }

@@ -74,6 +74,7 @@ impl Vulnerabilities {
         table.retain(|vulnerability| vulnerability.images > 0);
         Ok(Harvest {
             whole: true,
+            onward: None,
             records: table.len() as u64,
             missing,
             note: table.is_empty().then(|| NONE.to_owned()),

@@ -142,19 +142,18 @@ impl Config {
         self.http.check(&format!("{at}.http"), mistakes);
     }
 
-    /// Whether `other` logs in to the same account at the same place, whatever else it says. A file or variable that
-    /// holds a secret counts by its name.
-    pub(in crate::source) fn is_same_account(&self, other: &Self) -> bool {
-        let account = |config: &Self| Self {
+    /// What makes it this account: where and how it logs in, and nothing else that it says. A file or variable that holds
+    /// a secret counts by its name.
+    pub(in crate::source) fn account(&self) -> Self {
+        Self {
             interval: Span::seconds(0),
             stale_after: None,
             full_resync: Span::seconds(0),
             rate_limits: RateLimits::default(),
             http: http::Config::default(),
             collectors: Collectors::default(),
-            ..config.clone()
-        };
-        account(self) == account(other)
+            ..self.clone()
+        }
     }
 
     fn intervals(&self) -> [(&'static str, Option<Span>); 9] {

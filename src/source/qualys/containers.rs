@@ -45,6 +45,10 @@ impl Paired for Container {
     fn tables(table: Arc<Table<Self>>) -> Tables {
         Tables { containers: Some(table), ..Tables::default() }
     }
+
+    fn table(tables: Tables) -> Option<Arc<Table<Self>>> {
+        tables.containers
+    }
 }
 
 /// The page list, as a half.

@@ -7,6 +7,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::staging::{Half, Joined};
@@ -26,27 +27,61 @@ pub(super) struct Known<R> {
     pub(super) pages: Timestamp,
     /// Since when those of the bulk list are.
     pub(super) bulk: Timestamp,
+    /// The last walk of all of them.
+    pub(super) last: Walk,
+}
+
+/// What is kept over a restart of what is known, besides the records.
+#[derive(Debug, Deserialize, Serialize)]
+struct Onward {
+    pages: Timestamp,
+    bulk: Timestamp,
+    unread: u64,
+    walked: Timestamp,
+}
+
+/// A walk of all records.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Walk {
     /// How many rows of the page list could not be read.
     pub(super) unread: u64,
-    /// When all are to be walked again.
+    /// When it began.
+    pub(super) walked: Timestamp,
+    /// When the next one is due.
     pub(super) resync: Instant,
 }
 
 impl<R: Joined> Known<R> {
-    /// What is known once `table` was read by a run that began at `began`. None if a delta could miss what becomes of its
-    /// records: of one without a time nobody can tell that it changed.
+    /// What is known once `table` was read by a run that began at `began`, on top of the last walk of all of them. None
+    /// if a delta could miss what becomes of its records: of one without a time nobody can tell that it changed.
     ///
     /// Times are the vendor's own. A record can bear one of the future, if one of the vendor's clocks is wrong: others
     /// would then change unseen until that time, so none later than the start of the run counts.
-    pub(super) fn new(table: Arc<Table<R>>, began: Timestamp, unread: u64, resync: Instant) -> Option<Self> {
+    pub(super) fn new(table: Arc<Table<R>>, began: Timestamp, last: Walk) -> Option<Self> {
         let pages = since(latest::<R::Page>(&table)?, began);
         let bulk = since(latest::<R::Bulk>(&table)?, began);
-        Some(Self { table, pages, bulk, unread, resync })
+        Some(Self { table, pages, bulk, last })
+    }
+
+    /// What is known once `table` and `onward` were kept over a restart.
+    pub(super) fn restored(
+        table: Arc<Table<R>>,
+        onward: &[u8],
+        resync: impl FnOnce(Timestamp) -> Instant,
+    ) -> Option<Self> {
+        let Onward { pages, bulk, unread, walked } = postcard::from_bytes(onward).ok()?;
+        Some(Self { table, pages, bulk, last: Walk { unread, walked, resync: resync(walked) } })
+    }
+
+    /// What is to be kept over a restart, besides the records.
+    pub(super) fn onward(&self) -> Option<Vec<u8>> {
+        let &Self { pages, bulk, last: Walk { unread, walked, .. }, .. } = self;
+        postcard::to_stdvec(&Onward { pages, bulk, unread, walked }).ok()
     }
 
     /// How many records the vendor is to count if `table` are all that can be read.
     pub(super) fn to_be_counted(&self, table: &Table<R>) -> u64 {
-        table.len() as u64 + self.unread
+        table.len() as u64 + self.last.unread
     }
 }
 

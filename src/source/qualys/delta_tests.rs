@@ -10,7 +10,7 @@ use simulator::tenant::{Container, DAMAGES, Row, Tenant};
 use tokio::time::Instant;
 
 use super::containers::{BulkHalf, PageHalf, Staging};
-use super::delta::{Known, compare};
+use super::delta::{Known, Walk, compare};
 use super::live_tests::{Bench, NOW, refusal};
 use crate::clock::Timestamp;
 use crate::setting::Span;
@@ -169,7 +169,7 @@ fn of_records_without_a_time_nobody_can_tell_that_they_changed() {
         let staging = Staging::new([].into());
         staging.take::<PageHalf>(format!(r#"{{"data":[{pages}]}}"#).as_bytes()).unwrap();
         staging.take::<BulkHalf>(format!(r#"{{"data":[{bulk}]}}"#).as_bytes()).unwrap();
-        let known = Known::new(Arc::new(staging.finish().0), began, 0, resync)?;
+        let known = Known::new(Arc::new(staging.finish().0), began, Walk { unread: 0, walked: began, resync })?;
         Some((known.pages.millis(), known.bulk.millis()))
     };
     let (dated, later) = (r#"{"uuid":"a","updated":"70000"}"#, r#"{"uuid":"b","updated":"90000"}"#);

@@ -46,6 +46,10 @@ impl Paired for Image {
     fn tables(table: Arc<Table<Self>>) -> Tables {
         Tables { images: Some(table), ..Tables::default() }
     }
+
+    fn table(tables: Tables) -> Option<Arc<Table<Self>>> {
+        tables.images
+    }
 }
 
 /// The page list, as a half.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::clock::Clock;
 use crate::http::{Client, Connection};
 use crate::record::{Container, Image, Vendor};
-use crate::source::settings::in_words;
+use crate::source::settings::{identity, in_words};
 use crate::source::{Offered, Source, collectors};
 use crate::telemetry::Telemetry;
 
@@ -28,6 +28,7 @@ mod governance_tests;
 mod image_tests;
 pub mod images;
 mod inspect;
+mod keep;
 mod link;
 #[cfg(test)]
 mod live_tests;
@@ -104,6 +105,7 @@ pub(super) fn build(
     Ok(Source {
         name: config.name.clone(),
         vendor: Vendor::Qualys,
+        identity: identity(&config.account(), promote),
         telemetry,
         stale_after: config.stale_after,
         collectors: collectors(offered, &parts, config.interval),

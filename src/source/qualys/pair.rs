@@ -3,16 +3,18 @@
 use std::cmp::Ordering;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
-use super::delta::{Known, compare};
+use super::delta::{Known, Walk, compare};
+use super::keep::{Keeping, Position, Unfinished};
 use super::link::next;
 use super::session::{Listing, Session};
 use super::staging::{Joined, Staging};
+use crate::checkpoint::{Saved, Slot};
 use crate::clock::{Clock, Timestamp};
 use crate::http::{Answer, ApiError, Call};
 use crate::inventory::{Table, Tables};
@@ -42,6 +44,9 @@ pub(super) trait Paired: Joined + Sync {
 
     /// The table among the others.
     fn tables(table: Arc<Table<Self>>) -> Tables;
+
+    /// The same, taken out from among them.
+    fn table(tables: Tables) -> Option<Arc<Table<Self>>>;
 }
 
 /// Walks both listings: all of them at first and now and then, and in between what has changed.
@@ -56,6 +61,10 @@ pub(super) struct Pair<R: Paired> {
     bulk_limit: AtomicU64,
     /// What changes are put over; nothing if all is to be walked.
     known: Mutex<Option<Arc<Known<R>>>>,
+    /// A walk of all that was broken off, to go on with.
+    unfinished: Mutex<Option<Unfinished<R>>>,
+    /// Where a walk of all is kept while it is under way.
+    slot: OnceLock<Slot>,
 }
 
 /// What a walk of both listings came to.
@@ -66,27 +75,91 @@ struct Came<R> {
     rejected: [Rejected; 2],
 }
 
+impl<R> Came<R> {
+    /// Rows of the page list that could not be taken.
+    fn unread(&self) -> u64 {
+        let [pages, _] = &self.rejected;
+        pages.iter().sum()
+    }
+}
+
 impl<R: Paired> Pair<R> {
     pub(super) fn new(session: Arc<Session>, wanted: R::Wanted, clock: Clock, full_resync: Duration) -> Self {
-        Self { session, wanted, clock, full_resync, bulk_limit: AtomicU64::new(BULK_LIMIT), known: Mutex::default() }
+        Self {
+            session,
+            wanted,
+            clock,
+            full_resync,
+            bulk_limit: AtomicU64::new(BULK_LIMIT),
+            known: Mutex::default(),
+            unfinished: Mutex::default(),
+            slot: OnceLock::new(),
+        }
     }
 
     async fn run(&self, progress: &(dyn Fn() + Sync)) -> Result<Harvest, ApiError> {
+        let unfinished = lock(&self.unfinished).take();
+        let known = lock(&self.known).clone().filter(|known| Instant::now() < known.last.resync);
         let began = self.clock.now();
-        let known = lock(&self.known).clone().filter(|known| Instant::now() < known.resync);
-        if let Some(known) = known {
-            match self.changes(&known, progress).await {
-                Ok(Ok(came)) => return self.harvest(came, began, Some(&known)).await,
-                Ok(Err(why)) => tracing::debug!(collector = R::NAME, why, "walking all again"),
-                // Such as a vendor that does not take the filter.
-                Err(error) if error.failure == Failure::BadResponse => {
-                    tracing::debug!(collector = R::NAME, why = %error, "walking all again");
-                }
-                Err(error) => return Err(error),
-            }
+        let harvest = match (unfinished, known) {
+            (Some(unfinished), _) => self.go_on(unfinished, progress).await?,
+            (None, Some(known)) => self.catch_up(&known, began, progress).await?,
+            (None, None) => None,
+        };
+        if let Some(harvest) = harvest {
+            return Ok(harvest);
         }
-        let came = self.walk(None, progress).await?;
-        self.harvest(came, began, None).await
+        let staging = Staging::new(self.wanted.clone());
+        let keeping = Keeping::new(staging, Position::start(began), self.slot.get().cloned());
+        self.harvest(self.walk(&keeping, None, progress).await?, began, None).await
+    }
+
+    /// Goes on with a walk that was broken off. None if all are to be walked after all.
+    async fn go_on(
+        &self,
+        unfinished: Unfinished<R>,
+        progress: &(dyn Fn() + Sync),
+    ) -> Result<Option<Harvest>, ApiError> {
+        let Unfinished { mut position, table } = unfinished;
+        let began = position.began;
+        let staging = Staging::resumed(table, self.wanted.clone());
+        position.pages = position.pages.with_keys(staging.listed());
+        let keeping = Keeping::new(staging, position, self.slot.get().cloned());
+        match self.walk(&keeping, None, progress).await {
+            Ok(came) if came.missing.is_none() => {
+                let expected = came.table.len() as u64 + came.unread();
+                // What was purged since it was broken off is among its records still.
+                let fewer = self.count().await?.is_some_and(|counted| compare(counted, expected).is_lt());
+                if fewer { Ok(None) } else { self.harvest(came, began, None).await.map(Some) }
+            }
+            Err(error) if error.failure != Failure::BadResponse => {
+                *lock(&self.unfinished) = Some(keeping.broken_off().await);
+                Err(error)
+            }
+            Ok(_) | Err(_) => Ok(None),
+        }
+    }
+
+    /// Asks for what has changed. None if all are to be walked after all.
+    async fn catch_up(
+        &self,
+        known: &Known<R>,
+        began: Timestamp,
+        progress: &(dyn Fn() + Sync),
+    ) -> Result<Option<Harvest>, ApiError> {
+        match self.changes(known, progress).await {
+            Ok(Ok(came)) => self.harvest(came, began, Some(known)).await.map(Some),
+            Ok(Err(why)) => {
+                tracing::debug!(collector = R::NAME, why, "walking all again");
+                Ok(None)
+            }
+            // Such as a vendor that does not take the filter.
+            Err(error) if error.failure == Failure::BadResponse => {
+                tracing::debug!(collector = R::NAME, why = %error, "walking all again");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// What has changed since `known`, put over it; otherwise why that may not be all.
@@ -97,7 +170,10 @@ impl<R: Paired> Pair<R> {
     ) -> Result<Result<Came<R>, &'static str>, ApiError> {
         // Before the changes: what is new by then is among them.
         let counted = self.count().await?;
-        let came = self.walk(Some(known), progress).await?;
+        let staging = Staging::over(Arc::clone(&known.table), self.wanted.clone());
+        let position =
+            Position { pages: KeyPosition::changed_since(known.pages), ..Position::start(known.last.walked) };
+        let came = self.walk(&Keeping::new(staging, position, None), Some(known.bulk), progress).await?;
         if came.missing.is_some() {
             return Ok(Err("what changed could not be read whole"));
         }
@@ -123,24 +199,29 @@ impl<R: Paired> Pair<R> {
         Ok(if page.sent == 0 { Some(0) } else { page.count })
     }
 
-    /// Walks what has changed since `since`, and puts it over that; or all there is.
-    async fn walk(&self, since: Option<&Known<R>>, progress: &(dyn Fn() + Sync)) -> Result<Came<R>, ApiError> {
-        let staging = Arc::new(match since {
-            Some(known) => Staging::over(Arc::clone(&known.table), self.wanted.clone()),
-            None => Staging::<R>::new(self.wanted.clone()),
-        });
-        let position = since.map_or_else(KeyPosition::default, |known| KeyPosition::changed_since(known.pages));
-        let follow = Follow { page: progress, position: &|_| () };
+    /// Walks both listings from where the walk stands; of the bulk list only what changed `since`, if there is such a
+    /// time.
+    async fn walk(
+        &self,
+        keeping: &Keeping<R>,
+        since: Option<Timestamp>,
+        progress: &(dyn Fn() + Sync),
+    ) -> Result<Came<R>, ApiError> {
+        let (staging, from) = (&keeping.staging, keeping.position());
+        let moved = |at: &KeyPosition| keeping.moved(|position| position.pages = at.clone());
+        let follow = Follow { page: progress, position: &moved };
         let pages =
-            by_key(&R::PAGES.0.endpoint, PAGE_SIZE, position, follow, |ask| self.page(ask, Arc::clone(&staging)));
+            by_key(&R::PAGES.0.endpoint, PAGE_SIZE, from.pages, follow, |ask| self.page(ask, Arc::clone(staging)));
         let limit = self.bulk_limit.load(Relaxed);
-        let since = since.map(|known| known.bulk);
-        let follow = Follow { page: progress, position: &|_| () };
-        let bulk = by_cursor(&R::BULK.0.endpoint, limit, CursorPosition::default(), follow, |cursor| {
-            self.bulk(since, cursor, limit, Arc::clone(&staging))
+        let moved = |at: &CursorPosition| keeping.moved(|position| position.bulk = at.clone());
+        let follow = Follow { page: progress, position: &moved };
+        let bulk = by_cursor(&R::BULK.0.endpoint, limit, from.bulk, follow, |cursor| {
+            self.bulk(since, cursor, limit, Arc::clone(staging))
         });
         let (pages, bulk) = tokio::try_join!(pages, bulk)?;
         let bulk = bulk.finish(|| staging.lacks_bulk(), |last| staging.cursor_behind(last)).await?;
+        keeping.settle().await;
+        let staging = Arc::clone(staging);
         let (table, missing) = off_thread(&R::PAGES.0.endpoint, move || staging.finish()).await?;
         Ok(Came {
             table: Arc::new(table),
@@ -151,22 +232,33 @@ impl<R: Paired> Pair<R> {
 
     /// Takes over what a run that began at `began` came to; `over` tells what it was put over.
     async fn harvest(&self, came: Came<R>, began: Timestamp, over: Option<&Known<R>>) -> Result<Harvest, ApiError> {
-        let Came { table, missing, rejected: [pages, bulk] } = came;
+        let [pages, bulk] = came.rejected;
         self.session.count_rejected(R::NAME, std::array::from_fn(|reason| pages[reason] + bulk[reason]));
-        if missing.is_none() {
-            let unread = over.map_or_else(|| pages.iter().sum(), |known| known.unread);
-            let resync = over.map_or_else(|| Instant::now() + self.full_resync, |known| known.resync);
-            let table = Arc::clone(&table);
-            let known = off_thread(&R::PAGES.0.endpoint, move || Known::new(table, began, unread, resync)).await?;
+        let mut onward = None;
+        if came.missing.is_none() {
+            let walk = || Walk { unread: came.unread(), walked: began, resync: self.resync(began) };
+            let last = over.map_or_else(walk, |known| known.last);
+            let table = Arc::clone(&came.table);
+            let known = off_thread(&R::PAGES.0.endpoint, move || Known::new(table, began, last)).await?;
+            onward = known.as_ref().and_then(Known::onward);
             *lock(&self.known) = known.map(Arc::new);
+        } else if let Some(slot) = self.slot.get().cloned() {
+            // It cannot be gone on with. How that went is the store's to tell.
+            _ = off_thread(&R::PAGES.0.endpoint, move || slot.drop_walk()).await?;
         }
         Ok(Harvest {
-            records: table.len() as u64,
-            tables: R::tables(table),
+            records: came.table.len() as u64,
+            tables: R::tables(came.table),
             whole: over.is_none(),
-            missing,
+            missing: came.missing,
             note: None,
+            onward,
         })
+    }
+
+    /// When the walk after the one that began then is due.
+    fn resync(&self, began: Timestamp) -> Instant {
+        Instant::now() + self.full_resync.saturating_sub(self.clock.now().since(began))
     }
 
     async fn page(&self, ask: KeyAsk, staging: Arc<Staging<R>>) -> Result<Seen, ApiError> {
@@ -212,5 +304,21 @@ impl<R: Paired> Pair<R> {
 impl<R: Paired> Collect for Pair<R> {
     fn collect<'a>(&'a self, progress: &'a (dyn Fn() + Sync)) -> BoxFuture<'a, Result<Harvest, ApiError>> {
         Box::pin(self.run(progress))
+    }
+
+    fn resume(&self, slot: Slot, saved: Saved) {
+        let served = saved.served.and_then(|(tables, standing)| Some((R::table(tables)?, standing.onward?)));
+        let known = served.and_then(|(table, onward)| Known::restored(table, &onward, |walked| self.resync(walked)));
+        let walk = saved.walk.and_then(|(tables, position)| {
+            let position: Position = postcard::from_bytes(&position).ok()?;
+            Some(Unfinished { position, table: Arc::unwrap_or_clone(R::table(tables)?) })
+        });
+        *lock(&self.unfinished) = walk.filter(|walk| {
+            let began = walk.position.began;
+            Instant::now() < self.resync(began) && known.as_ref().is_none_or(|known| known.last.walked < began)
+        });
+        *lock(&self.known) = known.map(Arc::new);
+        // There is none yet: it is resumed once.
+        _ = self.slot.set(slot);
     }
 }

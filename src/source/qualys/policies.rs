@@ -63,13 +63,14 @@ impl Policies {
             Found::Here(found) => found,
             Found::Absent(words) => {
                 let tables = Tables { policies: Some(Arc::default()), ..Tables::default() };
-                return Ok(Harvest { whole: true, tables, records: 0, missing: None, note: Some(words) });
+                return Ok(Harvest { whole: true, onward: None, tables, records: 0, missing: None, note: Some(words) });
             }
         };
         self.session.count_rejected(NAME, walked.rejected);
         let missing = self.fill_rules(&mut table, &wanting, progress).await;
         Ok(Harvest {
             whole: true,
+            onward: None,
             records: table.len() as u64,
             tables: Tables { policies: Some(Arc::new(table)), ..Tables::default() },
             missing: walked.missing.or(missing),

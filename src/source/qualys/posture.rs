@@ -67,7 +67,7 @@ impl Posture {
             Found::Here(found) => found,
             Found::Absent(words) => {
                 let tables = Tables { controls: Some(Arc::default()), ..Tables::default() };
-                return Ok(Harvest { whole: true, tables, records: 0, missing: None, note: Some(words) });
+                return Ok(Harvest { whole: true, onward: None, tables, records: 0, missing: None, note: Some(words) });
             }
         };
         self.ask_categories(&table, progress).await;
@@ -78,6 +78,7 @@ impl Posture {
         self.session.count_rejected(NAME, rejected);
         Ok(Harvest {
             whole: true,
+            onward: None,
             records: table.len() as u64 + resources.as_ref().map_or(0, Table::len) as u64,
             tables: Tables {
                 controls: Some(Arc::new(table)),

@@ -53,6 +53,7 @@ impl Reports {
         self.session.count_rejected(NAME, walked.rejected);
         Ok(Harvest {
             whole: true,
+            onward: None,
             records: table.len() as u64,
             tables: Tables { reports: Some(Arc::new(table)), ..Tables::default() },
             missing: walked.missing,

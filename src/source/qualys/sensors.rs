@@ -81,6 +81,7 @@ impl Sensors {
         self.session.count_rejected(NAME, walked.rejected);
         Ok(Harvest {
             whole: true,
+            onward: None,
             records: table.len() as u64,
             tables: Tables { sensors: Some(Arc::new(table)), ..Tables::default() },
             missing: walked.missing,

@@ -10,16 +10,17 @@ use std::sync::{Arc, Mutex};
 use serde::Deserialize;
 
 use super::wire;
+use crate::checkpoint::Slot;
 use crate::clock::Timestamp;
 use crate::http::Unreadable;
-use crate::inventory::Table;
+use crate::inventory::{Record, Table};
 use crate::lock::lock;
 use crate::names::Names;
 use crate::source::paging::{Brought, Seen, changed_since};
 use crate::source::wire::{Keyed, Rows, text};
 
 /// A record of which two listings tell one half each.
-pub trait Joined: Clone + Default + fmt::Debug + Send + Sync + 'static {
+pub trait Joined: Record + Default {
     /// What the configuration wants to be kept of a row besides.
     type Wanted: Clone + Send + Sync + fmt::Debug + 'static;
     /// The page list: only what it tells of exists.
@@ -73,6 +74,26 @@ impl<R: Joined> Staging<R> {
         Self { table: Mutex::new(Table::with_names_of(&base)), base: Some(base), wanted }
     }
 
+    /// What a walk had before it was broken off.
+    pub(super) fn resumed(so_far: Table<R>, wanted: R::Wanted) -> Self {
+        Self { table: Mutex::new(so_far), base: None, wanted }
+    }
+
+    /// Takes out what there is so far.
+    pub(super) fn so_far(&self) -> Table<R> {
+        std::mem::take(&mut *lock(&self.table))
+    }
+
+    /// Stores what there is so far, with the position of the walk.
+    pub(super) fn save(&self, slot: &Slot, position: &[u8]) -> Result<(), String> {
+        slot.save_walk(&*lock(&self.table), position)
+    }
+
+    /// How many records of the page list there are so far.
+    pub(super) fn listed(&self) -> u64 {
+        lock(&self.table).iter().filter(|(_, record)| R::Page::known(record).is_some()).count() as u64
+    }
+
     /// Takes a page of a listing. It is decoded first, so as not to keep the other listing waiting.
     pub fn take<H: Half<Record = R>>(&self, body: &[u8]) -> Result<Seen, Unreadable> {
         let text = text(body);
@@ -124,7 +145,7 @@ impl<R: Joined> Staging<R> {
 
     /// The records that exist, and why they cannot be all, if neither walk found out itself.
     pub fn finish(&self) -> (Table<R>, Option<String>) {
-        let mut table = std::mem::take(&mut *lock(&self.table));
+        let mut table = self.so_far();
         if let Some(base) = &self.base {
             let changed = std::mem::replace(&mut table, Table::clone(base));
             table.absorb(changed, R::default, |known, mut fresh| {

@@ -10,68 +10,17 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::names::Names;
 use crate::record::{
     Console, Container, Control, Defenders, Image, Policy, PostureResource, Report, Sensor, Vendor, Vulnerability,
 };
 
-/// A vendor's key of a record, exactly as sent; a UUID in its usual form takes 16 bytes and no allocation.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Key {
-    /// 8-4-4-4-12 lower-case hexadecimal digits.
-    Uuid([u8; 16]),
-    /// Anything else.
-    Text(Box<str>),
-}
+mod key;
 
-impl Key {
-    const HYPHENS: [usize; 4] = [8, 13, 18, 23];
-
-    /// The key that `text` is.
-    pub fn new(text: &str) -> Self {
-        Self::uuid(text).map_or_else(|| Self::Text(text.into()), Self::Uuid)
-    }
-
-    fn uuid(text: &str) -> Option<[u8; 16]> {
-        let text: &[u8; 36] = text.as_bytes().try_into().ok()?;
-        let mut bytes = [0_u8; 16];
-        let mut digits = 0;
-        for (at, character) in text.iter().enumerate() {
-            if Self::HYPHENS.contains(&at) {
-                if *character != b'-' {
-                    return None;
-                }
-                continue;
-            }
-            let digit = match character {
-                b'0'..=b'9' => character - b'0',
-                b'a'..=b'f' => character - b'a' + 10,
-                _ => return None,
-            };
-            bytes[digits / 2] |= digit << (4 * (1 - digits % 2));
-            digits += 1;
-        }
-        Some(bytes)
-    }
-}
-
-impl fmt::Display for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Text(text) => f.write_str(text),
-            Self::Uuid(bytes) => {
-                for (at, byte) in bytes.iter().enumerate() {
-                    if matches!(at, 4 | 6 | 8 | 10) {
-                        f.write_str("-")?;
-                    }
-                    write!(f, "{byte:02x}")?;
-                }
-                Ok(())
-            }
-        }
-    }
-}
+pub use key::Key;
 
 /// Records of one kind, by key, with the names they share.
 #[derive(Clone, Debug)]
@@ -90,6 +39,12 @@ impl<R> Default for Table<R> {
 }
 
 impl<R> Table<R> {
+    /// An empty table with these names.
+    #[must_use]
+    pub fn with_names(names: Names) -> Self {
+        Self { names, ..Self::default() }
+    }
+
     /// How many records there are.
     pub fn len(&self) -> usize {
         self.rows.len()
@@ -105,9 +60,20 @@ impl<R> Table<R> {
         self.rows.iter()
     }
 
+    /// The record that came in this place, from 0, with its key.
+    pub fn nth(&self, at: usize) -> Option<&(Key, R)> {
+        self.rows.get(at)
+    }
+
+    /// The place of the record under `key`, from 0.
+    pub fn place_of(&self, key: &Key) -> Option<usize> {
+        let found = self.index.find(self.hasher.hash_one(key), |at| self.rows[*at as usize].0 == *key);
+        found.map(|at| *at as usize)
+    }
+
     /// The record under `key`.
     pub fn get(&self, key: &str) -> Option<&R> {
-        self.place(key).map(|at| &self.rows[at].1)
+        self.place_of(&Key::new(key)).map(|at| &self.rows[at].1)
     }
 
     /// No records, but all the names of `other`: records of the one can go to the other, which is then to have the
@@ -119,13 +85,7 @@ impl<R> Table<R> {
 
     /// The record under `key`, to be changed.
     pub fn get_mut(&mut self, key: &str) -> Option<&mut R> {
-        self.place(key).map(|at| &mut self.rows[at].1)
-    }
-
-    fn place(&self, key: &str) -> Option<usize> {
-        let key = Key::new(key);
-        let found = self.index.find(self.hasher.hash_one(&key), |at| self.rows[*at as usize].0 == key);
-        found.map(|at| *at as usize)
+        self.place_of(&Key::new(key)).map(|at| &mut self.rows[at].1)
     }
 
     /// The record under `key`; `fresh` makes it where there is none.
@@ -153,9 +113,14 @@ impl<R> Table<R> {
 
     /// Puts `record` under `key`, in place of the one that may be there. Tells whether the key is new.
     pub fn put(&mut self, key: &str, record: R) -> bool {
+        self.put_under(Key::new(key), record)
+    }
+
+    /// Puts `record` under a key of another table, as [`Self::put`] does.
+    pub fn put_under(&mut self, key: Key, record: R) -> bool {
         let before = self.rows.len();
         let mut record = Some(record);
-        let slot = self.entry(key, || record.take().expect("taken once"));
+        let slot = self.entry_of(key, || record.take().expect("taken once"));
         if let Some(record) = record {
             *slot = record;
         }
@@ -185,7 +150,31 @@ impl<R> Table<R> {
     }
 }
 
-/// Declares the tables of a source, and how those of its collectors are put together.
+/// A kind of record that a source has a table of.
+pub trait Record: Clone + fmt::Debug + DeserializeOwned + Serialize + Send + Sync + 'static {
+    /// The table's field in [`Tables`].
+    const TABLE: &'static str;
+}
+
+/// What is done with each of the tables that are there: see [`Tables::each`].
+pub trait Visit {
+    /// Why it may end early.
+    type Error;
+
+    /// Does it with one of them.
+    fn visit<R: Record>(&mut self, table: &Arc<Table<R>>) -> Result<(), Self::Error>;
+}
+
+/// What makes each table anew: see [`Tables::made`].
+pub trait Make {
+    /// Why it may fail.
+    type Error;
+
+    /// Makes one of them, if it is to be there.
+    fn make<R: Record>(&mut self) -> Result<Option<Table<R>>, Self::Error>;
+}
+
+/// Declares the tables of a source, how those of its collectors are put together, and how all are gone through.
 macro_rules! tables {
     ($($(#[$doc:meta])* $field:ident: $record:ty,)*) => {
         /// The tables of one source; one that is not there is not known, which is not the same as empty.
@@ -200,7 +189,24 @@ macro_rules! tables {
             pub fn or(self, other: &Self) -> Self {
                 Self { $($field: self.$field.or_else(|| other.$field.clone()),)* }
             }
+
+            /// Goes through the tables that are there, in the order of their declaration.
+            pub fn each<V: Visit>(&self, visit: &mut V) -> Result<(), V::Error> {
+                $(if let Some(table) = &self.$field {
+                    visit.visit(table)?;
+                })*
+                Ok(())
+            }
+
+            /// Makes every table that there can be, in the order of their declaration.
+            pub fn made<M: Make>(make: &mut M) -> Result<Self, M::Error> {
+                Ok(Self { $($field: make.make::<$record>()?.map(Arc::new),)* })
+            }
         }
+
+        $(impl Record for $record {
+            const TABLE: &'static str = stringify!($field);
+        })*
     };
 }
 
@@ -261,24 +267,6 @@ pub struct Inventory {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_key_is_shown_as_it_was_sent() {
-        for text in [
-            "a90b7cb5-c704-3343-b538-74c7807807a2",
-            "A90B7CB5-C704-3343-B538-74C7807807A2",
-            "a90b7cb5-c704-3343-b538-74c7807807a",
-            "a90b7cb5xc704-3343-b538-74c7807807a2",
-            "g90b7cb5-c704-3343-b538-74c7807807a2",
-            "647ae732d98e",
-            "",
-            "é90b7cb5-c704-3343-b538-74c7807807a2",
-        ] {
-            assert_eq!(Key::new(text).to_string(), text);
-        }
-        assert!(matches!(Key::new("a90b7cb5-c704-3343-b538-74c7807807a2"), Key::Uuid(_)));
-        assert_eq!(size_of::<Key>(), 24);
-    }
 
     #[test]
     fn a_record_that_comes_again_replaces_itself() {

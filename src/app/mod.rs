@@ -4,30 +4,30 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use futures_util::future::{BoxFuture, join_all};
+use futures_util::future::join_all;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
-use crate::catalog;
+use crate::checkpoint::Store;
 use crate::clock::Clock;
-use crate::collect::{Collection, Demand, Mode, Runner};
+use crate::collect::{Demand, Mode, Runner};
 use crate::config::{self, Config, Overrides};
-use crate::inventory::Inventory;
 use crate::lock::lock;
-use crate::metric::Settings;
 use crate::output::control::ReloadRequest;
 use crate::output::exposition::Refresh;
-use crate::output::{self, Output, Outputs};
-use crate::own::{Own, REVISION, VERSION};
+use crate::output::{self, Outputs};
+use crate::own::{REVISION, VERSION};
 use crate::server;
 use crate::snapshot::Snapshot;
-use crate::source::Source;
-use crate::telemetry::Telemetry;
+
+mod parts;
+
+use parts::{OnDemand, Parts, off_thread, publish, publish_changes, settings};
 
 /// How long requests that are under way may take once the program is told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -62,10 +62,13 @@ impl Signals {
 
 /// Runs every collector once. Returns the metrics as text, and which collectors failed and why.
 pub async fn once(config: Config) -> Result<(String, Vec<String>), String> {
-    let parts = Parts::new(&config, Clock::system());
+    let parts = Parts::new(&config, Clock::system(), None);
     let sources = parts.build(&config)?;
     parts.arrange(&sources, &[]);
-    let mut runners: Vec<Runner> = sources.into_iter().flat_map(|source| parts.runners(source)).collect();
+    let mut runners = Vec::new();
+    for source in sources {
+        runners.extend(parts.runners(source).await);
+    }
     let runs = runners.iter_mut().map(|runner| async move {
         let failed = runner.run().await.err();
         failed.map(|(_, words)| format!("{} of {}: {words}", runner.collector(), runner.source()))
@@ -74,96 +77,6 @@ pub async fn once(config: Config) -> Result<(String, Vec<String>), String> {
     let (inventory, settings) = parts.known.now();
     let snapshot = Snapshot::take(&inventory, settings);
     Ok((output::exposition::print(&snapshot, &parts.own), failed))
-}
-
-/// What everything is built from, and what outlives a reload.
-struct Parts {
-    clock: Clock,
-    own: Arc<Own>,
-    known: Arc<Known>,
-}
-
-/// What snapshots are made from: what is known, and the settings that say what to show of it.
-struct Known {
-    collection: Arc<Collection>,
-    /// Locked while both change, so that nobody sees data that was collected for one and the other settings.
-    settings: Mutex<Arc<Settings>>,
-    /// The generation of the collection that was published last.
-    published: watch::Sender<u64>,
-}
-
-impl Known {
-    fn now(&self) -> (Inventory, Arc<Settings>) {
-        let settings = lock(&self.settings);
-        (self.collection.inventory(), Arc::clone(&settings))
-    }
-
-    /// Waits until all that is known now is published.
-    async fn shown(&self) {
-        let wanted = self.collection.generation();
-        // The sender is the waiter's own.
-        _ = self.published.subscribe().wait_for(|published| *published >= wanted).await;
-    }
-}
-
-/// Has data collected anew when it is asked for and too old, and waits until that is published.
-struct OnDemand {
-    demand: Arc<Demand>,
-    known: Arc<Known>,
-}
-
-impl Refresh for OnDemand {
-    fn refresh(&self) -> BoxFuture<'_, ()> {
-        Box::pin(async {
-            self.demand.fresh().await;
-            self.known.shown().await;
-        })
-    }
-}
-
-impl Parts {
-    fn new(config: &Config, clock: Clock) -> Self {
-        let telemetry = Arc::new(Telemetry::new(clock.now()));
-        Self {
-            own: Arc::new(Own { telemetry, clock: clock.clone() }),
-            clock,
-            known: Arc::new(Known {
-                collection: Arc::default(),
-                settings: Mutex::new(Arc::new(settings(config))),
-                published: watch::Sender::default(),
-            }),
-        }
-    }
-
-    /// The sources that a configuration has. Nothing runs yet.
-    fn build(&self, config: &Config) -> Result<Vec<Source>, String> {
-        let promote: Arc<[String]> = config.containers.promote_labels.as_slice().into();
-        config.source.build(&promote, &self.own.telemetry, &self.clock).map_err(|reasons| reasons.join("\n"))
-    }
-
-    /// Makes these the sources. Only those in `keep_data` keep what is known of them.
-    fn arrange(&self, sources: &[Source], keep_data: &[String]) {
-        let keep_data: Vec<&str> = keep_data.iter().map(String::as_str).collect();
-        let named = sources.iter().map(|source| (source.name.as_str(), source.vendor, source.collector_names()));
-        self.known.collection.arrange(named, &keep_data);
-        let read = sources.iter().map(|source| (Arc::clone(&source.telemetry), source.collector_names()));
-        self.own.telemetry.arrange(read);
-    }
-
-    /// A runner for each collector of a source.
-    fn runners(&self, source: Source) -> Vec<Runner> {
-        let Source { stale_after, telemetry, collectors, .. } = source;
-        let runner = |collector| {
-            let stale_after = stale_after.map(|span| span.0);
-            let (telemetry, collection) = (Arc::clone(&telemetry), Arc::clone(&self.known.collection));
-            Runner::new(collector, stale_after, telemetry, collection, self.clock.clone())
-        };
-        collectors.into_iter().map(runner).collect()
-    }
-}
-
-fn settings(config: &Config) -> Settings {
-    catalog::resolve(&config.limits, &config.containers, &config.images, &config.sensors)
 }
 
 /// What is taken over at a start only.
@@ -190,9 +103,18 @@ pub struct App {
 impl App {
     /// Starts serving and collecting.
     pub async fn start(config: Config, clock: Clock) -> Result<Self, String> {
-        let parts = Parts::new(&config, clock);
+        let store = match config.state.dir.clone() {
+            Some(dir) => Some(off_thread(move || Store::open(&dir)).await??),
+            None => None,
+        };
+        let parts = Parts::new(&config, clock, store);
         let sources = parts.build(&config)?;
         parts.arrange(&sources, &[]);
+        parts.forget_others(&sources).await;
+        let mut runners = Vec::new();
+        for source in sources {
+            runners.extend(parts.runners(source).await);
+        }
         let (ask, reload_requests) = mpsc::channel(1);
         let demand = match config.collection.mode {
             Mode::Interval => None,
@@ -202,7 +124,7 @@ impl App {
             Arc::new(OnDemand { demand: Arc::clone(demand), known: Arc::clone(&parts.known) })
         });
         let Outputs { pages, takers } = Outputs::new(&config.server.telemetry_path, &parts.own, refresh, ask);
-        // The first scrape finds what there is at the start: the exporter's own families, and nothing of a vendor.
+        // The first scrape finds what there is at the start: the exporter's own families, and what was kept of vendors.
         publish(&parts.known, &takers).await;
         let listener = server::bind(&config.server).await.map_err(|error| error.to_string())?;
         let address = listener.local_addr().map_err(|error| format!("the listener has no address: {error}"))?;
@@ -218,7 +140,7 @@ impl App {
         let collectors = BTreeMap::new();
         let mut app =
             Self { config, parts, address, collectors, demand, publisher, server, stop_server, reload_requests };
-        app.start_collectors(sources, &[]);
+        app.start_collectors(runners);
         Ok(app)
     }
 
@@ -291,21 +213,23 @@ impl App {
         }
         // What is dropped goes first, so that data of another account is never taken for what the new collectors bring.
         self.parts.known.shown().await;
-        self.start_collectors(sources, &undisturbed);
+        self.parts.forget_others(&sources).await;
+        let mut runners = Vec::new();
+        for source in sources.into_iter().filter(|source| !undisturbed.contains(&source.name)) {
+            runners.extend(self.parts.runners(source).await);
+        }
+        self.start_collectors(runners);
         self.config = config;
         Ok(())
     }
 
-    /// Starts the collectors of all sources but those that go on undisturbed.
-    fn start_collectors(&mut self, sources: Vec<Source>, undisturbed: &[String]) {
-        for source in sources.into_iter().filter(|source| !undisturbed.contains(&source.name)) {
-            let tasks = self.collectors.entry(source.name.clone()).or_default();
-            for runner in self.parts.runners(source) {
-                match &self.demand {
-                    None => tasks.spawn(runner.run_forever()),
-                    Some(demand) => tasks.spawn(runner.run_on_demand(demand.join())),
-                };
-            }
+    fn start_collectors(&mut self, runners: Vec<Runner>) {
+        for runner in runners {
+            let tasks = self.collectors.entry(runner.source().to_owned()).or_default();
+            match &self.demand {
+                None => tasks.spawn(runner.run_forever()),
+                Some(demand) => tasks.spawn(runner.run_on_demand(demand.join())),
+            };
         }
     }
 
@@ -321,29 +245,4 @@ impl App {
         while self.server.join_next().await.is_some() {}
         self.publisher.shutdown().await;
     }
-}
-
-/// Publishes a snapshot after each change; ends when it is dropped.
-async fn publish_changes(known: Arc<Known>, takers: Vec<Arc<dyn Output>>) {
-    loop {
-        known.collection.changed().await;
-        publish(&known, &takers).await;
-    }
-}
-
-/// Computes a snapshot of what is known now and hands it to every output, off the async threads.
-async fn publish(known: &Known, takers: &[Arc<dyn Output>]) {
-    let generation = known.collection.generation();
-    let ((inventory, settings), takers) = (known.now(), takers.to_vec());
-    let work = tokio::task::spawn_blocking(move || {
-        let snapshot = Arc::new(Snapshot::take(&inventory, settings));
-        for taker in takers {
-            taker.take(&snapshot);
-        }
-    });
-    if work.await.is_err() {
-        tracing::error!("a snapshot could not be published; what was published before stays");
-    }
-    // If not, nobody is to wait for it any longer.
-    known.published.send_replace(generation);
 }

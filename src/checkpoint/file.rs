@@ -1,0 +1,215 @@
+//! The store's file: found or made, checked, and set aside when it is of no use.
+//!
+//! Owns what is in the state directory, and the difference between a store that is damaged and one that just cannot
+//! be opened now: only the former is ever set aside.
+
+use std::cmp::Ordering;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, ErrorKind, Read as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use redb::backends::FileBackend;
+use redb::{Database, ReadableDatabase as _, TableDefinition, TableError};
+
+use super::rows::Seal;
+use super::{FORMAT, write};
+
+/// What the store is called in its directory.
+const NAME: &str = "checkpoint.redb";
+
+/// The first bytes of every file of redb.
+const MAGIC: &[u8] = b"redb\x1A\x0A\xA9\x0D\x0A";
+
+/// How much memory the database keeps pages in.
+const CACHE: usize = 8 << 20;
+
+/// What tells that a database is ours, and its format.
+pub(super) const META: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("meta");
+
+/// The key of the one entry in [`META`]. Its value is the format number and a seal.
+pub(super) const OURS: &str = "container-security-exporter checkpoint";
+
+/// Why a file is not opened.
+enum Refusal {
+    /// It cannot be now, for this reason.
+    Words(String),
+    /// It never can be.
+    Useless(Useless, String),
+}
+
+/// Why a file is of no use, which is also what it is called then.
+#[derive(Clone, Copy)]
+enum Useless {
+    Damaged,
+    Foreign,
+    Newer,
+    Older,
+}
+
+impl Useless {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Damaged => "damaged",
+            Self::Foreign => "foreign",
+            Self::Newer => "newer",
+            Self::Older => "older",
+        }
+    }
+
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Damaged => "the checkpoint is damaged",
+            Self::Foreign => "the file is no checkpoint of this exporter",
+            Self::Newer => "the checkpoint was made by a newer version of this exporter",
+            Self::Older => "the checkpoint was made by an older version of this exporter",
+        }
+    }
+}
+
+/// The path of the store in this directory.
+pub(super) fn path(dir: &Path) -> PathBuf {
+    dir.join(NAME)
+}
+
+/// Says that another process has the store.
+pub(super) fn in_use(dir: &Path) -> String {
+    format!("{} is in use by another process; give each exporter a state directory of its own", path(dir).display())
+}
+
+/// The state directory, made if it is not there.
+pub(super) fn directory(dir: &Path) -> Result<File, String> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
+    made.and_then(|()| File::open(dir)).map_err(|error| denied(dir, &error))
+}
+
+fn denied(path: &Path, error: &io::Error) -> String {
+    format!(
+        "{} could not be opened: {error}; name a state directory that the exporter may write to, on a disk with space",
+        path.display()
+    )
+}
+
+/// Opens the store in this directory, or makes it; one that is of no use is set aside.
+pub(super) fn open(dir: &Path) -> Result<Database, String> {
+    let path = path(dir);
+    let (useless, reason) = match attempt(&path) {
+        Ok(database) => return Ok(database),
+        Err(Refusal::Words(words)) => return Err(words),
+        Err(Refusal::Useless(useless, reason)) => (useless, reason),
+    };
+    let aside = dir.join(format!("{NAME}.{}", useless.as_str()));
+    fs::rename(&path, &aside).map_err(|error| {
+        format!("{}: {} ({reason}), and could not be set aside: {error}", path.display(), useless.words())
+    })?;
+    tracing::warn!(
+        path = %path.display(),
+        reason,
+        "{}: it is set aside as {}, and everything is collected anew",
+        useless.words(),
+        aside.display()
+    );
+    attempt(&path).map_err(|refusal| match refusal {
+        Refusal::Words(words) => words,
+        Refusal::Useless(useless, reason) => {
+            format!("{}: {} ({reason}) though it was just made", path.display(), useless.words())
+        }
+    })
+}
+
+fn attempt(path: &Path) -> Result<Database, Refusal> {
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
+    let file = file.map_err(|error| Refusal::Words(denied(path, &error)))?;
+    // redb promises no panic where it checks a file; this is for what it does not foresee.
+    let opened = catch_unwind(AssertUnwindSafe(|| {
+        let mut builder = Database::builder();
+        builder.set_cache_size(CACHE).set_check_integrity_on_open(true);
+        let database = FileBackend::new(file).and_then(|file| builder.create_with_backend(file))?;
+        let useless = check(&database)?;
+        Ok::<_, redb::Error>((database, useless))
+    }));
+    match opened {
+        Ok(Ok((database, None))) => Ok(database),
+        Ok(Ok((_, Some((useless, reason))))) => Err(Refusal::Useless(useless, reason)),
+        Ok(Err(error)) => Err(refusal(path, &error)),
+        Err(_) => Err(Refusal::Useless(Useless::Damaged, "its contents are at odds".to_owned())),
+    }
+}
+
+/// Why a file could not be opened, seen from this error.
+#[expect(clippy::wildcard_enum_match_arm, reason = "what is not known to be damage sets nothing aside")]
+fn refusal(path: &Path, error: &redb::Error) -> Refusal {
+    use redb::Error;
+    let useless = match error {
+        Error::DatabaseAlreadyOpen | Error::LockProtocolMismatch => {
+            return Refusal::Words(in_use(path.parent().unwrap_or(path)));
+        }
+        Error::Corrupted(_) => Some(Useless::Damaged),
+        Error::Io(error) if matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::InvalidInput) => {
+            Some(Useless::Damaged)
+        }
+        // redb's way to say that a file does not begin as its own do.
+        Error::Io(error) if error.kind() == ErrorKind::InvalidData => Some(what_is_it(path)),
+        Error::UpgradeRequired(_)
+        | Error::TableTypeMismatch { .. }
+        | Error::TypeDefinitionChanged { .. }
+        | Error::TableIsMultimap(_) => Some(Useless::Foreign),
+        _ => None,
+    };
+    match useless {
+        Some(useless) => Refusal::Useless(useless, error.to_string()),
+        None => Refusal::Words(format!(
+            "{} could not be opened: {error}; see that the disk is well and has space",
+            path.display()
+        )),
+    }
+}
+
+/// What a file is that does not begin as one of redb: one that was cut off, or was never finished, begins with a part
+/// of it or with nothing.
+fn what_is_it(path: &Path) -> Useless {
+    let mut head = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(MAGIC.len() as u64).read_to_end(&mut head));
+    let is_ours = read.is_ok() && (MAGIC.starts_with(&head) || head.iter().all(|byte| *byte == 0));
+    if is_ours { Useless::Damaged } else { Useless::Foreign }
+}
+
+/// Sees to it that a database is ours and of our format. One that has nothing in it becomes ours.
+fn check(database: &Database) -> Result<Option<(Useless, String)>, redb::Error> {
+    let transaction = database.begin_read()?;
+    let table = match transaction.open_table(META) {
+        Ok(table) => table,
+        Err(TableError::TableDoesNotExist(_)) => {
+            if transaction.list_tables()?.next().is_some() || transaction.list_multimap_tables()?.next().is_some() {
+                return Ok(Some((Useless::Foreign, "it is another program's database".to_owned())));
+            }
+            drop(transaction);
+            return make(database).map(|()| None);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let Some(sealed) = table.get(OURS)? else {
+        return Ok(Some((Useless::Foreign, "it is another program's database".to_owned())));
+    };
+    let format = Seal::new(OURS).open(0, sealed.value()).map(<[u8; 4]>::try_from);
+    let Ok(Ok(format)) = format else {
+        return Ok(Some((Useless::Damaged, "its format number is damaged".to_owned())));
+    };
+    let format = u32::from_le_bytes(format);
+    let useless = match format.cmp(&FORMAT) {
+        Ordering::Less => Useless::Older,
+        Ordering::Equal => return Ok(None),
+        Ordering::Greater => Useless::Newer,
+    };
+    Ok(Some((useless, format!("its format is {format}, where this version has {FORMAT}"))))
+}
+
+/// Makes a database that has nothing in it ours.
+fn make(database: &Database) -> Result<(), redb::Error> {
+    let mut ours = FORMAT.to_le_bytes().to_vec();
+    Seal::new(OURS).close(0, &mut ours);
+    let transaction = write::begin(database)?;
+    transaction.open_table(META)?.insert(OURS, &*ours)?;
+    Ok(transaction.commit()?)
+}

@@ -1,0 +1,96 @@
+//! Where in the database something belongs: which source, which collector, and which of its two areas.
+//!
+//! Owns the names of the database's own tables. Only a source's name can have a slash in it, and it stands first.
+
+use redb::{ReadOnlyTable, ReadTransaction, TableDefinition, TableError};
+
+/// The headers of all places, by the place's path.
+pub(super) const HEADERS: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("headers");
+
+/// One list of things in their order: rows, or names.
+pub(super) type List<'a> = TableDefinition<'a, u64, &'static [u8]>;
+
+/// Which data of a collector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Area {
+    /// What is served.
+    Served,
+    /// What an unfinished walk has so far.
+    Walk,
+}
+
+impl Area {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Served => "served",
+            Self::Walk => "walk",
+        }
+    }
+}
+
+/// The place of some data of one collector.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    path: String,
+}
+
+impl Place {
+    pub(super) fn new(source: &str, collector: &str, area: Area) -> Self {
+        Self { path: format!("{source}/{collector}/{}", area.as_str()) }
+    }
+
+    /// The place that a header stands for.
+    pub(super) fn of_header(path: &str) -> Option<Self> {
+        (path.matches('/').count() >= 2).then(|| Self { path: path.to_owned() })
+    }
+
+    /// The place that a table of the database belongs to, if it is one with rows or names.
+    pub(super) fn of_table(name: &str) -> Option<Self> {
+        let (table, _) = name.rsplit_once('/')?;
+        let (path, _) = table.rsplit_once('/')?;
+        Self::of_header(path)
+    }
+
+    pub(super) fn is_of(&self, source: &str, collector: &str) -> bool {
+        let of = self.path.rsplit_once('/').and_then(|(of, _)| of.rsplit_once('/'));
+        of == Some((source, collector))
+    }
+
+    /// The key of its header.
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The name of the list of a table's rows.
+    pub(super) fn rows(&self, table: &str) -> String {
+        format!("{}/{table}/rows", self.path)
+    }
+
+    /// The name of the list of a table's names.
+    pub(super) fn names(&self, table: &str) -> String {
+        format!("{}/{table}/names", self.path)
+    }
+}
+
+/// The headers, if there is any.
+pub(super) fn headers(
+    transaction: &ReadTransaction,
+) -> Result<Option<ReadOnlyTable<&'static str, &'static [u8]>>, redb::Error> {
+    there(transaction.open_table(HEADERS))
+}
+
+/// The list of this name, if there is one.
+pub(super) fn list(
+    transaction: &ReadTransaction,
+    name: &str,
+) -> Result<Option<ReadOnlyTable<u64, &'static [u8]>>, redb::Error> {
+    there(transaction.open_table(List::new(name)))
+}
+
+fn there<T>(opened: Result<T, TableError>) -> Result<Option<T>, redb::Error> {
+    match opened {
+        Ok(table) => Ok(Some(table)),
+        Err(TableError::TableDoesNotExist(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}

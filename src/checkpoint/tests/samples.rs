@@ -1,0 +1,267 @@
+//! Records of every kind, with everything in them, and with nothing.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use super::*;
+use crate::clock::Timestamp;
+use crate::inventory::{Make, Record, Visit};
+use crate::names::Names;
+use crate::record::{
+    Assessment, Condition, Conditions, Console, Container, Control, Finding, Findings, Identity, Image,
+    ImageAssessment, ImageContents, ImageName, Outcome, Particulars, Placement, Policy, PolicyRule, PostureResource,
+    PrismaParticulars, QdsSeverity, QualysParticulars, Report, Score, Sensor, Severity, Vulnerability,
+};
+
+fn time(millis: i64) -> Option<Timestamp> {
+    Timestamp::from_millis(millis)
+}
+
+pub(super) fn standing() -> Standing {
+    Standing {
+        since: time(1_765_432_109_876).expect("a time"),
+        complete: true,
+        records: 100_000,
+        walk: Duration::new(3600, 5),
+        last_success: time(i64::MAX),
+        last_walk: time(i64::MAX),
+        note: Some("nothing is wrong — at all".to_owned()),
+        onward: Some(vec![0, 255, 7]),
+    }
+}
+
+fn table<R: Record>(fill: impl FnOnce(&mut Names) -> Vec<(&'static str, R)>) -> Arc<Table<R>> {
+    let mut table = Table::default();
+    for (key, record) in fill(&mut table.names) {
+        assert!(table.put(key, record), "{key} stands twice");
+    }
+    Arc::new(table)
+}
+
+/// Every table there is. Everything that may be there is there in some record, and not there in another one.
+pub(super) fn every() -> Tables {
+    Tables {
+        containers: Some(table(containers)),
+        images: Some(table(images)),
+        vulnerabilities: Some(table(|names| {
+            let of = |id, images, yes| Vulnerability { id, images, in_use: yes, fixable: !yes };
+            vec![("CVE-1", of(names.intern("CVE-1"), 0, false)), ("CVE-2", of(names.intern("ŧwo"), u64::MAX, true))]
+        })),
+        sensors: Some(table(|names| {
+            let of = |uuid, registered, last_checkin| Sensor {
+                uuid,
+                registered,
+                host_name: Name::EMPTY,
+                kind: Name::UNKNOWN,
+                status: uuid,
+                version: Name::EMPTY,
+                runtime: uuid,
+                runtime_version: Name::EMPTY,
+                last_checkin,
+            };
+            let uuid = names.intern("a90b7cb5-c704-3343-b538-74c7807807a2");
+            vec![("a90b7cb5-c704-3343-b538-74c7807807a2", of(uuid, true, time(1))), ("", of(Name::EMPTY, false, None))]
+        })),
+        defenders: Some(table(|names| {
+            let kind = names.intern("daemonset");
+            vec![("daemonset", Defenders { kind, connected: 3, deployed: u64::MAX })]
+        })),
+        controls: Some(table(|names| {
+            let of = |severity, policies: &[Name], resources| Control {
+                id: Name::EMPTY,
+                name: Name::UNKNOWN,
+                category: Name::EMPTY,
+                severity,
+                vendor_severity: Name::UNKNOWN,
+                policies: policies.into(),
+                resources,
+            };
+            vec![
+                ("1", of(Severity::Critical, &[], None)),
+                ("2", of(Severity::High, &[Name::EMPTY, names.intern("CIS")], Some([1, 200, u64::MAX]))),
+                ("3", of(Severity::Medium, &[], Some([0; 3]))),
+                ("4", of(Severity::Low, &[], None)),
+                ("5", of(Severity::Info, &[], None)),
+                ("6", of(Severity::Unknown, &[], None)),
+            ]
+        })),
+        posture_resources: Some(table(|_| {
+            let of = |outcome, last_evaluated| PostureResource {
+                cluster: Name::EMPTY,
+                kind: Name::UNKNOWN,
+                severity: Severity::Low,
+                vendor_severity: Name::EMPTY,
+                outcome,
+                last_evaluated,
+            };
+            vec![("1", of(Outcome::Pass, time(1))), ("2", of(Outcome::Fail, None)), ("3", of(Outcome::Skip, None))]
+        })),
+        reports: Some(table(|names| {
+            let of = |created, expires, scheduled| Report {
+                template: Name::EMPTY,
+                status: Name::UNKNOWN,
+                scheduled,
+                created,
+                expires,
+            };
+            let yes = names.intern("true");
+            vec![("1", of(time(1), None, yes)), ("2", of(None, time(2), Name::UNKNOWN))]
+        })),
+        policies: Some(table(|names| {
+            let rule = PolicyRule { kind: names.intern("VULN"), action: Name::EMPTY, enabled: Name::UNKNOWN };
+            let of = |rules: &[PolicyRule], image_age_limit_days| Policy {
+                name: Name::EMPTY,
+                kind: Name::UNKNOWN,
+                mode: Name::EMPTY,
+                rules: rules.into(),
+                image_age_limit_days,
+            };
+            vec![("1", of(&[], None)), ("2", of(&[rule, rule], Some(30.5)))]
+        })),
+        console: Some(table(|names| {
+            vec![("console", Console { version: names.intern("33.01.137"), licence_expiry: time(99) })]
+        })),
+    }
+}
+
+fn containers(names: &mut Names) -> Vec<(&'static str, Container)> {
+    const CONDITIONS: [Condition; 13] = [
+        Condition::Privileged,
+        Condition::Root,
+        Condition::Drifted,
+        Condition::VulnerabilityPropagated,
+        Condition::ExposedToWorld,
+        Condition::Instrumented,
+        Condition::Excepted,
+        Condition::Agentless,
+        Condition::Infrastructure,
+        Condition::RuntimeProtected,
+        Condition::WaasSupported,
+        Condition::WaasEnabled,
+        Condition::WaasUnprotected,
+    ];
+    let all = CONDITIONS.iter().fold(Conditions::default(), |all, one| all.with(*one, Some(true)));
+    let assessed = |particulars, identity, updated, conditions| Container {
+        assessment: Some(Assessment {
+            updated,
+            identity,
+            state: Name::UNKNOWN,
+            image: Name::EMPTY,
+            cluster: Name::EMPTY,
+            conditions,
+            last_scan: updated,
+            particulars,
+        }),
+        placement: None,
+    };
+    let qualys = |qds_severity, findings, checks, risk, qds| {
+        Particulars::Qualys(QualysParticulars {
+            criticality: Name::UNKNOWN,
+            findings,
+            checks,
+            risk: Score::new(risk),
+            qds: Score::new(qds),
+            qds_severity,
+        })
+    };
+    let prisma = |compliance_issues, compliance_risk, keeps_passed_checks| {
+        Particulars::Prisma(PrismaParticulars {
+            runtime: Name::EMPTY,
+            compliance_issues,
+            compliance_risk: Score::new(compliance_risk),
+            keeps_passed_checks,
+        })
+    };
+    let (none, some) = (Conditions::default(), Conditions::default().with(Condition::Root, Some(false)));
+    let placed = names.intern("kube-system");
+    let placement = |labels: &[Name], updated| Placement {
+        updated,
+        cluster: placed,
+        namespace: placed,
+        node: Name::EMPTY,
+        workload_kind: placed,
+        workload_name: Name::UNKNOWN,
+        host_name: placed,
+        sensor: placed,
+        cloud_provider: placed,
+        cloud_account: placed,
+        cloud_region: placed,
+        origin: placed,
+        labels: labels.into(),
+        conditions: all,
+        last_scan: updated,
+    };
+    let full = qualys(QdsSeverity::Critical, Some([1, 2, 3, 4, u32::MAX]), Some([0, 300, 1]), Some(1000.0), Some(0.5));
+    vec![
+        ("a90b7cb5-c704-3343-b538-74c7807807a2", assessed(full, Identity::new("647ae732d98e", "web-é"), time(1), all)),
+        ("b", assessed(qualys(QdsSeverity::High, None, None, None, None), Identity::new("", ""), None, none)),
+        ("c", assessed(qualys(QdsSeverity::Medium, None, None, Some(0.0), None), Identity::new("é", ""), None, some)),
+        ("d", assessed(qualys(QdsSeverity::Low, None, None, None, None), Identity::new("", "名"), None, some)),
+        ("e", assessed(qualys(QdsSeverity::Unknown, None, None, None, None), Identity::new("1", "2"), None, some)),
+        ("f", assessed(prisma(Some([0, 1, 2, 3]), Some(9.25), Some(true)), Identity::new("f", "f"), None, some)),
+        ("g", assessed(prisma(None, None, Some(false)), Identity::new("g", "g"), None, some)),
+        ("h", assessed(prisma(None, None, None), Identity::new("h", "h"), None, some)),
+        ("i", Container { assessment: None, placement: Some(placement(&[], None)) }),
+        ("名", Container { assessment: None, placement: Some(placement(&[placed, Name::EMPTY], time(5))) }),
+        ("", Container::default()),
+    ]
+}
+
+fn images(names: &mut Names) -> Vec<(&'static str, Image)> {
+    let name = Some(ImageName { registry: Name::UNKNOWN, repository: names.intern("library/nginx") });
+    let vulnerability = names.intern("CVE-1");
+    let assessment = |name, in_use, findings, size| ImageAssessment {
+        updated: time(1),
+        id: Name::EMPTY,
+        name,
+        in_use,
+        scan_status: Name::UNKNOWN,
+        findings,
+        risk: Score::NONE,
+        size: Score::new(size),
+        created: None,
+    };
+    let contents = |name, findings| ImageContents { updated: None, name, findings };
+    let finding = |fixable| Finding { vulnerability, fixable };
+    let findings =
+        Findings { counts: [[1, 2], [3, 4], [5, u32::MAX]], distinct: [finding(true), finding(false)].into() };
+    let of = |assessment, contents| Image { assessment, contents };
+    vec![
+        ("a", of(Some(assessment(name, true, Some([5; 5]), Some(1e9))), Some(contents(name, Some(findings))))),
+        ("b", of(Some(assessment(None, false, None, None)), Some(contents(None, None)))),
+        ("c", Image::default()),
+    ]
+}
+
+/// What these tables hold, so that two can be compared: which there are, their names and their rows, in their order.
+pub(super) fn shown(tables: &Tables) -> String {
+    struct Show(String);
+    impl Visit for Show {
+        type Error = std::fmt::Error;
+        fn visit<R: Record>(&mut self, table: &Arc<Table<R>>) -> Result<(), Self::Error> {
+            writeln!(self.0, "{}: {:?}", R::TABLE, table.names.iter().collect::<Vec<_>>())?;
+            table.iter().try_for_each(|row| writeln!(self.0, "  {row:?}"))
+        }
+    }
+    let mut show = Show(String::new());
+    tables.each(&mut show).expect("text can be added to");
+    show.0
+}
+
+#[test]
+fn there_is_a_sample_of_every_table() {
+    struct Named(Vec<&'static str>);
+    impl Make for Named {
+        type Error = ();
+        fn make<R: Record>(&mut self) -> Result<Option<Table<R>>, ()> {
+            self.0.push(R::TABLE);
+            Ok(None)
+        }
+    }
+    let mut all = Named(Vec::new());
+    Tables::made(&mut all).expect("none fails");
+    let text = shown(&every());
+    let shown: Vec<_> = text.lines().filter(|line| !line.starts_with(' ')).collect();
+    assert_eq!(shown.len(), all.0.len());
+    assert!(all.0.iter().zip(shown).all(|(table, line)| line.starts_with(&format!("{table}: "))));
+}

@@ -1,0 +1,108 @@
+//! How far a walk of both listings is: kept while it is under way, so that it goes on there after a restart.
+//!
+//! Owns when that is stored: as often as may be, as long as storing takes a small part of the time. It knows neither a
+//! request nor what rows mean.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use super::staging::{Joined, Staging};
+use crate::checkpoint::Slot;
+use crate::clock::Timestamp;
+use crate::inventory::Table;
+use crate::lock::lock;
+use crate::source::paging::{CursorPosition, KeyPosition};
+
+/// After it has stored so long, a walk goes on for this many times as long before it stores again.
+const PAUSE: u32 = 9;
+
+/// Where a walk stands: it goes on from here, once it has the records that it had then.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(super) struct Position {
+    /// When it began.
+    pub(super) began: Timestamp,
+    pub(super) pages: KeyPosition,
+    pub(super) bulk: CursorPosition,
+}
+
+impl Position {
+    /// The start of a walk of all there is.
+    pub(super) fn start(began: Timestamp) -> Self {
+        Self { began, pages: KeyPosition::default(), bulk: CursorPosition::default() }
+    }
+}
+
+/// A walk that was broken off.
+#[derive(Debug)]
+pub(super) struct Unfinished<R> {
+    pub(super) position: Position,
+    pub(super) table: Table<R>,
+}
+
+/// A walk under way.
+pub(super) struct Keeping<R: Joined> {
+    pub(super) staging: Arc<Staging<R>>,
+    slot: Option<Slot>,
+    state: Arc<Mutex<State>>,
+}
+
+struct State {
+    position: Position,
+    saving: Option<JoinHandle<()>>,
+    due: Instant,
+}
+
+impl<R: Joined> Keeping<R> {
+    /// A walk that stands there, and stores where it stands in `slot`, if there is one.
+    pub(super) fn new(staging: Staging<R>, position: Position, slot: Option<Slot>) -> Self {
+        let state = State { position, saving: None, due: Instant::now() };
+        Self { staging: Arc::new(staging), slot, state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// Where it stands.
+    pub(super) fn position(&self) -> Position {
+        lock(&self.state).position.clone()
+    }
+
+    /// Notes that it stands elsewhere now.
+    pub(super) fn moved(&self, change: impl FnOnce(&mut Position)) {
+        let mut state = lock(&self.state);
+        change(&mut state.position);
+        let Some(slot) = &self.slot else { return };
+        let is_saving = state.saving.as_ref().is_some_and(|saving| !saving.is_finished());
+        if is_saving || Instant::now() < state.due {
+            return;
+        }
+        let (slot, staging, shared) = (slot.clone(), Arc::clone(&self.staging), Arc::clone(&self.state));
+        state.saving = Some(tokio::task::spawn_blocking(move || {
+            let began = Instant::now();
+            // Read before the records: those may be further on, never behind it.
+            let position = postcard::to_stdvec(&lock(&shared).position);
+            match position {
+                // How it went is the store's to tell.
+                Ok(position) => _ = staging.save(&slot, &position),
+                Err(error) => tracing::debug!(%error, "a walk's position could not be written"),
+            }
+            lock(&shared).due = Instant::now() + PAUSE * began.elapsed().max(Duration::from_millis(1));
+        }));
+    }
+
+    /// Waits until nothing is being stored any more.
+    pub(super) async fn settle(&self) {
+        let saving = lock(&self.state).saving.take();
+        if let Some(saving) = saving {
+            // It is over either way.
+            _ = saving.await;
+        }
+    }
+
+    /// What there is of it, to go on with.
+    pub(super) async fn broken_off(self) -> Unfinished<R> {
+        self.settle().await;
+        Unfinished { position: self.position(), table: self.staging.so_far() }
+    }
+}
