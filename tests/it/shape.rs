@@ -290,3 +290,31 @@ fn the_reference_is_the_catalogs() {
         "docs/metrics.md is not what the catalog says, first at {different:?}; write it anew with\n  UPDATE=1 cargo test --test it shape::"
     );
 }
+
+/// Whether this is a name as Rust has them.
+fn is_name(text: &str) -> bool {
+    !text.is_empty()
+        && text.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_')
+}
+
+#[test]
+fn tests_that_the_promises_name_are_there() {
+    let page = read(&root().join("docs/correctness.md"));
+    let named: Vec<&str> = page
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|text| text.contains("::") && text.split("::").all(is_name))
+        .collect();
+    assert!(named.len() > 20, "{named:?}");
+    for name in named {
+        let (module, test) = name.rsplit_once("::").expect("it has one");
+        let file = match module.split_once("::") {
+            None => format!("tests/it/{module}.rs"),
+            Some((vendor, module)) => format!("src/source/{vendor}/{module}.rs"),
+        };
+        let text = read(&root().join(&file));
+        let is_there = text.contains(&format!("fn {test}()")) || text.contains(&format!("    {test}: "));
+        assert!(is_there, "{file} has no test {test}");
+    }
+}
