@@ -313,8 +313,8 @@ fn tests_that_the_promises_name_are_there() {
             None => format!("tests/it/{module}.rs"),
             Some((vendor, module)) => format!("src/source/{vendor}/{module}.rs"),
         };
-        let text = read(&root().join(&file));
-        let is_there = text.contains(&format!("fn {test}()")) || text.contains(&format!("    {test}: "));
+        let code = read(&root().join(&file));
+        let is_there = code.contains(&format!("fn {test}()")) || code.contains(&format!("    {test}: "));
         assert!(is_there, "{file} has no test {test}");
     }
 }

@@ -98,7 +98,7 @@ impl<R: Paired> Pair<R> {
     }
 
     async fn run(&self, progress: &(dyn Fn() + Sync)) -> Result<Harvest, ApiError> {
-        let unfinished = lock(&self.unfinished).take();
+        let unfinished = lock(&self.unfinished).take().filter(|walk| Instant::now() < self.resync(walk.position.began));
         let known = lock(&self.known).clone().filter(|known| Instant::now() < known.last.resync);
         let began = self.clock.now();
         let harvest = match (unfinished, known) {
@@ -307,16 +307,15 @@ impl<R: Paired> Collect for Pair<R> {
     }
 
     fn resume(&self, slot: Slot, saved: Saved) {
+        let since = saved.served.as_ref().map(|(_, standing)| standing.since);
         let served = saved.served.and_then(|(tables, standing)| Some((R::table(tables)?, standing.onward?)));
         let known = served.and_then(|(table, onward)| Known::restored(table, &onward, |walked| self.resync(walked)));
         let walk = saved.walk.and_then(|(tables, position)| {
             let position: Position = postcard::from_bytes(&position).ok()?;
             Some(Unfinished { position, table: Arc::unwrap_or_clone(R::table(tables)?) })
         });
-        *lock(&self.unfinished) = walk.filter(|walk| {
-            let began = walk.position.began;
-            Instant::now() < self.resync(began) && known.as_ref().is_none_or(|known| known.last.walked < began)
-        });
+        // One that began before what is served came is not the walk that was under way.
+        *lock(&self.unfinished) = walk.filter(|walk| since.is_none_or(|since| walk.position.began >= since));
         *lock(&self.known) = known.map(Arc::new);
         // There is none yet: it is resumed once.
         _ = self.slot.set(slot);
