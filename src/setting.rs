@@ -204,16 +204,34 @@ fn shown(path: &Path) -> String {
     if in_folder || path.exists() { path.display().to_string() } else { "the file that it names".to_owned() }
 }
 
-/// What a file holds without one newline at its end, and no more of it than needed to tell that it is too much.
-fn read_text(path: &Path) -> Result<String, String> {
+/// No file of certificates or of a key is longer.
+const MOST_PEM_BYTES: usize = 16 * 1024 * 1024;
+
+/// What a file of certificates or of a key holds. The error says why it could not be read, as a secret's does.
+pub fn read_pem(path: &Path) -> Result<Vec<u8>, String> {
+    let unreadable = |reason: String| format!("cannot read {}: {reason}", shown(path));
+    let bytes = read_bytes(path, MOST_PEM_BYTES).map_err(unreadable)?;
+    if bytes.len() > MOST_PEM_BYTES {
+        return Err(unreadable(format!("it holds more than {} MiB", MOST_PEM_BYTES / 1024 / 1024)));
+    }
+    Ok(bytes)
+}
+
+/// What a file holds, and no more of it than needed to tell that it is more than `most` and a newline.
+fn read_bytes(path: &Path, most: usize) -> Result<Vec<u8>, String> {
     // A pipe would be waited for, and is empty the next time.
     if !fs::metadata(path).map_err(|error| error.to_string())?.is_file() {
         return Err("it is not a regular file".to_owned());
     }
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(|error| error.to_string())?;
-    // As much as a secret may be, a newline, and one more.
-    file.take(MOST_SECRET_BYTES as u64 + 3).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    file.take(most as u64 + 3).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    Ok(bytes)
+}
+
+/// What a file of a secret holds, without one newline at its end.
+fn read_text(path: &Path) -> Result<String, String> {
+    let mut bytes = read_bytes(path, MOST_SECRET_BYTES)?;
     if bytes.ends_with(b"\n") {
         bytes.pop();
         if bytes.ends_with(b"\r") {
@@ -293,6 +311,21 @@ mod tests {
             let found = SecretPlace::File(path.into()).read().unwrap_err();
             assert!(found.starts_with(told), "{found}");
         }
+    }
+
+    #[test]
+    fn a_file_of_a_key_is_told_of_like_a_secret() {
+        for (path, told) in [
+            ("S3cret", "cannot read the file that it names: No such file"),
+            ("tests/config/none", "cannot read tests/config/none: No such file"),
+            ("/dev/zero", "cannot read /dev/zero: it is not a regular file"),
+        ] {
+            let found = read_pem(path.as_ref()).unwrap_err();
+            assert!(found.starts_with(told), "{found}");
+        }
+        let file = tempfile::NamedTempFile::new().unwrap();
+        file.as_file().set_len(16 * 1024 * 1024 + 1).unwrap();
+        assert!(read_pem(file.path()).unwrap_err().ends_with("it holds more than 16 MiB"));
     }
 
     #[test]

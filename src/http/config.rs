@@ -9,7 +9,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use serde::{Deserialize, Serialize};
 
-use crate::setting::{Mistakes, Span};
+use crate::setting::{Mistakes, Span, read_pem};
 
 /// More tries than this only keep a vendor busy that is down; the next run of the collector comes anyway.
 const MOST_RETRIES: u32 = 20;
@@ -143,7 +143,7 @@ pub(super) fn read_proxy(proxy: &str) -> Result<Proxy, String> {
 /// Reads the certificates of `ca_file`, or says what is wrong with it.
 pub(super) fn read_certificates(path: &Path) -> Result<Vec<Certificate>, String> {
     let shown = path.display();
-    let pem = std::fs::read(path).map_err(|error| format!("cannot read {shown}: {error}"))?;
+    let pem = read_pem(path)?;
     // Added to a store of our own as well, for reqwest looks into certificates only when its client is built.
     let mut store = RootCertStore::empty();
     let mut certificates = Vec::new();

@@ -1,13 +1,15 @@
 //! How a connection is made beside what every vendor has: a client certificate to show, and a server's own that is
 //! not looked at.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use reqwest::Identity;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
+
+use crate::setting::read_pem;
 
 /// What is special about the connections of a client.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,8 +38,8 @@ impl ClientCertificate {
     pub(super) fn read(&self) -> Result<Identity, (&'static str, String)> {
         let wrong_certificate = |reason: String| ("client_certificate_file", reason);
         let wrong_key = |reason: String| ("client_key_file", reason);
-        let chain = read(&self.certificate_file).map_err(wrong_certificate)?;
-        let key = read(&self.key_file).map_err(wrong_key)?;
+        let chain = read_pem(&self.certificate_file).map_err(wrong_certificate)?;
+        let key = read_pem(&self.key_file).map_err(wrong_key)?;
         let shown = self.certificate_file.display();
         let certificates: Vec<_> = CertificateDer::pem_slice_iter(&chain)
             .collect::<Result<_, _>>()
@@ -61,10 +63,6 @@ impl ClientCertificate {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, String> {
-    std::fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,8 +79,8 @@ mod tests {
         const OTHER_KEY: &str = "tests/fixtures/tls/other-key.pem";
         assert_eq!(check(CERTIFICATE, KEY), Ok(()));
         for (certificate, key, told) in [
-            ("/no/such/file", KEY, "client_certificate_file: cannot read /no/such/file: "),
-            (CERTIFICATE, "/no/such/file", "client_key_file: cannot read /no/such/file: "),
+            ("tests/no.pem", KEY, "client_certificate_file: cannot read tests/no.pem: "),
+            (CERTIFICATE, "pasted", "client_key_file: cannot read the file that it names: "),
             (KEY, KEY, "client_certificate_file: tests/fixtures/tls/client-key.pem holds no certificate"),
             (CERTIFICATE, CERTIFICATE, "client_key_file: tests/fixtures/tls/client.pem holds no private key"),
             (CERTIFICATE, OTHER_KEY, "client_key_file: tests/fixtures/tls/other-key.pem cannot be used with the"),

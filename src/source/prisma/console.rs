@@ -35,14 +35,16 @@ pub(super) const NAME: &str = "console";
 /// The key of the one console.
 const KEY: &str = "console";
 
-pub(super) fn read_version(answer: &Answer) -> Result<String, Unreadable> {
+/// The version that the answer tells.
+pub fn read_version(answer: &Answer) -> Result<String, Unreadable> {
     wire::refuse_web_page(answer)?;
     let text = text(&answer.body);
     let version = serde_json::from_str::<Text<'_>>(&text).map_err(|error| unreadable(&error, &text))?;
     Ok(version.get().to_owned())
 }
 
-pub(super) fn read_license(answer: &Answer) -> Result<Option<Timestamp>, Unreadable> {
+/// When the licence expires, if the answer tells.
+pub fn read_license(answer: &Answer) -> Result<Option<Timestamp>, Unreadable> {
     wire::refuse_web_page(answer)?;
     let text = text(&answer.body);
     let license = serde_json::from_str::<Nested<License>>(&text).map_err(|error| unreadable(&error, &text))?;

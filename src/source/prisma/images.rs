@@ -27,7 +27,7 @@ pub(super) const IMAGES: Listing = Listing {
 pub(super) const NAME: &str = "images";
 
 /// Takes a page of the listing into the table.
-pub(super) fn take(table: &Mutex<Table<Image>>, answer: &Answer) -> Result<Seen, Unreadable> {
+pub fn take(table: &Mutex<Table<Image>>, answer: &Answer) -> Result<Seen, Unreadable> {
     let text = text(&answer.body);
     let rows = wire::rows::<ImageRow<'_>>(answer, &text)?;
     let mut seen = Seen::of(&rows);

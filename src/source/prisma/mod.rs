@@ -16,18 +16,18 @@ use crate::telemetry::Telemetry;
 
 mod account;
 mod config;
-mod console;
+pub mod console;
 mod console_url;
 pub mod containers;
-mod images;
+pub mod images;
 #[cfg(test)]
 mod live_tests;
 mod login;
 mod posture;
-mod sensors;
+pub mod sensors;
 #[cfg(test)]
 mod tests;
-mod vulnerabilities;
+pub mod vulnerabilities;
 pub mod wire;
 
 pub use config::{Collectors, Config, Method};

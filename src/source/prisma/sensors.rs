@@ -26,7 +26,7 @@ pub(super) const SUMMARY: Listing = Listing {
 pub(super) const NAME: &str = "sensors";
 
 /// The defenders by category, and how many rows could not be taken.
-pub(super) fn read(answer: &Answer) -> Result<(Table<Defenders>, Rejected), Unreadable> {
+pub fn read(answer: &Answer) -> Result<(Table<Defenders>, Rejected), Unreadable> {
     let text = text(&answer.body);
     let rows = wire::rows::<DefenderRow<'_>>(answer, &text)?;
     let mut rejected = rows.rejections();

@@ -32,18 +32,19 @@ const CUT_SHORT: &str = "the console gave a whole page of vulnerabilities, and n
 
 /// What was on a page.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Page {
+pub struct Page {
     /// Rows, those that could not be taken included.
-    pub(super) sent: u64,
+    pub sent: u64,
     /// Rows that could be taken.
-    pub(super) taken: u64,
+    pub taken: u64,
     /// Vulnerabilities that were not known before.
-    pub(super) new: u64,
-    pub(super) rejected: Rejected,
+    pub new: u64,
+    /// Rows that could not be taken.
+    pub rejected: Rejected,
 }
 
 /// Takes a page into the table.
-pub(super) fn take(table: &Mutex<Table<Vulnerability>>, answer: &Answer) -> Result<Page, Unreadable> {
+pub fn take(table: &Mutex<Table<Vulnerability>>, answer: &Answer) -> Result<Page, Unreadable> {
     let text = text(&answer.body);
     let rows = wire::open::<Daily, CveRow<'_>>(answer, &text)?;
     let mut page = Page { sent: rows.sent as u64, taken: 0, new: 0, rejected: rows.rejections() };

@@ -10,8 +10,11 @@ use ::http::header::LINK;
 
 use crate::source::paging::Next;
 
+/// No header of the vendor has more links. For each that does not end, all that follows is looked through.
+const MOST_LINKS: usize = 16;
+
 /// Where the next page is, as an answer's headers tell.
-pub(super) fn next(headers: &HeaderMap) -> Next {
+pub fn next(headers: &HeaderMap) -> Next {
     let mut found = Next::Nothing;
     for header in headers.get_all(LINK) {
         let text = String::from_utf8_lossy(header.as_bytes());
@@ -32,8 +35,12 @@ fn of_header(header: &str) -> Next {
         return Next::Nothing;
     }
     let mut rest = header;
-    let mut found = Next::Broken("the Link header cannot be understood, so it is not known whether there is more");
-    while !rest.is_empty() {
+    let broken = Next::Broken("the Link header cannot be understood, so it is not known whether there is more");
+    let mut found = broken.clone();
+    for _ in 0..MOST_LINKS {
+        if rest.is_empty() {
+            break;
+        }
         let (url, parameters, after) = split_link(rest);
         rest = after;
         let cursor = cursor(url);
@@ -47,7 +54,7 @@ fn of_header(header: &str) -> Next {
             (Relation::Untold, None) => {}
         }
     }
-    found
+    if rest.is_empty() { found } else { broken }
 }
 
 /// Splits a header into the URL of its first link, that link's parameters, and the links after it.
@@ -64,15 +71,20 @@ fn split_link(header: &str) -> (&str, &str, &str) {
 fn end_of_url(url: &str) -> usize {
     let closed = url.match_indices(['<', '>']).find(|(at, _)| {
         let behind = url[at + 1..].trim_start();
-        behind.is_empty() || behind.starts_with(';') || (behind.starts_with(',') && start_of_next(behind) == 0)
+        behind.is_empty() || behind.starts_with(';') || behind.strip_prefix(',').is_some_and(is_link)
     });
     closed.map(|(at, _)| at).or_else(|| url.find(';')).unwrap_or(url.len())
 }
 
 /// Where the comma before the next link is.
 fn start_of_next(text: &str) -> usize {
-    let comma = text.match_indices(',').find(|(at, _)| text[at + 1..].trim_start().starts_with('<'));
+    let comma = text.match_indices(',').find(|(at, _)| is_link(&text[at + 1..]));
     comma.map_or(text.len(), |(at, _)| at)
+}
+
+/// Whether a link begins here.
+fn is_link(text: &str) -> bool {
+    text.trim_start().starts_with('<')
 }
 
 enum Relation {
@@ -189,6 +201,17 @@ mod tests {
         headers.append(LINK, "null".parse().unwrap());
         headers.append(LINK, "<http://h/?paginationQuery=a%ZZ%4>;rel=next".parse().unwrap());
         assert_eq!(next(&headers), Next::Cursor("a%ZZ%4".to_owned()));
+    }
+
+    #[test]
+    fn a_header_as_long_as_any_is_read_soon() {
+        for part in ["<", ">,a", "x;,<", ", ", "<a>;rel=x,", "> ", "<?paginationQuery=;"] {
+            let header = part.repeat(400_000 / part.len()) + "x";
+            assert!(!matches!(told(&header), Next::Cursor(_)), "{part}");
+        }
+        let links = |number| format!("<http://h/list>;rel=prev{}", ",<http://h/list>;rel=first".repeat(number - 1));
+        assert_eq!(told(&links(MOST_LINKS)), Next::Nothing);
+        assert!(matches!(told(&links(MOST_LINKS + 1)), Next::Broken(_)));
     }
 
     proptest::proptest! {

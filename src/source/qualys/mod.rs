@@ -29,17 +29,17 @@ mod image_tests;
 pub mod images;
 mod inspect;
 mod keep;
-mod link;
+pub mod link;
 #[cfg(test)]
 mod live_tests;
 mod login;
-mod numbered;
+pub mod numbered;
 mod pair;
 mod platform;
-mod policies;
-mod posture;
+pub mod policies;
+pub mod posture;
 mod reports;
-mod resources;
+pub mod resources;
 mod rules;
 #[cfg(test)]
 mod scripted_tests;

@@ -28,7 +28,7 @@ pub(super) struct Numbered {
 }
 
 /// What the rows of a listing go into.
-pub(super) trait Fill: Default + Send + 'static {
+pub trait Fill: Default + Send + 'static {
     /// A row of it.
     type Row<'a>: Keyed + Deserialize<'a>;
 

@@ -106,7 +106,7 @@ impl Policies {
 }
 
 /// The rules on the page of this policy.
-pub(super) fn read_rules(id: &str, answer: &Answer) -> Result<Rules, Unreadable> {
+pub fn read_rules(id: &str, answer: &Answer) -> Result<Rules, Unreadable> {
     let text = text(&answer.body);
     match serde_json::from_str::<Nested<PolicyRow<'_>>>(&text) {
         // Only a page that names the policy tells by its silence that there are no rules.
@@ -119,8 +119,9 @@ pub(super) fn read_rules(id: &str, answer: &Answer) -> Result<Rules, Unreadable>
 
 /// The policies of the list.
 #[derive(Debug, Default)]
-pub(super) struct Listed {
-    pub(super) table: Table<Policy>,
+pub struct Listed {
+    /// Themselves.
+    pub table: Table<Policy>,
     /// Those whose rules the list leaves out, and when they were last changed.
     pub(super) wanting: Wanted<Timestamp>,
 }

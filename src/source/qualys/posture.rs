@@ -121,7 +121,8 @@ impl Posture {
     }
 }
 
-pub(super) fn read_category(answer: &Answer) -> Result<String, Unreadable> {
+/// The category on a control's own page; empty where it tells none.
+pub fn read_category(answer: &Answer) -> Result<String, Unreadable> {
     let text = text(&answer.body);
     if text.trim_ascii().is_empty() {
         return Ok(String::new());

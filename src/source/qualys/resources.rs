@@ -67,10 +67,11 @@ pub(super) async fn walk(session: &Session, absence: &Absence, progress: &(dyn F
 
 /// The resources up to now.
 #[derive(Debug, Default)]
-pub(super) struct Resources {
-    pub(super) table: Table<PostureResource>,
+pub struct Resources {
+    /// Themselves.
+    pub table: Table<PostureResource>,
     /// Whether the first answer told numbers without rows.
-    pub(super) only_numbers: bool,
+    pub only_numbers: bool,
 }
 
 impl Fill for Resources {

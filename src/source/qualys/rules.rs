@@ -12,7 +12,7 @@ const OLDER_IMAGES: &str = "IMAGESCAN_VULN_RESTRICTED_OLDER_IMAGES";
 
 /// A policy's rules, those that except something from it included.
 #[derive(Debug)]
-pub(super) struct Rules {
+pub struct Rules {
     rules: Vec<Rule>,
     image_age_limit_days: Option<f64>,
 }
@@ -42,7 +42,7 @@ impl Rules {
     }
 
     /// They as a record has them, and the strictest age limit among them, in days.
-    pub(super) fn in_words(&self, names: &mut Names) -> (Box<[PolicyRule]>, Option<f64>) {
+    pub fn in_words(&self, names: &mut Names) -> (Box<[PolicyRule]>, Option<f64>) {
         let rules = self.rules.iter().map(|rule| PolicyRule {
             kind: word(names, &rule.kind),
             action: word(names, &rule.action),

@@ -1,0 +1,202 @@
+//! The bytes of an answer become records, on the whole way that a collector takes them.
+//!
+//! The first byte says whose answer it is: a small letter for a whole one, and where it is a listing, its capital letter
+//! for the rows of a page without what stands around them.
+
+#![no_main]
+
+use std::fmt::Debug;
+use std::sync::Mutex;
+
+use container_security_exporter::http::{Answer, Unreadable};
+use container_security_exporter::inventory::Table;
+use container_security_exporter::names::Names;
+use container_security_exporter::record::{Control, Image, Report, Sensor, Vulnerability};
+use container_security_exporter::source::paging::Seen;
+use container_security_exporter::source::prisma::{self, vulnerabilities};
+use container_security_exporter::source::qualys::numbered::Fill;
+use container_security_exporter::source::qualys::staging::Half;
+use container_security_exporter::source::qualys::{self, policies, posture, resources};
+use http::{HeaderMap, StatusCode};
+use libfuzzer_sys::{Corpus, fuzz_target};
+
+/// Stands for a secret.
+const SECRET: &str = "hunter2";
+
+/// The policy that is asked for; it is the one in the vendor's sample.
+const POLICY: &str = "00000000-0000-4000-8000-00000000b001";
+
+/// What vendors put around the rows of a page.
+const DATA: [&str; 2] = [r#"{"data":["#, "]}"];
+const BARE: [&str; 2] = ["[", "]"];
+const DAILY: [&str; 2] = [r#"[{"images":{"vulnerabilities":["#, "]}}]"];
+
+fuzz_target!(|data: &[u8]| -> Corpus {
+    let Some((kind, body)) = data.split_first() else { return Corpus::Reject };
+    let check = Check { body, rows_alone: kind.is_ascii_uppercase() };
+    match kind.to_ascii_lowercase() {
+        b'a' => check.halves::<qualys::containers::PageHalf>(&["team".to_owned()].into()),
+        b'b' => check.halves::<qualys::containers::BulkHalf>(&["team".to_owned()].into()),
+        b'c' => check.halves::<qualys::images::PageHalf>(&()),
+        b'd' => check.halves::<qualys::images::BulkHalf>(&()),
+        b'e' => check.numbered(|sensors: Table<Sensor>| shown(&sensors)),
+        b'f' => check.numbered(|controls: Table<Control>| shown(&controls)),
+        b'g' => check.numbered(|found: resources::Resources| shown(&found.table) + &found.only_numbers.to_string()),
+        b'h' => check.numbered(|reports: Table<Report>| shown(&reports)),
+        b'i' => check.numbered(|policies: policies::Listed| shown(&policies.table)),
+        b'j' => check.listing(
+            BARE,
+            || prisma::containers::Staging::new(["team".to_owned()].into()),
+            |staging, answer| staging.take(answer).map(Page::from),
+            |staging| {
+                let (containers, controls) = staging.finish();
+                shown(&containers) + &shown(&controls)
+            },
+        ),
+        b'k' => check.listing(
+            BARE,
+            Mutex::<Table<Image>>::default,
+            |table, answer| prisma::images::take(table, answer).map(Page::from),
+            |table| shown(&table.into_inner().expect("no panic")),
+        ),
+        b'l' => check.listing(
+            DAILY,
+            Mutex::<Table<Vulnerability>>::default,
+            |table, answer| vulnerabilities::take(table, answer).map(Page::from),
+            |table| shown(&table.into_inner().expect("no panic")),
+        ),
+        _ if check.rows_alone => return Corpus::Reject,
+        b'm' => check.single(|answer| prisma::sensors::read(answer).map(|(table, rejected)| (shown(&table), rejected))),
+        b'n' => check.single(posture::read_category),
+        b'o' => check.single(|answer| {
+            let mut names = Names::default();
+            let rules = policies::read_rules(POLICY, answer)?.in_words(&mut names);
+            Ok((rules, text_of(&names)))
+        }),
+        b'p' => check.single(prisma::console::read_version),
+        b'q' => check.single(prisma::console::read_license),
+        _ => return Corpus::Reject,
+    }
+    Corpus::Keep
+});
+
+/// What is known of a page once it is taken.
+#[derive(Debug, PartialEq)]
+struct Page {
+    sent: usize,
+    taken: usize,
+    rejected: usize,
+    fresh: usize,
+    new: usize,
+    /// What stands for its rows.
+    keys: Vec<u64>,
+}
+
+impl From<Seen> for Page {
+    fn from(seen: Seen) -> Self {
+        let nameless = seen.rejected.iter().filter(|reject| reject.text.is_none()).count();
+        assert_eq!(seen.nameless.len(), nameless);
+        assert!(seen.nameless.is_sorted_by(|one, next| one < next));
+        assert!(seen.nameless.last().is_none_or(|last| *last < seen.sent));
+        assert_eq!(seen.keys.len(), seen.taken);
+        assert!(seen.updated.is_none_or(|(least, greatest)| least <= greatest));
+        let Seen { sent, taken, rejected, fresh, new, keys, .. } = seen;
+        Self { sent, taken, rejected: rejected.len(), fresh, new, keys }
+    }
+}
+
+impl From<vulnerabilities::Page> for Page {
+    fn from(page: vulnerabilities::Page) -> Self {
+        let number = |number: u64| usize::try_from(number).expect("not more than fit into memory");
+        let rejected = number(page.rejected.iter().sum());
+        let (sent, taken, new) = (number(page.sent), number(page.taken), number(page.new));
+        Self { sent, taken, rejected, fresh: new, new, keys: Vec::new() }
+    }
+}
+
+struct Check<'a> {
+    body: &'a [u8],
+    rows_alone: bool,
+}
+
+impl Check<'_> {
+    /// An answer that is no listing.
+    fn single<T: Debug>(&self, read: impl Fn(&Answer) -> Result<T, Unreadable>) {
+        let answer = answer(&[self.body]);
+        let told = read(&answer);
+        if let Err(unreadable) = &told {
+            is_for_people(unreadable);
+        }
+        assert_eq!(format!("{told:?}"), format!("{:?}", read(&answer)), "the same answer tells the same");
+    }
+
+    /// A page of one of two listings. As nothing exists that the page list does not tell of, its half is read as well.
+    fn halves<H: Half>(&self, wanted: &<H::Record as qualys::staging::Joined>::Wanted)
+    where
+        H::Record: Debug,
+    {
+        self.listing(
+            DATA,
+            || qualys::staging::Staging::<H::Record>::new(wanted.clone()),
+            |staging, answer| {
+                let page = staging.take::<H>(&answer.body)?;
+                let _: Result<Seen, Unreadable> =
+                    staging.take::<<H::Record as qualys::staging::Joined>::Page>(&answer.body);
+                Ok(page.into())
+            },
+            |staging| shown(&staging.finish().0),
+        );
+    }
+
+    /// A page of a listing that is walked by number.
+    fn numbered<F: Fill>(&self, told: impl Fn(F) -> String) {
+        self.listing(DATA, F::default, |filled, answer| filled.take(answer, 1).map(Page::from), told);
+    }
+
+    /// A page: `take` puts it into what `new` makes, and `told` tells what is there in the end.
+    fn listing<S>(
+        &self,
+        [open, close]: [&str; 2],
+        new: impl Fn() -> S,
+        take: impl Fn(&mut S, &Answer) -> Result<Page, Unreadable>,
+        told: impl Fn(S) -> String,
+    ) {
+        let read = |answer: &Answer| {
+            let mut staging = new();
+            let page = take(&mut staging, answer).inspect_err(is_for_people).ok()?;
+            assert_eq!(page.taken + page.rejected, page.sent, "a row is taken or it is not: {page:?}");
+            assert!(page.new <= page.fresh && page.fresh <= page.taken, "{page:?}");
+            let again = take(&mut staging, answer).expect("it was a page");
+            assert_eq!((again.fresh, again.new), (0, 0), "a page that comes again brings nothing");
+            assert_eq!(again.keys, page.keys);
+            Some((page, told(staging)))
+        };
+        if !self.rows_alone {
+            let answer = answer(&[self.body]);
+            assert_eq!(read(&answer), read(&answer), "the same page brings the same");
+            return;
+        }
+        let page = read(&answer(&[open.as_bytes(), self.body, close.as_bytes()]));
+        let Some((page, records)) = page.filter(|(page, _)| page.sent > 0) else { return };
+        // A row that cannot be taken has all others taken one by one.
+        let more = read(&answer(&[open.as_bytes(), b"null,", self.body, close.as_bytes()]));
+        let expected = Page { sent: page.sent + 1, rejected: page.rejected + 1, ..page };
+        assert_eq!(more, Some((expected, records)), "a row changes nothing for others");
+    }
+}
+
+fn answer(parts: &[&[u8]]) -> Answer {
+    Answer { status: StatusCode::OK, headers: HeaderMap::new(), body: parts.concat().into() }
+}
+
+fn is_for_people(Unreadable(words): &Unreadable) {
+    assert!(!words.contains(SECRET) && words.len() < 200, "{words}");
+}
+
+fn shown<R: Debug>(table: &Table<R>) -> String {
+    format!("{:?} {}", table.iter().collect::<Vec<_>>(), text_of(&table.names))
+}
+
+fn text_of(names: &Names) -> String {
+    format!("{:?}", names.iter().collect::<Vec<_>>())
+}
