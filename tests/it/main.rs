@@ -23,3 +23,4 @@ mod scrape;
 mod shape;
 mod support;
 mod token;
+mod window;

@@ -4,6 +4,9 @@
 //! newest version of each is what counts. The walk's end is told by the `Link` header only. Since
 //! a lost header looks like the end, whoever knows of records that did not come has the end looked at again, by
 //! [`CursorWalk::finish`].
+//!
+//! It names all records of one millisecond that have come: where they are very many it is longer than a request can be, or
+//! than the vendor takes. The walk then goes on with the next millisecond, and is not whole.
 
 use std::collections::HashSet;
 
@@ -32,6 +35,7 @@ where
         tally: Tally::default(),
         cursors: HashSet::new(),
         fingerprint: None,
+        last: None,
         largest: None,
         end: End::Told,
     };
@@ -59,6 +63,8 @@ pub struct CursorWalk<'a, F> {
     tally: Tally,
     cursors: HashSet<String>,
     fingerprint: Option<u64>,
+    /// The latest `updated` of the page before.
+    last: Option<Timestamp>,
     /// Rows of the largest page so far: a server may give fewer than the limit.
     largest: Option<u64>,
     end: End,
@@ -115,7 +121,13 @@ where
 
     async fn walk(&mut self, mut cursor: Option<String>) -> Result<(), ApiError> {
         loop {
-            let page = (self.fetch)(cursor.clone()).await?;
+            let page = match (self.fetch)(cursor.clone()).await {
+                Err(error) if cursor.as_deref().is_some_and(|cursor| refuses_length(&error, cursor)) => {
+                    cursor = Some(self.next_millisecond()?);
+                    continue;
+                }
+                page => page?,
+            };
             match self.step(cursor, &page)? {
                 Some(next) => cursor = Some(next),
                 None => return Ok(()),
@@ -154,8 +166,35 @@ where
             ));
         }
         self.fingerprint = Some(page.fingerprint);
-        Ok(Some(next))
+        self.last = page.updated.map(|(_, last)| last);
+        if sent_bytes(&next) > MOST_CURSOR_BYTES { self.next_millisecond().map(Some) } else { Ok(Some(next)) }
     }
+
+    /// The cursor that leaves out what is left of the last page's millisecond, which is noted as missing.
+    fn next_millisecond(&mut self) -> Result<String, ApiError> {
+        self.tally.miss(CROWDED.to_owned());
+        let cursor = self.last.take().map(|last| format!("updated>={}", last.millis().saturating_add(1)));
+        cursor.ok_or_else(|| stray(self.endpoint, CROWDED))
+    }
+}
+
+/// A URL of more than 65,534 bytes cannot be sent; this leaves room for what else stands in it.
+const MOST_CURSOR_BYTES: usize = 60_000;
+
+/// A cursor that is not longer was not refused for its length.
+const USUAL_CURSOR_BYTES: usize = 2_000;
+
+const CROWDED: &str = "so many records changed in the same millisecond that the bulk list's cursor, which names them, is too \
+                       long to be sent; nothing is known of the others but what the page list tells";
+
+/// How long a cursor is once it is encoded.
+fn sent_bytes(cursor: &str) -> usize {
+    cursor.bytes().map(|byte| if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) { 1 } else { 3 }).sum()
+}
+
+/// Whether the vendor refuses a cursor for its length.
+fn refuses_length(error: &ApiError, cursor: &str) -> bool {
+    matches!(error.status(), Some(400 | 413 | 414 | 431)) && sent_bytes(cursor) > USUAL_CURSOR_BYTES
 }
 
 const REFUSED: &str = "the bulk list ended with a full page and no word of a next one before all the records of the page \

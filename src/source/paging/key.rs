@@ -91,7 +91,7 @@ where
             let (end, last) = self.forwards(ask, met).await?;
             if matches!(end, End::Window) {
                 self.tally.miss(
-                    "more than 10,000 records changed in the same millisecond; the vendor gives no way to reach those behind them"
+                    "10,000 records or more changed in the same millisecond; the vendor gives no way to reach any behind those"
                         .to_owned(),
                 );
             } else if last > 1 {

@@ -102,6 +102,7 @@ impl Server {
         Self::serve(Vendor::Prisma(Box::new(Prisma::new(console, options))), gzip).await
     }
 
+    #[expect(clippy::unused_async, reason = "sockets want a runtime, which who awaits this has")]
     async fn serve(vendor: Vendor, gzip: bool) -> std::io::Result<Self> {
         let socket = socket(SocketAddr::from(([127, 0, 0, 1], 0)))?;
         let address = socket.local_addr()?;
@@ -118,7 +119,7 @@ impl Server {
 
     /// Ends all connections and refuses others, until [`Server::reopen`].
     pub async fn close(&mut self) -> std::io::Result<()> {
-        // Who has the port, but does not listen, is not taken for gone: nobody else is given it meanwhile.
+        // A socket that has the port and does not listen keeps others from being given it meanwhile.
         self.closed = Some(socket(self.address)?);
         self.accepting.shutdown().await;
         Ok(())
