@@ -39,6 +39,10 @@ impl Snapshot {
             let served = served.and_then(|(_, served)| served.iter().find(|served| served.collector == *collector));
             state.complete &= served.is_some_and(|served| served.complete);
             state.records = served.map_or(0, |served| served.records);
+            // Where nothing is shown any more, when it was good last is still told.
+            if let Some(served) = served {
+                (state.last_success, state.last_walk) = (served.last_success, served.last_walk);
+            }
         }
         reading.requests = reading
             .endpoints
@@ -83,4 +87,52 @@ fn evaluate_own(reading: &OwnReading, settings: &Settings) -> Vec<Series> {
     let mut scratch = Scratch::default();
     let live = catalog::all().filter(|metric| metric.is_live());
     live.map(|metric| metric.evaluate(&view, settings, &mut scratch)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Timestamp;
+    use crate::telemetry::CollectorState;
+
+    /// What a family about a collector shows once a run has succeeded at 9 s, given what the data is from.
+    fn shown(family: &str, served: &[Served]) -> Option<f64> {
+        let snapshot = Snapshot {
+            families: Arc::default(),
+            served: vec![("prod".into(), served.to_vec())],
+            settings: Arc::new(catalog::resolve(
+                &catalog::Limits::default(),
+                &catalog::Containers::default(),
+                &catalog::Images::default(),
+                &catalog::Sensors::default(),
+            )),
+        };
+        let success = Timestamp::from_millis(9000);
+        let state = CollectorState {
+            complete: true,
+            records: 9,
+            last_success: success,
+            last_walk: success,
+            ..CollectorState::default()
+        };
+        let collectors = vec![CollectorReading { source: "prod".to_owned(), collector: "images", state }];
+        let own = snapshot.own(OwnReading { collectors, ..OwnReading::default() });
+        let series = own.iter().find(|series| series.metric.name() == format!("container_security_collector_{family}"));
+        series.and_then(|series| series.iter().next().map(|(_, number)| number.at(0.0)))
+    }
+
+    #[test]
+    fn how_good_data_is_comes_with_the_data() {
+        let (last_success, last_walk) = (Timestamp::from_millis(5000), Timestamp::from_millis(3000));
+        let before = Served { collector: "images", complete: false, records: 5, last_success, last_walk };
+        for (family, with_data, without) in [
+            ("complete", 0.0, 0.0),
+            ("records", 5.0, 0.0),
+            ("last_success_timestamp_seconds", 5.0, 9.0),
+            ("last_full_walk_timestamp_seconds", 3.0, 9.0),
+        ] {
+            assert_eq!(shown(family, &[before]), Some(with_data), "{family}");
+            assert_eq!(shown(family, &[]), Some(without), "{family}");
+        }
+    }
 }

@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 
 use crate::catalog;
-use crate::checkpoint::Store;
+use crate::checkpoint::{Saved, Store};
 use crate::clock::Clock;
 use crate::collect::{Collection, Demand, Runner};
 use crate::config::Config;
@@ -108,9 +108,17 @@ impl Parts {
             let stale_after = stale_after.map(|span| span.0);
             let (telemetry, collection) = (Arc::clone(&telemetry), Arc::clone(&self.known.collection));
             let mut runner = Runner::new(collector, stale_after, telemetry, collection, self.clock.clone());
-            if let Some(slot) = slot
-                && let Ok((slot, saved)) = off_thread(move || (slot.clone(), slot.load())).await
-            {
+            if let Some(slot) = slot {
+                let stored = slot.clone();
+                let saved = off_thread(move || stored.load()).await.unwrap_or_else(|error| {
+                    tracing::warn!(
+                        source = name,
+                        collector = runner.collector(),
+                        error,
+                        "what is stored cannot be read"
+                    );
+                    Saved::default()
+                });
                 runner.restore(slot, saved);
             }
             runners.push(runner);

@@ -24,7 +24,12 @@ pub struct Header {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub enum Content {
     /// Data that are served.
-    Served(Standing),
+    Served {
+        /// The build of the program that wrote them: to another one, where the collector goes on may mean something else.
+        build: String,
+        /// How they stand.
+        standing: Standing,
+    },
     /// What an unfinished walk has so far.
     Walk {
         /// The build of the program that walks: to another one its position may mean something else.

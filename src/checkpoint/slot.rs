@@ -90,13 +90,16 @@ impl Slot {
     /// dropped from the store.
     pub fn load(&self) -> Saved {
         let served = self.taken(Area::Served, |content| match content {
-            Content::Served(standing) => Ok(standing),
+            // Another build may read rows in another way: what has not changed since is to be read anew.
+            Content::Served { build, standing } => {
+                Ok(Standing { onward: standing.onward.filter(|_| build == BUILD), ..standing })
+            }
             Content::Walk { .. } => Err(Refused::Damaged("it is a walk's".to_owned())),
         });
         let walk = self.taken(Area::Walk, |content| match content {
             Content::Walk { build, position } if build == BUILD => Ok(position),
             Content::Walk { .. } => Err(Refused::OfAnotherBuild),
-            Content::Served(_) => Err(Refused::Damaged("it is no walk's".to_owned())),
+            Content::Served { .. } => Err(Refused::Damaged("it is no walk's".to_owned())),
         });
         Saved { served, walk }
     }
@@ -106,7 +109,11 @@ impl Slot {
         let refused = match read {
             Ok(Ok(read)) => return read,
             Ok(Err(refused)) => refused,
-            Err(words) => Refused::Damaged(words),
+            Err(error) => {
+                let (source, collector) = (&*self.source, self.collector);
+                tracing::warn!(source, collector, error, "what is stored cannot be read now; all is collected anew");
+                return None;
+            }
         };
         let (source, collector) = (&*self.source, self.collector);
         match refused {
@@ -158,7 +165,7 @@ impl Slot {
         let mut listed = Listed(Vec::new());
         let Ok(()) = tables.each(&mut listed);
         let rows = listed.0.iter().map(|rows| &**rows).collect();
-        self.put(Area::Served, rows, Content::Served(standing.clone()))
+        self.put(Area::Served, rows, Content::Served { build: BUILD.to_owned(), standing: standing.clone() })
     }
 
     /// Stores what an unfinished walk has so far, next to the data that are served, and where it goes on.

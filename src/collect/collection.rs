@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::clock::Timestamp;
 use crate::inventory::{Inventory, Served, SourceInventory, Tables};
 use crate::lock::lock;
 use crate::record::Vendor;
@@ -36,7 +37,8 @@ struct Collected {
 
 impl Collected {
     fn served(&self) -> Served {
-        Served { collector: self.collector, complete: self.held.complete, records: self.held.records }
+        let Held { complete, records, last_success, last_walk, .. } = self.held;
+        Served { collector: self.collector, complete, records, last_success, last_walk }
     }
 }
 
@@ -50,6 +52,10 @@ pub(super) struct Held {
     pub(super) records: u64,
     /// How long the last run took that asked for all of them.
     pub(super) walk: Duration,
+    /// When a run succeeded last by then.
+    pub(super) last_success: Option<Timestamp>,
+    /// When one did that asked for all of them.
+    pub(super) last_walk: Option<Timestamp>,
 }
 
 impl Collection {

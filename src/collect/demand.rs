@@ -1,57 +1,65 @@
-//! Collection on demand: one at a time, shared by all who wait for it, and none before the data may be that old.
+//! Collection on demand: one run of a collector at a time, shared by all who wait for it, and none before its data may be
+//! that old.
 //!
 //! Owns when collectors run if scrapes say so. It knows neither what they collect nor who asks.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use crate::lock::lock;
 
-/// The wish of those who ask for data, and how far the collectors are with it.
+/// The wish of those who ask for data, and how far the collectors are with it. Each has its own turn: one that takes long
+/// keeps none of the others from being asked.
 #[derive(Debug)]
 pub struct Demand {
     min_age: Duration,
-    state: Mutex<State>,
-    /// The collection that is wanted; each has the number of those before it.
-    wanted: watch::Sender<u64>,
+    collectors: Mutex<Vec<Arc<Part>>>,
     /// How many collectors have still to end their run.
     running: watch::Sender<usize>,
 }
 
-#[derive(Debug, Default)]
-struct State {
-    collectors: usize,
-    started: Option<Instant>,
+/// One collector's part in it.
+#[derive(Debug)]
+struct Part {
+    wanted: Notify,
+    run: Mutex<Run>,
+}
+
+#[derive(Debug)]
+struct Run {
+    /// When its last run was wanted.
+    started: Instant,
+    /// Whether it has still to be ended.
+    runs: bool,
 }
 
 impl Demand {
-    /// No collector yet. A collection is not started before the one before it was started so long ago.
+    /// No collector yet. A run of one is not started before the one before it was started so long ago.
     pub fn new(min_age: Duration) -> Self {
-        Self { min_age, state: Mutex::default(), wanted: watch::Sender::new(0), running: watch::Sender::new(0) }
+        Self { min_age, collectors: Mutex::default(), running: watch::Sender::new(0) }
     }
 
     /// One more collector, which begins with a run at once.
     pub fn join(self: &Arc<Self>) -> Turn {
-        let mut state = lock(&self.state);
-        state.collectors += 1;
-        state.started = Some(Instant::now());
+        let run = Mutex::new(Run { started: Instant::now(), runs: true });
+        let part = Arc::new(Part { wanted: Notify::new(), run });
+        lock(&self.collectors).push(Arc::clone(&part));
         self.running.send_modify(|running| *running += 1);
-        Turn { demand: Arc::clone(self), wanted: self.wanted.subscribe(), runs: true }
+        Turn { demand: Arc::clone(self), part }
     }
 
-    /// Waits until no collection is under way, after starting one if the last was started too long ago.
+    /// Waits until no collector has a run to end, after starting those that ended theirs and started it too long ago.
     pub async fn fresh(&self) {
-        {
-            let mut state = lock(&self.state);
-            let now = Instant::now();
-            let too_old = state.started.is_none_or(|started| now.duration_since(started) >= self.min_age);
-            if too_old && *self.running.borrow() == 0 && state.collectors > 0 {
-                state.started = Some(now);
-                self.running.send_replace(state.collectors);
-                self.wanted.send_modify(|number| *number += 1);
+        let now = Instant::now();
+        for part in &*lock(&self.collectors) {
+            let mut run = lock(&part.run);
+            if !run.runs && now.duration_since(run.started) >= self.min_age {
+                *run = Run { started: now, runs: true };
+                self.running.send_modify(|running| *running += 1);
+                part.wanted.notify_one();
             }
         }
         // The sender is this one's own.
@@ -63,22 +71,18 @@ impl Demand {
 #[derive(Debug)]
 pub struct Turn {
     demand: Arc<Demand>,
-    wanted: watch::Receiver<u64>,
-    /// Whether it has a run to end.
-    runs: bool,
+    part: Arc<Part>,
 }
 
 impl Turn {
     /// Ends the run, and waits until another one is wanted.
     pub async fn next(&mut self) {
         self.end();
-        // The sender lives as long as this.
-        _ = self.wanted.changed().await;
-        self.runs = true;
+        self.part.wanted.notified().await;
     }
 
-    fn end(&mut self) {
-        if std::mem::take(&mut self.runs) {
+    fn end(&self) {
+        if std::mem::take(&mut lock(&self.part.run).runs) {
             self.demand.running.send_modify(|running| *running = running.saturating_sub(1));
         }
     }
@@ -86,13 +90,9 @@ impl Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        let mut state = lock(&self.demand.state);
-        state.collectors = state.collectors.saturating_sub(1);
-        // One that has not heard of the collection yet was counted in it.
-        let unheard = self.wanted.has_changed().unwrap_or(false);
-        if self.runs || unheard {
-            self.demand.running.send_modify(|running| *running = running.saturating_sub(1));
-        }
+        // First, so that nobody wants a run of it that nobody would end.
+        lock(&self.demand.collectors).retain(|part| !Arc::ptr_eq(part, &self.part));
+        self.end();
     }
 }
 
@@ -152,6 +152,17 @@ mod tests {
         demand.fresh().await;
         demand.fresh().await;
         assert_eq!(runs.load(Ordering::Relaxed), 2, "it was too old when it ended");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_collector_that_takes_long_keeps_no_other_from_its_turn() {
+        let demand = Arc::new(Demand::new(Duration::from_secs(10)));
+        let (_slow, slow) = collectors(&demand, &[3600]);
+        let (_quick, quick) = collectors(&demand, &[1]);
+        for _ in 0..30 {
+            assert!(tokio::time::timeout(Duration::from_secs(10), demand.fresh()).await.is_err());
+        }
+        assert_eq!((slow.load(Ordering::Relaxed), quick.load(Ordering::Relaxed)), (1, 30));
     }
 
     #[tokio::test(start_paused = true)]

@@ -12,10 +12,10 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
 use crate::checkpoint::{Slot, Standing};
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::lock::lock;
 use crate::random;
-use crate::source::{Collector, Harvest};
+use crate::source::{Collector, Extent, Harvest};
 use crate::telemetry::{CollectorState, Failure, SourceTelemetry};
 
 mod collection;
@@ -61,6 +61,9 @@ pub struct Runner {
     held: Option<Held>,
     /// How long the last run took that asked for all records.
     walk: Duration,
+    /// When a run succeeded last, and one that asked for all records.
+    last_success: Option<Timestamp>,
+    last_walk: Option<Timestamp>,
     /// How the last run failed, if it did, and when that was told.
     failing: Option<(Failure, Instant)>,
     /// Where its data is kept over a restart.
@@ -90,6 +93,8 @@ impl Runner {
             clock,
             held,
             walk,
+            last_success: held.and_then(|held| held.last_success),
+            last_walk: held.and_then(|held| held.last_walk),
             failing: None,
             slot: None,
             saving: None,
@@ -220,16 +225,26 @@ impl Runner {
 
     /// Serves what a run brought.
     async fn take(&mut self, harvest: Harvest, took: Duration) -> Result<(), RunError> {
-        let Harvest { tables, records, whole, missing, note, onward } = harvest;
+        let Harvest { tables, records, extent, missing, note, onward } = harvest;
         let (now, complete) = (self.clock.now(), missing.is_none());
-        if whole {
-            self.walk = took;
+        match extent {
+            Extent::Whole => self.walk = took,
+            // How long it took before it was broken off is not known, nor how long it lay.
+            Extent::Rest => self.walk = self.walk.max(took),
+            Extent::Changes => {}
         }
         // What is known to lack records is better than nothing, and worse than whole data that is not too old.
         let serves = complete || self.is_stale() || !self.held.is_some_and(|held| held.complete);
         let walk = self.walk;
+        if complete {
+            self.last_success = Some(now);
+            if extent != Extent::Changes {
+                self.last_walk = Some(now);
+            }
+        }
+        let (last_success, last_walk) = (self.last_success, self.last_walk);
         if serves {
-            let held = Held { since: Instant::now(), complete, records, walk };
+            let held = Held { since: Instant::now(), complete, records, walk, last_success, last_walk };
             self.collection.put(self.source(), self.collector(), Some((tables.clone(), held)));
             self.held = Some(held);
         }
@@ -238,17 +253,14 @@ impl Runner {
             if complete {
                 state.up = true;
                 state.succeeded += 1;
-                state.last_success = Some(now);
+                state.last_success = last_success;
+                state.last_walk = last_walk;
                 state.last_error = None;
-                if whole {
-                    state.last_walk = Some(now);
-                }
             }
             if serves {
                 state.complete = complete;
                 state.records = records;
                 state.note.clone_from(&note);
-                let (last_success, last_walk) = (state.last_success, state.last_walk);
                 standing =
                     Some(Standing { since: now, complete, records, walk, last_success, last_walk, note, onward });
             }

@@ -19,23 +19,25 @@ impl Runner {
 
     /// Serves data again that is as old as `standing` says, unless that is too old.
     fn serve_again(&mut self, tables: Tables, standing: &Standing) {
-        self.walk = standing.walk;
+        let &Standing { complete, records, walk, last_success, last_walk, .. } = standing;
+        (self.walk, self.last_success, self.last_walk) = (walk, last_success, last_walk);
+        self.telemetry.update(self.collector.name, |state| {
+            (state.last_success, state.last_walk) = (last_success, last_walk);
+        });
         let age = self.clock.now().since(standing.since);
         let (source, collector) = (self.telemetry.source(), self.collector.name);
-        // No system has been up for so long that this fails where it matters.
-        let Some(since) = Instant::now().checked_sub(age) else { return };
-        self.held = Some(Held { since, complete: standing.complete, records: standing.records, walk: standing.walk });
-        if self.is_stale() {
+        // Where a system knows no time before it was started, what is older is too old.
+        let since = Instant::now().checked_sub(age);
+        self.held = since.map(|since| Held { since, complete, records, walk, last_success, last_walk });
+        if self.held.is_none() || self.is_stale() {
             self.held = None;
             tracing::info!(source, collector, seconds = age.as_secs(), "what was kept of it is too old to be served");
             return;
         }
         self.telemetry.update(collector, |state| {
-            state.complete = standing.complete;
-            state.records = standing.records;
+            state.complete = complete;
+            state.records = records;
             state.note.clone_from(&standing.note);
-            state.last_success = standing.last_success;
-            state.last_walk = standing.last_walk;
         });
         self.collection.put(source, collector, self.held.map(|held| (tables, held)));
         tracing::info!(source, collector, seconds = age.as_secs(), "serving what was kept over the restart, so old");

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fmt;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use base64::Engine;
@@ -12,6 +13,7 @@ use reqwest::{RequestBuilder, Url};
 use serde::{Serialize, Serializer};
 
 use super::error::{ApiError, Fault};
+use crate::clock::Timestamp;
 use crate::setting::Secret;
 use crate::telemetry::Failure;
 
@@ -236,6 +238,11 @@ impl Authorize for Infallible {
     }
 }
 
+/// When an answer was sent, by the server's clock, if it tells.
+pub(super) fn date(headers: &HeaderMap) -> Option<SystemTime> {
+    httpdate::parse_http_date(headers.get(header::DATE)?.to_str().ok()?.trim()).ok()
+}
+
 /// A whole answer with a status of success.
 #[derive(Clone)]
 pub struct Answer {
@@ -248,6 +255,12 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// The time of day as the server tells it.
+    pub fn date(&self) -> Option<Timestamp> {
+        let millis = date(&self.headers)?.duration_since(UNIX_EPOCH).ok()?.as_millis();
+        Timestamp::from_millis(i64::try_from(millis).ok()?)
+    }
+
     /// Whether it says to be a web page: a log-in form or an error of something between the vendor and us.
     pub fn is_html(&self) -> bool {
         let kind = self.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();

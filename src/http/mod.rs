@@ -42,9 +42,6 @@ use error::{Fault, PROBE_BYTES};
 use limit::{Gate, Held, LONGEST_HOLD, Place};
 use retry::Word;
 
-/// An answer of this size and up is read off the threads that serve everyone: parsing it takes milliseconds.
-const LARGE_BODY: usize = 64 * 1024;
-
 /// Asks one vendor account. Shared by all its collectors, so that its limits hold across them.
 pub struct Client {
     http: reqwest::Client,
@@ -232,17 +229,14 @@ impl Client {
             }
         }
         let answer = Answer { status, headers, body: Bytes::from(body) };
-        let value = if answer.body.len() < LARGE_BODY {
-            read(&answer)
-        } else {
-            match tokio::task::spawn_blocking(move || read(&answer)).await {
-                Ok(value) => value,
-                Err(error) => match error.try_into_panic() {
-                    // As if it had been read here.
-                    Ok(panic) => std::panic::resume_unwind(panic),
-                    Err(_) => return Err(Fault::new(Failure::Internal, "the program is stopping")),
-                },
-            }
+        // Whoever reads may wait for others, or have much to do.
+        let value = match tokio::task::spawn_blocking(move || read(&answer)).await {
+            Ok(value) => value,
+            Err(error) => match error.try_into_panic() {
+                // As if it had been read here.
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => return Err(Fault::new(Failure::Internal, "the program is stopping")),
+            },
         };
         value.map_err(|Unreadable(words)| Fault { status: Some(status), ..Fault::passing(Failure::BadResponse, words) })
     }

@@ -1,9 +1,10 @@
 //! What is worth asking again, and when: statuses, the server's headers about its limits, backoff. Pure.
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ::http::{HeaderMap, StatusCode, header};
 
+use super::call::date;
 use crate::clock::Timestamp;
 use crate::telemetry::Failure;
 
@@ -61,17 +62,20 @@ pub(super) struct Word {
 }
 
 impl Word {
-    /// Reads the headers; what cannot be read was not said.
+    /// Reads the headers; what cannot be read was not said. `now` is for a server that does not tell its own time.
     pub(super) fn read(headers: &HeaderMap, now: Timestamp) -> Self {
         let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
         let count = |name: &str| text(name)?.parse::<u32>().ok();
         let seconds = |name: &str| text(name).and_then(seconds);
+        // A date it tells is by its own clock, which can be a day from ours.
+        let our_now = || UNIX_EPOCH + Duration::from_millis(now.millis().unsigned_abs());
         Self {
             limit: count("x-ratelimit-limit").filter(|limit| *limit > 0),
             remaining: count("x-ratelimit-remaining"),
             window: seconds("x-ratelimit-window-sec").filter(|window| !window.is_zero()),
             to_wait: seconds("x-ratelimit-towait-sec"),
-            retry_after: text(header::RETRY_AFTER.as_str()).and_then(|text| seconds_or_date(text, now)),
+            retry_after: text(header::RETRY_AFTER.as_str())
+                .and_then(|text| seconds_or_date(text, || date(headers).unwrap_or_else(our_now))),
         }
     }
 
@@ -82,12 +86,11 @@ impl Word {
     }
 }
 
-fn seconds_or_date(text: &str, now: Timestamp) -> Option<Duration> {
+fn seconds_or_date(text: &str, now: impl Fn() -> SystemTime) -> Option<Duration> {
     seconds(text).or_else(|| {
         let date = httpdate::parse_http_date(text).ok()?;
-        let now = UNIX_EPOCH + Duration::from_millis(now.millis().unsigned_abs());
         // A date gone by means now.
-        Some(date.duration_since(now).unwrap_or_default().min(LONGEST_WORD))
+        Some(date.duration_since(now()).unwrap_or_default().min(LONGEST_WORD))
     })
 }
 
@@ -141,6 +144,20 @@ mod tests {
             ("5 minutes", None),
         ] {
             assert_eq!(seconds_of(text), seconds, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_date_is_by_the_clock_of_the_server_that_tells_it() {
+        let until = ("retry-after", "Mon, 07 Nov 1994 08:50:07 GMT");
+        for (date, seconds) in [
+            ("Mon, 07 Nov 1994 08:49:37 GMT", 30),
+            ("Mon, 07 Nov 1994 08:51:00 GMT", 0),
+            ("yesterday", 86_400),
+            ("", 86_400),
+        ] {
+            let wait = read(&[("date", date), until]).retry_after;
+            assert_eq!(wait, Some(Duration::from_secs(seconds)), "{date:?}");
         }
     }
 

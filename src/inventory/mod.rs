@@ -13,6 +13,7 @@ use hashbrown::hash_table::Entry;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::clock::Timestamp;
 use crate::names::Names;
 use crate::record::{
     Console, Container, Control, Defenders, Image, Policy, PostureResource, Report, Sensor, Vendor, Vulnerability,
@@ -242,6 +243,10 @@ pub struct Served {
     pub complete: bool,
     /// How many records it has.
     pub records: u64,
+    /// When a run succeeded last by then.
+    pub last_success: Option<Timestamp>,
+    /// When one did that asked for all records, not for what had changed only.
+    pub last_walk: Option<Timestamp>,
 }
 
 /// What is known of one source.

@@ -123,6 +123,17 @@ fn check_name<'a>(name: &'a str, at: &str, names: &mut HashSet<&'a str>, mistake
     }
 }
 
+/// What a run asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// All there is.
+    Whole,
+    /// What was left of all there is where another run was broken off.
+    Rest,
+    /// What has changed since the run before.
+    Changes,
+}
+
 /// What one run of a collector brought.
 #[derive(Debug)]
 pub struct Harvest {
@@ -130,8 +141,8 @@ pub struct Harvest {
     pub tables: Tables,
     /// How many records they hold.
     pub records: u64,
-    /// Whether the run asked for all of them, and not for what had changed only.
-    pub whole: bool,
+    /// What the run asked for.
+    pub extent: Extent,
     /// Why records are known to be missing, in words for people; none if the run saw every record.
     pub missing: Option<String>,
     /// What people should know of the data though nothing is wrong with it, such as that the tenant has none.
@@ -142,7 +153,7 @@ pub struct Harvest {
 
 /// How one kind of listing of a source is read.
 pub trait Collect: Send + Sync {
-    /// Reads the whole listing. `progress` is called for every page that brought something.
+    /// Reads the listing, as far as is needed to know all of it. `progress` is called for every page that brought something.
     fn collect<'a>(&'a self, progress: &'a (dyn Fn() + Sync)) -> BoxFuture<'a, Result<Harvest, ApiError>>;
 
     /// Goes on with what was kept over a restart, and keeps in `slot` from now on how far a run is. Only for collectors

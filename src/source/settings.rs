@@ -28,9 +28,14 @@ impl Default for Collector {
 }
 
 /// Stands for an account and for what is kept of its records, of whose labels the values of `promote` are. It is the
-/// same after a restart.
-pub(super) fn identity(account: &impl Serialize, promote: &[String]) -> u64 {
-    let told = serde_json::to_string(&(account, promote)).expect("settings are written as they were read");
+/// same after a restart, and after an upgrade that knows more settings.
+pub(super) fn identity<Account: Default + Serialize>(account: &Account, promote: &[String]) -> u64 {
+    let told = |account: &Account| serde_json::to_value(account).expect("settings are written as they were read");
+    let (mut account, usual) = (told(account), told(&Account::default()));
+    if let (Some(said), Some(usual)) = (account.as_object_mut(), usual.as_object()) {
+        said.retain(|key, value| usual.get(key) != Some(value));
+    }
+    let told = serde_json::json!([account, promote]).to_string();
     FixedState::default().hash_one(told)
 }
 

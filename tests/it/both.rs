@@ -25,6 +25,8 @@ fn console() -> Console {
 enum Down {
     /// Nobody listens at its address.
     Nobody,
+    /// Its name is not to be found.
+    Nameless,
     /// Somebody does, who does not speak TLS.
     Plain,
     /// Its password is not the vendor's.
@@ -41,6 +43,10 @@ async fn is_down_alone(down: Down, source: &str) {
     let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
     let (keys, outcome, told) = match down {
         Down::Nobody => (format!("base_url = \"http://{free}\""), "unreachable", "refused"),
+        // Words that hold behind a proxy as well, which has to look the name up then.
+        Down::Nameless => {
+            ("base_url = \"https://nothing.invalid\"".to_owned(), "unreachable", "check base_url, http.proxy and the")
+        }
         Down::Plain => {
             (format!("base_url = {:?}", plain.base_url().replace("http:", "https:")), "tls", "no safe connection")
         }
@@ -87,6 +93,13 @@ fn names(families: &Families, source: &str) -> bool {
 async fn one_where_nobody_listens_hides_nothing_of_the_other() {
     for source in ["prod", "cloud"] {
         is_down_alone(Down::Nobody, source).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_whose_name_is_not_found_hides_nothing_of_the_other() {
+    for source in ["prod", "cloud"] {
+        is_down_alone(Down::Nameless, source).await;
     }
 }
 

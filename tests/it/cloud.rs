@@ -28,7 +28,7 @@ pub(crate) async fn start(
     faults: impl IntoIterator<Item = Fault>,
 ) -> Bench {
     let tenant = Tenant::generate(&Shape::small(64, NOW).containers(5));
-    let cloud = Simulated { truth: console, options, faults: faults.into_iter().collect() };
+    let cloud = Simulated { options, faults: faults.into_iter().collect(), ..console.into() };
     Bench::start_both_as(keys, tenant.into(), cloud).await
 }
 

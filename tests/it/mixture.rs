@@ -14,7 +14,8 @@ use crate::support::{Bench, CLOUD_COLLECTORS, COLLECTORS, NOW, Simulated, of_ven
 const CONTAINERS: usize = 300;
 
 const EAGER: &str = "[[source.qualys]]\ninterval = \"1s\"\nstale_after = \"10m\"\nhttp.retries = 1\n\
-                     http.read_timeout = \"1s\"\nhttp.max_body_bytes = 4000000\n\
+                     http.read_timeout = \"1s\"\nhttp.max_body_bytes = 4000000\nrate_limits.pages = \"1000/1s\"\n\
+                     rate_limits.bulk = \"1000/1s\"\nrate_limits.other = \"1000/1s\"\n\
                      [[source.prisma]]\ninterval = \"1s\"\nstale_after = \"10m\"\nhttp.retries = 1\n\
                      http.read_timeout = \"1s\"\nhttp.max_body_bytes = 4000000\nrate_limit = \"1000/1s\"";
 
@@ -48,27 +49,39 @@ impl Dice {
     fn kind(&mut self) -> FaultKind {
         let header = |name: &str, value: &str| vec![(name.to_owned(), value.to_owned())];
         let status = |status, headers| FaultKind::Status(status, headers, "{\"message\":\"no\"}".to_owned());
-        match self.below(21) {
+        let replaced = |name: &str, value: &str| FaultKind::WithHeader(name.to_owned(), value.to_owned());
+        match self.below(32) {
             0 => status(429, header("retry-after", "1")),
             1 => status(429, header("retry-after", "Sun, 06 Nov 1994 08:49:37 GMT")),
             2 => status(429, header("x-ratelimit-towait-sec", "1")),
-            3 => status(409, Vec::new()),
-            4 => status(500, Vec::new()),
-            5 => FaultKind::Html(502),
-            6 => FaultKind::Html(503),
-            7 => FaultKind::Html(200),
-            8 => status(401, Vec::new()),
-            9 => FaultKind::Html(403),
-            10 => FaultKind::Reset,
-            11 => FaultKind::Truncate,
-            12 => FaultKind::Garbage,
-            13 => FaultKind::Stall(Duration::from_secs(3)),
-            14 => FaultKind::Redirect("http://127.0.0.1:1/elsewhere".to_owned()),
-            15 => FaultKind::BigBody(8 << 20),
-            16 => FaultKind::GzipBomb(8 << 20),
-            17 => FaultKind::RepeatPage,
-            18 => FaultKind::WithoutHeader("link".to_owned()),
-            19 => FaultKind::WithHeader("total-count".to_owned(), "9999".to_owned()),
+            3 => status(429, header("x-ratelimit-window-sec", "1")),
+            4 => status(429, Vec::new()),
+            5 => status(409, Vec::new()),
+            6 => status(500, Vec::new()),
+            7 => FaultKind::Html(502),
+            8 => FaultKind::Html(503),
+            9 => FaultKind::Html(200),
+            10 => status(401, Vec::new()),
+            11 => FaultKind::Revoke,
+            12 => FaultKind::Html(403),
+            13 => status(404, Vec::new()),
+            14 => FaultKind::Reset,
+            15 => FaultKind::Truncate,
+            16 => FaultKind::Garbage,
+            17 => FaultKind::Stall(Duration::from_secs(3)),
+            18 => FaultKind::StallInside(Duration::from_secs(3)),
+            19 => FaultKind::Redirect("http://127.0.0.1:1/elsewhere".to_owned()),
+            20 => FaultKind::BigBody(8 << 20),
+            21 => FaultKind::GzipBomb(8 << 20),
+            22 => FaultKind::RepeatPage,
+            23 => FaultKind::WithoutHeader("link".to_owned()),
+            24 => replaced("link", "null"),
+            25 => replaced("link", "see the manual"),
+            26 => replaced("link", "<http://127.0.0.1:1/list?paginationQuery=a<;rel=next"),
+            27 => replaced("total-count", "9999"),
+            28 => replaced("content-type", "text/html"),
+            29 => replaced("content-type", "application/octet-stream"),
+            30 => FaultKind::WithoutHeader("total-count".to_owned()),
             _ => FaultKind::Empty,
         }
     }
@@ -112,6 +125,15 @@ fn lies(expected: &Families, actual: &Families) -> Vec<String> {
         }
     }
     found
+}
+
+/// As [`lies`], without what a source tells one of whose collectors says that it has not seen every record yet.
+pub(crate) fn untold_lies(expected: &Families, actual: &Families) -> Vec<String> {
+    let series = actual.get("container_security_collector_complete").into_iter().flatten();
+    let unsure: Vec<_> =
+        series.filter(|(_, complete)| **complete < 1.0).map(|(labels, _)| labels["source"].clone()).collect();
+    let is_told = |lie: &String| unsure.iter().any(|source| lie.contains(&format!("\"source\": \"{source}\"")));
+    lies(expected, actual).into_iter().filter(|lie| !is_told(lie)).collect()
 }
 
 /// Whether every collector ended another run since then, whatever came of it.
@@ -179,13 +201,7 @@ async fn faults_from_the_start(seed: u64) {
     // What is shown is true, unless a collector of its source says that it has not seen every record yet.
     bench
         .metrics_once(&what, |families| {
-            let series = families.get("container_security_collector_complete").into_iter().flatten();
-            let unsure: Vec<_> =
-                series.filter(|(_, complete)| **complete < 1.0).map(|(labels, _)| labels["source"].clone()).collect();
-            let lies: Vec<_> = lies(&expected, families)
-                .into_iter()
-                .filter(|lie| !unsure.iter().any(|source| lie.contains(&format!("\"source\": \"{source}\""))))
-                .collect();
+            let lies = untold_lies(&expected, families);
             assert!(lies.is_empty(), "{what}\n{}", lies.join("\n"));
             all_ran(&nothing, families)
         })

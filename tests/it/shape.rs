@@ -16,7 +16,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("telemetry", &["lock", "clock"]),
     ("names", &[]),
     ("record", &["clock", "names"]),
-    ("inventory", &["names", "record"]),
+    ("inventory", &["clock", "names", "record"]),
     ("checkpoint", &["lock", "clock", "names", "record", "inventory"]),
     ("http", &["setting", "lock", "clock", "random", "telemetry"]),
     ("source", &["setting", "lock", "clock", "telemetry", "names", "record", "inventory", "checkpoint", "http"]),

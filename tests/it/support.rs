@@ -71,16 +71,18 @@ pub(crate) struct Cloud {
     prefix: String,
 }
 
-/// A vendor that is to be started: what is true of it, how it behaves, and faults that strike from the first request on.
+/// A vendor that is to be started: what is true of it, how it behaves, faults that strike from the first request on, and
+/// how many milliseconds its clock is ahead of the exporter's.
 pub(crate) struct Simulated<T, O> {
     pub(crate) truth: T,
     pub(crate) options: O,
     pub(crate) faults: Vec<Fault>,
+    pub(crate) ahead: i64,
 }
 
 impl<T, O: Default> From<T> for Simulated<T, O> {
     fn from(truth: T) -> Self {
-        Self { truth, options: O::default(), faults: Vec::new() }
+        Self { truth, options: O::default(), faults: Vec::new(), ahead: 0 }
     }
 }
 
@@ -104,7 +106,7 @@ impl Bench {
         faults: impl IntoIterator<Item = Fault>,
     ) -> Self {
         let faults = faults.into_iter().collect();
-        Self::start_all(options, Simulated { truth: tenant, options: vendor, faults }, None).await
+        Self::start_all(options, Simulated { options: vendor, faults, ..tenant.into() }, None).await
     }
 
     /// Both vendors, and an exporter of them.
@@ -133,7 +135,7 @@ impl Bench {
 
     async fn start_all(
         options: &str,
-        Simulated { truth: tenant, options: vendor, faults }: Simulated<Tenant, Options>,
+        Simulated { truth: tenant, options: vendor, faults, ahead }: Simulated<Tenant, Options>,
         cloud: Option<Simulated<Console, prisma::Options>>,
     ) -> Self {
         let now = Arc::new(AtomicI64::new(NOW));
@@ -141,7 +143,7 @@ impl Bench {
         std::fs::write(dir.path().join("password"), format!("{}\n", vendor.password)).expect("a password file");
         let tenant = Arc::new(Mutex::new(tenant));
         let shown = Arc::clone(&now);
-        let vendor = Options { clock: Arc::new(move || shown.load(Ordering::Relaxed)), ..vendor };
+        let vendor = Options { clock: Arc::new(move || shown.load(Ordering::Relaxed) + ahead), ..vendor };
         let vendor = Server::start(Arc::clone(&tenant), vendor).await.expect("a vendor on loopback");
         for fault in faults {
             vendor.inject(fault);
@@ -314,12 +316,12 @@ impl Bench {
 
 impl Cloud {
     async fn start(simulated: Simulated<Console, prisma::Options>, now: &Arc<AtomicI64>, dir: &Path) -> Self {
-        let Simulated { truth, options, faults } = simulated;
+        let Simulated { truth, options, faults, ahead } = simulated;
         std::fs::write(dir.join("cloud-password"), format!("{}\n", options.password)).expect("a password file");
         let console = Arc::new(Mutex::new(truth));
         let shown = Arc::clone(now);
         let prefix = options.prefix.clone();
-        let options = prisma::Options { clock: Arc::new(move || shown.load(Ordering::Relaxed)), ..options };
+        let options = prisma::Options { clock: Arc::new(move || shown.load(Ordering::Relaxed) + ahead), ..options };
         let vendor = Server::start_prisma(Arc::clone(&console), options).await.expect("a console on loopback");
         for fault in faults {
             vendor.inject(fault);

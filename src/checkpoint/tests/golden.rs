@@ -42,8 +42,10 @@ fn header(content: Content) -> Header {
 fn what_is_stored_has_the_bytes_of_its_format() {
     let mut bytes = Bytes(format!("format {FORMAT}\n"));
     every().each(&mut bytes).expect("bytes");
-    let contents =
-        [Content::Served(standing()), Content::Walk { build: "0.1.0+abc".to_owned(), position: vec![1, 2, 255] }];
+    let contents = [
+        Content::Served { build: "0.1.0+abc".to_owned(), standing: standing() },
+        Content::Walk { build: "0.1.0+abc".to_owned(), position: vec![1, 2, 255] },
+    ];
     for content in contents {
         let header = header(content).write("a/b/c").expect("bytes");
         assert!(Header::read("a/b/c", &header).is_ok() && Header::read("a/b/d", &header).is_err());

@@ -33,6 +33,20 @@ async fn nobody_there_is_told_without_the_url() {
 }
 
 #[tokio::test]
+async fn a_name_that_is_not_found_is_told_as_such() {
+    // That of a proxy, so that none of the environment's is asked.
+    let proxy = Some("http://nothing.invalid:3128".to_owned());
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), CA).unwrap();
+    let config = Config { proxy, ca_file: Some(file.path().to_owned()), retries: 1, ..Config::default() };
+    let (client, _) = client_with("https://vendor.invalid", &config);
+    let error = client.call_with(&list(), &Token("t0ken"), text).await.unwrap_err();
+    assert_eq!((error.failure, error.status()), (Failure::Unreachable, None), "{error}");
+    let told = error.to_string();
+    assert!(told.contains("its name could not be looked up") && told.contains("tried 2 times"), "{told}");
+}
+
+#[tokio::test]
 async fn only_trusted_certificates_are_spoken_to() {
     let server = Server::tls([ok("[]"), ok("[]")]);
     let file = tempfile::NamedTempFile::new().unwrap();

@@ -4,6 +4,9 @@
 //! newest version of each is what counts. The walk's end is told by the `Link` header only. Since
 //! a lost header looks like the end, whoever knows of records that did not come has the end looked at again, by
 //! [`CursorWalk::finish`].
+//!
+//! It names all records of one millisecond that have come: where they are very many it is longer than a request can be, or
+//! than the vendor takes. The walk then goes on with the next millisecond, and is not whole.
 
 use std::collections::HashSet;
 
@@ -13,13 +16,15 @@ use crate::clock::Timestamp;
 use crate::http::{ApiError, Endpoint};
 use crate::telemetry::Failure;
 
-use super::{Follow, Next, Seen, Tally, Walked, stray};
+use super::{Follow, Next, Seen, Tally, Walked, changed_since, stray};
 
 /// Where a walk by cursor stands: it can go on from here, once it has the rows that it had then.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct CursorPosition {
     /// That of the next page.
     cursor: Option<String>,
+    /// The latest `updated` of the page before.
+    last: Option<Timestamp>,
     /// Rows of the largest page so far: a server may give fewer than the limit.
     largest: Option<u64>,
     tally: Tally,
@@ -56,10 +61,10 @@ where
 /// How a walk ended.
 #[derive(Debug, PartialEq, Eq)]
 enum End {
-    /// As the vendor tells, with a page that is not full.
+    /// As the vendor tells, with a page that tells no times.
     Told,
-    /// With a full page up to this time, after which the link to the next may have been lost.
-    Full(Timestamp),
+    /// With a page up to this time, whose link to the next may have been lost; sooner if it is full.
+    Last { last: Timestamp, full: bool },
     /// With nothing under this cursor.
     Empty(Option<String>),
 }
@@ -90,12 +95,14 @@ where
     ) -> Result<Walked, ApiError> {
         loop {
             match std::mem::replace(&mut self.end, End::Told) {
-                End::Full(last) if lacking() => {
+                End::Last { last, full } if lacking() => {
                     let cursor = Some(behind(last));
                     let page = match (self.fetch)(cursor.clone()).await {
                         // It may take no cursors but its own; what is behind the page cannot be known then.
                         Err(error) if refuses(&error) => {
-                            self.at.tally.miss(REFUSED.to_owned());
+                            if full {
+                                self.at.tally.miss(REFUSED.to_owned());
+                            }
                             break;
                         }
                         page => page?,
@@ -119,15 +126,21 @@ where
                         break;
                     }
                 }
-                End::Told | End::Full(_) | End::Empty(_) => break,
+                End::Told | End::Last { .. } | End::Empty(_) => break,
             }
         }
-        Ok(self.at.tally.walked)
+        Ok(self.at.tally.done())
     }
 
     async fn walk(&mut self, mut cursor: Option<String>) -> Result<(), ApiError> {
         loop {
-            let page = (self.fetch)(cursor.clone()).await?;
+            let page = match (self.fetch)(cursor.clone()).await {
+                Err(error) if cursor.as_deref().is_some_and(|cursor| refuses_length(&error, cursor)) => {
+                    cursor = Some(self.next_millisecond()?);
+                    continue;
+                }
+                page => page?,
+            };
             match self.step(cursor, &page)? {
                 Some(next) => cursor = Some(next),
                 None => return Ok(()),
@@ -139,14 +152,14 @@ where
     fn step(&mut self, cursor: Option<String>, page: &Seen) -> Result<Option<String>, ApiError> {
         self.at.tally.add(page, self.follow.page);
         let sent = page.sent as u64;
-        let full = sent >= self.at.largest.unwrap_or(self.limit);
+        let full = sent >= self.at.largest.unwrap_or(self.limit).min(self.limit);
         self.at.largest = self.at.largest.max(Some(sent));
         let next = match &page.next {
             Next::Nothing => {
                 self.end = match page.updated {
                     _ if sent == 0 => End::Empty(cursor),
-                    Some((_, last)) if full => End::Full(last),
-                    Some(_) | None => End::Told,
+                    Some((_, last)) => End::Last { last, full },
+                    None => End::Told,
                 };
                 return Ok(None);
             }
@@ -167,10 +180,39 @@ where
             ));
         }
         self.fingerprint = Some(page.fingerprint);
+        self.at.last = page.updated.map(|(_, last)| last);
+        let next = if sent_bytes(&next) > MOST_CURSOR_BYTES { self.next_millisecond()? } else { next };
         self.at.cursor = Some(next.clone());
         (self.follow.position)(&self.at);
         Ok(Some(next))
     }
+
+    /// The cursor that leaves out what is left of the last page's millisecond, which is noted as missing.
+    fn next_millisecond(&mut self) -> Result<String, ApiError> {
+        self.at.tally.miss(CROWDED.to_owned());
+        let after = self.at.last.take().and_then(|last| Timestamp::from_millis(last.millis().saturating_add(1)));
+        let cursor = after.map(changed_since);
+        cursor.ok_or_else(|| stray(self.endpoint, CROWDED))
+    }
+}
+
+/// A URL of more than 65,534 bytes cannot be sent; this leaves room for what else stands in it.
+const MOST_CURSOR_BYTES: usize = 60_000;
+
+/// A cursor that is not longer was not refused for its length.
+const USUAL_CURSOR_BYTES: usize = 2_000;
+
+const CROWDED: &str = "so many records changed in the same millisecond that the bulk list's cursor, which names them, is too \
+                       long to be sent; nothing is known of the others but what the page list tells";
+
+/// How long a cursor is once it is encoded.
+fn sent_bytes(cursor: &str) -> usize {
+    cursor.bytes().map(|byte| if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) { 1 } else { 3 }).sum()
+}
+
+/// Whether the vendor refuses a cursor for its length.
+fn refuses_length(error: &ApiError, cursor: &str) -> bool {
+    matches!(error.status(), Some(400 | 413 | 414 | 431)) && sent_bytes(cursor) > USUAL_CURSOR_BYTES
 }
 
 const REFUSED: &str = "the bulk list ended with a full page and no word of a next one before all the records of the page \

@@ -90,7 +90,7 @@ where
     let mut walk = KeyWalk { endpoint, follow, fetch, at: position };
     walk.listing(size).await?;
     walk.confirm().await?;
-    Ok(walk.at.tally.walked)
+    Ok(walk.at.tally.done())
 }
 
 /// How the pages of one filter ended.
@@ -122,7 +122,7 @@ where
             let (end, last) = self.forwards(ask).await?;
             if matches!(end, End::Window) {
                 self.at.tally.miss(
-                    "more than 10,000 records changed in the same millisecond; the vendor gives no way to reach those behind them"
+                    "10,000 records or more changed in the same millisecond; the vendor gives no way to reach any behind those"
                         .to_owned(),
                 );
             } else if last > 1 {
@@ -179,7 +179,8 @@ where
 
     /// Holds what came to what the vendor counts.
     async fn confirm(&mut self) -> Result<(), ApiError> {
-        let Some(mut least) = self.at.total else {
+        // What changed last is to be found again, whatever else did: where nothing came, no count can allay a doubt.
+        let Some(mut least) = self.at.total.filter(|_| self.at.from.is_none() || !self.at.doubtful) else {
             if self.at.doubtful {
                 self.at.tally.miss(EARLY.to_owned());
             }

@@ -6,7 +6,7 @@
 //! Four ways, one for each kind of listing: Qualys' [`by_key`] (page lists of containers and images),
 //! [`by_cursor`] (their bulk lists) and [`by_number`] (all others), and Prisma's [`by_offset`].
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher;
 
 use foldhash::fast::FixedState;
@@ -154,8 +154,17 @@ pub struct Follow<'a, Position> {
 pub struct Walked {
     /// Rows that could not be taken.
     pub rejected: Rejected,
+    /// What stands for the texts of those of them that can be known again.
+    pub unreadable: HashSet<u64>,
     /// Why rows are known to be missing, in words for people.
     pub missing: Option<String>,
+}
+
+impl Walked {
+    /// Whether all rows that could not be taken are among those that `known` stands for.
+    pub fn rejects_only(&self, known: &HashSet<u64>) -> bool {
+        self.rejected.iter().sum::<u64>() == self.unreadable.len() as u64 && self.unreadable.is_subset(known)
+    }
 }
 
 /// What a walk amounts to so far.
@@ -189,6 +198,11 @@ impl Tally {
         if page.sent > 0 {
             progress();
         }
+    }
+
+    /// What it amounts to in the end.
+    fn done(self) -> Walked {
+        Walked { unreadable: self.rejects.into_keys().collect(), ..self.walked }
     }
 
     /// How many records came, those included that could not be taken.

@@ -55,7 +55,7 @@ where
         }
         break;
     }
-    Ok(walk.tally.walked)
+    Ok(walk.tally.done())
 }
 
 /// A walk under way.

@@ -52,7 +52,7 @@ where
         let given = walk.tally.given();
         walk.tally.miss(too_few(count, given));
     }
-    Ok(walk.tally.walked)
+    Ok(walk.tally.done())
 }
 
 /// A walk under way.

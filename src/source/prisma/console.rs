@@ -12,7 +12,7 @@ use crate::inventory::{Table, Tables};
 use crate::record::Console;
 use crate::source::session::Listing;
 use crate::source::wire::{Nested, Text, text, unreadable};
-use crate::source::{Collect, Harvest};
+use crate::source::{Collect, Extent, Harvest};
 use crate::telemetry::Failure;
 
 /// The version. Consoles tell it at every version of the API, or at the first one only.
@@ -79,7 +79,7 @@ impl ConsoleItself {
         let version = table.names.intern(&version);
         table.put(KEY, Console { version, licence_expiry });
         Ok(Harvest {
-            whole: true,
+            extent: Extent::Whole,
             onward: None,
             records: 1,
             tables: Tables { console: Some(Arc::new(table)), ..Tables::default() },

@@ -18,7 +18,7 @@ use crate::source::label::lower;
 use crate::source::paging::Seen;
 use crate::source::session::Listing;
 use crate::source::wire::{Keyed, text};
-use crate::source::{Collect, Harvest, off_thread};
+use crate::source::{Collect, Extent, Harvest, off_thread};
 
 /// The list of containers.
 pub(super) const CONTAINERS: Listing = Listing {
@@ -164,7 +164,7 @@ impl Containers {
         self.account.session.count_rejected(NAME, walked.rejected);
         let (containers, controls) = off_thread(&CONTAINERS.endpoint, move || staging.finish()).await?;
         Ok(Harvest {
-            whole: true,
+            extent: Extent::Whole,
             onward: None,
             records: containers.len() as u64,
             tables: Tables {

@@ -14,7 +14,7 @@ use crate::record::{Image, ImageAssessment, ImageName, Score};
 use crate::source::paging::Seen;
 use crate::source::session::Listing;
 use crate::source::wire::{Keyed, text};
-use crate::source::{Collect, Harvest};
+use crate::source::{Collect, Extent, Harvest};
 
 /// The list of images.
 pub(super) const IMAGES: Listing = Listing {
@@ -79,7 +79,7 @@ impl Images {
         self.account.session.count_rejected(NAME, walked.rejected);
         let table = std::mem::take(&mut *lock(&table));
         Ok(Harvest {
-            whole: true,
+            extent: Extent::Whole,
             onward: None,
             records: table.len() as u64,
             tables: Tables { images: Some(Arc::new(table)), ..Tables::default() },

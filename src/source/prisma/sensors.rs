@@ -12,7 +12,7 @@ use crate::record::Defenders;
 use crate::source::label::word;
 use crate::source::session::Listing;
 use crate::source::wire::{Keyed, Rejected, text};
-use crate::source::{Collect, Harvest};
+use crate::source::{Collect, Extent, Harvest};
 use crate::telemetry::Rejection;
 
 /// The numbers of defenders.
@@ -59,7 +59,7 @@ impl Sensors {
         progress();
         self.account.session.count_rejected(NAME, rejected);
         Ok(Harvest {
-            whole: true,
+            extent: Extent::Whole,
             onward: None,
             records: table.len() as u64,
             tables: Tables { defenders: Some(Arc::new(table)), ..Tables::default() },

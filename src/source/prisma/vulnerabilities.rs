@@ -12,7 +12,7 @@ use crate::lock::lock;
 use crate::record::Vulnerability;
 use crate::source::session::Listing;
 use crate::source::wire::{Keyed, Rejected, text};
-use crate::source::{Collect, Harvest};
+use crate::source::{Collect, Extent, Harvest};
 
 /// The numbers of vulnerabilities.
 pub(super) const STATS: Listing = Listing {
@@ -74,7 +74,7 @@ impl Vulnerabilities {
         let mut table = std::mem::take(&mut *lock(&table));
         table.retain(|vulnerability| vulnerability.images > 0);
         Ok(Harvest {
-            whole: true,
+            extent: Extent::Whole,
             onward: None,
             records: table.len() as u64,
             missing,

@@ -145,13 +145,14 @@ impl Config {
     /// What makes it this account: where and how it logs in, and nothing else that it says. A file or variable that holds
     /// a secret counts by its name.
     pub(in crate::source) fn account(&self) -> Self {
+        let defaults = Self::default();
         Self {
-            interval: Span::seconds(0),
+            interval: defaults.interval,
             stale_after: None,
-            full_resync: Span::seconds(0),
-            rate_limits: RateLimits::default(),
-            http: http::Config::default(),
-            collectors: Collectors::default(),
+            full_resync: defaults.full_resync,
+            rate_limits: defaults.rate_limits,
+            http: defaults.http,
+            collectors: defaults.collectors,
             ..self.clone()
         }
     }

@@ -4,6 +4,7 @@
 //! so the number of all of them is looked at each time, as far as the vendor counts, and all are walked again now and then.
 
 use std::cmp::Ordering;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,14 +38,17 @@ struct Onward {
     pages: Timestamp,
     bulk: Timestamp,
     unread: u64,
+    unreadable: HashSet<u64>,
     walked: Timestamp,
 }
 
 /// A walk of all records.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Walk {
     /// How many rows of the page list could not be read.
     pub(super) unread: u64,
+    /// What stands for the texts of the rows of both lists that could not.
+    pub(super) unreadable: Arc<HashSet<u64>>,
     /// When it began.
     pub(super) walked: Timestamp,
     /// When the next one is due.
@@ -56,7 +60,8 @@ impl<R: Joined> Known<R> {
     /// if a delta could miss what becomes of its records: of one without a time nobody can tell that it changed.
     ///
     /// Times are the vendor's own. A record can bear one of the future, if one of the vendor's clocks is wrong: others
-    /// would then change unseen until that time, so none later than the start of the run counts.
+    /// would then change unseen until that time, so none later than the start of the run counts, by the vendor's clock and
+    /// by ours.
     pub(super) fn new(table: Arc<Table<R>>, began: Timestamp, last: Walk) -> Option<Self> {
         let pages = since(latest::<R::Page>(&table)?, began);
         let bulk = since(latest::<R::Bulk>(&table)?, began);
@@ -69,14 +74,15 @@ impl<R: Joined> Known<R> {
         onward: &[u8],
         resync: impl FnOnce(Timestamp) -> Instant,
     ) -> Option<Self> {
-        let Onward { pages, bulk, unread, walked } = postcard::from_bytes(onward).ok()?;
-        Some(Self { table, pages, bulk, last: Walk { unread, walked, resync: resync(walked) } })
+        let Onward { pages, bulk, unread, unreadable, walked } = postcard::from_bytes(onward).ok()?;
+        let last = Walk { unread, unreadable: Arc::new(unreadable), walked, resync: resync(walked) };
+        Some(Self { table, pages, bulk, last })
     }
 
     /// What is to be kept over a restart, besides the records.
     pub(super) fn onward(&self) -> Option<Vec<u8>> {
-        let &Self { pages, bulk, last: Walk { unread, walked, .. }, .. } = self;
-        postcard::to_stdvec(&Onward { pages, bulk, unread, walked }).ok()
+        let &Self { pages, bulk, last: Walk { unread, ref unreadable, walked, .. }, .. } = self;
+        postcard::to_stdvec(&Onward { pages, bulk, unread, unreadable: HashSet::clone(unreadable), walked }).ok()
     }
 
     /// How many records the vendor is to count if `table` are all that can be read.

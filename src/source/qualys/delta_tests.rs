@@ -3,6 +3,7 @@
 use std::cmp::Ordering::{Equal, Greater, Less};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
 
 use simulator::server::FaultKind;
 use simulator::tenant::{Container, DAMAGES, Row, Tenant};
@@ -14,19 +15,24 @@ use super::delta::{Known, Walk, compare};
 use super::live_tests::{Bench, NOW, refusal};
 use crate::clock::Timestamp;
 use crate::setting::Span;
-use crate::source::Harvest;
+use crate::source::{Extent, Harvest};
 use crate::telemetry::Failure;
 
 const PAGES: &str = "/csapi/v1.3/containers?";
 const BULK: &str = "/csapi/v1.3/containers/list?";
 
 /// An account whose collectors ask for what has changed once they have walked all.
-async fn bench(containers: usize) -> Bench {
+pub(super) async fn bench(containers: usize) -> Bench {
     Bench::new(containers, |_, config| config.full_resync = Span::seconds(86_400)).await
 }
 
 /// Changes some containers by hand, as time has gone on by so much since the start.
-fn change(bench: &Bench, which: impl IntoIterator<Item = usize>, after: i64, change: impl Fn(&mut Container)) {
+pub(super) fn change(
+    bench: &Bench,
+    which: impl IntoIterator<Item = usize>,
+    after: i64,
+    change: impl Fn(&mut Container),
+) {
     bench.set_clock(NOW + after);
     touch(bench, which, after, change);
 }
@@ -41,7 +47,7 @@ fn touch(bench: &Bench, which: impl IntoIterator<Item = usize>, after: i64, chan
     });
 }
 
-fn edit(bench: &Bench, edit: impl FnOnce(&mut Tenant)) {
+pub(super) fn edit(bench: &Bench, edit: impl FnOnce(&mut Tenant)) {
     let tenant = bench.server.tenant();
     let mut tenant = tenant.lock().unwrap();
     edit(&mut tenant);
@@ -49,15 +55,15 @@ fn edit(bench: &Bench, edit: impl FnOnce(&mut Tenant)) {
 }
 
 /// A run of the containers: whether it walked all, how many requests it sent, and what it brought.
-async fn run(bench: &Bench) -> (bool, usize, Harvest) {
+pub(super) async fn run(bench: &Bench) -> (bool, usize, Harvest) {
     bench.server.forget_requests();
     let harvest = bench.run("containers").await.unwrap();
     assert_eq!(harvest.missing, None);
-    (harvest.whole, bench.server.requests().len(), harvest)
+    (harvest.extent == Extent::Whole, bench.server.requests().len(), harvest)
 }
 
 /// The risk and the namespace of every container that was collected.
-fn collected(harvest: &Harvest) -> BTreeMap<String, (Option<f64>, String)> {
+pub(super) fn collected(harvest: &Harvest) -> BTreeMap<String, (Option<f64>, String)> {
     let table = harvest.tables.containers.as_ref().unwrap();
     let told = table.iter().map(|(key, container)| {
         let crate::record::Particulars::Qualys(particulars) = &container.assessment.as_ref().unwrap().particulars
@@ -71,7 +77,7 @@ fn collected(harvest: &Harvest) -> BTreeMap<String, (Option<f64>, String)> {
 }
 
 /// The same, as it is true of the tenant.
-fn truth(bench: &Bench) -> BTreeMap<String, (Option<f64>, String)> {
+pub(super) fn truth(bench: &Bench) -> BTreeMap<String, (Option<f64>, String)> {
     let tenant = bench.server.tenant();
     let tenant = tenant.lock().unwrap();
     let containers = tenant.containers.iter().filter(|container| container.page_row == Row::Readable);
@@ -126,16 +132,22 @@ async fn what_a_delta_cannot_tell_is_walked_again() {
     assert!(whole);
     assert_eq!(collected(&harvest), truth(&bench));
 
+    // Where the vendor says that nothing changed last: something did.
+    bench.fault("pageSize=1000", 2, FaultKind::Status(200, vec![], r#"{"data":[],"count":0}"#.to_owned()));
+    assert!(run(&bench).await.0);
+
     // One that changed cannot be read any more: what was known of it is not shown either.
-    change(&bench, [40], 1000, |container| container.page_row = Row::Unreadable(DAMAGES[0]));
+    change(&bench, [40], 1000, |container| container.page_row = Row::Unreadable(DAMAGES[2]));
     let (whole, _, harvest) = run(&bench).await;
     assert!(whole);
     assert_eq!(collected(&harvest), truth(&bench));
+    // That is known now, and it is still among the latest.
+    let rejected = bench.rejected("containers");
+    let (whole, _, harvest) = run(&bench).await;
+    assert_eq!((whole, collected(&harvest)), (false, truth(&bench)));
+    assert_eq!(bench.rejected("containers")[1], rejected[1] + 1);
 
-    // And once it can, it is just one more that changed.
-    change(&bench, [41], 200_000, |_| {});
-    assert!(run(&bench).await.0, "the unreadable row is among the latest");
-    assert!(!run(&bench).await.0);
+    // And once it can be read, it is one more than there are.
     change(&bench, [40], 300_000, |container| container.page_row = Row::Readable);
     let (whole, _, harvest) = run(&bench).await;
     assert_eq!(collected(&harvest), truth(&bench));
@@ -160,6 +172,26 @@ async fn clocks_that_disagree_hide_nothing() {
         let (whole, _, harvest) = run(&bench).await;
         assert_eq!((whole, collected(&harvest)), (false, truth(&bench)), "cycle {cycle}");
     }
+    // The record of the future itself, by a clock that is right.
+    touch(&bench, [3], 3_000, |container| container.risk_score = Some(901));
+    let (whole, _, harvest) = run(&bench).await;
+    assert_eq!((whole, collected(&harvest)), (false, truth(&bench)));
+}
+
+#[tokio::test]
+async fn what_changes_is_asked_for_by_the_vendors_clock() {
+    let bench = bench(600).await;
+    let date = |now: i64| {
+        let now = UNIX_EPOCH + Duration::from_millis(now.unsigned_abs());
+        FaultKind::WithHeader("date".to_owned(), httpdate::fmt_http_date(now))
+    };
+    // Our own clock is three minutes ahead, as is that of one of the vendor's servers.
+    bench.fault("/csapi/", usize::MAX, date(NOW));
+    change(&bench, [3], 180_000, |_| {});
+    assert!(run(&bench).await.0);
+    touch(&bench, [4], 60_000, |container| container.risk_score = Some(902));
+    let (whole, _, harvest) = run(&bench).await;
+    assert_eq!((whole, collected(&harvest)), (false, truth(&bench)));
 }
 
 #[test]
@@ -169,7 +201,11 @@ fn of_records_without_a_time_nobody_can_tell_that_they_changed() {
         let staging = Staging::new([].into());
         staging.take::<PageHalf>(format!(r#"{{"data":[{pages}]}}"#).as_bytes()).unwrap();
         staging.take::<BulkHalf>(format!(r#"{{"data":[{bulk}]}}"#).as_bytes()).unwrap();
-        let known = Known::new(Arc::new(staging.finish().0), began, Walk { unread: 0, walked: began, resync })?;
+        let known = Known::new(
+            Arc::new(staging.finish().0),
+            began,
+            Walk { unread: 0, unreadable: Arc::default(), walked: began, resync },
+        )?;
         Some((known.pages.millis(), known.bulk.millis()))
     };
     let (dated, later) = (r#"{"uuid":"a","updated":"70000"}"#, r#"{"uuid":"b","updated":"90000"}"#);

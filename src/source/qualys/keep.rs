@@ -77,8 +77,13 @@ impl<R: Joined> Keeping<R> {
         if is_saving || Instant::now() < state.due {
             return;
         }
-        let (slot, staging, shared) = (slot.clone(), Arc::clone(&self.staging), Arc::clone(&self.state));
-        state.saving = Some(tokio::task::spawn_blocking(move || {
+        state.saving = Some(self.save(slot.clone()));
+    }
+
+    /// Stores where it stands, while everything else goes on.
+    fn save(&self, slot: Slot) -> JoinHandle<()> {
+        let (staging, shared) = (Arc::clone(&self.staging), Arc::clone(&self.state));
+        tokio::task::spawn_blocking(move || {
             let began = Instant::now();
             // Read before the records: those may be further on, never behind it.
             let position = postcard::to_stdvec(&lock(&shared).position);
@@ -88,7 +93,7 @@ impl<R: Joined> Keeping<R> {
                 Err(error) => tracing::debug!(%error, "a walk's position could not be written"),
             }
             lock(&shared).due = Instant::now() + PAUSE * began.elapsed().max(Duration::from_millis(1));
-        }));
+        })
     }
 
     /// Waits until nothing is being stored any more.
@@ -100,9 +105,13 @@ impl<R: Joined> Keeping<R> {
         }
     }
 
-    /// What there is of it, to go on with.
+    /// What there is of it, to go on with; it is stored, too.
     pub(super) async fn broken_off(self) -> Unfinished<R> {
         self.settle().await;
+        if let Some(slot) = self.slot.clone() {
+            // It is over either way.
+            _ = self.save(slot).await;
+        }
         Unfinished { position: self.position(), table: self.staging.so_far() }
     }
 }

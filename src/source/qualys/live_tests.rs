@@ -13,7 +13,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::http::ApiError;
 use crate::record::Vendor;
 use crate::setting::Span;
-use crate::source::{self, Harvest, Source};
+use crate::source::{self, Collector, Harvest, Source};
 use crate::telemetry::{Failure, Telemetry};
 
 pub(super) const NOW: i64 = 1_750_000_000_000;
@@ -70,9 +70,12 @@ impl Bench {
         Self { server, source, telemetry, now, secrets }
     }
 
+    pub(super) fn collector(&self, name: &str) -> &Collector {
+        self.source.collectors.iter().find(|known| known.name == name).unwrap()
+    }
+
     pub(super) async fn run(&self, collector: &str) -> Result<Harvest, ApiError> {
-        let collector = self.source.collectors.iter().find(|known| known.name == collector).unwrap();
-        collector.listing.collect(&|| {}).await
+        self.collector(collector).listing.collect(&|| {}).await
     }
 
     /// Sets the clock of both.
@@ -86,6 +89,11 @@ impl Bench {
 
     pub(super) fn fault(&self, path: &str, times: usize, kind: FaultKind) {
         self.server.inject(Fault { path_contains: path.to_owned(), times, skip: 0, kind });
+    }
+
+    /// A fault for all requests of a kind after so many.
+    pub(super) fn fault_after(&self, skip: usize, path: &str, kind: FaultKind) {
+        self.server.inject(Fault { path_contains: path.to_owned(), times: usize::MAX, skip, kind });
     }
 
     pub(super) fn rejected(&self, collector: &str) -> [u64; 2] {

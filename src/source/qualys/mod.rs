@@ -40,6 +40,8 @@ pub mod policies;
 pub mod posture;
 mod reports;
 pub mod resources;
+#[cfg(test)]
+mod resume_tests;
 mod rules;
 #[cfg(test)]
 mod scripted_tests;

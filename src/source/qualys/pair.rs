@@ -1,6 +1,5 @@
 //! The collector of records that two listings tell of: both are walked at the same time into one table.
 
-use std::cmp::Ordering;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -19,9 +18,10 @@ use crate::clock::{Clock, Timestamp};
 use crate::http::{Answer, ApiError, Call};
 use crate::inventory::{Table, Tables};
 use crate::lock::lock;
-use crate::source::paging::{CursorPosition, Follow, KeyAsk, KeyPosition, Seen, by_cursor, by_key, changed_since};
-use crate::source::wire::Rejected;
-use crate::source::{Collect, Harvest, off_thread};
+use crate::source::paging::{
+    CursorPosition, Follow, KeyAsk, KeyPosition, Seen, Walked, by_cursor, by_key, changed_since,
+};
+use crate::source::{Collect, Extent, Harvest, off_thread};
 use crate::telemetry::Failure;
 
 /// Rows per page of a page list: the most the vendor gives.
@@ -71,15 +71,17 @@ pub(super) struct Pair<R: Paired> {
 struct Came<R> {
     table: Arc<Table<R>>,
     missing: Option<String>,
-    /// Rows of the page list, and of the bulk list, that could not be taken.
-    rejected: [Rejected; 2],
+    /// What the walks of the page list and of the bulk list amount to.
+    walked: [Walked; 2],
+    /// When the first page came, by the vendor's clock.
+    date: Option<Timestamp>,
 }
 
 impl<R> Came<R> {
     /// Rows of the page list that could not be taken.
     fn unread(&self) -> u64 {
-        let [pages, _] = &self.rejected;
-        pages.iter().sum()
+        let [pages, _] = &self.walked;
+        pages.rejected.iter().sum()
     }
 }
 
@@ -98,7 +100,7 @@ impl<R: Paired> Pair<R> {
     }
 
     async fn run(&self, progress: &(dyn Fn() + Sync)) -> Result<Harvest, ApiError> {
-        let unfinished = lock(&self.unfinished).take().filter(|walk| Instant::now() < self.resync(walk.position.began));
+        let unfinished = lock(&self.unfinished).take().filter(|walk| self.age(walk.position.began) < self.full_resync);
         let known = lock(&self.known).clone().filter(|known| Instant::now() < known.last.resync);
         let began = self.clock.now();
         let harvest = match (unfinished, known) {
@@ -111,7 +113,14 @@ impl<R: Paired> Pair<R> {
         }
         let staging = Staging::new(self.wanted.clone());
         let keeping = Keeping::new(staging, Position::start(began), self.slot.get().cloned());
-        self.harvest(self.walk(&keeping, None, progress).await?, began, None).await
+        match self.walk(&keeping, None, progress).await {
+            Ok(came) => self.harvest(came, began, None).await,
+            Err(error) => {
+                // For another process: this one begins anew, for it would not see what is purged until the vendor is back.
+                keeping.broken_off().await;
+                Err(error)
+            }
+        }
     }
 
     /// Goes on with a walk that was broken off. None if all are to be walked after all.
@@ -125,12 +134,19 @@ impl<R: Paired> Pair<R> {
         let staging = Staging::resumed(table, self.wanted.clone());
         position.pages = position.pages.with_keys(staging.listed());
         let keeping = Keeping::new(staging, position, self.slot.get().cloned());
-        match self.walk(&keeping, None, progress).await {
-            Ok(came) if came.missing.is_none() => {
+        let result = match self.count().await {
+            Ok(counted) => self.walk(&keeping, None, progress).await.map(|came| (counted, came)),
+            Err(error) => Err(error),
+        };
+        match result {
+            Ok((counted, came)) if came.missing.is_none() => {
                 let expected = came.table.len() as u64 + came.unread();
                 // What was purged since it was broken off is among its records still.
-                let fewer = self.count().await?.is_some_and(|counted| compare(counted, expected).is_lt());
-                if fewer { Ok(None) } else { self.harvest(came, began, None).await.map(Some) }
+                if self.counts_fewer(counted, expected).await.unwrap_or(true) {
+                    return Ok(None);
+                }
+                let harvest = self.harvest(came, began, None).await?;
+                Ok(Some(Harvest { extent: Extent::Rest, ..harvest }))
             }
             Err(error) if error.failure != Failure::BadResponse => {
                 *lock(&self.unfinished) = Some(keeping.broken_off().await);
@@ -138,6 +154,14 @@ impl<R: Paired> Pair<R> {
             }
             Ok(_) | Err(_) => Ok(None),
         }
+    }
+
+    /// Whether the vendor counts fewer records than are known: some were purged. `counted` is from before all of them
+    /// were known.
+    async fn counts_fewer(&self, counted: Option<u64>, known: u64) -> Result<bool, ApiError> {
+        let fewer = |counted: Option<u64>| counted.is_some_and(|counted| compare(counted, known).is_lt());
+        // Some that are known now may have been new to the first count.
+        Ok(fewer(counted) && fewer(self.count().await?))
     }
 
     /// Asks for what has changed. None if all are to be walked after all.
@@ -177,17 +201,15 @@ impl<R: Paired> Pair<R> {
         if came.missing.is_some() {
             return Ok(Err("what changed could not be read whole"));
         }
-        if came.rejected.iter().flatten().any(|rows| *rows > 0) {
+        if !came.walked.iter().all(|walked| walked.rejects_only(&known.last.unreadable)) {
             return Ok(Err("a record that changed cannot be read, and what is known of it is no longer true"));
         }
         let expected = known.to_be_counted(&came.table);
-        match counted.map(|counted| compare(counted, expected)) {
-            Some(Ordering::Greater) => return Ok(Err("the vendor counts records that are not known")),
-            // Some that are known now may have been new to the count.
-            Some(Ordering::Less) if self.count().await?.is_some_and(|counted| compare(counted, expected).is_lt()) => {
-                return Ok(Err("the vendor counts fewer records than are known: some were purged"));
-            }
-            Some(Ordering::Less | Ordering::Equal) | None => {}
+        if counted.is_some_and(|counted| compare(counted, expected).is_gt()) {
+            return Ok(Err("the vendor counts records that are not known"));
+        }
+        if self.counts_fewer(counted, expected).await? {
+            return Ok(Err("the vendor counts fewer records than are known: some were purged"));
         }
         Ok(Ok(came))
     }
@@ -219,26 +241,37 @@ impl<R: Paired> Pair<R> {
             self.bulk(since, cursor, limit, Arc::clone(staging))
         });
         let (pages, bulk) = tokio::try_join!(pages, bulk)?;
+        // What follows goes through the records, and is not to wait for the disk.
+        keeping.settle().await;
         let bulk = bulk.finish(|| staging.lacks_bulk(), |last| staging.cursor_behind(last)).await?;
         keeping.settle().await;
+        let date = staging.date();
         let staging = Arc::clone(staging);
         let (table, missing) = off_thread(&R::PAGES.0.endpoint, move || staging.finish()).await?;
         Ok(Came {
             table: Arc::new(table),
-            missing: pages.missing.or(bulk.missing).or(missing),
-            rejected: [pages.rejected, bulk.rejected],
+            missing: pages.missing.clone().or_else(|| bulk.missing.clone()).or(missing),
+            walked: [pages, bulk],
+            date,
         })
     }
 
     /// Takes over what a run that began at `began` came to; `over` tells what it was put over.
     async fn harvest(&self, came: Came<R>, began: Timestamp, over: Option<&Known<R>>) -> Result<Harvest, ApiError> {
-        let [pages, bulk] = came.rejected;
-        self.session.count_rejected(R::NAME, std::array::from_fn(|reason| pages[reason] + bulk[reason]));
+        let [pages, bulk] = &came.walked;
+        let rejected = std::array::from_fn(|reason| pages.rejected[reason] + bulk.rejected[reason]);
+        self.session.count_rejected(R::NAME, rejected);
         let mut onward = None;
         if came.missing.is_none() {
-            let walk = || Walk { unread: came.unread(), walked: began, resync: self.resync(began) };
-            let last = over.map_or_else(walk, |known| known.last);
+            let walk = || Walk {
+                unread: came.unread(),
+                unreadable: Arc::new(pages.unreadable.union(&bulk.unreadable).copied().collect()),
+                walked: began,
+                resync: self.resync(began),
+            };
+            let last = over.map_or_else(walk, |known| known.last.clone());
             let table = Arc::clone(&came.table);
+            let began = came.date.map_or(began, |date| date.min(began));
             let known = off_thread(&R::PAGES.0.endpoint, move || Known::new(table, began, last)).await?;
             onward = known.as_ref().and_then(Known::onward);
             *lock(&self.known) = known.map(Arc::new);
@@ -249,7 +282,7 @@ impl<R: Paired> Pair<R> {
         Ok(Harvest {
             records: came.table.len() as u64,
             tables: R::tables(came.table),
-            whole: over.is_none(),
+            extent: if over.is_none() { Extent::Whole } else { Extent::Changes },
             missing: came.missing,
             note: None,
             onward,
@@ -258,7 +291,11 @@ impl<R: Paired> Pair<R> {
 
     /// When the walk after the one that began then is due.
     fn resync(&self, began: Timestamp) -> Instant {
-        Instant::now() + self.full_resync.saturating_sub(self.clock.now().since(began))
+        Instant::now() + self.full_resync.saturating_sub(self.age(began))
+    }
+
+    fn age(&self, time: Timestamp) -> Duration {
+        self.clock.now().since(time)
     }
 
     async fn page(&self, ask: KeyAsk, staging: Arc<Staging<R>>) -> Result<Seen, ApiError> {
@@ -270,7 +307,10 @@ impl<R: Paired> Pair<R> {
         if let Some(filter) = ask.filter() {
             call = call.query("filter", filter);
         }
-        let read = move |answer: &Answer| staging.take::<R::Page>(&answer.body);
+        let read = move |answer: &Answer| {
+            staging.came(answer.date());
+            staging.take::<R::Page>(&answer.body)
+        };
         self.session.call(listing, call, read).await
     }
 
@@ -290,6 +330,7 @@ impl<R: Paired> Pair<R> {
             call = call.query("paginationQuery", cursor);
         }
         let read = move |answer: &Answer| {
+            staging.came(answer.date());
             let seen = staging.take::<R::Bulk>(&answer.body)?;
             Ok(Seen { next: next(&answer.headers), ..seen })
         };

@@ -18,7 +18,7 @@ use crate::record::Policy;
 use crate::source::label::word;
 use crate::source::paging::Seen;
 use crate::source::wire::{Nested, Rows, text};
-use crate::source::{Collect, Harvest};
+use crate::source::{Collect, Extent, Harvest};
 
 /// The list of policies.
 pub(super) const LIST: Listing = Listing {
@@ -63,13 +63,20 @@ impl Policies {
             Found::Here(found) => found,
             Found::Absent(words) => {
                 let tables = Tables { policies: Some(Arc::default()), ..Tables::default() };
-                return Ok(Harvest { whole: true, onward: None, tables, records: 0, missing: None, note: Some(words) });
+                return Ok(Harvest {
+                    extent: Extent::Whole,
+                    onward: None,
+                    tables,
+                    records: 0,
+                    missing: None,
+                    note: Some(words),
+                });
             }
         };
         self.session.count_rejected(NAME, walked.rejected);
         let missing = self.fill_rules(&mut table, &wanting, progress).await;
         Ok(Harvest {
-            whole: true,
+            extent: Extent::Whole,
             onward: None,
             records: table.len() as u64,
             tables: Tables { policies: Some(Arc::new(table)), ..Tables::default() },

@@ -19,7 +19,7 @@ use crate::record::{Control, Severity};
 use crate::source::label::word;
 use crate::source::paging::Seen;
 use crate::source::wire::{Nested, Rows, text};
-use crate::source::{Collect, Harvest};
+use crate::source::{Collect, Extent, Harvest};
 use crate::telemetry::Failure;
 
 /// The list of controls.
@@ -67,7 +67,14 @@ impl Posture {
             Found::Here(found) => found,
             Found::Absent(words) => {
                 let tables = Tables { controls: Some(Arc::default()), ..Tables::default() };
-                return Ok(Harvest { whole: true, onward: None, tables, records: 0, missing: None, note: Some(words) });
+                return Ok(Harvest {
+                    extent: Extent::Whole,
+                    onward: None,
+                    tables,
+                    records: 0,
+                    missing: None,
+                    note: Some(words),
+                });
             }
         };
         self.ask_categories(&table, progress).await;
@@ -77,7 +84,7 @@ impl Posture {
         let rejected = std::array::from_fn(|reason| walked.rejected[reason] + rejected[reason]);
         self.session.count_rejected(NAME, rejected);
         Ok(Harvest {
-            whole: true,
+            extent: Extent::Whole,
             onward: None,
             records: table.len() as u64 + resources.as_ref().map_or(0, Table::len) as u64,
             tables: Tables {

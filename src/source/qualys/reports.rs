@@ -14,7 +14,7 @@ use crate::record::Report;
 use crate::source::label::{flag, word};
 use crate::source::paging::{Seen, Walked};
 use crate::source::wire::Rows;
-use crate::source::{Collect, Harvest};
+use crate::source::{Collect, Extent, Harvest};
 
 /// The list of reports.
 pub(super) const REPORTS: Listing =
@@ -52,7 +52,7 @@ impl Reports {
         };
         self.session.count_rejected(NAME, walked.rejected);
         Ok(Harvest {
-            whole: true,
+            extent: Extent::Whole,
             onward: None,
             records: table.len() as u64,
             tables: Tables { reports: Some(Arc::new(table)), ..Tables::default() },

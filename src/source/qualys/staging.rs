@@ -5,7 +5,7 @@
 //! a row means: that is a [`Half`]'s.
 
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use serde::Deserialize;
 
@@ -61,22 +61,37 @@ pub struct Staging<R: Joined> {
     /// What was known before, over which it is put.
     base: Option<Arc<Table<R>>>,
     wanted: R::Wanted,
+    /// When the first page came, by the vendor's clock.
+    date: OnceLock<Timestamp>,
 }
 
 impl<R: Joined> Staging<R> {
     /// Nothing yet.
     pub fn new(wanted: R::Wanted) -> Self {
-        Self { table: Mutex::default(), base: None, wanted }
+        Self { table: Mutex::default(), base: None, wanted, date: OnceLock::new() }
     }
 
     /// Nothing yet of what has changed since these records were read.
     pub(super) fn over(base: Arc<Table<R>>, wanted: R::Wanted) -> Self {
-        Self { table: Mutex::new(Table::with_names_of(&base)), base: Some(base), wanted }
+        let table = Mutex::new(Table::with_names_of(&base));
+        Self { table, base: Some(base), wanted, date: OnceLock::new() }
     }
 
     /// What a walk had before it was broken off.
     pub(super) fn resumed(so_far: Table<R>, wanted: R::Wanted) -> Self {
-        Self { table: Mutex::new(so_far), base: None, wanted }
+        Self { table: Mutex::new(so_far), base: None, wanted, date: OnceLock::new() }
+    }
+
+    /// Notes when a page came, by the vendor's clock.
+    pub(super) fn came(&self, date: Option<Timestamp>) {
+        if let Some(date) = date {
+            self.date.get_or_init(|| date);
+        }
+    }
+
+    /// When the first page came, by the vendor's clock, if it told.
+    pub(super) fn date(&self) -> Option<Timestamp> {
+        self.date.get().copied()
     }
 
     /// Takes out what there is so far.
@@ -111,7 +126,8 @@ impl<R: Joined> Staging<R> {
             let (brought, stays) = match slot {
                 None => (Brought::New, true),
                 Some(known) if updated > H::updated(known) => (Brought::Newer, true),
-                Some(known) => (Brought::Nothing, is_no_older::<H>(&fresh, known)),
+                // Of two versions of the same time, the one seen later is the later one.
+                Some(known) => (Brought::Nothing, updated == H::updated(known)),
             };
             seen.row(row.key(), updated, brought);
             if stays {
@@ -161,15 +177,10 @@ impl<R: Joined> Staging<R> {
     }
 }
 
-/// Puts half of `fresh` in place of that of `known`, unless that is newer.
+/// Puts half of `fresh`, if it is there, in place of that of `known`. That was read before: if it bears a later time, one
+/// of the vendor's clocks was wrong.
 fn replace<H: Half>(known: &mut H::Record, fresh: &mut H::Record) {
-    let newer = H::known(fresh).is_some_and(|fresh| H::known(known).is_none_or(|known| is_no_older::<H>(fresh, known)));
-    if newer {
-        *H::slot(known) = H::slot(fresh).take();
+    if let Some(half) = H::slot(fresh).take() {
+        *H::slot(known) = Some(half);
     }
-}
-
-/// Of two versions of the same time, the one seen later is the later one.
-fn is_no_older<H: Half>(fresh: &H::Known, known: &H::Known) -> bool {
-    H::updated(fresh) >= H::updated(known)
 }

@@ -3,13 +3,15 @@
 use std::collections::VecDeque;
 use std::io::Write;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use hyper::body::Frame;
 use hyper::http::request::Parts;
+use tokio::time::{Sleep, sleep};
 
 /// A request, read whole.
 pub(crate) struct Call {
@@ -128,13 +130,15 @@ pub(crate) struct Delivery {
     pub(crate) answer: Answer,
     /// Break the connection in the middle of the body.
     pub(crate) broken: bool,
+    /// Send nothing for so long in the middle of the body.
+    pub(crate) silence: Option<Duration>,
     /// Filler sent after the body, in bytes.
     pub(crate) filler: usize,
 }
 
 impl Delivery {
     pub(crate) fn plain(answer: Answer) -> Self {
-        Self { answer, broken: false, filler: 0 }
+        Self { answer, broken: false, silence: None, filler: 0 }
     }
 
     pub(crate) fn into_response(mut self, gzip: bool) -> hyper::Response<Body> {
@@ -148,14 +152,19 @@ impl Delivery {
         for (name, value) in &self.answer.headers {
             response = response.header(name, value);
         }
+        let Self { answer: Answer { mut body, .. }, broken, silence, filler } = self;
         let mut pieces = VecDeque::new();
-        if self.broken {
-            pieces.push_back(Ok(self.answer.body.slice(..self.answer.body.len() / 2)));
-            pieces.push_back(Err(std::io::ErrorKind::ConnectionReset.into()));
-        } else if !self.answer.body.is_empty() {
-            pieces.push_back(Ok(self.answer.body));
+        if broken || silence.is_some() {
+            pieces.push_back(Piece::Data(body.split_to(body.len() / 2)));
+            // What comes before a break is given a moment to reach the wire.
+            pieces.push_back(Piece::Silence(Box::pin(sleep(silence.unwrap_or(Duration::from_millis(1))))));
         }
-        response.body(Body { pieces, filler: self.filler, has_paused: false }).expect("valid status and headers")
+        if broken {
+            pieces.push_back(Piece::Break);
+        } else if !body.is_empty() {
+            pieces.push_back(Piece::Data(body));
+        }
+        response.body(Body { pieces, filler }).expect("valid status and headers")
     }
 
     fn is_encoded(&self) -> bool {
@@ -163,12 +172,17 @@ impl Delivery {
     }
 }
 
-/// A body in pieces, of which one may be an error that breaks the connection.
+/// A body in pieces.
 pub(crate) struct Body {
-    pieces: VecDeque<std::io::Result<Bytes>>,
+    pieces: VecDeque<Piece>,
     filler: usize,
-    /// What comes before an error is given a moment to reach the wire.
-    has_paused: bool,
+}
+
+enum Piece {
+    Data(Bytes),
+    Silence(Pin<Box<Sleep>>),
+    /// The connection breaks.
+    Break,
 }
 
 const FILLER: &[u8] = &[b' '; 64 * 1024];
@@ -178,13 +192,14 @@ impl hyper::body::Body for Body {
     type Error = std::io::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<std::io::Result<Frame<Bytes>>>> {
-        if matches!(self.pieces.front(), Some(Err(_))) && !self.has_paused {
-            self.has_paused = true;
-            context.waker().wake_by_ref();
-            return Poll::Pending;
+        if let Some(Piece::Silence(silence)) = self.pieces.front_mut() {
+            ready!(silence.as_mut().poll(context));
+            self.pieces.pop_front();
         }
-        if let Some(piece) = self.pieces.pop_front() {
-            return Poll::Ready(Some(piece.map(Frame::data)));
+        match self.pieces.pop_front() {
+            Some(Piece::Data(data)) => return Poll::Ready(Some(Ok(Frame::data(data)))),
+            Some(Piece::Break) => return Poll::Ready(Some(Err(std::io::ErrorKind::ConnectionReset.into()))),
+            Some(Piece::Silence(_)) | None => {}
         }
         if self.filler == 0 {
             return Poll::Ready(None);

@@ -36,6 +36,10 @@ pub enum FaultKind {
     Reset,
     /// The answer comes that much later.
     Stall(Duration),
+    /// The second half of the answer's body comes that much later.
+    StallInside(Duration),
+    /// The true answer, before which all tokens become void, that of the request included.
+    Revoke,
     /// 200 with bytes that are no JSON.
     Garbage,
     /// A redirect to that location.
@@ -73,7 +77,8 @@ impl FaultKind {
                 answer
             }
             Self::Reset => return Delivery { broken: true, ..Delivery::plain(truth()) },
-            Self::Stall(_) | Self::RepeatPage | Self::Step(_) => truth(),
+            Self::StallInside(delay) => return Delivery { silence: Some(delay), ..Delivery::plain(truth()) },
+            Self::Stall(_) | Self::Revoke | Self::RepeatPage | Self::Step(_) => truth(),
             Self::Garbage => Answer::json(200, &b"\xff\xfe\x00{]\x01garbage"[..]),
             Self::Redirect(location) => Answer::empty(302).with_header("location", location),
             Self::BigBody(bytes) => {

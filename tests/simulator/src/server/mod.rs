@@ -9,13 +9,14 @@ pub mod prisma;
 pub mod qualys;
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 
 use crate::console::Console;
@@ -42,10 +43,15 @@ pub struct Request {
 
 /// A running server. It ends when it is dropped.
 pub struct Server {
-    address: std::net::SocketAddr,
+    address: SocketAddr,
     state: Arc<State>,
     accepting: JoinSet<()>,
+    /// Holds the port while connections are refused.
+    closed: Option<TcpSocket>,
 }
+
+/// How many connections may wait to be taken.
+const BACKLOG: u32 = 1024;
 
 struct State {
     vendor: Vendor,
@@ -74,6 +80,13 @@ impl Vendor {
             Self::Prisma(api) => lock(&api.console()).step(now_ms),
         }
     }
+
+    fn revoke_tokens(&self) {
+        match self {
+            Self::Qualys { api, .. } => api.revoke_tokens(),
+            Self::Prisma(api) => api.revoke_tokens(),
+        }
+    }
 }
 
 impl Server {
@@ -89,13 +102,32 @@ impl Server {
         Self::serve(Vendor::Prisma(Box::new(Prisma::new(console, options))), gzip).await
     }
 
+    #[expect(clippy::unused_async, reason = "sockets want a runtime, which who awaits this has")]
     async fn serve(vendor: Vendor, gzip: bool) -> std::io::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let address = listener.local_addr()?;
+        let socket = socket(SocketAddr::from(([127, 0, 0, 1], 0)))?;
+        let address = socket.local_addr()?;
         let state = Arc::new(State { vendor, faults: Mutex::default(), requests: Mutex::default(), gzip });
-        let mut accepting = JoinSet::new();
-        accepting.spawn(accept(listener, Arc::clone(&state)));
-        Ok(Self { address, state, accepting })
+        let mut server = Self { address, state, accepting: JoinSet::new(), closed: None };
+        server.listen(socket)?;
+        Ok(server)
+    }
+
+    fn listen(&mut self, socket: TcpSocket) -> std::io::Result<()> {
+        self.accepting.spawn(accept(socket.listen(BACKLOG)?, Arc::clone(&self.state)));
+        Ok(())
+    }
+
+    /// Ends all connections and refuses others, until [`Server::reopen`].
+    pub async fn close(&mut self) -> std::io::Result<()> {
+        // A socket that has the port and does not listen keeps others from being given it meanwhile.
+        self.closed = Some(socket(self.address)?);
+        self.accepting.shutdown().await;
+        Ok(())
+    }
+
+    /// Takes connections again, where it did before.
+    pub fn reopen(&mut self) -> std::io::Result<()> {
+        self.closed.take().map_or(Ok(()), |socket| self.listen(socket))
     }
 
     /// Such as `http://127.0.0.1:41234`.
@@ -136,10 +168,7 @@ impl Server {
 
     /// Forgets every log-in, as if all tokens had been revoked.
     pub fn revoke_tokens(&self) {
-        match &self.state.vendor {
-            Vendor::Qualys { api, .. } => api.revoke_tokens(),
-            Vendor::Prisma(api) => api.revoke_tokens(),
-        }
+        self.state.vendor.revoke_tokens();
     }
 
     /// Adds a fault.
@@ -161,6 +190,15 @@ impl Server {
 /// The guard of a mutex, whatever became of its other users: a test that panicked has failed already.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A socket at that address, which does not listen yet.
+fn socket(address: SocketAddr) -> std::io::Result<TcpSocket> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    socket.set_reuseport(true)?;
+    socket.bind(address)?;
+    Ok(socket)
 }
 
 /// Takes connections until it is aborted, which ends the connections too.
@@ -196,6 +234,9 @@ async fn respond(state: &State, request: hyper::Request<Incoming>) -> hyper::Res
     }
     if let Some(FaultKind::Step(now_ms)) = fault {
         state.vendor.step(now_ms);
+    }
+    if matches!(fault, Some(FaultKind::Revoke)) {
+        state.vendor.revoke_tokens();
     }
     let delivery = match fault {
         Some(kind) => kind.apply(|| state.vendor.answer(&call)),

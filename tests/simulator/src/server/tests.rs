@@ -237,6 +237,7 @@ async fn faults_strike_as_told() {
         "http://elsewhere/"
     );
     assert_eq!(strike(FaultKind::Stall(Duration::from_millis(1))).await.body, truth.body);
+    assert_eq!(strike(FaultKind::StallInside(Duration::from_millis(1))).await.body, truth.body);
     let bomb = strike(FaultKind::GzipBomb(1_000_000)).await;
     let mut unpacked = Vec::new();
     flate2::read::GzDecoder::new(&bomb.body[..]).read_to_end(&mut unpacked).unwrap();
@@ -248,4 +249,29 @@ async fn faults_strike_as_told() {
     let mut unpacked = Vec::new();
     flate2::read::GzDecoder::new(&packed.body[..]).read_to_end(&mut unpacked).unwrap();
     assert_eq!(unpacked, truth.body);
+}
+
+#[tokio::test]
+async fn tokens_are_void_from_the_request_on_that_says_so() {
+    let server = start(options()).await;
+    let old = token(&server).await;
+    let target = format!("{PAGES}1");
+    server.inject(Fault { path_contains: String::from("pageNumber"), times: 1, skip: 1, kind: FaultKind::Revoke });
+    for status in [200, 401, 401] {
+        assert_eq!(get(&server, &target, &old, "").await.status, status);
+    }
+    assert_eq!(get(&server, &target, &token(&server).await, "").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_closed_server_refuses_connections_until_it_is_open_again() {
+    let mut server = start(options()).await;
+    let token = token(&server).await;
+    server.close().await.unwrap();
+    for _ in 0..3 {
+        let refused = TcpStream::connect(server.address).await.unwrap_err();
+        assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
+    }
+    server.reopen().unwrap();
+    assert_eq!(get(&server, &format!("{PAGES}1"), &token, "").await.status, 200, "its state is as it was");
 }

@@ -1,4 +1,4 @@
-//! One of the vendor's lists: its records in order, and their rows as written, kept until the tenant changes.
+//! One of the vendor's lists: its records in order, and their rows as written, kept until the tenant changes if they are not too many.
 
 use std::sync::Arc;
 
@@ -46,6 +46,9 @@ struct Entry {
     text: Option<Arc<str>>,
 }
 
+/// Of so many rows the text is kept; more would fill the memory.
+const MOST_KEPT: usize = 200_000;
+
 /// A list, sorted by last change where records have one.
 pub(super) struct Listing {
     kind: Kind,
@@ -61,7 +64,8 @@ impl Listing {
     /// A page with a count; nothing is given out past the window.
     pub(super) fn page(&mut self, tenant: &Tenant, filter: &Filter, order: Order, page: Page, window: usize) -> Answer {
         self.refresh(tenant);
-        let mut chosen = self.matching(filter);
+        let as_held = matches!(order, Order::Listed | Order::Updated { descending: false });
+        let mut chosen: Vec<_> = self.matching(filter).take(if as_held { window } else { usize::MAX }).collect();
         match order {
             Order::Listed | Order::Updated { descending: false } => {}
             Order::Updated { descending: true } => chosen.reverse(),
@@ -72,8 +76,8 @@ impl Listing {
                 }
             }
         }
-        let count = chosen.len().min(window);
         chosen.truncate(window);
+        let count = chosen.len();
         let start = (page.number - 1).saturating_mul(page.size);
         let rows: Vec<usize> = chosen.into_iter().skip(start).take(page.size).collect();
         if rows.is_empty() {
@@ -88,7 +92,7 @@ impl Listing {
     /// A page of a walk in the order of change, with a link to the next.
     pub(super) fn bulk(&mut self, tenant: &Tenant, filter: &Filter, limit: usize, form: LinkForm) -> Answer {
         self.refresh(tenant);
-        let chosen = self.matching(filter);
+        let chosen: Vec<_> = self.matching(filter).take(limit + 1).collect();
         if chosen.is_empty() {
             return Answer::empty(204);
         }
@@ -115,10 +119,10 @@ impl Listing {
         (updated, uuids)
     }
 
-    fn matching(&self, filter: &Filter) -> Vec<usize> {
+    fn matching(&self, filter: &Filter) -> impl Iterator<Item = usize> {
         let is_before = |entry: &Entry| self.kind.is_sorted() && entry.updated < filter.updated_from;
         let from = self.entries.partition_point(is_before);
-        (from..self.entries.len()).filter(|index| !filter.not.contains(&self.entries[*index].uuid)).collect()
+        (from..self.entries.len()).filter(|index| !filter.not.contains(&self.entries[*index].uuid))
     }
 
     fn data(&mut self, tenant: &Tenant, rows: &[usize]) -> String {
@@ -127,11 +131,13 @@ impl Listing {
     }
 
     fn text(&mut self, tenant: &Tenant, index: usize) -> Arc<str> {
-        let kind = self.kind;
+        let (kind, are_kept) = (self.kind, self.entries.len() <= MOST_KEPT);
         let entry = &mut self.entries[index];
         let origin = entry.origin;
-        let text = entry.text.get_or_insert_with(|| row(tenant, kind, origin).into());
-        Arc::clone(text)
+        if !are_kept {
+            return row(tenant, kind, origin).into();
+        }
+        Arc::clone(entry.text.get_or_insert_with(|| row(tenant, kind, origin).into()))
     }
 
     /// Takes the tenant's records anew if they have changed.

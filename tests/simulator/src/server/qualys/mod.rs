@@ -71,10 +71,12 @@ pub struct Options {
     pub jwt_lifetime: Duration,
     /// The token's `modulesAllowed`.
     pub modules: Vec<String>,
-    /// Answer 429 past 120 bulk, 5000 page and 1000 other requests in 60 s.
+    /// Tell of limits, and answer 429 past 120 bulk, 5000 page and 1000 other requests in 60 s.
     pub enforce_limits: bool,
     /// How many records a page list gives out.
     pub window: usize,
+    /// The longest query that is taken, as sent; 414 otherwise.
+    pub longest_query: usize,
     /// Compress for clients that accept it.
     pub gzip: bool,
     /// Whether `v1.3/sensors` exists (`v1.1/sensors` always does).
@@ -99,6 +101,7 @@ impl Default for Options {
             modules: vec![String::from("CS")],
             enforce_limits: true,
             window: 10_000,
+            longest_query: usize::MAX,
             gzip: true,
             sensors_v13: true,
             link_form: LinkForm::Rotate,
@@ -171,12 +174,19 @@ impl Qualys {
         if let Err(refusal) = lock(&self.logins).check(call, &self.options, now) {
             return refusal;
         }
+        if call.raw_query.len() > self.options.longest_query {
+            return problem(414, "URI_TOO_LONG", "too long", now);
+        }
+        let answer = || self.listed(call, now).unwrap_or_else(|reason| problem(400, "BAD_REQUEST", &reason, now));
+        if !self.options.enforce_limits {
+            return answer();
+        }
         let usage = lock(&self.limits).count(&call.path, now);
-        let answer = if self.options.enforce_limits && usage.is_exceeded() {
+        let answer = if usage.is_exceeded() {
             problem(429, "TOO_MANY_REQUESTS", "rate limit exceeded", now)
                 .with_header("retry-after", usage.wait_seconds().to_string())
         } else {
-            self.listed(call, now).unwrap_or_else(|reason| problem(400, "BAD_REQUEST", &reason, now))
+            answer()
         };
         usage.add_headers(answer)
     }

@@ -1,0 +1,223 @@
+//! The exporter against a simulated Qualys tenant of very many containers, on loopback: whether it finds them all, in what
+//! time and memory. The vendor is a process of its own, so that its memory is not the exporter's.
+
+use std::error::Error;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use clap::Parser;
+use container_security_exporter::app::App;
+use container_security_exporter::clock::Clock;
+use container_security_exporter::{config, logging};
+use procfs::process::Process;
+use simulator::exposition::{self, Format, differences};
+use simulator::oracle::{self, Families, Question};
+use simulator::server::{Options, Server};
+use simulator::tenant::{Shape, Tenant};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, interval, timeout};
+
+/// Collects a simulated tenant once and holds what is shown to the truth
+#[derive(Clone, Parser)]
+struct Arguments {
+    /// What the vendor's data is made from
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How many containers the tenant has
+    #[arg(long, default_value_t = 1_000_000)]
+    containers: usize,
+    /// So many of them changed in the same millisecond: if more than 10,000, the data must be told to be incomplete
+    #[arg(long, default_value_t = 0)]
+    burst: usize,
+    /// Give up after so many seconds
+    #[arg(long, default_value_t = 540)]
+    seconds: u64,
+    /// Be the vendor, and write what is true of it there
+    #[arg(long, hide = true)]
+    truth: Option<PathBuf>,
+}
+
+/// What is asked for, and compared. Images, which are far fewer, are another collector.
+const COMPARED: [&str; 3] = [
+    "container_security_containers",
+    "container_security_container_vulnerabilities",
+    "container_security_container_risk_score_max",
+];
+
+const GROUPS: &str = "k8s_cluster_name";
+
+type Failed = Box<dyn Error>;
+
+#[tokio::main]
+async fn main() -> Result<(), Failed> {
+    let arguments = Arguments::parse();
+    match &arguments.truth {
+        Some(truth) => be_vendor(&arguments, truth).await,
+        None => timeout(Duration::from_secs(arguments.seconds), collect(&arguments)).await?,
+    }
+}
+
+/// Serves the tenant until nobody listens any more; its address is the first line of what it prints, and how many requests
+/// it was sent the second.
+async fn be_vendor(arguments: &Arguments, truth: &Path) -> Result<(), Failed> {
+    let now = Clock::system().now();
+    let mut tenant = Tenant::generate(&Shape::demo(arguments.seed, now.millis()).containers(arguments.containers));
+    let middle = tenant.containers.len() / 2;
+    if let Some(at) = tenant.containers.get(middle).map(|container| container.updated) {
+        tenant.containers[middle..].iter_mut().take(arguments.burst).for_each(|container| container.updated = at);
+    }
+    let question = Question {
+        source: "window".to_owned(),
+        group_by: vec![GROUPS.to_owned()],
+        promote_labels: Vec::new(),
+        top_k: 20,
+        images_top_k: 20,
+        sensors_stale_after_s: 86_400.0,
+        max_series_per_family: 10_000,
+        now_s: now.seconds(),
+    };
+    let expected = oracle::expected(&tenant, &question);
+    let expected: Vec<_> = expected.iter().filter(|(name, _)| COMPARED.contains(&name.as_str())).collect();
+    let mut lines = Vec::new();
+    for (name, series) in expected {
+        for (labels, value) in series {
+            writeln!(lines, "{}", serde_json::json!([name, labels, value]))?;
+        }
+    }
+    std::fs::write(truth, lines)?;
+    let options = Options { enforce_limits: false, gzip: false, ..Options::default() };
+    let vendor = Server::start(Arc::new(Mutex::new(tenant)), options).await?;
+    println_all(&vendor.base_url())?;
+    // Its end is that of its standard input.
+    tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new())).await??;
+    println_all(&vendor.requests().len().to_string())?;
+    vendor.stop().await;
+    Ok(())
+}
+
+fn println_all(line: &str) -> std::io::Result<()> {
+    let mut out = std::io::stdout();
+    writeln!(out, "{line}")?;
+    out.flush()
+}
+
+/// The vendor's process, which ends with this one.
+struct Vendor(Child);
+
+impl Drop for Vendor {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+async fn collect(arguments: &Arguments) -> Result<(), Failed> {
+    let dir = tempfile::tempdir()?;
+    let truth = dir.path().join("truth.jsonl");
+    let mut vendor = Vendor(
+        Command::new(std::env::current_exe()?)
+            .args(["--seed", &arguments.seed.to_string(), "--containers", &arguments.containers.to_string()])
+            .args(["--burst", &arguments.burst.to_string(), "--truth"])
+            .arg(&truth)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?,
+    );
+    let mut told = BufReader::new(vendor.0.stdout.take().ok_or("the vendor has no output")?).lines();
+    let base_url = told.next().ok_or("the vendor ended")??;
+    let config_file = dir.path().join("config.toml");
+    configure(&config_file, &base_url)?;
+    let config = config::load(Some(&config_file), &[])?;
+    logging::start(config.log)?;
+    let began = Instant::now();
+    let app = App::start(config, Clock::system()).await?;
+    let (families, seconds) = first_run(app.address(), began).await?;
+    // Its first run is over; what it takes at most is what it took up to now.
+    let status = Process::myself()?.status()?;
+    let page = get(app.address(), "/").await?;
+    app.stop().await;
+    drop(vendor.0.stdin.take());
+    let requests = told.next().ok_or("the vendor ended")??;
+
+    let figure = |name: &str| families.get(name).into_iter().flatten().map(|(_, value)| value).sum::<f64>();
+    let complete = figure("container_security_collector_complete") == 1.0;
+    let records = figure("container_security_collector_records");
+    let resident = |kibibytes: Option<u64>| kibibytes.unwrap_or_default() / 1024;
+    let mut expected = read_truth(&truth)?;
+    let mut actual = families.clone();
+    for families in [&mut expected, &mut actual] {
+        families.retain(|name, _| COMPARED.contains(&name.as_str()));
+    }
+    let wrong = differences(&expected, &actual);
+    println_all(&format!(
+        "{records} records of {containers} containers, {requests} requests, {seconds:.1} s, resident {now} MiB, at most \
+         {most} MiB; complete: {complete}; {equal}",
+        containers = arguments.containers,
+        now = resident(status.vmrss),
+        most = resident(status.vmhwm),
+        equal = if wrong.is_empty() { "equal to the truth" } else { "not equal to the truth" },
+    ))?;
+    if arguments.burst > 10_000 {
+        let told = page.contains("changed in the same millisecond");
+        println_all(&format!("the status page tells of the millisecond: {told}"))?;
+        return if complete || !told { Err("records are missing in silence".into()) } else { Ok(()) };
+    }
+    if complete && wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n").into()) }
+}
+
+fn configure(file: &Path, base_url: &str) -> std::io::Result<()> {
+    let password = file.with_file_name("password");
+    let (options, shown) = (Options::default(), password.display());
+    std::fs::write(&password, options.password)?;
+    let others = ["images", "sensors", "posture", "reports", "policies"];
+    let others = others.map(|name| format!("collectors.{name}.enabled = false\n")).concat();
+    std::fs::write(
+        file,
+        format!(
+            "[server]\nlisten = \"127.0.0.1:0\"\n[log]\nlevel = \"warn\"\n[containers]\ngroup_by = [{GROUPS:?}]\n\
+             [[source.qualys]]\nname = \"window\"\nbase_url = {base_url:?}\nusername = {username:?}\n\
+             password_file = '{shown}'\ninterval = \"1h\"\nrate_limits.pages = \"100000/1s\"\n\
+             rate_limits.bulk = \"100000/1s\"\nhttp.read_timeout = \"60s\"\n{others}",
+            username = options.username,
+        ),
+    )
+}
+
+/// What is shown once the first run is over, and how long that took.
+async fn first_run(address: std::net::SocketAddr, began: Instant) -> Result<(Families, f64), Failed> {
+    let mut pace = interval(Duration::from_millis(200));
+    loop {
+        pace.tick().await;
+        let text = get(address, "/metrics").await?;
+        let families = exposition::parse(&text, Format::Text)?.families();
+        let ended: f64 = families["container_security_collector_runs_total"].values().sum();
+        // The data comes with the snapshot, a little later.
+        if ended > 0.0 && families.contains_key("container_security_containers") {
+            return Ok((families, began.elapsed().as_secs_f64()));
+        }
+    }
+}
+
+async fn get(address: std::net::SocketAddr, path: &str) -> Result<String, Failed> {
+    let mut stream = TcpStream::connect(address).await?;
+    let accept = "text/plain;version=0.0.4";
+    let request = format!("GET {path} HTTP/1.1\r\nHost: window\r\nAccept: {accept}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    let (_, body) = answer.split_once("\r\n\r\n").ok_or("no answer")?;
+    Ok(body.to_owned())
+}
+
+fn read_truth(file: &Path) -> Result<Families, Failed> {
+    let mut families = Families::new();
+    for line in std::fs::read_to_string(file)?.lines() {
+        let (name, labels, value): (String, oracle::Labels, f64) = serde_json::from_str(line)?;
+        families.entry(name).or_default().insert(labels, value);
+    }
+    Ok(families)
+}
