@@ -1,6 +1,7 @@
 //! What a process keeps in its state directory, looked at from outside; and what it must show of it.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -87,6 +88,13 @@ pub(crate) fn hold(vendor: &Server) -> Arc<Semaphore> {
     gate
 }
 
+/// Has vendors answer that were held.
+pub(crate) fn let_go(gates: &[Arc<Semaphore>]) {
+    for gate in gates {
+        gate.close();
+    }
+}
+
 /// What the oracle expects of an exporter with default settings of an account named `prod` and a console named `cloud`.
 pub(crate) fn expected(tenant: &Tenant, console: Option<&Console>) -> Families {
     let question = |source: &str| Question {
@@ -138,7 +146,7 @@ pub(crate) fn ended(families: &Families) -> f64 {
 }
 
 /// Waits until the families about the vendors are as expected.
-pub(crate) async fn becomes(address: std::net::SocketAddr, what: &str, expected: &Families) -> Families {
+pub(crate) async fn becomes(address: SocketAddr, what: &str, expected: &Families) -> Families {
     let asked = async {
         let mut pace = interval(PACE);
         loop {

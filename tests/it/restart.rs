@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use container_security_exporter::clock::{Clock, Timestamp};
 use simulator::console::{self, Console};
 use simulator::exposition::Format;
 use simulator::oracle::Families;
@@ -11,7 +12,7 @@ use simulator::tenant::{Shape, Tenant};
 use tokio::sync::Semaphore;
 
 use crate::delta::change;
-use crate::kept::{STORE, becomes, ended, expected, hold, is_all, kept_once, state, told, wrong};
+use crate::kept::{STORE, becomes, ended, expected, hold, is_all, kept_once, let_go, state, told, wrong};
 use crate::process::{self, Home, Serving, vendor};
 use crate::support::{Bench, NOW, always, metrics, metrics_once, of_vendor};
 
@@ -23,7 +24,7 @@ struct Vendors {
 
 impl Vendors {
     async fn start(seed: u64) -> Self {
-        let now = container_security_exporter::clock::Clock::system().now().millis();
+        let now = Clock::system().now().millis();
         let console = Console::generate(&console::Shape::small(seed, now));
         Self { qualys: vendor(Tenant::generate(&Shape::small(seed, now))).await, prisma: process::cloud(console).await }
     }
@@ -77,7 +78,7 @@ async fn collected(home: &Home, serving: &Serving, truth: &Families) -> Families
         is_all(kept)
             && kept.iter().all(|((source, collector), saved)| {
                 let standing = saved.served.as_ref().map(|(_, standing)| standing);
-                let last = standing.and_then(|standing| standing.last_success).map(|last| last.seconds());
+                let last = standing.and_then(|standing| standing.last_success).map(Timestamp::seconds);
                 last == success.get(&(source, *collector)).copied()
             })
     })
@@ -123,7 +124,7 @@ async fn is_served_at_once_after(signal: &str) {
     })
     .await;
     is_as_before(&families);
-    let now = container_security_exporter::clock::Clock::system().now().millis();
+    let now = Clock::system().now().millis();
     vendors.qualys.tenant().lock().expect("no panic elsewhere").step(now);
     vendors.prisma.console().lock().expect("no panic elsewhere").step(now);
     vendors.both().iter().for_each(|vendor| vendor.clear_faults());
@@ -173,7 +174,7 @@ async fn what_has_become_too_old_is_not_served_again() {
             assert!(told.len() == 11 && told.values().all(|told| *told == if is_served { each } else { 0.0 }));
         }
     }
-    gates.iter().for_each(|gate| gate.close());
+    let_go(&gates);
     bench.collected().await;
     bench.is_exact().await;
     bench.stop().await;
