@@ -94,7 +94,7 @@ fn denied(path: &Path, error: &io::Error) -> String {
 /// Opens the store in this directory, or makes it; one that is of no use is set aside.
 pub(super) fn open(dir: &Path) -> Result<Database, String> {
     let path = path(dir);
-    let (useless, reason) = match attempt(&path) {
+    let (useless, reason) = match found_or_made(&path) {
         Ok(database) => return Ok(database),
         Err(Refusal::Words(words)) => return Err(words),
         Err(Refusal::Useless(useless, reason)) => (useless, reason),
@@ -110,12 +110,29 @@ pub(super) fn open(dir: &Path) -> Result<Database, String> {
         useless.words(),
         aside.display()
     );
-    attempt(&path).map_err(|refusal| match refusal {
+    found_or_made(&path).map_err(|refusal| match refusal {
         Refusal::Words(words) => words,
         Refusal::Useless(useless, reason) => {
             format!("{}: {} ({reason}) though it was just made", path.display(), useless.words())
         }
     })
+}
+
+/// Opens a store, or makes it under another name first: one that is killed meanwhile leaves nothing that would be taken
+/// for a damaged store.
+fn found_or_made(path: &Path) -> Result<Database, Refusal> {
+    if path.exists() {
+        return attempt(path);
+    }
+    let unfinished = path.with_added_extension("new");
+    if let Err(error) = fs::remove_file(&unfinished)
+        && error.kind() != ErrorKind::NotFound
+    {
+        return Err(Refusal::Words(denied(&unfinished, &error)));
+    }
+    let database = attempt(&unfinished)?;
+    fs::rename(&unfinished, path).map_err(|error| Refusal::Words(denied(path, &error)))?;
+    Ok(database)
 }
 
 fn attempt(path: &Path) -> Result<Database, Refusal> {

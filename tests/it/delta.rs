@@ -7,7 +7,7 @@ use simulator::tenant::{Shape, Tenant};
 use crate::support::{Bench, NOW};
 
 /// Some containers and images change, and none is purged: nothing that a delta cannot tell.
-fn change(tenant: &mut Tenant, cycle: usize, now: i64) {
+pub(crate) fn change(tenant: &mut Tenant, cycle: usize, now: i64) {
     for container in tenant.containers.iter_mut().skip(cycle).step_by(50) {
         container.risk_score = container.risk_score.map(|risk| 1000 - risk);
         container.is_drift = Some(container.is_drift != Some(true));

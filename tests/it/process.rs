@@ -186,8 +186,14 @@ pub(crate) struct Serving {
 impl Serving {
     pub(crate) async fn start(command: Command) -> Self {
         let mut process = Running::start(command);
-        let line = process.said("serving").await;
-        let (_, address) = line.split_once("127.0.0.1:").unwrap_or_else(|| panic!("no address: {line}"));
+        // The vendors are on this address, too, but nothing is served there.
+        let (line, at) = loop {
+            let line = process.said("serving").await;
+            if let Some(at) = line.find("127.0.0.1:") {
+                break (line, at);
+            }
+        };
+        let (_, address) = line[at..].split_once(':').expect("it was found with one");
         let port: String = address.chars().take_while(char::is_ascii_digit).collect();
         let port = port.parse().unwrap_or_else(|_| panic!("no port: {line}"));
         Self { process, address: SocketAddr::from(([127, 0, 0, 1], port)) }

@@ -28,7 +28,7 @@ pub(crate) const NOW: i64 = 1_747_000_000_000;
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Between two looks at what is waited for: leaves the processor to the exporter.
-const PACE: Duration = Duration::from_millis(20);
+pub(crate) const PACE: Duration = Duration::from_millis(20);
 
 /// The collectors of a Qualys account.
 pub(crate) const COLLECTORS: [&str; 6] = ["containers", "images", "policies", "posture", "reports", "sensors"];
@@ -152,13 +152,10 @@ impl Bench {
             Some(cloud) => Some(Cloud::start(cloud, &now, dir.path()).await),
             None => None,
         };
-        let shown = Arc::clone(&now);
-        let clock =
-            Clock::from_fn(move || Timestamp::from_millis(shown.load(Ordering::Relaxed)).expect("a time after 1970"));
         let config_file = dir.path().join("config.toml");
         write_configuration(&config_file, &vendor, cloud.as_ref(), options);
         let config = config::load(Some(&config_file), &[]).unwrap_or_else(|error| panic!("{error}"));
-        let app = App::start(config, clock).await.expect("an exporter on loopback");
+        let app = App::start(config, clock(&now)).await.expect("an exporter on loopback");
         Self { vendor, tenant, cloud, app, now, config_file, options: options.to_owned(), _dir: dir }
     }
 
@@ -167,6 +164,29 @@ impl Bench {
         options.clone_into(&mut self.options);
         write_configuration(&self.config_file, &self.vendor, self.cloud.as_ref(), options);
         config::load(Some(&self.config_file), &[]).map_err(|error| error.to_string())
+    }
+
+    /// Stops the exporter and starts it anew with other options.
+    pub(crate) async fn restart(mut self, options: &str) -> Self {
+        let config = self.load(options).unwrap_or_else(|error| panic!("{error}"));
+        self.app.stop().await;
+        let mut pace = interval(PACE);
+        let started = async {
+            loop {
+                match App::start(config.clone(), clock(&self.now)).await {
+                    // What it kept last is still being written.
+                    Err(error) if error.contains("in use") => _ = pace.tick().await,
+                    started => break started.expect("an exporter on loopback"),
+                }
+            }
+        };
+        self.app = timeout(PATIENCE, started).await.expect("its state is still in use");
+        self
+    }
+
+    /// The time that both go by, in Unix milliseconds.
+    pub(crate) fn now(&self) -> i64 {
+        self.now.load(Ordering::Relaxed)
     }
 
     /// Moves the clock of both on.
@@ -328,6 +348,11 @@ impl Cloud {
         }
         Self { vendor, console, prefix }
     }
+}
+
+fn clock(now: &Arc<AtomicI64>) -> Clock {
+    let now = Arc::clone(now);
+    Clock::from_fn(move || Timestamp::from_millis(now.load(Ordering::Relaxed)).expect("a time after 1970"))
 }
 
 fn write_configuration(file: &Path, vendor: &Server, cloud: Option<&Cloud>, options: &str) {

@@ -1,10 +1,12 @@
 //! Faults: what can go wrong between a vendor and its client, on demand.
 
 use std::io::Write;
+use std::sync::Arc;
 use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use tokio::sync::Semaphore;
 
 use super::answer::{Answer, Call, Delivery};
 
@@ -40,6 +42,8 @@ pub enum FaultKind {
     StallInside(Duration),
     /// The true answer, before which all tokens become void, that of the request included.
     Revoke,
+    /// The answer comes once it is given a permit, or this is closed.
+    Hold(Arc<Semaphore>),
     /// 200 with bytes that are no JSON.
     Garbage,
     /// A redirect to that location.
@@ -78,7 +82,7 @@ impl FaultKind {
             }
             Self::Reset => return Delivery { broken: true, ..Delivery::plain(truth()) },
             Self::StallInside(delay) => return Delivery { silence: Some(delay), ..Delivery::plain(truth()) },
-            Self::Stall(_) | Self::Revoke | Self::RepeatPage | Self::Step(_) => truth(),
+            Self::Stall(_) | Self::Hold(_) | Self::Revoke | Self::RepeatPage | Self::Step(_) => truth(),
             Self::Garbage => Answer::json(200, &b"\xff\xfe\x00{]\x01garbage"[..]),
             Self::Redirect(location) => Answer::empty(302).with_header("location", location),
             Self::BigBody(bytes) => {

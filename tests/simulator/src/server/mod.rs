@@ -232,6 +232,11 @@ async fn respond(state: &State, request: hyper::Request<Incoming>) -> hyper::Res
     if let Some(FaultKind::Stall(delay)) = fault {
         tokio::time::sleep(delay).await;
     }
+    if let Some(FaultKind::Hold(permits)) = &fault
+        && let Ok(permit) = permits.acquire().await
+    {
+        permit.forget();
+    }
     if let Some(FaultKind::Step(now_ms)) = fault {
         state.vendor.step(now_ms);
     }

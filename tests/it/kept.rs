@@ -1,0 +1,164 @@
+//! What a process keeps in its state directory, looked at from outside; and what it must show of it.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use container_security_exporter::checkpoint::{Saved, Store};
+use container_security_exporter::clock::Clock;
+use container_security_exporter::config;
+use container_security_exporter::telemetry::Telemetry;
+use simulator::console::Console;
+use simulator::exposition::{Format, differences};
+use simulator::oracle::{self, Families, Question, Truth};
+use simulator::server::{FaultKind, Server};
+use simulator::tenant::Tenant;
+use tokio::sync::Semaphore;
+use tokio::time::{interval, timeout};
+
+use crate::process::Home;
+use crate::support::{CLOUD_COLLECTORS, COLLECTORS, PACE, PATIENCE, always, metrics, of_vendor, sum};
+
+/// The store's name in the state directory.
+pub(crate) const STORE: &str = "checkpoint.redb";
+
+/// What is kept of every collector, each under its source's name and its own.
+pub(crate) type Kept = BTreeMap<(String, &'static str), Saved>;
+
+/// The lines of a configuration that have everything kept in the home's directory `state`.
+pub(crate) fn state(home: &Home) -> String {
+    format!("[state]\ndir = '{}'\n", home.path("state").display())
+}
+
+/// What is kept, read from a copy: none while it is being changed, and of a store that cannot be read.
+pub(crate) fn kept(home: &Home) -> Option<Kept> {
+    let copy = tempfile::tempdir().expect("a directory for a copy");
+    std::fs::copy(home.path("state").join(STORE), copy.path().join(STORE)).ok()?;
+    let clock = Clock::system();
+    let config = config::load(Some(&home.path("config.toml")), &[]).unwrap_or_else(|error| panic!("{error}"));
+    let promote: Arc<[String]> = config.containers.promote_labels.as_slice().into();
+    let sources = config.source.build(&promote, &Telemetry::new(clock.now()), &clock).expect("sources");
+    let store = Store::open(copy.path()).ok()?;
+    if files(copy.path()) != [STORE] {
+        return None;
+    }
+    let mut kept = Kept::new();
+    for source in sources {
+        for collector in source.collector_names() {
+            let saved = store.slot(&source.name, source.vendor, collector, source.identity).load();
+            kept.insert((source.name.clone(), collector), saved);
+        }
+    }
+    Some(kept)
+}
+
+/// Waits until what is kept is as wanted.
+pub(crate) async fn kept_once(home: &Home, what: &str, wanted: impl Fn(&Kept) -> bool) -> Kept {
+    let looked = async {
+        let mut pace = interval(PACE);
+        loop {
+            if let Some(kept) = kept(home).filter(&wanted) {
+                return kept;
+            }
+            pace.tick().await;
+        }
+    };
+    timeout(PATIENCE, looked).await.unwrap_or_else(|_| panic!("never kept: {what}"))
+}
+
+/// Whether complete data of all collectors is kept.
+pub(crate) fn is_all(kept: &Kept) -> bool {
+    kept.values().all(|saved| saved.served.as_ref().is_some_and(|(_, standing)| standing.complete))
+}
+
+/// The names of the files in a directory, sorted.
+pub(crate) fn files(dir: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(dir).expect("a directory");
+    let mut names: Vec<_> =
+        entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+/// Has the vendor answer nothing until what is returned is closed: nobody is let in before.
+pub(crate) fn hold(vendor: &Server) -> Arc<Semaphore> {
+    let gate = Arc::new(Semaphore::new(0));
+    vendor.inject(always("/auth", FaultKind::Hold(Arc::clone(&gate))));
+    gate
+}
+
+/// Has vendors answer that were held.
+pub(crate) fn let_go(gates: &[Arc<Semaphore>]) {
+    for gate in gates {
+        gate.close();
+    }
+}
+
+/// What the oracle expects of an exporter with default settings of an account named `prod` and a console named `cloud`.
+pub(crate) fn expected(tenant: &Tenant, console: Option<&Console>) -> Families {
+    let question = |source: &str| Question {
+        source: source.to_owned(),
+        group_by: vec!["k8s_cluster_name".to_owned(), "k8s_namespace_name".to_owned()],
+        promote_labels: Vec::new(),
+        top_k: 20,
+        images_top_k: 20,
+        sensors_stale_after_s: 86_400.0,
+        max_series_per_family: 10_000,
+        now_s: Clock::system().now().seconds(),
+    };
+    let (of_tenant, of_console) = (question("prod"), question("cloud"));
+    let mut truths = vec![(Truth::Qualys(tenant), &of_tenant)];
+    truths.extend(console.map(|console| (Truth::Prisma(console), &of_console)));
+    oracle::expected_of(&truths)
+}
+
+/// How the families about the vendors differ from what is expected, but for those that change as time passes.
+pub(crate) fn wrong(expected: &Families, shown: &Families) -> Vec<String> {
+    let settled = |mut families: Families| {
+        let aging = [
+            "container_security_sensors_stale",
+            "container_security_sensor_checkin_age_max_seconds",
+            "container_security_containers_by_sensor_state",
+        ];
+        families.retain(|name, _| !aging.contains(&name.as_str()));
+        families
+    };
+    differences(&settled(expected.clone()), &settled(of_vendor(shown)))
+}
+
+/// What the collectors of both vendors say in one of their families, as far as they say something.
+pub(crate) fn told(families: &Families, family: &str) -> BTreeMap<(&'static str, &'static str), f64> {
+    let collectors =
+        COLLECTORS.map(|name| ("prod", name)).into_iter().chain(CLOUD_COLLECTORS.map(|name| ("cloud", name)));
+    let series = families.get(&format!("container_security_collector_{family}"));
+    let value = |(source, collector): (&str, &str)| {
+        let mut series = series?.iter();
+        let own = series.find(|(labels, _)| labels["source"] == source && labels["collector"] == collector);
+        own.map(|(_, value)| *value)
+    };
+    collectors.filter_map(|collector| Some((collector, value(collector)?))).collect()
+}
+
+/// How many runs have ended.
+pub(crate) fn ended(families: &Families) -> f64 {
+    sum(families, "container_security_collector_runs_total", &[])
+}
+
+/// Waits until the families about the vendors are as expected.
+pub(crate) async fn becomes(address: SocketAddr, what: &str, expected: &Families) -> Families {
+    let asked = async {
+        let mut pace = interval(PACE);
+        loop {
+            let families = metrics(address, Format::OpenMetrics).await.families();
+            if wrong(expected, &families).is_empty() {
+                return families;
+            }
+            pace.tick().await;
+        }
+    };
+    if let Ok(families) = timeout(PATIENCE, asked).await {
+        return families;
+    }
+    panic!("{what}:\n{}", wrong(expected, &metrics(address, Format::OpenMetrics).await.families()).join("\n"));
+}

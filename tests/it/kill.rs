@@ -1,0 +1,336 @@
+//! Killed at random moments more than a hundred times: it always comes back with a state that there was.
+
+use std::collections::BTreeMap;
+use std::hash::BuildHasher as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use container_security_exporter::clock::Clock;
+use foldhash::fast::FixedState;
+use simulator::console::{self, Console};
+use simulator::exposition::Format;
+use simulator::oracle::Families;
+use simulator::server::{FaultKind, Options, Server};
+use simulator::tenant::{Shape, Tenant};
+use tokio::time::interval;
+
+use crate::kept::{STORE, becomes, ended, expected, files, hold, kept, let_go, state, told, wrong};
+use crate::process::{self, Ended, Home, Running, Serving, vendor_with};
+use crate::support::{PACE, always, metrics, metrics_once};
+
+/// How often it is killed.
+const LIVES: u32 = 120;
+
+/// Another number makes other moments. What the process is at just then is still up to the machine.
+const SEED: u64 = 1;
+
+/// All collectors of both vendors.
+const COLLECTORS: usize = 11;
+
+/// The lists that are walked for long.
+const BULK: [&str; 2] = ["/csapi/v1.3/containers/list", "/csapi/v1.3/images/list"];
+
+/// A number below `bound` for one thing in one life.
+fn draw(life: u32, what: &str, bound: u32) -> u32 {
+    u32::try_from(FixedState::with_seed(SEED).hash_one((life, what)) % u64::from(bound)).expect("below a u32")
+}
+
+/// When a process is killed.
+#[derive(Clone, Copy, Debug)]
+enum Moment {
+    /// So many milliseconds after it was started, whatever it is at.
+    Start(u32),
+    /// When the vendors have answered so many requests.
+    Answers(u32),
+    /// When so many pages of the bulk list of containers have come: all of them are walked, since some were purged.
+    Pages(u32),
+    /// When so many collectors have ended a run: what they brought is just being stored.
+    Runs(u32),
+    /// So many looks at the metrics after all is exact.
+    Looks(u32),
+}
+
+impl Moment {
+    fn of(life: u32) -> Self {
+        match draw(life, "moment", 10) {
+            0..=2 => Self::Start(draw(life, "milliseconds", 80)),
+            3..=4 => Self::Answers(1 + draw(life, "answers", 45)),
+            5..=7 => Self::Pages(2 + draw(life, "pages", 4)),
+            8 => Self::Runs(1 + draw(life, "runs", 11)),
+            _ => Self::Looks(draw(life, "looks", 12)),
+        }
+    }
+}
+
+/// What was true of both vendors from a moment on, in Unix milliseconds.
+struct Version {
+    since: i64,
+    tenant: Tenant,
+    console: Console,
+}
+
+/// Both vendors, and everything that was ever true of them. It changes only while no process is alive.
+struct World {
+    qualys: Server,
+    prisma: Server,
+    versions: Vec<Version>,
+    /// How far the account's clock is ahead: its limits, which it tells, are not what this is about.
+    ahead: Arc<AtomicI64>,
+}
+
+impl World {
+    async fn start() -> Self {
+        let now = Clock::system().now().millis();
+        let tenant = Tenant::generate(&Shape::small(91, now).containers(900));
+        let ahead = Arc::new(AtomicI64::new(0));
+        let by = Arc::clone(&ahead);
+        let clock = Arc::new(move || Clock::system().now().millis() + by.load(Ordering::Relaxed));
+        let qualys = vendor_with(tenant, Options { enforce_limits: false, clock, ..Options::default() }).await;
+        let prisma = process::cloud(Console::generate(&console::Shape::small(91, now).containers(120))).await;
+        let mut world = Self { qualys, prisma, versions: Vec::new(), ahead };
+        world.note();
+        world
+    }
+
+    fn both(&self) -> [&Server; 2] {
+        [&self.qualys, &self.prisma]
+    }
+
+    fn note(&mut self) {
+        let tenant = self.qualys.tenant().lock().expect("no panic elsewhere").clone();
+        let console = self.prisma.console().lock().expect("no panic elsewhere").clone();
+        self.versions.push(Version { since: Clock::system().now().millis(), tenant, console });
+    }
+
+    fn step(&mut self) {
+        let now = Clock::system().now().millis();
+        self.qualys.tenant().lock().expect("no panic elsewhere").step(now);
+        self.prisma.console().lock().expect("no panic elsewhere").step(now);
+        self.note();
+    }
+
+    /// What is true now.
+    fn expected(&self) -> Families {
+        let Version { tenant, console, .. } = self.versions.last().expect("noted at the start");
+        expected(tenant, Some(console))
+    }
+
+    /// What is to be shown where each collector has what was true when it last succeeded, and nothing if it never did.
+    fn expected_of(&self, success: &BTreeMap<(&str, &str), f64>) -> Families {
+        let version = |source: &'static str, collector: &'static str| {
+            #[expect(clippy::cast_possible_truncation, reason = "a time of this century in milliseconds")]
+            let at = (success.get(&(source, collector))? * 1000.0).round() as i64;
+            Some(self.versions.iter().rfind(|version| version.since <= at).expect("nobody was asked before"))
+        };
+        let first = &self.versions[0];
+        let (mut tenant, mut console) = (first.tenant.clone(), first.console.clone());
+        let of = |collector| version("prod", collector).map(|version| &version.tenant);
+        tenant.containers = of("containers").map(|of| of.containers.clone()).unwrap_or_default();
+        tenant.images = of("images").map(|of| of.images.clone()).unwrap_or_default();
+        tenant.sensors = of("sensors").map(|of| of.sensors.clone()).unwrap_or_default();
+        tenant.controls = of("posture").map(|of| of.controls.clone()).unwrap_or_default();
+        tenant.posture_resources = of("posture").map(|of| of.posture_resources.clone()).unwrap_or_default();
+        tenant.reports = of("reports").map(|of| of.reports.clone()).unwrap_or_default();
+        tenant.policies = of("policies").map(|of| of.policies.clone()).unwrap_or_default();
+        let of = |collector| version("cloud", collector).map(|version| &version.console);
+        console.containers = of("containers").map(|of| of.containers.clone()).unwrap_or_default();
+        console.images = of("images").map(|of| of.images.clone()).unwrap_or_default();
+        console.defenders = of("sensors").map(|of| of.defenders.clone()).unwrap_or_default();
+        console.vulnerabilities = of("vulnerabilities").map(|of| of.vulnerabilities.clone()).unwrap_or_default();
+        if let Some(of) = of("console") {
+            console.version.clone_from(&of.version);
+            console.licence_expiry = of.licence_expiry;
+        }
+        expected(&tenant, Some(&console))
+    }
+
+    /// Fails if what a process shows at its start is no state that there was, or is older than that of a process before.
+    fn check(&self, life: u32, first: &Families, known: &mut BTreeMap<(&'static str, &'static str), f64>) {
+        assert_eq!(ended(first), 0.0, "life {life}: a run has ended that nobody answered");
+        let success = told(first, "last_success_timestamp_seconds");
+        for (collector, complete) in told(first, "complete") {
+            assert_eq!(complete == 1.0, success.contains_key(&collector), "life {life}: {collector:?}");
+        }
+        for (collector, before) in known.iter() {
+            let now = success.get(collector);
+            assert!(
+                now.is_some_and(|now| now >= before),
+                "life {life}: {collector:?} went from {before} back to {now:?}"
+            );
+        }
+        let mut expected = self.expected_of(&success);
+        if success.len() < COLLECTORS {
+            // Of nothing the oracle still says that it is nothing.
+            expected.retain(|name, _| first.contains_key(name));
+        }
+        let wrong = wrong(&expected, first);
+        assert!(wrong.is_empty(), "life {life}, {success:?}:\n{}", wrong.join("\n"));
+        *known = success;
+    }
+}
+
+/// What the kills fell into.
+#[derive(Debug, Default)]
+struct Fell {
+    start: usize,
+    walk: usize,
+    resumed: usize,
+    idle: usize,
+    checked: usize,
+}
+
+/// Waits until it is so, looking often.
+async fn once(mut wanted: impl FnMut() -> bool) {
+    let mut pace = interval(Duration::from_millis(1));
+    while !wanted() {
+        pace.tick().await;
+    }
+}
+
+/// Waits for so many milliseconds.
+async fn ticks(milliseconds: u32) {
+    let mut left = milliseconds;
+    once(|| {
+        let is_over = left == 0;
+        left = left.saturating_sub(1);
+        is_over
+    })
+    .await;
+}
+
+/// Looks at a process that serves until its moment has come.
+async fn lives_until(moment: Moment, serving: &Serving, world: &World) {
+    match moment {
+        Moment::Start(_) => {}
+        Moment::Answers(answers) => {
+            let answered = || world.both().iter().map(|vendor| vendor.request_count("")).sum::<usize>();
+            once(|| answered() >= answers as usize).await;
+        }
+        Moment::Pages(pages) => {
+            once(|| world.qualys.request_count(BULK[0]) >= pages as usize).await;
+        }
+        Moment::Runs(runs) => {
+            metrics_once(serving.address, "runs", |families| ended(families) >= f64::from(runs)).await;
+        }
+        Moment::Looks(looks) => {
+            becomes(serving.address, "a cycle", &world.expected()).await;
+            let mut pace = interval(PACE);
+            for _ in 0..looks {
+                pace.tick().await;
+                serving.get("/metrics").await;
+            }
+        }
+    }
+}
+
+/// An exporter that is killed again and again.
+struct Victim {
+    home: Home,
+    /// When each collector had succeeded last, as the last process told at its start.
+    known: BTreeMap<(&'static str, &'static str), f64>,
+    /// Whether the last process was killed in a walk of which something was kept.
+    was_walking: bool,
+    fell: Fell,
+}
+
+impl Victim {
+    /// Lets a process live until its moment, and kills it.
+    async fn live(&mut self, life: u32, moment: Moment, world: &World) {
+        let gates = world.both().map(|vendor| {
+            vendor.clear_faults();
+            vendor.forget_requests();
+            let gate = hold(vendor);
+            // So that walks take a while.
+            vendor.inject(always("s/list?limit=", FaultKind::Stall(Duration::from_millis(40))));
+            gate
+        });
+        let Ended { code, stderr, .. } = if let Moment::Start(milliseconds) = moment {
+            let_go(&gates);
+            let process = Running::start(self.home.command(&[]));
+            ticks(milliseconds).await;
+            process.signal("KILL");
+            process.end().await
+        } else {
+            let serving = self.home.serve(&[]).await;
+            let first = metrics(serving.address, Format::OpenMetrics).await.families();
+            world.check(life, &first, &mut self.known);
+            self.fell.checked += 1;
+            let_go(&gates);
+            lives_until(moment, &serving, world).await;
+            serving.end("KILL").await
+        };
+        assert_eq!(code, None, "life {life}, {moment:?}: it ended by itself: {stderr}");
+        for word in ["level=error", "damaged", "set aside", "panicked"] {
+            assert!(!stderr.contains(word), "life {life}, {moment:?}: {stderr}");
+        }
+        let kept = kept(&self.home);
+        assert!(kept.is_some() || self.known.is_empty(), "life {life}, {moment:?}: the store cannot be read");
+        let is_walking = kept.is_some_and(|kept| kept.values().any(|saved| saved.walk.is_some()));
+        let requests = world.qualys.requests();
+        let resumed = BULK.iter().any(|path| {
+            let first = requests.iter().find(|request| request.path == *path);
+            first.is_some_and(|first| first.query.contains("paginationQuery") && !first.query.contains("filter="))
+        });
+        self.fell.walk += usize::from(is_walking);
+        self.fell.resumed += usize::from(self.was_walking && resumed);
+        self.fell.start += usize::from(!stderr.contains("message=serving "));
+        self.fell.idle += usize::from(matches!(moment, Moment::Looks(_)) && !is_walking);
+        self.was_walking = is_walking;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_state_that_is_shown_existed() {
+    let mut world = World::start().await;
+    let home = Home::new();
+    let keys = "interval = \"1s\"\nstale_after = \"1h\"";
+    let cloud = home.cloud("cloud", &world.prisma, &format!("rate_limit = \"1000/1s\"\n{keys}"));
+    home.configure(&(state(&home) + &home.source("prod", &world.qualys, keys) + &cloud));
+    let mut victim = Victim { home, known: BTreeMap::new(), was_walking: false, fell: Fell::default() };
+    for life in 0..LIVES {
+        let moment = Moment::of(life);
+        if life > 0 && (matches!(moment, Moment::Pages(_)) || draw(life, "step", 2) == 0) {
+            world.step();
+        }
+        world.ahead.fetch_add(60_000, Ordering::Relaxed);
+        victim.live(life, moment, &world).await;
+    }
+    let fell = &victim.fell;
+    assert!(fell.checked >= 60 && fell.start >= 10 && fell.idle >= 10, "not all moments were hit: {fell:?}");
+    assert!(fell.walk >= 10 && fell.resumed >= 5, "not all moments were hit: {fell:?}");
+
+    world.both().iter().for_each(|vendor| vendor.clear_faults());
+    let serving = victim.home.serve(&[]).await;
+    becomes(serving.address, "at last", &world.expected()).await;
+    assert_eq!(serving.end("TERM").await.code, Some(0));
+    world.qualys.stop().await;
+    world.prisma.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_was_just_being_made_is_none_to_be_wary_of() {
+    let world = World::start().await;
+    let home = Home::new();
+    home.configure(&(state(&home) + &home.source("prod", &world.qualys, "")));
+    let mut unfinished = 0;
+    for life in 0..40 {
+        let _gates = world.both().map(hold);
+        let process = Running::start(home.command(&[]));
+        let dir = home.path("state");
+        once(|| dir.exists() && !files(&dir).is_empty()).await;
+        ticks(draw(life, "making", 12)).await;
+        process.signal("KILL");
+        let ended = process.end().await;
+        unfinished += usize::from(!ended.stderr.contains("message=serving "));
+        let serving = home.serve(&[]).await;
+        let Ended { code, stderr, .. } = serving.end("TERM").await;
+        assert_eq!(code, Some(0), "life {life}: {stderr}");
+        assert!(!stderr.contains("level=warn"), "life {life}: {stderr}");
+        assert_eq!(files(&home.path("state")), [STORE], "life {life}");
+        std::fs::remove_dir_all(home.path("state")).expect("it was there");
+    }
+    assert!(unfinished >= 5, "only {unfinished} were killed before they served");
+    world.qualys.stop().await;
+    world.prisma.stop().await;
+}

@@ -1,0 +1,265 @@
+//! What is known survives a restart: it is served at once with its true age, and kept fresh from there on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use container_security_exporter::clock::{Clock, Timestamp};
+use simulator::console::{self, Console};
+use simulator::exposition::Format;
+use simulator::oracle::Families;
+use simulator::server::{FaultKind, Server};
+use simulator::tenant::{Shape, Tenant};
+use tokio::sync::Semaphore;
+
+use crate::delta::change;
+use crate::kept::{STORE, becomes, ended, expected, hold, is_all, kept_once, let_go, state, told, wrong};
+use crate::process::{self, Home, Serving, vendor};
+use crate::support::{Bench, NOW, always, metrics, metrics_once, of_vendor};
+
+/// Both vendors of a home, and what is asked of them.
+struct Vendors {
+    qualys: Server,
+    prisma: Server,
+}
+
+impl Vendors {
+    async fn start(seed: u64) -> Self {
+        let now = Clock::system().now().millis();
+        let console = Console::generate(&console::Shape::small(seed, now));
+        Self { qualys: vendor(Tenant::generate(&Shape::small(seed, now))).await, prisma: process::cloud(console).await }
+    }
+
+    fn both(&self) -> [&Server; 2] {
+        [&self.qualys, &self.prisma]
+    }
+
+    /// A configuration of both, with these keys for each.
+    fn configured(&self, home: &Home, keys: &str) -> String {
+        let cloud = home.cloud("cloud", &self.prisma, &format!("rate_limit = \"1000/1s\"\n{keys}"));
+        state(home) + &home.source("prod", &self.qualys, keys) + &cloud
+    }
+
+    fn expected(&self) -> Families {
+        let (tenant, console) = (self.qualys.tenant(), self.prisma.console());
+        expected(&tenant.lock().expect("no panic elsewhere"), Some(&console.lock().expect("no panic elsewhere")))
+    }
+
+    /// Has both keep silent, and forgets what they were asked.
+    fn hold(&self) -> [Arc<Semaphore>; 2] {
+        self.both().map(|vendor| {
+            vendor.forget_requests();
+            hold(vendor)
+        })
+    }
+
+    async fn stop(self) {
+        self.qualys.stop().await;
+        self.prisma.stop().await;
+    }
+}
+
+/// The metrics of a process that has not been answered by a vendor yet.
+async fn at_start(serving: &Serving) -> Families {
+    let families = metrics(serving.address, Format::OpenMetrics).await.families();
+    assert_eq!(ended(&families), 0.0, "a run has ended");
+    families
+}
+
+/// Whether there is nothing about a vendor.
+fn shows_nothing(families: &Families) -> bool {
+    of_vendor(families).iter().all(|(_, series)| series.values().all(|folded| *folded == 0.0))
+}
+
+/// Serves until all is exact and kept; what was shown last.
+async fn collected(home: &Home, serving: &Serving, truth: &Families) -> Families {
+    let families = becomes(serving.address, "at first", truth).await;
+    let success = told(&families, "last_success_timestamp_seconds");
+    kept_once(home, "all that is served", |kept| {
+        is_all(kept)
+            && kept.iter().all(|((source, collector), saved)| {
+                let standing = saved.served.as_ref().map(|(_, standing)| standing);
+                let last = standing.and_then(|standing| standing.last_success).map(Timestamp::seconds);
+                last == success.get(&(source, *collector)).copied()
+            })
+    })
+    .await;
+    families
+}
+
+async fn is_served_at_once_after(signal: &str) {
+    let vendors = Vendors::start(61).await;
+    let home = Home::new();
+    home.configure(&vendors.configured(&home, ""));
+    let truth = vendors.expected();
+    let serving = home.serve(&[]).await;
+    let before = collected(&home, &serving, &truth).await;
+    let ended = serving.end(signal).await;
+    assert_eq!(ended.code, (signal == "TERM").then_some(0), "{}", ended.stderr);
+
+    // Other intervals do not make it another account.
+    home.configure(&vendors.configured(&home, "interval = \"1s\"\nstale_after = \"1h\"\nhttp.retries = 0"));
+    let gates = vendors.hold();
+    let serving = home.serve(&[]).await;
+    let first = at_start(&serving).await;
+    let is_as_before = |families: &Families| {
+        let wrong = wrong(&truth, families);
+        assert!(wrong.is_empty(), "{signal}: {}", wrong.join("\n"));
+        for family in ["complete", "records", "last_success_timestamp_seconds", "last_full_walk_timestamp_seconds"] {
+            assert_eq!(told(families, family), told(&before, family), "{signal}: {family}");
+        }
+        assert!(told(families, "up").values().all(|up| *up == 0.0), "{signal}: a collector is up");
+    };
+    is_as_before(&first);
+    assert_eq!(told(&first, "complete").values().sum::<f64>(), 11.0);
+    assert!(vendors.both().iter().all(|vendor| vendor.requests().is_empty()), "a vendor was asked before");
+
+    // Both are unwell when they are reached at last, and it stays as it is.
+    for (vendor, gate) in vendors.both().iter().zip(gates) {
+        vendor.clear_faults();
+        vendor.inject(always("", FaultKind::Status(503, Vec::new(), String::new())));
+        gate.close();
+    }
+    let families = metrics_once(serving.address, "a failure of each", |families| {
+        told(families, "last_duration_seconds").len() == 11
+    })
+    .await;
+    is_as_before(&families);
+    let now = Clock::system().now().millis();
+    vendors.qualys.tenant().lock().expect("no panic elsewhere").step(now);
+    vendors.prisma.console().lock().expect("no panic elsewhere").step(now);
+    vendors.both().iter().for_each(|vendor| vendor.clear_faults());
+    becomes(serving.address, "both are well", &vendors.expected()).await;
+    let ended = serving.end("TERM").await;
+    assert!(!ended.stderr.contains("set aside") && !ended.stderr.contains("damaged"), "{}", ended.stderr);
+    vendors.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_data_is_served_at_once_with_its_age() {
+    tokio::join!(is_served_at_once_after("TERM"), is_served_at_once_after("KILL"));
+}
+
+/// A bench of both vendors that keeps everything, and the options that have it do so.
+async fn keeping(seed: u64, keys: &str) -> (Bench, String, tempfile::TempDir) {
+    let dir = tempfile::tempdir().expect("a directory for the state");
+    let options =
+        format!("[state]\ndir = '{}'\n[[source.qualys]]\n{keys}\n[[source.prisma]]\n{keys}", dir.path().display());
+    let console = Console::generate(&console::Shape::small(seed, NOW));
+    let bench = Bench::start_both(Tenant::generate(&Shape::small(seed, NOW)), console, &options).await;
+    bench.collected().await;
+    (bench, options, dir)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_has_become_too_old_is_not_served_again() {
+    let (mut bench, options, _dir) = keeping(62, "stale_after = \"1h\"").await;
+    let before = bench.families().await;
+    let gates = [hold(&bench.vendor), hold(&bench.cloud().vendor)];
+    for (minutes, is_served) in [(59, true), (1, false)] {
+        bench.advance(Duration::from_mins(minutes));
+        bench = bench.restart(&options).await;
+        let families = bench.families().await;
+        assert_eq!(ended(&families), 0.0);
+        if is_served {
+            // Ages go by the time now.
+            bench.is_exact().await;
+            let success = "last_success_timestamp_seconds";
+            assert_eq!(told(&families, success), told(&before, success));
+        } else {
+            assert!(shows_nothing(&families), "{families:?}");
+            assert_eq!(told(&families, "last_success_timestamp_seconds").len(), 0);
+        }
+        for (family, each) in [("complete", 1.0), ("up", 0.0)] {
+            let told = told(&families, family);
+            assert!(told.len() == 11 && told.values().all(|told| *told == if is_served { each } else { 0.0 }));
+        }
+    }
+    let_go(&gates);
+    bench.collected().await;
+    bench.is_exact().await;
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_what_has_changed_is_asked_for_after_a_restart() {
+    let (mut bench, options, _dir) = keeping(63, "stale_after = \"1d\"").await;
+    let bulk = |bench: &Bench| {
+        let requests = bench.vendor.requests().into_iter();
+        let bulk = requests.filter(|request| request.path.ends_with("s/list") && !request.path.contains("k8s"));
+        bulk.map(|request| request.query).collect::<Vec<_>>()
+    };
+    let walked = told(&bench.families().await, "last_full_walk_timestamp_seconds");
+    let at_first = bulk(&bench).len();
+    // By default all is walked again after a day.
+    for (cycle, hours) in [(1, 0), (2, 23), (3, 25)] {
+        let now = NOW + i64::from(hours) * 3_600_000 + 300_000;
+        bench.advance(Duration::from_millis((now - bench.now()).unsigned_abs()));
+        change(&mut bench.tenant.lock().expect("no panic elsewhere"), cycle, now);
+        bench.cloud().console.lock().expect("no panic elsewhere").step(now);
+        bench.vendor.forget_requests();
+        bench = bench.restart(&options).await;
+        let families = bench.becomes("what has changed", &bench.expected()).await;
+        let asked = bulk(&bench);
+        let walked_again = told(&families, "last_full_walk_timestamp_seconds");
+        for collector in [("prod", "containers"), ("prod", "images")] {
+            assert_eq!(walked_again[&collector] > walked[&collector], hours > 24, "{collector:?}");
+        }
+        if hours < 24 {
+            assert!(asked.iter().all(|query| query.contains("filter=updated")), "{asked:?}");
+            assert!(asked.len() >= 2 && asked.len() < at_first, "{asked:?}, where {at_first} were all");
+        }
+    }
+    // Of those that were purged while it was down no delta tells.
+    for _ in 0..2 {
+        bench.advance(Duration::from_mins(5));
+        bench.tenant.lock().expect("no panic elsewhere").step(bench.now());
+        bench = bench.restart(&options).await;
+        bench.becomes("what was purged", &bench.expected()).await;
+    }
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_data_of_another_account_is_never_shown() {
+    let vendors = Vendors::start(64).await;
+    let other = Vendors::start(65).await;
+    let home = Home::new();
+    let own = vendors.configured(&home, "");
+    home.configure(&own);
+    let serving = home.serve(&[]).await;
+    let truth = vendors.expected();
+    collected(&home, &serving, &truth).await;
+    assert_eq!(serving.end("TERM").await.code, Some(0));
+    let (store, spare) = (home.path("state").join(STORE), home.path("spare"));
+    std::fs::copy(&store, &spare).expect("a spare copy");
+
+    let swapped = own.replace("name = \"prod\"", "name = \"x\"").replace("name = \"cloud\"", "name = \"prod\"");
+    for (what, configuration) in [
+        ("another user", own.replace("username = \"exporter\"", "username = \"somebody\"")),
+        ("another place", other.configured(&home, "")),
+        ("other labels", format!("[containers]\npromote_labels = [\"tier\"]\n{own}")),
+        ("the other vendor", swapped.replace("name = \"x\"", "name = \"cloud\"")),
+        ("other names", own.replace("name = \"prod\"", "name = \"one\"").replace("name = \"cloud\"", "name = \"two\"")),
+    ] {
+        std::fs::copy(&spare, &store).expect("a store from the spare copy");
+        home.configure(&configuration);
+        let _gates = (vendors.hold(), other.hold());
+        let serving = home.serve(&[]).await;
+        let first = at_start(&serving).await;
+        assert!(shows_nothing(&first), "{what}: {first:?}");
+        assert_eq!(serving.end("TERM").await.code, Some(0), "{what}");
+        // Nor when it is this account again: what is not of use is not kept.
+        home.configure(&own);
+        let serving = home.serve(&[]).await;
+        let first = at_start(&serving).await;
+        assert!(shows_nothing(&first), "{what}, and back: {first:?}");
+        assert_eq!(serving.end("TERM").await.code, Some(0), "{what}");
+    }
+    std::fs::copy(&spare, &store).expect("a store from the spare copy");
+    let serving = home.serve(&[]).await;
+    let wrong = wrong(&truth, &at_start(&serving).await);
+    assert!(wrong.is_empty(), "the spare copy is of no use: {}", wrong.join("\n"));
+    serving.end("TERM").await;
+    vendors.stop().await;
+    other.stop().await;
+}
