@@ -46,9 +46,10 @@ fn walked(kept: &Kept) -> (usize, usize) {
 /// Lets a process take one more page of a listing and keep it, and kills it. How many are kept then.
 async fn one_page(vendor: &Server, home: &Home, listing: &str) -> (usize, usize) {
     let before = kept(home).map_or((0, 0), |kept| walked(&kept));
-    for each in [PAGES, BULK] {
+    // How many there are is asked for as well, and is not held.
+    for (each, query) in [(PAGES, "?pageNumber=1&pageSize=1000"), (BULK, "?")] {
         let permits = usize::from(each == listing);
-        vendor.inject(always(&format!("{each}?"), FaultKind::Hold(Arc::new(Semaphore::new(permits)))));
+        vendor.inject(always(&format!("{each}{query}"), FaultKind::Hold(Arc::new(Semaphore::new(permits)))));
     }
     let serving = home.serve(&[]).await;
     let kept = kept_once(home, "one more page", |kept| walked(kept) != before).await;
