@@ -311,6 +311,7 @@ fn tests_that_the_promises_name_are_there() {
         let (module, test) = name.rsplit_once("::").expect("it has one");
         let file = match module.split_once("::") {
             None => format!("tests/it/{module}.rs"),
+            Some((module, "tests")) => format!("src/{module}.rs"),
             Some((vendor, module)) => format!("src/source/{vendor}/{module}.rs"),
         };
         let code = read(&root().join(&file));
