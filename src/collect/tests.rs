@@ -15,7 +15,7 @@ use crate::inventory::{Table, Tables};
 use crate::lock::lock;
 use crate::record::Vendor;
 use crate::setting::Span;
-use crate::source::{Collect, Collector, Extent, Harvest};
+use crate::source::{Collect, Collector, Harvest};
 use crate::telemetry::{CollectorState, Failure, SourceTelemetry, Telemetry};
 
 static ENDPOINT: Endpoint = Endpoint { name: "list", class: "list" };
@@ -49,7 +49,8 @@ struct Scripted {
 
 fn harvest(records: u64, missing: Option<&str>) -> Harvest {
     let tables = Tables { sensors: Some(Arc::new(Table::default())), ..Tables::default() };
-    Harvest { tables, records, extent: Extent::Whole, onward: None, missing: missing.map(str::to_owned), note: None }
+    let records = usize::try_from(records).unwrap();
+    Harvest { missing: missing.map(str::to_owned), ..Harvest::whole(records, tables) }
 }
 
 impl Collect for Scripted {

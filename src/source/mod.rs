@@ -151,6 +151,13 @@ pub struct Harvest {
     pub onward: Option<Vec<u8>>,
 }
 
+impl Harvest {
+    /// So many records, of a run that asked for all of them, with nothing to be said of them.
+    pub fn whole(records: usize, tables: Tables) -> Self {
+        Self { tables, records: records as u64, extent: Extent::Whole, missing: None, note: None, onward: None }
+    }
+}
+
 /// How one kind of listing of a source is read.
 pub trait Collect: Send + Sync {
     /// Reads the listing, as far as is needed to know all of it. `progress` is called for every page that brought something.

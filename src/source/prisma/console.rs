@@ -12,7 +12,7 @@ use crate::inventory::{Table, Tables};
 use crate::record::Console;
 use crate::source::session::Listing;
 use crate::source::wire::{Nested, Text, text, unreadable};
-use crate::source::{Collect, Extent, Harvest};
+use crate::source::{Collect, Harvest};
 use crate::telemetry::Failure;
 
 /// The version. Consoles tell it at every version of the API, or at the first one only.
@@ -78,14 +78,8 @@ impl ConsoleItself {
         let mut table = Table::default();
         let version = table.names.intern(&version);
         table.put(KEY, Console { version, licence_expiry });
-        Ok(Harvest {
-            extent: Extent::Whole,
-            onward: None,
-            records: 1,
-            tables: Tables { console: Some(Arc::new(table)), ..Tables::default() },
-            missing: None,
-            note,
-        })
+        let console = Some(Arc::new(table));
+        Ok(Harvest { note, ..Harvest::whole(1, Tables { console, ..Tables::default() }) })
     }
 }
 

@@ -18,7 +18,7 @@ use crate::source::label::lower;
 use crate::source::paging::Seen;
 use crate::source::session::Listing;
 use crate::source::wire::{Keyed, text};
-use crate::source::{Collect, Extent, Harvest, off_thread};
+use crate::source::{Collect, Harvest, off_thread};
 
 /// The list of containers.
 pub(super) const CONTAINERS: Listing = Listing {
@@ -163,18 +163,9 @@ impl Containers {
         let walked = self.account.walk(&CONTAINERS, call, progress, move |answer: &Answer| taking.take(answer)).await?;
         self.account.session.count_rejected(NAME, walked.rejected);
         let (containers, controls) = off_thread(&CONTAINERS.endpoint, move || staging.finish()).await?;
-        Ok(Harvest {
-            extent: Extent::Whole,
-            onward: None,
-            records: containers.len() as u64,
-            tables: Tables {
-                containers: Some(Arc::new(containers)),
-                controls: Some(Arc::new(controls)),
-                ..Tables::default()
-            },
-            missing: walked.missing,
-            note: None,
-        })
+        let (records, containers, controls) = (containers.len(), Some(Arc::new(containers)), Some(Arc::new(controls)));
+        let tables = Tables { containers, controls, ..Tables::default() };
+        Ok(Harvest { missing: walked.missing, ..Harvest::whole(records, tables) })
     }
 }
 

@@ -14,7 +14,7 @@ use crate::record::{Image, ImageAssessment, ImageName, Score};
 use crate::source::paging::Seen;
 use crate::source::session::Listing;
 use crate::source::wire::{Keyed, text};
-use crate::source::{Collect, Extent, Harvest};
+use crate::source::{Collect, Harvest};
 
 /// The list of images.
 pub(super) const IMAGES: Listing = Listing {
@@ -78,14 +78,8 @@ impl Images {
         let walked = self.account.walk(&IMAGES, call, progress, move |answer: &Answer| take(&taking, answer)).await?;
         self.account.session.count_rejected(NAME, walked.rejected);
         let table = std::mem::take(&mut *lock(&table));
-        Ok(Harvest {
-            extent: Extent::Whole,
-            onward: None,
-            records: table.len() as u64,
-            tables: Tables { images: Some(Arc::new(table)), ..Tables::default() },
-            missing: walked.missing,
-            note: None,
-        })
+        let (records, images) = (table.len(), Some(Arc::new(table)));
+        Ok(Harvest { missing: walked.missing, ..Harvest::whole(records, Tables { images, ..Tables::default() }) })
     }
 }
 

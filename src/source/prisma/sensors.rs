@@ -12,7 +12,7 @@ use crate::record::Defenders;
 use crate::source::label::word;
 use crate::source::session::Listing;
 use crate::source::wire::{Keyed, Rejected, text};
-use crate::source::{Collect, Extent, Harvest};
+use crate::source::{Collect, Harvest};
 use crate::telemetry::Rejection;
 
 /// The numbers of defenders.
@@ -58,14 +58,8 @@ impl Sensors {
         let (table, rejected) = self.account.session.call(&SUMMARY, call, read).await?;
         progress();
         self.account.session.count_rejected(NAME, rejected);
-        Ok(Harvest {
-            extent: Extent::Whole,
-            onward: None,
-            records: table.len() as u64,
-            tables: Tables { defenders: Some(Arc::new(table)), ..Tables::default() },
-            missing: None,
-            note: None,
-        })
+        let (records, defenders) = (table.len(), Some(Arc::new(table)));
+        Ok(Harvest::whole(records, Tables { defenders, ..Tables::default() }))
     }
 }
 

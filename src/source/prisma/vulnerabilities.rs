@@ -12,7 +12,7 @@ use crate::lock::lock;
 use crate::record::Vulnerability;
 use crate::source::session::Listing;
 use crate::source::wire::{Keyed, Rejected, text};
-use crate::source::{Collect, Extent, Harvest};
+use crate::source::{Collect, Harvest};
 
 /// The numbers of vulnerabilities.
 pub(super) const STATS: Listing = Listing {
@@ -73,14 +73,9 @@ impl Vulnerabilities {
         self.account.session.count_rejected(NAME, rejected);
         let mut table = std::mem::take(&mut *lock(&table));
         table.retain(|vulnerability| vulnerability.images > 0);
-        Ok(Harvest {
-            extent: Extent::Whole,
-            onward: None,
-            records: table.len() as u64,
-            missing,
-            note: table.is_empty().then(|| NONE.to_owned()),
-            tables: Tables { vulnerabilities: Some(Arc::new(table)), ..Tables::default() },
-        })
+        let note = table.is_empty().then(|| NONE.to_owned());
+        let (records, vulnerabilities) = (table.len(), Some(Arc::new(table)));
+        Ok(Harvest { missing, note, ..Harvest::whole(records, Tables { vulnerabilities, ..Tables::default() }) })
     }
 
     /// Asks for page after page; tells how many rows could not be taken, and why others are missing.

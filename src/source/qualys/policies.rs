@@ -16,9 +16,9 @@ use crate::inventory::{Table, Tables};
 use crate::lock::lock;
 use crate::record::Policy;
 use crate::source::label::word;
-use crate::source::paging::Seen;
+use crate::source::paging::{Seen, Walked};
 use crate::source::wire::{Nested, Rows, text};
-use crate::source::{Collect, Extent, Harvest};
+use crate::source::{Collect, Harvest};
 
 /// The list of policies.
 pub(super) const LIST: Listing = Listing {
@@ -59,30 +59,15 @@ impl Policies {
 
     async fn run(&self, progress: &(dyn Fn() + Sync)) -> Result<Harvest, ApiError> {
         let walked = NUMBERED.walk::<Listed>(&self.session, &self.absence.answered, progress).await;
-        let (Listed { mut table, wanting }, walked) = match self.absence.heed(&self.session, &LIST, walked)? {
-            Found::Here(found) => found,
-            Found::Absent(words) => {
-                let tables = Tables { policies: Some(Arc::default()), ..Tables::default() };
-                return Ok(Harvest {
-                    extent: Extent::Whole,
-                    onward: None,
-                    tables,
-                    records: 0,
-                    missing: None,
-                    note: Some(words),
-                });
-            }
+        let ((Listed { mut table, wanting }, walked), note) = match self.absence.heed(&self.session, &LIST, walked)? {
+            Found::Here(found) => (found, None),
+            Found::Absent(words) => ((Listed::default(), Walked::default()), Some(words)),
         };
         self.session.count_rejected(NAME, walked.rejected);
         let missing = self.fill_rules(&mut table, &wanting, progress).await;
-        Ok(Harvest {
-            extent: Extent::Whole,
-            onward: None,
-            records: table.len() as u64,
-            tables: Tables { policies: Some(Arc::new(table)), ..Tables::default() },
-            missing: walked.missing.or(missing),
-            note: None,
-        })
+        let (records, policies) = (table.len(), Some(Arc::new(table)));
+        let tables = Tables { policies, ..Tables::default() };
+        Ok(Harvest { missing: walked.missing.or(missing), note, ..Harvest::whole(records, tables) })
     }
 
     /// Puts the rules of those `wanting` into the table; tells why some are missing.

@@ -19,7 +19,7 @@ use crate::record::{Control, Severity};
 use crate::source::label::word;
 use crate::source::paging::Seen;
 use crate::source::wire::{Nested, Rows, text};
-use crate::source::{Collect, Extent, Harvest};
+use crate::source::{Collect, Harvest};
 use crate::telemetry::Failure;
 
 /// The list of controls.
@@ -67,14 +67,7 @@ impl Posture {
             Found::Here(found) => found,
             Found::Absent(words) => {
                 let tables = Tables { controls: Some(Arc::default()), ..Tables::default() };
-                return Ok(Harvest {
-                    extent: Extent::Whole,
-                    onward: None,
-                    tables,
-                    records: 0,
-                    missing: None,
-                    note: Some(words),
-                });
+                return Ok(Harvest { note: Some(words), ..Harvest::whole(0, tables) });
             }
         };
         self.ask_categories(&table, progress).await;
@@ -83,18 +76,10 @@ impl Posture {
             resources::walk(&self.session, &self.no_resources, progress).await;
         let rejected = std::array::from_fn(|reason| walked.rejected[reason] + rejected[reason]);
         self.session.count_rejected(NAME, rejected);
-        Ok(Harvest {
-            extent: Extent::Whole,
-            onward: None,
-            records: table.len() as u64 + resources.as_ref().map_or(0, Table::len) as u64,
-            tables: Tables {
-                controls: Some(Arc::new(table)),
-                posture_resources: resources.map(Arc::new),
-                ..Tables::default()
-            },
-            missing: walked.missing.or(missing),
-            note,
-        })
+        let records = table.len() + resources.as_ref().map_or(0, Table::len);
+        let (controls, posture_resources) = (Some(Arc::new(table)), resources.map(Arc::new));
+        let tables = Tables { controls, posture_resources, ..Tables::default() };
+        Ok(Harvest { missing: walked.missing.or(missing), note, ..Harvest::whole(records, tables) })
     }
 
     /// Asks for the categories that are not known yet. That some cannot be had fails no run: all else is known.

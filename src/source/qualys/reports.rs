@@ -14,7 +14,7 @@ use crate::record::Report;
 use crate::source::label::{flag, word};
 use crate::source::paging::{Seen, Walked};
 use crate::source::wire::Rows;
-use crate::source::{Collect, Extent, Harvest};
+use crate::source::{Collect, Harvest};
 
 /// The list of reports.
 pub(super) const REPORTS: Listing =
@@ -51,14 +51,9 @@ impl Reports {
             Found::Absent(words) => ((Table::default(), Walked::default()), Some(words)),
         };
         self.session.count_rejected(NAME, walked.rejected);
-        Ok(Harvest {
-            extent: Extent::Whole,
-            onward: None,
-            records: table.len() as u64,
-            tables: Tables { reports: Some(Arc::new(table)), ..Tables::default() },
-            missing: walked.missing,
-            note,
-        })
+        let (records, reports) = (table.len(), Some(Arc::new(table)));
+        let tables = Tables { reports, ..Tables::default() };
+        Ok(Harvest { missing: walked.missing, note, ..Harvest::whole(records, tables) })
     }
 }
 

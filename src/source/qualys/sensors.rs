@@ -14,7 +14,7 @@ use crate::record::Sensor;
 use crate::source::label::word;
 use crate::source::paging::Seen;
 use crate::source::wire::Rows;
-use crate::source::{Collect, Extent, Harvest};
+use crate::source::{Collect, Harvest};
 use crate::telemetry::Failure;
 
 /// The sensor list, of either version.
@@ -79,14 +79,8 @@ impl Sensors {
     ) -> Result<Harvest, ApiError> {
         let (table, walked) = list.walk::<Table<Sensor>>(&self.session, answered, progress).await?;
         self.session.count_rejected(NAME, walked.rejected);
-        Ok(Harvest {
-            extent: Extent::Whole,
-            onward: None,
-            records: table.len() as u64,
-            tables: Tables { sensors: Some(Arc::new(table)), ..Tables::default() },
-            missing: walked.missing,
-            note: None,
-        })
+        let (records, sensors) = (table.len(), Some(Arc::new(table)));
+        Ok(Harvest { missing: walked.missing, ..Harvest::whole(records, Tables { sensors, ..Tables::default() }) })
     }
 }
 
