@@ -164,7 +164,7 @@ pub trait Collect: Send + Sync {
     fn collect<'a>(&'a self, progress: &'a (dyn Fn() + Sync)) -> BoxFuture<'a, Result<Harvest, ApiError>>;
 
     /// Goes on with what was kept over a restart, and keeps in `slot` from now on how far a run is. Only for collectors
-    /// of which a run can go on where another one was.
+    /// of which a run can go on where another one was, or that know a fault by what was there before.
     fn resume(&self, slot: Slot, saved: Saved) {
         drop((slot, saved));
     }

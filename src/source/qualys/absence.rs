@@ -1,9 +1,12 @@
 //! Listings that a tenant may not have: the vendor answers "not found" then, which is no failure.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::session::{Listing, Session};
+use crate::checkpoint::Saved;
 use crate::http::ApiError;
+use crate::inventory::{Table, Tables};
 use crate::telemetry::Failure;
 
 /// What is known of whether a tenant has a listing.
@@ -23,6 +26,14 @@ pub(super) enum Found<T> {
 }
 
 impl Absence {
+    /// Takes into account what is kept of the listing over a restart: if there is some of it, it answered.
+    pub(super) fn remember<R>(&self, saved: &Saved, kept: impl FnOnce(&Tables) -> &Option<Arc<Table<R>>>) {
+        let table = saved.served.as_ref().and_then(|(tables, _)| kept(tables).as_ref());
+        if table.is_some_and(|table| !table.is_empty()) {
+            self.answered.store(true, Ordering::Relaxed);
+        }
+    }
+
     /// What the result of a walk means. That the tenant does not have the listing is logged once.
     pub(super) fn heed<T>(
         &self,

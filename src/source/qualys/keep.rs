@@ -115,3 +115,42 @@ impl<R: Joined> Keeping<R> {
         Unfinished { position: self.position(), table: self.staging.so_far() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkpoint::Store;
+    use crate::record::{Container, Vendor};
+    use crate::source::qualys::containers::PageHalf;
+
+    #[tokio::test]
+    async fn the_records_that_are_stored_are_never_behind_the_position() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        let slot = store.slot("account", Vendor::Qualys, "containers", 1);
+        let time = |millis| Timestamp::from_millis(millis).unwrap();
+        let keeping = Keeping::new(Staging::<Container>::new([].into()), Position::start(time(1)), None);
+        let row = |at: i64| {
+            let body = format!(r#"{{"data":[{{"uuid":"{at}","updated":"{at}"}}]}}"#);
+            keeping.staging.take::<PageHalf>(body.as_bytes()).unwrap();
+        };
+        row(1);
+        let saving = {
+            // Where the walk stands cannot be read for a while, in which it comes on.
+            let mut state = lock(&keeping.state);
+            let saving = keeping.save(slot.clone());
+            // Time enough for the records to be read, if they were read first.
+            for other in 0..20 {
+                let slot = store.slot("account", Vendor::Qualys, "images", other);
+                slot.save_walk(&Table::<Container>::default(), &[]).unwrap();
+            }
+            row(2);
+            state.position.began = time(2);
+            saving
+        };
+        saving.await.unwrap();
+        let (tables, position) = slot.load().walk.unwrap();
+        let position: Position = postcard::from_bytes(&position).unwrap();
+        assert_eq!((position.began, tables.containers.unwrap().len()), (time(2), 2));
+    }
+}

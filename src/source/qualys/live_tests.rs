@@ -9,6 +9,7 @@ use simulator::server::{Fault, FaultKind, Options, Server};
 use simulator::tenant::{Shape, Tenant};
 
 use super::{Collectors, Config};
+use crate::checkpoint::{Slot, Standing};
 use crate::clock::{Clock, Timestamp};
 use crate::http::ApiError;
 use crate::record::Vendor;
@@ -100,6 +101,21 @@ impl Bench {
         let (sources, _) = self.telemetry.read();
         sources[0].collectors.iter().find(|known| known.collector == collector).unwrap().state.rejected
     }
+}
+
+/// Stores what a run brought, as if it was served so long after the start of the clock.
+pub(super) fn store(slot: &Slot, harvest: &Harvest, after: i64) {
+    let standing = Standing {
+        since: Timestamp::from_millis(NOW + after).unwrap(),
+        complete: true,
+        records: harvest.records,
+        walk: Duration::ZERO,
+        last_success: None,
+        last_walk: None,
+        note: None,
+        onward: harvest.onward.clone(),
+    };
+    slot.save(&harvest.tables, &standing).unwrap();
 }
 
 #[track_caller]

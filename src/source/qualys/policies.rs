@@ -10,6 +10,7 @@ use super::numbered::{Fill, Numbered};
 use super::rules::Rules;
 use super::session::{Listing, Session};
 use super::wire::PolicyRow;
+use crate::checkpoint::{Saved, Slot};
 use crate::clock::Timestamp;
 use crate::http::{Answer, ApiError, Call, Endpoint, Unreadable};
 use crate::inventory::{Table, Tables};
@@ -150,5 +151,9 @@ impl Fill for Listed {
 impl Collect for Policies {
     fn collect<'a>(&'a self, progress: &'a (dyn Fn() + Sync)) -> BoxFuture<'a, Result<Harvest, ApiError>> {
         Box::pin(self.run(progress))
+    }
+
+    fn resume(&self, _: Slot, saved: Saved) {
+        self.absence.remember(&saved, |tables| &tables.policies);
     }
 }

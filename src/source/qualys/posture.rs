@@ -11,6 +11,7 @@ use super::numbered::{Fill, Numbered};
 use super::resources::{self, Evaluated};
 use super::session::{Listing, Session};
 use super::wire::{ControlDetail, ControlRow};
+use crate::checkpoint::{Saved, Slot};
 use crate::http::{Answer, ApiError, Call, Endpoint, Unreadable};
 use crate::inventory::{Table, Tables};
 use crate::lock::lock;
@@ -158,5 +159,10 @@ impl Fill for Table<Control> {
 impl Collect for Posture {
     fn collect<'a>(&'a self, progress: &'a (dyn Fn() + Sync)) -> BoxFuture<'a, Result<Harvest, ApiError>> {
         Box::pin(self.run(progress))
+    }
+
+    fn resume(&self, _: Slot, saved: Saved) {
+        self.no_controls.remember(&saved, |tables| &tables.controls);
+        self.no_resources.remember(&saved, |tables| &tables.posture_resources);
     }
 }

@@ -8,6 +8,7 @@ use super::absence::{Absence, Found};
 use super::numbered::{Fill, Numbered};
 use super::session::{Listing, Session};
 use super::wire::ReportRow;
+use crate::checkpoint::{Saved, Slot};
 use crate::http::{ApiError, Endpoint};
 use crate::inventory::{Table, Tables};
 use crate::record::Report;
@@ -81,5 +82,9 @@ impl Fill for Table<Report> {
 impl Collect for Reports {
     fn collect<'a>(&'a self, progress: &'a (dyn Fn() + Sync)) -> BoxFuture<'a, Result<Harvest, ApiError>> {
         Box::pin(self.run(progress))
+    }
+
+    fn resume(&self, _: Slot, saved: Saved) {
+        self.absence.remember(&saved, |tables| &tables.reports);
     }
 }

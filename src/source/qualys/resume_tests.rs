@@ -1,13 +1,13 @@
 //! Walks of all containers that go on where another process was broken off.
 
-use std::sync::Arc;
-
 use simulator::server::FaultKind;
 use tempfile::TempDir;
 
 use super::delta_tests::{bench, change, collected, edit, truth};
-use super::live_tests::{Bench, NOW, refusal};
+use super::keep::Position;
+use super::live_tests::{Bench, NOW, refusal, store};
 use crate::checkpoint::{Saved, Slot, Store};
+use crate::clock::Timestamp;
 use crate::record::Vendor;
 use crate::source::{Extent, Harvest};
 use crate::telemetry::Failure;
@@ -93,25 +93,14 @@ async fn a_walk_goes_on_once_the_vendor_is_back() {
 async fn what_was_served_is_gone_on_from() {
     let walk = BrokenOff::new().await;
     let (_, harvest) = walk.run().await;
-    let began = Arc::clone(harvest.tables.containers.as_ref().unwrap());
-    let standing = crate::checkpoint::Standing {
-        since: crate::clock::Timestamp::from_millis(NOW + 1).unwrap(),
-        complete: true,
-        records: harvest.records,
-        walk: std::time::Duration::ZERO,
-        last_success: None,
-        last_walk: None,
-        note: None,
-        onward: harvest.onward,
-    };
-    walk.slot.save(&harvest.tables, &standing).unwrap();
-    assert!(walk.slot.load().walk.is_none() && began.len() > 1_400);
+    store(&walk.slot, &harvest, 1);
+    assert!(walk.slot.load().walk.is_none());
     change(&walk.bench, [9], 300_000, |container| container.risk_score = Some(905));
     assert_eq!(walk.run().await.1.extent, Extent::Changes);
 
     // A stored walk that began before that was another one.
     let table = walk.slot.load().served.unwrap().0.containers.unwrap();
-    let position = super::keep::Position::start(crate::clock::Timestamp::from_millis(NOW).unwrap());
+    let position = Position::start(Timestamp::from_millis(NOW).unwrap());
     walk.slot.save_walk(&*table, &postcard::to_stdvec(&position).unwrap()).unwrap();
     assert!(walk.slot.load().walk.is_some());
     change(&walk.bench, [9], 600_000, |container| container.risk_score = Some(906));

@@ -2,7 +2,9 @@
 
 use simulator::server::FaultKind;
 
-use super::live_tests::{Bench, refusal};
+use super::live_tests::{Bench, refusal, store};
+use crate::checkpoint::Store;
+use crate::record::Vendor;
 use crate::source::Harvest;
 use crate::telemetry::Failure;
 
@@ -111,6 +113,19 @@ async fn what_a_tenant_does_not_have_is_told_and_fails_nothing() {
         // What answered once does not vanish.
         bench.fault(path, 1, body(r#"{"data":[],"count":0}"#));
         assert_eq!(bench.run(collector).await.unwrap().missing, None);
+        bench.fault(path, 1, FaultKind::Html(404));
+        match bench.run(collector).await {
+            Err(error) => assert_eq!(error.failure, Failure::NotFound),
+            Ok(harvest) => assert!(path == COUNT && harvest.missing.is_some()),
+        }
+        // Nor does what another process has kept of it.
+        let before = Bench::new(20, |_, _| {}).await.run(collector).await.unwrap();
+        assert!(before.records > 0);
+        let dir = tempfile::tempdir().unwrap();
+        let slot = Store::open(dir.path()).unwrap().slot("account", Vendor::Qualys, bench.collector(collector).name, 1);
+        store(&slot, &before, 0);
+        let bench = Bench::new(20, |_, _| {}).await;
+        bench.collector(collector).listing.resume(slot.clone(), slot.load());
         bench.fault(path, 1, FaultKind::Html(404));
         match bench.run(collector).await {
             Err(error) => assert_eq!(error.failure, Failure::NotFound),
