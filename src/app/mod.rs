@@ -65,10 +65,7 @@ pub async fn once(config: Config) -> Result<(String, Vec<String>), String> {
     let parts = Parts::new(&config, Clock::system(), None);
     let sources = parts.build(&config)?;
     parts.arrange(&sources, &[]);
-    let mut runners = Vec::new();
-    for source in sources {
-        runners.extend(parts.runners(source).await);
-    }
+    let mut runners = parts.runners(sources).await;
     let runs = runners.iter_mut().map(|runner| async move {
         let failed = runner.run().await.err();
         failed.map(|(_, words)| format!("{} of {}: {words}", runner.collector(), runner.source()))
@@ -109,12 +106,12 @@ impl App {
         };
         let parts = Parts::new(&config, clock, store);
         let sources = parts.build(&config)?;
+        // Before anything is forgotten: one that cannot serve changes nothing.
+        let listener = server::bind(&config.server).await.map_err(|error| error.to_string())?;
+        let address = listener.local_addr().map_err(|error| format!("the listener has no address: {error}"))?;
         parts.arrange(&sources, &[]);
         parts.forget_others(&sources).await;
-        let mut runners = Vec::new();
-        for source in sources {
-            runners.extend(parts.runners(source).await);
-        }
+        let runners = parts.runners(sources).await;
         let (ask, reload_requests) = mpsc::channel(1);
         let demand = match config.collection.mode {
             Mode::Interval => None,
@@ -126,8 +123,6 @@ impl App {
         let Outputs { pages, takers } = Outputs::new(&config.server.telemetry_path, &parts.own, refresh, ask);
         // The first scrape finds what there is at the start: the exporter's own families, and what was kept of vendors.
         publish(&parts.known, &takers).await;
-        let listener = server::bind(&config.server).await.map_err(|error| error.to_string())?;
-        let address = listener.local_addr().map_err(|error| format!("the listener has no address: {error}"))?;
         let (stop_server, stop) = oneshot::channel();
         let mut server = JoinSet::new();
         server.spawn(async move {
@@ -214,10 +209,8 @@ impl App {
         // What is dropped goes first, so that data of another account is never taken for what the new collectors bring.
         self.parts.known.shown().await;
         self.parts.forget_others(&sources).await;
-        let mut runners = Vec::new();
-        for source in sources.into_iter().filter(|source| !undisturbed.contains(&source.name)) {
-            runners.extend(self.parts.runners(source).await);
-        }
+        let disturbed = sources.into_iter().filter(|source| !undisturbed.contains(&source.name));
+        let runners = self.parts.runners(disturbed).await;
         self.start_collectors(runners);
         self.config = config;
         Ok(())

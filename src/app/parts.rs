@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 
 use crate::catalog;
-use crate::checkpoint::{Saved, Store};
+use crate::checkpoint::{Saved, Slot, Store};
 use crate::clock::Clock;
 use crate::collect::{Collection, Demand, Runner};
 use crate::config::Config;
@@ -99,29 +99,21 @@ impl Parts {
         self.own.telemetry.arrange(read);
     }
 
-    /// A runner for each collector of a source, which goes on with what was kept of it.
-    pub(super) async fn runners(&self, source: Source) -> Vec<Runner> {
-        let Source { name, vendor, identity, stale_after, telemetry, collectors } = source;
+    /// A runner for each collector of these sources, which goes on with what was kept of it.
+    pub(super) async fn runners(&self, sources: impl IntoIterator<Item = Source>) -> Vec<Runner> {
         let mut runners = Vec::new();
-        for collector in collectors {
-            let slot = self.store.as_ref().map(|store| store.slot(&name, vendor, collector.name, identity));
-            let stale_after = stale_after.map(|span| span.0);
-            let (telemetry, collection) = (Arc::clone(&telemetry), Arc::clone(&self.known.collection));
-            let mut runner = Runner::new(collector, stale_after, telemetry, collection, self.clock.clone());
-            if let Some(slot) = slot {
-                let stored = slot.clone();
-                let saved = off_thread(move || stored.load()).await.unwrap_or_else(|error| {
-                    tracing::warn!(
-                        source = name,
-                        collector = runner.collector(),
-                        error,
-                        "what is stored cannot be read"
-                    );
-                    Saved::default()
-                });
-                runner.restore(slot, saved);
+        for Source { name, vendor, identity, stale_after, telemetry, collectors } in sources {
+            for collector in collectors {
+                let slot = self.store.as_ref().map(|store| store.slot(&name, vendor, collector.name, identity));
+                let stale_after = stale_after.map(|span| span.0);
+                let (telemetry, collection) = (Arc::clone(&telemetry), Arc::clone(&self.known.collection));
+                let mut runner = Runner::new(collector, stale_after, telemetry, collection, self.clock.clone());
+                if let Some(slot) = slot {
+                    let saved = load(&slot).await;
+                    runner.restore(slot, saved);
+                }
+                runners.push(runner);
             }
-            runners.push(runner);
         }
         runners
     }
@@ -129,10 +121,9 @@ impl Parts {
     /// Forgets what was kept of others than these.
     pub(super) async fn forget_others(&self, sources: &[Source]) {
         let Some(store) = self.store.clone() else { return };
-        let named = sources.iter().flat_map(|source| {
-            source.collectors.iter().map(|collector| (source.name.clone(), collector.name)).collect::<Vec<_>>()
-        });
-        let named: Vec<_> = named.collect();
+        let of =
+            |source: &Source| source.collector_names().into_iter().map(|name| (source.name.clone(), name)).collect();
+        let named: Vec<(String, &str)> = sources.iter().flat_map(|source| -> Vec<_> { of(source) }).collect();
         let forgotten = off_thread(move || {
             let named: Vec<_> = named.iter().map(|(source, collector)| (source.as_str(), *collector)).collect();
             store.keep_only(&named)
@@ -141,6 +132,15 @@ impl Parts {
             tracing::warn!(error, "what was kept of collectors that are gone stays");
         }
     }
+}
+
+/// What is stored; nothing if that cannot be read.
+async fn load(slot: &Slot) -> Saved {
+    let stored = slot.clone();
+    off_thread(move || stored.load()).await.unwrap_or_else(|error| {
+        tracing::warn!(error, "what is stored cannot be read");
+        Saved::default()
+    })
 }
 
 /// Does work that waits for a disk off the async threads.
