@@ -124,16 +124,7 @@ fn write_oracle(
     console: &Mutex<Console>,
     clock: &Clock,
 ) -> std::io::Result<()> {
-    let question = |source: &str| Question {
-        source: source.to_owned(),
-        group_by: vec!["k8s_cluster_name".to_owned(), "k8s_namespace_name".to_owned()],
-        promote_labels: Vec::new(),
-        top_k: 20,
-        images_top_k: 20,
-        sensors_stale_after_s: 86_400.0,
-        max_series_per_family: 10_000,
-        now_s: clock.now().seconds(),
-    };
+    let question = |source: &str| Question::usual(source, clock.now().seconds());
     let (of_tenant, of_console) = (question("demo"), question("demo-cloud"));
     let (tenant, console) = (lock(tenant), lock(console));
     let truths = [(Truth::Qualys(&tenant), &of_tenant), (Truth::Prisma(&console), &of_console)];

@@ -97,16 +97,7 @@ pub(crate) fn let_go(gates: &[Arc<Semaphore>]) {
 
 /// What the oracle expects of an exporter with default settings of an account named `prod` and a console named `cloud`.
 pub(crate) fn expected(tenant: &Tenant, console: Option<&Console>) -> Families {
-    let question = |source: &str| Question {
-        source: source.to_owned(),
-        group_by: vec!["k8s_cluster_name".to_owned(), "k8s_namespace_name".to_owned()],
-        promote_labels: Vec::new(),
-        top_k: 20,
-        images_top_k: 20,
-        sensors_stale_after_s: 86_400.0,
-        max_series_per_family: 10_000,
-        now_s: Clock::system().now().seconds(),
-    };
+    let question = |source: &str| Question::usual(source, Clock::system().now().seconds());
     let (of_tenant, of_console) = (question("prod"), question("cloud"));
     let mut truths = vec![(Truth::Qualys(tenant), &of_tenant)];
     truths.extend(console.map(|console| (Truth::Prisma(console), &of_console)));

@@ -125,19 +125,7 @@ async fn check_says_that_all_is_well_or_everything_that_is_not() {
 #[tokio::test(flavor = "multi_thread")]
 async fn once_prints_what_there_is() {
     let tenant = tenant();
-    let expected = oracle::expected(
-        &tenant,
-        &Question {
-            source: "prod".to_owned(),
-            group_by: vec!["k8s_cluster_name".to_owned(), "k8s_namespace_name".to_owned()],
-            promote_labels: Vec::new(),
-            top_k: 20,
-            images_top_k: 20,
-            sensors_stale_after_s: 86_400.0,
-            max_series_per_family: 10_000,
-            now_s: Clock::system().now().seconds(),
-        },
-    );
+    let expected = oracle::expected(&tenant, &Question::usual("prod", Clock::system().now().seconds()));
     let vendor = vendor(tenant).await;
     let home = Home::new();
     home.configure(&home.source("prod", &vendor, ""));

@@ -113,21 +113,15 @@ fn a_file_that_is_no_store_is_set_aside() {
 
 #[test]
 fn another_programs_database_is_set_aside() {
-    let dir = tempfile::tempdir().expect("a directory");
-    let database = Database::create(file::path(dir.path())).expect("a database");
-    let transaction = database.begin_write().expect("a transaction");
-    transaction.open_table(TableDefinition::<u64, u64>::new("theirs")).expect("a table");
-    transaction.commit().expect("committed");
-    drop(database);
-    is_set_aside(&dir, "foreign");
-
-    let dir = tempfile::tempdir().expect("a directory");
-    let database = Database::create(file::path(dir.path())).expect("a database");
-    let transaction = database.begin_write().expect("a transaction");
-    transaction.open_table(TableDefinition::<u64, u64>::new("meta")).expect("a table");
-    transaction.commit().expect("committed");
-    drop(database);
-    is_set_aside(&dir, "foreign");
+    for table in ["theirs", "meta"] {
+        let dir = tempfile::tempdir().expect("a directory");
+        let database = Database::create(file::path(dir.path())).expect("a database");
+        let transaction = database.begin_write().expect("a transaction");
+        transaction.open_table(TableDefinition::<u64, u64>::new(table)).expect("a table");
+        transaction.commit().expect("committed");
+        drop(database);
+        is_set_aside(&dir, "foreign");
+    }
 }
 
 #[test]

@@ -1,3 +1,5 @@
+//! What is stored and given out again, in a directory of the test's.
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 

@@ -46,6 +46,22 @@ pub struct Question {
     pub now_s: f64,
 }
 
+impl Question {
+    /// What is asked of an account with the exporter's default settings, at a time in Unix seconds.
+    pub fn usual(source: &str, now_s: f64) -> Self {
+        Self {
+            source: source.to_owned(),
+            group_by: vec!["k8s_cluster_name".to_owned(), "k8s_namespace_name".to_owned()],
+            promote_labels: Vec::new(),
+            top_k: 20,
+            sensors_stale_after_s: 86_400.0,
+            max_series_per_family: 10_000,
+            images_top_k: 20,
+            now_s,
+        }
+    }
+}
+
 /// What is true of an account.
 #[derive(Clone, Copy, Debug)]
 pub enum Truth<'a> {

@@ -6,16 +6,7 @@ use crate::tenant::{Outcome, Row, Shape, Tenant};
 pub(super) const NOW: i64 = 1_750_000_000_000;
 
 pub(super) fn question() -> Question {
-    Question {
-        source: String::from("acme"),
-        group_by: vec![String::from("k8s_cluster_name"), String::from("k8s_namespace_name")],
-        promote_labels: Vec::new(),
-        top_k: 20,
-        sensors_stale_after_s: 86_400.0,
-        max_series_per_family: 10_000,
-        images_top_k: 20,
-        now_s: 1_750_000_000.0,
-    }
+    Question::usual("acme", 1_750_000_000.0)
 }
 
 pub(super) fn total(families: &Families, family: &str) -> f64 {

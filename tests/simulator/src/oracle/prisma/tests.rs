@@ -10,16 +10,7 @@ use crate::tenant;
 const NOW: i64 = 1_750_000_000_000;
 
 fn question() -> Question {
-    Question {
-        source: String::from("acme"),
-        group_by: vec![String::from("k8s_cluster_name")],
-        promote_labels: Vec::new(),
-        top_k: 20,
-        sensors_stale_after_s: 86_400.0,
-        max_series_per_family: 10_000,
-        images_top_k: 20,
-        now_s: 1_750_000_000.0,
-    }
+    Question { group_by: vec![String::from("k8s_cluster_name")], ..Question::usual("acme", 1_750_000_000.0) }
 }
 
 fn of(console: &Console) -> Families {
@@ -225,12 +216,7 @@ fn what_the_console_tells_of_itself_and_all_images() {
 fn both_vendors_share_one_budget() {
     let tenant = tenant::Tenant::generate(&tenant::Shape::small(3, NOW));
     let console = Console::generate(&Shape::small(3, NOW));
-    let ask = |source: &str, most| Question {
-        source: String::from(source),
-        group_by: vec![String::from("k8s_cluster_name"), String::from("k8s_namespace_name")],
-        max_series_per_family: most,
-        ..question()
-    };
+    let ask = |source: &str, most| Question { max_series_per_family: most, ..Question::usual(source, 1_750_000_000.0) };
     let both = |most| {
         let (qualys, prisma) = (ask("qualys", most), ask("prisma", most));
         expected_of(&[(Truth::Qualys(&tenant), &qualys), (Truth::Prisma(&console), &prisma)])
