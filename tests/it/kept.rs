@@ -10,7 +10,7 @@ use container_security_exporter::clock::Clock;
 use container_security_exporter::config;
 use container_security_exporter::telemetry::Telemetry;
 use simulator::console::Console;
-use simulator::exposition::{Format, differences};
+use simulator::exposition::Format;
 use simulator::oracle::{self, Families, Question, Truth};
 use simulator::server::{FaultKind, Server};
 use simulator::tenant::Tenant;
@@ -18,7 +18,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{interval, timeout};
 
 use crate::process::Home;
-use crate::support::{CLOUD_COLLECTORS, COLLECTORS, PACE, PATIENCE, always, metrics, of_vendor, sum};
+use crate::support::{CLOUD_COLLECTORS, COLLECTORS, PACE, PATIENCE, always, metrics, sum, wrong_but_for_ages};
 
 /// The store's name in the state directory.
 pub(crate) const STORE: &str = "checkpoint.redb";
@@ -104,20 +104,6 @@ pub(crate) fn expected(tenant: &Tenant, console: Option<&Console>) -> Families {
     oracle::expected_of(&truths)
 }
 
-/// How the families about the vendors differ from what is expected, but for those that change as time passes.
-pub(crate) fn wrong(expected: &Families, shown: &Families) -> Vec<String> {
-    let settled = |mut families: Families| {
-        let aging = [
-            "container_security_sensors_stale",
-            "container_security_sensor_checkin_age_max_seconds",
-            "container_security_containers_by_sensor_state",
-        ];
-        families.retain(|name, _| !aging.contains(&name.as_str()));
-        families
-    };
-    differences(&settled(expected.clone()), &settled(of_vendor(shown)))
-}
-
 /// What the collectors of both vendors say in one of their families, as far as they say something.
 pub(crate) fn told(families: &Families, family: &str) -> BTreeMap<(&'static str, &'static str), f64> {
     let collectors =
@@ -142,7 +128,7 @@ pub(crate) async fn becomes(address: SocketAddr, what: &str, expected: &Families
         let mut pace = interval(PACE);
         loop {
             let families = metrics(address, Format::OpenMetrics).await.families();
-            if wrong(expected, &families).is_empty() {
+            if wrong_but_for_ages(expected, &families).is_empty() {
                 return families;
             }
             pace.tick().await;
@@ -151,5 +137,8 @@ pub(crate) async fn becomes(address: SocketAddr, what: &str, expected: &Families
     if let Ok(families) = timeout(PATIENCE, asked).await {
         return families;
     }
-    panic!("{what}:\n{}", wrong(expected, &metrics(address, Format::OpenMetrics).await.families()).join("\n"));
+    panic!(
+        "{what}:\n{}",
+        wrong_but_for_ages(expected, &metrics(address, Format::OpenMetrics).await.families()).join("\n")
+    );
 }

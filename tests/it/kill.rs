@@ -15,9 +15,9 @@ use simulator::server::{FaultKind, Options, Server};
 use simulator::tenant::{Shape, Tenant};
 use tokio::time::{interval, timeout};
 
-use crate::kept::{STORE, becomes, ended, expected, files, hold, kept, let_go, state, told, wrong};
+use crate::kept::{STORE, becomes, ended, expected, files, hold, kept, let_go, state, told};
 use crate::process::{self, Ended, Home, Running, Serving, vendor_with};
-use crate::support::{PACE, PATIENCE, always, metrics, metrics_once};
+use crate::support::{PACE, PATIENCE, always, metrics, metrics_once, wrong_but_for_ages};
 
 /// How often it is killed.
 const LIVES: u32 = 120;
@@ -170,7 +170,7 @@ impl World {
             // Of nothing the oracle still says that it is nothing.
             expected.retain(|name, _| first.contains_key(name));
         }
-        let wrong = wrong(&expected, first);
+        let wrong = wrong_but_for_ages(&expected, first);
         assert!(wrong.is_empty(), "life {life}, {success:?}:\n{}", wrong.join("\n"));
         *known = success;
     }

@@ -2,14 +2,14 @@
 
 use container_security_exporter::clock::Clock;
 use container_security_exporter::output::reference;
-use simulator::exposition::{self, Format, differences};
+use simulator::exposition::{self, Format};
 use simulator::oracle::{self, Question};
 use simulator::server::FaultKind;
 use simulator::tenant::{Shape, Tenant};
 
 use crate::http::request;
 use crate::process::{Ended, Home, Running, Serving, vendor};
-use crate::support::{COLLECTORS, always, of_vendor, runs, value};
+use crate::support::{COLLECTORS, always, runs, value, wrong_but_for_ages};
 
 fn tenant() -> Tenant {
     Tenant::generate(&Shape::small(31, Clock::system().now().millis()))
@@ -133,16 +133,7 @@ async fn once_prints_what_there_is() {
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     let shown = exposition::parse(&ended.stdout, Format::Text).expect("a good exposition").families();
     // Those of the two clocks are a moment apart.
-    let settled = |mut families: oracle::Families| {
-        let aging = [
-            "container_security_sensors_stale",
-            "container_security_sensor_checkin_age_max_seconds",
-            "container_security_containers_by_sensor_state",
-        ];
-        families.retain(|name, _| !aging.contains(&name.as_str()));
-        families
-    };
-    let differences = differences(&settled(expected), &settled(of_vendor(&shown)));
+    let differences = wrong_but_for_ages(&expected, &shown);
     assert!(differences.is_empty(), "{}", differences.join("\n"));
     for collector in COLLECTORS {
         assert_eq!(runs(&shown, collector, "success"), 1.0);

@@ -12,9 +12,9 @@ use simulator::tenant::{Shape, Tenant};
 use tokio::sync::Semaphore;
 
 use crate::delta::change;
-use crate::kept::{STORE, becomes, ended, expected, hold, is_all, kept_once, let_go, state, told, wrong};
+use crate::kept::{STORE, becomes, ended, expected, hold, is_all, kept_once, let_go, state, told};
 use crate::process::{self, Home, Serving, vendor};
-use crate::support::{Bench, NOW, always, metrics, metrics_once, of_vendor};
+use crate::support::{Bench, NOW, always, metrics, metrics_once, of_vendor, wrong_but_for_ages};
 
 /// Both vendors of a home, and what is asked of them.
 struct Vendors {
@@ -102,7 +102,7 @@ async fn is_served_at_once_after(signal: &str) {
     let serving = home.serve(&[]).await;
     let first = at_start(&serving).await;
     let is_as_before = |families: &Families| {
-        let wrong = wrong(&truth, families);
+        let wrong = wrong_but_for_ages(&truth, families);
         assert!(wrong.is_empty(), "{signal}: {}", wrong.join("\n"));
         for family in ["complete", "records", "last_success_timestamp_seconds", "last_full_walk_timestamp_seconds"] {
             assert_eq!(told(families, family), told(&before, family), "{signal}: {family}");
@@ -257,7 +257,7 @@ async fn the_data_of_another_account_is_never_shown() {
     }
     std::fs::copy(&spare, &store).expect("a store from the spare copy");
     let serving = home.serve(&[]).await;
-    let wrong = wrong(&truth, &at_start(&serving).await);
+    let wrong = wrong_but_for_ages(&truth, &at_start(&serving).await);
     assert!(wrong.is_empty(), "the spare copy is of no use: {}", wrong.join("\n"));
     serving.end("TERM").await;
     vendors.stop().await;

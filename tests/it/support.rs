@@ -388,6 +388,20 @@ pub(crate) fn of_vendor(families: &Families) -> Families {
         .collect()
 }
 
+/// How the families about the vendors differ from what is expected, but for those that change as time passes.
+pub(crate) fn wrong_but_for_ages(expected: &Families, shown: &Families) -> Vec<String> {
+    let settled = |mut families: Families| {
+        let aging = [
+            "container_security_sensors_stale",
+            "container_security_sensor_checkin_age_max_seconds",
+            "container_security_containers_by_sensor_state",
+        ];
+        families.retain(|name, _| !aging.contains(&name.as_str()));
+        families
+    };
+    differences(&settled(expected.clone()), &settled(of_vendor(shown)))
+}
+
 /// The value of the only series of a family that has these labels.
 pub(crate) fn value(families: &Families, family: &str, labels: &[(&str, &str)]) -> f64 {
     let series = families.get(family).unwrap_or_else(|| panic!("no family {family}"));
