@@ -144,6 +144,17 @@ def only(args):
     print(f"  fire, and no others: {' '.join(wanted) or 'none'}")
 
 
+def healthy(args):
+    """Every rule was evaluated, and none with an error."""
+    groups = json.loads(get(f"{args.prometheus}/api/v1/rules"))["data"]["groups"]
+    rules = [rule for group in groups for rule in group["rules"]]
+    if bad := {rule["name"]: rule.get("lastError", rule["health"]) for rule in rules if rule["health"] != "ok"}:
+        raise Failed(f"rules that cannot be evaluated: {bad}")
+    if not rules:
+        raise Failed("Prometheus knows no rules")
+    print(f"  {len(rules)} rules in {len(groups)} groups are evaluated without an error")
+
+
 def inhibited(args):
     """Alertmanager holds this alert back because of that one."""
 
@@ -194,6 +205,7 @@ def main():
     each = command(only)
     each.add_argument("--prometheus", required=True)
     each.add_argument("alerts", nargs="*")
+    command(healthy).add_argument("--prometheus", required=True)
     each = command(inhibited)
     for option in ("alertmanager", "alert", "by"):
         each.add_argument("--" + option, required=True)
