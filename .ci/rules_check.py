@@ -58,7 +58,7 @@ def wrong_with_alert(alert, url):
         yield "the summary is not a fixed sentence"
     # What is about a source says which.
     by_source = "source" in alert.expr and not re.match(r"\s*count by \(job\)|\s*count\(|\s*group\(", alert.expr)
-    if by_source and "$labels.source" not in description:
+    if by_source and "{{ $labels.source }}" not in description:
         yield "the description does not name the source"
     if not description.endswith("."):
         yield "the description is no sentence"
