@@ -81,7 +81,7 @@ pub async fn once(config: Config) -> Result<(String, Vec<String>), String> {
 
 /// What is taken over at a start only.
 fn read_at_start(config: &Config) -> impl PartialEq {
-    (&config.server, &config.log, &config.state, &config.collection)
+    (&config.server, &config.otlp, &config.log, &config.state, &config.collection)
 }
 
 /// The running program.
@@ -96,6 +96,8 @@ pub struct App {
     publisher: JoinSet<()>,
     server: JoinSet<()>,
     stop_server: oneshot::Sender<()>,
+    pusher: JoinSet<()>,
+    stop_pusher: oneshot::Sender<()>,
     /// Wishes for a reload; whoever runs the program answers them.
     reload_requests: mpsc::Receiver<ReloadRequest>,
 }
@@ -123,7 +125,10 @@ impl App {
         let refresh = demand.as_ref().map(|demand| -> Arc<dyn Refresh> {
             Arc::new(OnDemand { demand: Arc::clone(demand), known: Arc::clone(&parts.known) })
         });
-        let Outputs { pages, takers } = Outputs::new(&config.server.telemetry_path, &parts.own, refresh, ask);
+        let otlp = (&config.otlp, config.server.listen.as_str());
+        let outputs = Outputs::new(&config.server.telemetry_path, otlp, &parts.own, refresh, ask)?;
+        let Outputs { pages, takers, pusher: push } = outputs;
+        config.ignored.iter().for_each(|ignored| tracing::warn!("{ignored}"));
         // The first scrape finds what there is at the start: the exporter's own families, and what was kept of vendors.
         publish(&parts.known, &takers).await;
         let listener = server::bind(&config.server).await.map_err(|error| error.to_string())?;
@@ -135,11 +140,27 @@ impl App {
             let stop = stop.map(|_| ());
             server::serve(listener, pages.into(), stop, DRAIN).await;
         });
+        let (stop_pusher, stop) = oneshot::channel();
+        let mut pusher = JoinSet::new();
+        if let Some(push) = push {
+            pusher.spawn(push.run(stop.map(|_| ())));
+        }
         let mut publisher = JoinSet::new();
         publisher.spawn(publish_changes(Arc::clone(&parts.known), takers));
         let collectors = BTreeMap::new();
-        let mut app =
-            Self { config, parts, address, collectors, demand, publisher, server, stop_server, reload_requests };
+        let mut app = Self {
+            config,
+            parts,
+            address,
+            collectors,
+            demand,
+            publisher,
+            server,
+            stop_server,
+            pusher,
+            stop_pusher,
+            reload_requests,
+        };
         app.start_collectors(runners);
         Ok(app)
     }
@@ -190,7 +211,7 @@ impl App {
         let sources = self.parts.build(&config)?;
         if read_at_start(&config) != read_at_start(&self.config) {
             tracing::warn!(
-                "changes of [server], [log], [state] and [collection] are taken over at the next start only"
+                "changes of [server], [otlp], [log], [state] and [collection] are taken over at the next start only"
             );
         }
         // Values of promoted labels are kept in the order of the configuration, so other labels need other data.
@@ -240,9 +261,11 @@ impl App {
         for collectors in self.collectors.values_mut() {
             collectors.shutdown().await;
         }
-        // A server that is gone needs no stopping.
+        // What is gone needs no stopping.
         _ = self.stop_server.send(());
+        _ = self.stop_pusher.send(());
         while self.server.join_next().await.is_some() {}
+        while self.pusher.join_next().await.is_some() {}
         self.publisher.shutdown().await;
     }
 }
