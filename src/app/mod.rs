@@ -36,7 +36,8 @@ const DRAIN: Duration = Duration::from_secs(10);
 pub async fn serve(path: Option<PathBuf>, overrides: Overrides, config: Config) -> Result<(), String> {
     let signals = Signals::hook()?;
     let app = App::start(config, Clock::system()).await?;
-    tracing::info!(version = VERSION, revision = REVISION, address = %app.address(), "serving");
+    let address = app.address().map(tracing::field::display);
+    tracing::info!(version = VERSION, revision = REVISION, address, "serving");
     app.run(signals, || config::load(path.as_deref(), &overrides).map_err(|error| error.to_string())).await;
     Ok(())
 }
@@ -88,7 +89,7 @@ fn read_at_start(config: &Config) -> impl PartialEq {
 pub struct App {
     config: Config,
     parts: Parts,
-    address: SocketAddr,
+    address: Option<SocketAddr>,
     /// The collectors of each source.
     collectors: BTreeMap<String, JoinSet<()>>,
     /// When they run, if scrapes say so.
@@ -131,15 +132,18 @@ impl App {
         config.ignored.iter().for_each(|ignored| tracing::warn!("{ignored}"));
         // The first scrape finds what there is at the start: the exporter's own families, and what was kept of vendors.
         publish(&parts.known, &takers).await;
-        let listener = server::bind(&config.server).await.map_err(|error| error.to_string())?;
-        let address = listener.local_addr().map_err(|error| format!("the listener has no address: {error}"))?;
         let (stop_server, stop) = oneshot::channel();
         let mut server = JoinSet::new();
-        server.spawn(async move {
-            // A sender that is gone says the same.
-            let stop = stop.map(|_| ());
-            server::serve(listener, pages.into(), stop, DRAIN).await;
-        });
+        let mut address = None;
+        if config.server.is_on() {
+            let listener = server::bind(&config.server).await.map_err(|error| error.to_string())?;
+            address = Some(listener.local_addr().map_err(|error| format!("the listener has no address: {error}"))?);
+            server.spawn(async move {
+                // A sender that is gone says the same.
+                let stop = stop.map(|_| ());
+                server::serve(listener, pages.into(), stop, DRAIN).await;
+            });
+        }
         let (stop_pusher, stop) = oneshot::channel();
         let mut pusher = JoinSet::new();
         if let Some(push) = push {
@@ -165,8 +169,8 @@ impl App {
         Ok(app)
     }
 
-    /// The address it listens on.
-    pub fn address(&self) -> SocketAddr {
+    /// The address it listens on, if it does.
+    pub fn address(&self) -> Option<SocketAddr> {
         self.address
     }
 

@@ -56,6 +56,18 @@ impl Config {
     fn check(&self, mistakes: &mut Mistakes) {
         self.server.check("server", mistakes);
         self.otlp.check("otlp", mistakes);
+        if !self.server.is_on() {
+            if !self.otlp.is_on() {
+                mistakes.add(
+                    "server.listen",
+                    "is empty, so that nothing is served; set it, or otlp.endpoint to push instead",
+                );
+            }
+            if self.collection.mode == collect::Mode::Scrape {
+                mistakes
+                    .add("collection.mode", "must be \"interval\" where server.listen is empty: nothing is scraped");
+            }
+        }
         self.state.check("state", mistakes);
         self.collection.check("collection", mistakes);
         self.limits.check("limits", mistakes);

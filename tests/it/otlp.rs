@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use container_security_exporter::app::App;
+use container_security_exporter::clock::{Clock, Timestamp};
 use container_security_exporter::telemetry::PushFailure;
 use simulator::exposition::{Format, differences};
 use simulator::oracle::Families;
@@ -10,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio::time::{Instant, interval, timeout};
 
 use crate::receiver::{Behaviour, Got, Receiver, families};
-use crate::support::{Bench, NOW, PATIENCE, sum, value};
+use crate::support::{Bench, NOW, PATIENCE, of_vendor, sum, value};
 
 const EXPORTS: &str = "container_security_otlp_exports_total";
 
@@ -203,6 +205,24 @@ async fn over_grpc_all_arrives_and_a_refusal_is_told() {
     receiver.behave(Behaviour::TakeWithout(1));
     bench.metrics_once("partial", |families| sum(families, EXPORTS, &[("outcome", "partial_success")]) > 0.0).await;
     bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_listener_everything_is_pushed_all_the_same() {
+    let receiver = Receiver::start(false, &[Behaviour::Take]).await;
+    let options = pushed(&receiver, "interval = \"1s\"");
+    let mut served = Bench::start(tenant(), "").await;
+    let mut config = served.load(&options).expect("a good configuration");
+    config.server.listen.clear();
+    let clock = Clock::from_fn(|| Timestamp::from_millis(NOW).expect("a time after 1970"));
+    let silent = App::start(config, clock).await.expect("an exporter without a listener");
+    assert_eq!(silent.address(), None);
+    served.collected().await;
+    let wanted = of_vendor(&served.families().await);
+    let settled = |got: &[Got]| (of_vendor(&families(&got.last()?.message).0) == wanted).then_some(());
+    once(&receiver, "the same as another exporter shows", settled).await;
+    silent.stop().await;
+    served.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

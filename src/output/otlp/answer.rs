@@ -175,3 +175,97 @@ pub(super) fn of_grpc(code: Code, message: &str, details: &[u8]) -> Verdict {
         Code::Ok | Code::Unknown | Code::Internal => Verdict::failed(PushFailure::BadResponse, words),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn posted(status: u16, content_type: Option<&str>, retry_after: Option<u64>, body: &[u8]) -> Posted {
+        Posted {
+            status: StatusCode::from_u16(status).unwrap(),
+            content_type: content_type.map(str::to_owned),
+            retry_after: retry_after.map(Duration::from_secs),
+            body: body.to_vec().into(),
+        }
+    }
+
+    /// A verdict as a word: of what failed, and whether and when it is tried again.
+    fn word(verdict: &Verdict) -> String {
+        match verdict {
+            Verdict::Taken(rejected, words) => format!("taken but {rejected} {words}"),
+            Verdict::TooLarge(_) => "split".to_owned(),
+            Verdict::Failed(Miss { failure, again: Again::No, .. }) => failure.as_str().to_owned(),
+            Verdict::Failed(Miss { failure, again: Again::Soon, .. }) => format!("{} again", failure.as_str()),
+            Verdict::Failed(Miss { failure, again: Again::After(wait), .. }) => {
+                format!("{} after {wait:?}", failure.as_str())
+            }
+        }
+    }
+
+    #[test]
+    fn answers_over_http_mean_what_the_specification_says() {
+        const PROTOBUF: Option<&str> = Some("application/x-protobuf");
+        // partial_success { rejected_data_points: 3, error_message: "old" }
+        const PARTIAL: &[u8] = b"\x0a\x07\x08\x03\x12\x03old";
+        for (status, content_type, retry_after, body, wanted) in [
+            (200, PROTOBUF, None, &b""[..], "taken but 0 "),
+            (200, None, None, b"", "taken but 0 "),
+            (204, None, None, b"", "taken but 0 "),
+            (200, Some("Application/X-Protobuf; charset=x"), None, PARTIAL, "taken but 3 old"),
+            (200, PROTOBUF, None, b"<html>", "bad_response"),
+            (200, Some("text/html"), None, b"", "bad_response"),
+            (200, Some("application/json"), None, b"{}", "bad_response"),
+            (200, None, None, b"ok", "bad_response"),
+            (301, None, None, b"", "redirected"),
+            (307, None, None, b"", "redirected"),
+            (400, None, Some(1), b"", "refused"),
+            (401, None, None, b"", "unauthorized"),
+            (403, None, None, b"", "forbidden"),
+            (404, None, None, b"", "not_found"),
+            (405, None, None, b"", "not_found"),
+            (413, None, None, b"", "split"),
+            (429, None, Some(7), b"", "rate_limited after 7s"),
+            (429, None, None, b"", "rate_limited again"),
+            (500, None, Some(1), b"", "unavailable"),
+            (502, None, None, b"", "unavailable again"),
+            (503, None, Some(2), b"", "unavailable after 2s"),
+            (504, None, None, b"", "unavailable again"),
+        ] {
+            let found = of_http(&posted(status, content_type, retry_after, body));
+            assert_eq!(word(&found), wanted, "{status} {content_type:?}");
+        }
+        let status = RpcStatus { message: "too old".to_owned(), details: Vec::new() }.encode_to_vec();
+        let Verdict::Failed(miss) = of_http(&posted(400, PROTOBUF, None, &status)) else { panic!("it failed") };
+        assert_eq!(miss.words, "answered 400: too old");
+    }
+
+    #[test]
+    fn answers_over_grpc_mean_what_the_specification_says() {
+        let delay = Some(RetryDelay { seconds: 2, nanos: 500_000_000 });
+        let info = RpcDetail {
+            type_url: "type.googleapis.com/google.rpc.RetryInfo".to_owned(),
+            value: RetryInfo { delay }.encode_to_vec(),
+        };
+        let wait = RpcStatus { message: String::new(), details: vec![info] }.encode_to_vec();
+        for (code, details, wanted) in [
+            (Code::Cancelled, &b""[..], "unavailable again"),
+            (Code::DeadlineExceeded, b"", "timeout again"),
+            (Code::Aborted, b"", "unavailable again"),
+            (Code::OutOfRange, b"", "unavailable again"),
+            (Code::Unavailable, b"", "unavailable again"),
+            (Code::Unavailable, &wait, "unavailable after 2.5s"),
+            (Code::DataLoss, b"", "unavailable again"),
+            (Code::ResourceExhausted, b"", "split"),
+            (Code::ResourceExhausted, b"\xff", "split"),
+            (Code::ResourceExhausted, &wait, "rate_limited after 2.5s"),
+            (Code::InvalidArgument, &wait, "refused"),
+            (Code::Unauthenticated, b"", "unauthorized"),
+            (Code::PermissionDenied, b"", "forbidden"),
+            (Code::Unimplemented, b"", "not_found"),
+            (Code::Internal, b"", "bad_response"),
+            (Code::Unknown, b"", "bad_response"),
+        ] {
+            assert_eq!(word(&of_grpc(code, "", details)), wanted, "{code:?}");
+        }
+    }
+}
