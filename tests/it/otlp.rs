@@ -187,6 +187,22 @@ async fn a_receiver_that_is_not_there_is_unreachable_by_either_protocol() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_must_be_trusted_by_either_protocol() {
+    for grpc in [false, true] {
+        let receiver = Receiver::start_tls(grpc).await;
+        for (ca_file, outcome) in [("", "tls"), ("ca_file = \"tests/fixtures/tls/ca.pem\"", "success")] {
+            let protocol = if grpc { "grpc" } else { "http/protobuf" };
+            let endpoint = format!("endpoint = \"https://{}\"", receiver.address);
+            let keys = format!("[otlp]\n{endpoint}\ninterval = \"1s\"\nprotocol = {protocol:?}\n{ca_file}\n");
+            let bench = Bench::start(tenant(), &keys).await;
+            bench.metrics_once(&keys, |families| sum(families, EXPORTS, &[("outcome", outcome)]) > 0.0).await;
+            assert_eq!(receiver.got().is_empty(), outcome == "tls");
+            bench.stop().await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn over_grpc_all_arrives_and_a_refusal_is_told() {
     let receiver = Receiver::start(true, &[Behaviour::Take]).await;
     let keys = "interval = \"1s\"\nprotocol = \"grpc\"\nheaders = { X-Scope-OrgID = \"7\" }";

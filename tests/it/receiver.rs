@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::io::Read as _;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -23,9 +24,14 @@ use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::metrics::v1::{metric, number_data_point};
 use prost::Message as _;
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use simulator::oracle::{Families, Labels};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 use tonic::codegen::Service as _;
 
 /// What a receiver does with a request.
@@ -70,6 +76,23 @@ pub(crate) struct Receiver {
 impl Receiver {
     /// Starts one that speaks HTTP or gRPC.
     pub(crate) async fn start(grpc: bool, behaviours: &[Behaviour]) -> Self {
+        Self::start_as(grpc, None, behaviours).await
+    }
+
+    /// Starts one that does so within TLS. `tests/fixtures/tls/ca.pem` signed its certificate.
+    pub(crate) async fn start_tls(grpc: bool) -> Self {
+        let folder = Path::new("tests/fixtures/tls");
+        let chain = CertificateDer::from_pem_file(folder.join("server.pem")).expect("a certificate");
+        let key = PrivateKeyDer::from_pem_file(folder.join("server-key.pem")).expect("its key");
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let config = config.expect("usual versions").with_no_client_auth().with_single_cert(vec![chain], key);
+        let mut config = config.expect("a certificate and its key");
+        config.alpn_protocols = vec![if grpc { b"h2".to_vec() } else { b"http/1.1".to_vec() }];
+        Self::start_as(grpc, Some(TlsAcceptor::from(Arc::new(config))), &[Behaviour::Take]).await
+    }
+
+    async fn start_as(grpc: bool, tls: Option<TlsAcceptor>, behaviours: &[Behaviour]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port on loopback");
         let address = listener.local_addr().expect("an address");
         let state = State { behaviours: Arc::new(Mutex::new(behaviours.to_vec())), got: Arc::default() };
@@ -78,19 +101,16 @@ impl Receiver {
         tasks.spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                let (stream, state) = (TokioIo::new(stream), shared.clone());
+                let (tls, state) = (tls.clone(), shared.clone());
                 connections.spawn(async move {
-                    // A client that is gone is no concern of a receiver.
-                    if grpc {
-                        let service = service_fn(move |request| {
-                            MetricsServiceServer::new(state.clone())
-                                .accept_compressed(tonic::codec::CompressionEncoding::Gzip)
-                                .call(request)
-                        });
-                        drop(http2::Builder::new(TokioExecutor::new()).serve_connection(stream, service).await);
-                    } else {
-                        let service = service_fn(move |request| answer(state.clone(), request));
-                        drop(http1::Builder::new().serve_connection(stream, service).await);
+                    match tls {
+                        None => serve(grpc, stream, state).await,
+                        Some(tls) => {
+                            // Who does not trust it goes.
+                            if let Ok(stream) = tls.accept(stream).await {
+                                serve(grpc, stream, state).await;
+                            }
+                        }
                     }
                 });
             }
@@ -118,6 +138,22 @@ impl State {
     fn note(&self, path: &str, headers: BTreeMap<String, String>, taken: bool, message: ExportMetricsServiceRequest) {
         let got = Got { headers, path: path.to_owned(), taken, message };
         self.got.lock().expect("no panic elsewhere").push(got);
+    }
+}
+
+/// Serves one connection. A client that is gone is no concern of a receiver.
+async fn serve<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(grpc: bool, stream: S, state: State) {
+    let stream = TokioIo::new(stream);
+    if grpc {
+        let service = service_fn(move |request| {
+            MetricsServiceServer::new(state.clone())
+                .accept_compressed(tonic::codec::CompressionEncoding::Gzip)
+                .call(request)
+        });
+        drop(http2::Builder::new(TokioExecutor::new()).serve_connection(stream, service).await);
+    } else {
+        let service = service_fn(move |request| answer(state.clone(), request));
+        drop(http1::Builder::new().serve_connection(stream, service).await);
     }
 }
 

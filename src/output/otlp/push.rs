@@ -269,17 +269,22 @@ impl Pusher {
         }
     }
 
-    /// What is said, fit for a log: short, on one line, and without a secret that was sent.
+    /// What is said, fit for a log.
     fn safe(&self, words: &str) -> String {
-        let Ok(headers) = self.config.headers.with_file(self.config.headers_file.as_deref()) else {
-            return "not shown, for it cannot be told whether it holds a secret".to_owned();
-        };
-        let secrets = headers.values().filter_map(|value| value.to_str().ok()).flat_map(str::split_whitespace);
-        if secrets.filter(|secret| secret.len() > 3).any(|secret| words.contains(secret)) {
-            return "not shown, for it holds a header".to_owned();
+        match self.config.headers.with_file(self.config.headers_file.as_deref()) {
+            Ok(headers) => safe(words, &headers),
+            Err(_) => "not shown, for it cannot be told whether it holds a secret".to_owned(),
         }
-        words.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).take(MOST_WORDS).collect()
     }
+}
+
+/// Words fit for a log: few, on one line, and without the value of a header that was sent.
+fn safe(words: &str, headers: &HeaderMap) -> String {
+    let secrets = headers.values().filter_map(|value| value.to_str().ok()).flat_map(str::split_whitespace);
+    if secrets.filter(|secret| secret.len() > 3).any(|secret| words.contains(secret)) {
+        return "not shown, for it holds a header".to_owned();
+    }
+    words.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).take(MOST_WORDS).collect()
 }
 
 type Prepared = (Vec<Arc<Vec<Series>>>, Arc<Batch>, Result<HeaderMap, String>);
@@ -287,4 +292,22 @@ type Prepared = (Vec<Arc<Vec<Series>>>, Arc<Batch>, Result<HeaderMap, String>);
 /// Does work that takes a while off the async threads; nothing if it panicked or the program is stopping.
 async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     tokio::task::spawn_blocking(work).await.ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn words_of_a_receiver_are_short_and_hold_no_header() {
+        let mut headers = HeaderMap::new();
+        headers.insert("authorization", HeaderValue::from_static("Bearer hunter2"));
+        assert_eq!(safe("a\nb", &headers), "a b");
+        assert_eq!(safe(&"x".repeat(1000), &headers).len(), MOST_WORDS);
+        for echo in ["Bearer hunter2", "hunter2", "no: [hunter2]"] {
+            assert_eq!(safe(echo, &headers), "not shown, for it holds a header");
+        }
+    }
 }
