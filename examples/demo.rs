@@ -91,7 +91,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let signals = Signals::hook()?;
     let app = App::start(config, clock).await?;
-    let address = app.address();
+    let address = app.address().ok_or("the demo listens")?;
     let text = format!(
         "simulated Qualys  {vendor}\nsimulated Prisma  {cloud}\nmetrics           http://{address}/metrics\n\
          status            http://{address}/\nCtrl-C ends them all\n",

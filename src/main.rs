@@ -112,8 +112,9 @@ fn run(arguments: &Arguments) -> Result<(), Failed> {
             started(&config, app::serve(path, overrides, config.clone()))
         }
         Command::Check => {
-            config::load(Some(&flags.config), &flags.overrides())?;
-            print("config is valid\n")
+            let config = config::load(Some(&flags.config), &flags.overrides())?;
+            let ignored: String = config.ignored.iter().flat_map(|ignored| [ignored, "\n"]).collect();
+            print(&(ignored + "config is valid\n"))
         }
         Command::Once => {
             let config = config::load(Some(&flags.config), &flags.overrides())?;

@@ -28,14 +28,16 @@ mod config;
 mod error;
 mod identity;
 mod limit;
+mod post;
 mod retry;
 #[cfg(test)]
 pub(crate) mod tests;
 
 pub use call::{Answer, Authorization, Authorize, Call, Endpoint, Field, Unreadable};
-pub use config::{Config, check_base_url};
+pub use config::{Config, check_base_url, check_ca_file};
 pub use error::ApiError;
 pub use identity::{ClientCertificate, Connection};
+pub use post::{Posted, Poster};
 
 use config::{is_loopback, read_base_url, read_certificates, read_proxy};
 use error::{Fault, PROBE_BYTES};
@@ -285,11 +287,15 @@ async fn receive(response: &mut Response, most: u64) -> (Vec<u8>, End) {
     }
 }
 
-fn build(base: &Url, config: &Config, connection: &Connection) -> Result<reqwest::Client, String> {
-    // reqwest asks the process for its cryptography, and panics if there is none. That it is set already is fine.
+/// reqwest asks the process for its cryptography, and panics if there is none. That it is set already is fine.
+pub fn provide_cryptography() {
     if rustls::crypto::CryptoProvider::get_default().is_none() {
         drop(rustls::crypto::ring::default_provider().install_default());
     }
+}
+
+fn build(base: &Url, config: &Config, connection: &Connection) -> Result<reqwest::Client, String> {
+    provide_cryptography();
     let mut builder = reqwest::Client::builder()
         .user_agent(concat!("container-security-exporter/", env!("CARGO_PKG_VERSION")))
         .redirect(redirect::Policy::none())
