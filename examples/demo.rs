@@ -80,7 +80,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     )?;
     let load = || config::load(Some(&config_file), &[]).map_err(|error| error.to_string());
     let config = load()?;
-    logging::start(config.log)?;
+    logging::start(config.log, None)?;
 
     let mut changes = JoinSet::new();
     if let Some(path) = &arguments.oracle {
