@@ -1,49 +1,25 @@
 """What .ci/alerts has beside the real programs: a vendor that misbehaves when told to, a webhook that keeps what it is sent,
 and the questions. Loopback only; every wait has an end."""
 
-import argparse
 import json
 import re
+import signal
 import sys
-import time
 import urllib.error
-import urllib.parse
 import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-WAIT_SECONDS = 60.0
+from asking import OPENER, TEXT, Failed, answer, api, fetch, get, samples, wait_for
+from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-# Loopback has no business with a proxy of the environment.
-OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
-
-class Failed(Exception):
-    """Something is not as it must be, in one message."""
-
-
-def get(url):
-    with OPENER.open(url, timeout=10) as answer:
-        return answer.read().decode()
-
-
-def wait_for(what, ask):
-    """Asks until there is an answer, for at most WAIT_SECONDS."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    last = None
-    while time.monotonic() < deadline:
-        try:
-            answer, last = ask()
-            if answer:
-                return answer
-        except (OSError, ValueError) as error:
-            last = error
-        time.sleep(0.2)
-    raise Failed(f"{what}: not within {WAIT_SECONDS:g} s; the last was {last}")
+OURS = "ContainerSecurity"
 
 
 def serve(port, handler):
-    ThreadingHTTPServer(("127.0.0.1", port), handler).serve_forever()
+    """Until SIGTERM, which is no failure."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    ThreadingHTTPServer(("127.0.0.1", int(port)), handler).serve_forever()
 
 
 def vendor(args):
@@ -105,48 +81,53 @@ def webhook(args):
     serve(args.port, Webhook)
 
 
-def arrived(args):
-    """The webhook was sent this alert, by this receiver, with exactly these labels, since the line that was last looked at."""
-    mark = Path(args.save + ".mark")
-    begin = int(mark.read_text()) if mark.exists() and args.after else 0
-    labels = dict(label.split("=", 1) for label in args.labels)
+def pairs(labels):
+    return dict(label.split("=", 1) for label in labels.split())
 
-    def ask():
-        lines = Path(args.save).read_text().splitlines() if Path(args.save).exists() else []
+
+def arrived(args):
+    """The webhook was sent this alert, by this receiver, with exactly these labels; after the alert that was found last if
+    that is asked."""
+    mark = Path(args.save + ".mark")
+    begin = int(mark.read_text()) if args.after else 0
+    wanted = (args.receiver, args.status, pairs(args.labels))
+
+    def found():
+        lines = Path(args.save).read_text().splitlines()
         sent = [json.loads(line) for line in lines]
         for number, alert in enumerate(sent):
-            if number >= begin and (alert["receiver"], alert["status"]) == (args.receiver, args.status) and alert["labels"] == labels:
+            if number >= begin and (alert["receiver"], alert["status"], alert["labels"]) == wanted:
                 mark.write_text(str(number + 1))
-                return alert, None
-        return None, [(a["receiver"], a["status"], a["labels"]) for a in sent[-3:]]
+                return alert
+        raise ValueError(f"the last were {[(a['receiver'], a['status'], a['labels']) for a in sent[-3:]]}")
 
-    alert = wait_for(f"{labels} is {args.status}, told to {args.receiver}", ask)
-    if args.status == "firing":
-        page = alert["annotations"]["runbook_url"].rsplit("/", 1)[1]
-        if not (Path(__file__).parent.parent / "docs" / "runbooks" / page).exists():
-            raise Failed(f"{page} is no runbook")
-        if args.says and not re.search(args.says, alert["annotations"]["description"]):
-            raise Failed(f"the description does not say {args.says!r}: {alert['annotations']['description']}")
-    print(f"  {args.status} at {args.receiver}: {' '.join(args.labels)}")
-
-
-def firing(prometheus):
-    """The alerts that fire, by name; ours carry the prefix."""
-    query = urllib.parse.quote('ALERTS{alertstate="firing"}')
-    rows = json.loads(get(f"{prometheus}/api/v1/query?query={query}"))["data"]["result"]
-    return sorted(row["metric"]["alertname"].removeprefix("ContainerSecurity") for row in rows)
+    alert = wait_for(f"{args.labels} {args.status}, told to {args.receiver}", found)
+    said = alert["annotations"]
+    if not (Path(__file__).parent.parent / "docs" / "runbooks" / said["runbook_url"].rsplit("/", 1)[1]).exists():
+        raise Failed(f"there is no runbook {said['runbook_url']}")
+    if args.says and not re.search(args.says, said["description"]):
+        raise Failed(f"the description does not say {args.says!r}: {said['description']}")
+    print(f"  {args.status} at {args.receiver}: {args.labels}")
 
 
 def only(args):
     """Just these alerts fire, each of them once."""
-    wanted = sorted(args.alerts)
-    wait_for(f"firing {wanted}", lambda: ((found := firing(args.prometheus)) == wanted, found))
-    print(f"  fire, and no others: {' '.join(wanted) or 'none'}")
+    wanted = sorted(OURS + name for name in args.alerts.split())
+
+    def firing():
+        rows = api(args.prometheus, "query", query='ALERTS{alertstate="firing"}')["result"]
+        found = sorted(row["metric"]["alertname"] for row in rows)
+        if found != wanted:
+            raise ValueError(f"there fire {found}")
+        return True
+
+    wait_for(f"just {wanted} firing", firing)
+    print(f"  fire, and no others: {args.alerts}")
 
 
 def healthy(args):
     """Every rule was evaluated, and none with an error."""
-    groups = json.loads(get(f"{args.prometheus}/api/v1/rules"))["data"]["groups"]
+    groups = api(args.prometheus, "rules")["groups"]
     rules = [rule for group in groups for rule in group["rules"]]
     if bad := {rule["name"]: rule.get("lastError", rule["health"]) for rule in rules if rule["health"] != "ok"}:
         raise Failed(f"rules that cannot be evaluated: {bad}")
@@ -156,71 +137,41 @@ def healthy(args):
 
 
 def inhibited(args):
-    """Alertmanager holds this alert back because of that one."""
+    """Alertmanager holds this alert back because of that one, and nothing else."""
 
-    def ask():
-        alerts = json.loads(get(f"{args.alertmanager}/api/v2/alerts"))
-        by = {alert["fingerprint"]: alert["labels"]["alertname"] for alert in alerts}
-        held = {alert["labels"]["alertname"]: [by.get(f) for f in alert["status"]["inhibitedBy"]] for alert in alerts}
-        return held.get(args.alert) == [args.by], held
+    def held():
+        alerts = json.loads(get(f"{args.alertmanager}/api/v2/alerts")[1])
+        names = {alert["fingerprint"]: alert["labels"]["alertname"] for alert in alerts}
+        by = {alert["labels"]["alertname"]: [names[f] for f in alert["status"]["inhibitedBy"]] for alert in alerts}
+        if {name: causes for name, causes in by.items() if causes} != {OURS + args.alert: [OURS + args.by]}:
+            raise ValueError(f"held back are {by}")
+        return True
 
-    wait_for(f"{args.alert} is inhibited by {args.by}", ask)
+    wait_for(f"{args.alert} inhibited by {args.by}", held)
     print(f"  inhibited: {args.alert} by {args.by}")
 
 
-def series(args):
-    """The sum of a family's samples with these labels, as the exporter shows it."""
-    wanted = [f'{key}="{value}"' for key, value in (label.split("=", 1) for label in args.labels)]
+def total(args):
+    """What the samples of a family with these labels add up to, as the exporter shows them."""
+    labels = pairs(args.labels).items()
 
-    def ask():
-        lines = [line for line in get(f"{args.exporter}/metrics").splitlines() if line.startswith(args.family + "{")]
-        values = [float(line.rsplit(" ", 1)[1]) for line in lines if all(label in line for label in wanted)]
-        return ([sum(values)], None) if values else (None, "no such series")
+    def found():
+        shown = samples(parse_text(fetch(args.exporter, TEXT)))
+        return [value for (name, its), value in shown.items() if name == args.family and labels <= dict(its).items()]
 
-    print(f"{wait_for(f'{args.family} {wanted}', ask)[0]:.0f}")
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    commands = parser.add_subparsers(required=True)
-
-    def command(run):
-        added = commands.add_parser(run.__name__, help=run.__doc__)
-        added.set_defaults(run=run)
-        return added
-
-    each = command(vendor)
-    for option in ("upstream", "mode"):
-        each.add_argument("--" + option, required=True)
-    each.add_argument("--port", type=int, required=True)
-    each = command(webhook)
-    each.add_argument("--save", required=True)
-    each.add_argument("--port", type=int, required=True)
-    each = command(arrived)
-    for option in ("save", "receiver", "status"):
-        each.add_argument("--" + option, required=True)
-    each.add_argument("--says")
-    each.add_argument("--after", action="store_true", help="only what came after the alert that was found last")
-    each.add_argument("labels", nargs="+")
-    each = command(only)
-    each.add_argument("--prometheus", required=True)
-    each.add_argument("alerts", nargs="*")
-    command(healthy).add_argument("--prometheus", required=True)
-    each = command(inhibited)
-    for option in ("alertmanager", "alert", "by"):
-        each.add_argument("--" + option, required=True)
-    each = command(series)
-    each.add_argument("--exporter", required=True)
-    each.add_argument("family")
-    each.add_argument("labels", nargs="*")
-    args = parser.parse_args()
-    try:
-        args.run(args)
-    except (Failed, urllib.error.URLError, TimeoutError) as failure:
-        print(f"FAILED: {failure}", file=sys.stderr)
-        return 1
-    return 0
+    print(f"{sum(wait_for(f'{args.family} {args.labels}', found)):.0f}")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(
+        answer(
+            __doc__,
+            (vendor, ["port", "upstream", "mode"], []),
+            (webhook, ["port", "save"], []),
+            (arrived, ["save", "receiver", "status", "labels"], ["says", "after"]),
+            (only, ["prometheus", "alerts"], []),
+            (healthy, ["prometheus"], []),
+            (inhibited, ["alertmanager", "alert", "by"], []),
+            (total, ["exporter", "family", "labels"], []),
+        )
+    )

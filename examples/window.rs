@@ -132,13 +132,14 @@ async fn collect(arguments: &Arguments) -> Result<(), Failed> {
     let config_file = dir.path().join("config.toml");
     configure(&config_file, &base_url)?;
     let config = config::load(Some(&config_file), &[])?;
-    logging::start(config.log)?;
+    logging::start(config.log, None)?;
     let began = Instant::now();
     let app = App::start(config, Clock::system()).await?;
-    let (families, seconds) = first_run(app.address(), began).await?;
+    let address = app.address().ok_or("the exporter listens")?;
+    let (families, seconds) = first_run(address, began).await?;
     // Its first run is over; what it takes at most is what it took up to now.
     let status = Process::myself()?.status()?;
-    let page = get(app.address(), "/").await?;
+    let page = get(address, "/").await?;
     app.stop().await;
     drop(vendor.0.stdin.take());
     let requests = told.next().ok_or("the vendor ended")??;

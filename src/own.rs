@@ -41,6 +41,7 @@ impl Own {
                 checkpoints: checkpoints.map(|written| [written.succeeded, written.failed]),
             }],
             process: vec![process()],
+            pushes: self.telemetry.read_pushes().into_iter().collect(),
             endpoints: sources.iter().flat_map(|source| source.endpoints.iter().cloned()).collect(),
             collectors: sources.iter().flat_map(|source| source.collectors.iter().cloned()).collect(),
             sources,

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
+use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -36,7 +37,8 @@ const DRAIN: Duration = Duration::from_secs(10);
 pub async fn serve(path: Option<PathBuf>, overrides: Overrides, config: Config) -> Result<(), String> {
     let signals = Signals::hook()?;
     let app = App::start(config, Clock::system()).await?;
-    tracing::info!(version = VERSION, revision = REVISION, address = %app.address(), "serving");
+    let address = app.address().map(tracing::field::display);
+    tracing::info!(version = VERSION, revision = REVISION, address, "serving");
     app.run(signals, || config::load(path.as_deref(), &overrides).map_err(|error| error.to_string())).await;
     Ok(())
 }
@@ -78,14 +80,14 @@ pub async fn once(config: Config) -> Result<(String, Vec<String>), String> {
 
 /// What is taken over at a start only.
 fn read_at_start(config: &Config) -> impl PartialEq {
-    (&config.server, &config.log, &config.state, &config.collection)
+    (&config.server, &config.otlp, &config.log, &config.state, &config.collection)
 }
 
 /// The running program.
 pub struct App {
     config: Config,
     parts: Parts,
-    address: SocketAddr,
+    address: Option<SocketAddr>,
     /// The collectors of each source.
     collectors: BTreeMap<String, JoinSet<()>>,
     /// When they run, if scrapes say so.
@@ -93,6 +95,8 @@ pub struct App {
     publisher: JoinSet<()>,
     server: JoinSet<()>,
     stop_server: oneshot::Sender<()>,
+    pusher: JoinSet<()>,
+    stop_pusher: oneshot::Sender<()>,
     /// Wishes for a reload; whoever runs the program answers them.
     reload_requests: mpsc::Receiver<ReloadRequest>,
 }
@@ -107,8 +111,12 @@ impl App {
         let parts = Parts::new(&config, clock, store);
         let sources = parts.build(&config)?;
         // Before anything is forgotten: one that cannot serve changes nothing.
-        let listener = server::bind(&config.server).await.map_err(|error| error.to_string())?;
-        let address = listener.local_addr().map_err(|error| format!("the listener has no address: {error}"))?;
+        let listener = match config.server.is_on().then(|| server::bind(&config.server)) {
+            Some(bound) => Some(bound.await.map_err(|error| error.to_string())?),
+            None => None,
+        };
+        let address = listener.as_ref().map(TcpListener::local_addr).transpose();
+        let address = address.map_err(|error| format!("the listener has no address: {error}"))?;
         parts.arrange(&sources, &[]);
         parts.forget_others(&sources).await;
         let runners = parts.runners(sources).await;
@@ -120,27 +128,48 @@ impl App {
         let refresh = demand.as_ref().map(|demand| -> Arc<dyn Refresh> {
             Arc::new(OnDemand { demand: Arc::clone(demand), known: Arc::clone(&parts.known) })
         });
-        let Outputs { pages, takers } = Outputs::new(&config.server.telemetry_path, &parts.own, refresh, ask);
+        let otlp = (&config.otlp, config.server.listen.as_str());
+        let outputs = Outputs::new(&config.server.telemetry_path, otlp, &parts.own, refresh, ask)?;
+        let Outputs { pages, takers, pusher: push } = outputs;
+        config.ignored.iter().for_each(|ignored| tracing::warn!("{ignored}"));
         // The first scrape finds what there is at the start: the exporter's own families, and what was kept of vendors.
         publish(&parts.known, &takers).await;
         let (stop_server, stop) = oneshot::channel();
         let mut server = JoinSet::new();
-        server.spawn(async move {
-            // A sender that is gone says the same.
-            let stop = stop.map(|_| ());
-            server::serve(listener, pages.into(), stop, DRAIN).await;
-        });
+        if let Some(listener) = listener {
+            server.spawn(async move {
+                // A sender that is gone says the same.
+                let stop = stop.map(|_| ());
+                server::serve(listener, pages.into(), stop, DRAIN).await;
+            });
+        }
+        let (stop_pusher, stop) = oneshot::channel();
+        let mut pusher = JoinSet::new();
+        if let Some(push) = push {
+            pusher.spawn(push.run(stop.map(|_| ())));
+        }
         let mut publisher = JoinSet::new();
         publisher.spawn(publish_changes(Arc::clone(&parts.known), takers));
         let collectors = BTreeMap::new();
-        let mut app =
-            Self { config, parts, address, collectors, demand, publisher, server, stop_server, reload_requests };
+        let mut app = Self {
+            config,
+            parts,
+            address,
+            collectors,
+            demand,
+            publisher,
+            server,
+            stop_server,
+            pusher,
+            stop_pusher,
+            reload_requests,
+        };
         app.start_collectors(runners);
         Ok(app)
     }
 
-    /// The address it listens on.
-    pub fn address(&self) -> SocketAddr {
+    /// The address it listens on, if it does.
+    pub fn address(&self) -> Option<SocketAddr> {
         self.address
     }
 
@@ -185,7 +214,7 @@ impl App {
         let sources = self.parts.build(&config)?;
         if read_at_start(&config) != read_at_start(&self.config) {
             tracing::warn!(
-                "changes of [server], [log], [state] and [collection] are taken over at the next start only"
+                "changes of [server], [otlp], [log], [state] and [collection] are taken over at the next start only"
             );
         }
         // Values of promoted labels are kept in the order of the configuration, so other labels need other data.
@@ -233,9 +262,11 @@ impl App {
         for collectors in self.collectors.values_mut() {
             collectors.shutdown().await;
         }
-        // A server that is gone needs no stopping.
+        // What is gone needs no stopping.
         _ = self.stop_server.send(());
+        _ = self.stop_pusher.send(());
         while self.server.join_next().await.is_some() {}
+        while self.pusher.join_next().await.is_some() {}
         self.publisher.shutdown().await;
     }
 }

@@ -3,7 +3,9 @@
 use super::label::{API_ENDPOINT, CODE, COLLECTOR, FAMILY, OUTCOME, REASON, REVISION, RUSTC, SOURCE, VENDOR, VERSION};
 use crate::clock::Timestamp;
 use crate::metric::{Cells, Closed, Column, Family, Kind, Metric, Unit, Value};
-use crate::telemetry::{CollectorReading, CollectorState, EndpointReading, Failure, Rejection, SourceReading};
+use crate::telemetry::{
+    CollectorReading, CollectorState, EndpointReading, Failure, PushFailure, PushReading, Rejection, SourceReading,
+};
 use crate::view::{FamilyReading, Process, Program, RequestReading, Row};
 
 type CollectorRow<'a> = Row<'a, CollectorReading>;
@@ -35,6 +37,29 @@ static OUTCOMES: Cells = Cells {
         &[Failure::Internal.as_str()],
     ],
 };
+
+static PUSHES: Cells = Cells {
+    labels: &[&OUTCOME],
+    values: &[
+        &["success"],
+        &[PushFailure::PartialSuccess.as_str()],
+        &[PushFailure::Refused.as_str()],
+        &[PushFailure::Unauthorized.as_str()],
+        &[PushFailure::Forbidden.as_str()],
+        &[PushFailure::NotFound.as_str()],
+        &[PushFailure::Redirected.as_str()],
+        &[PushFailure::TooLarge.as_str()],
+        &[PushFailure::RateLimited.as_str()],
+        &[PushFailure::Unavailable.as_str()],
+        &[PushFailure::Timeout.as_str()],
+        &[PushFailure::Unreachable.as_str()],
+        &[PushFailure::Tls.as_str()],
+        &[PushFailure::BadResponse.as_str()],
+        &[PushFailure::Internal.as_str()],
+    ],
+};
+
+static LOST_POINTS: Cells = Cells { labels: &[&REASON], values: &[&["rejected"], &["too_large"]] };
 
 static CHECKPOINTS: Cells = Cells { labels: &[&OUTCOME], values: &[&["success"], &["failure"]] };
 
@@ -83,6 +108,14 @@ fn add_rejected(row: CollectorRow<'_>, cells: &mut [f64]) -> bool {
 
 fn add_checkpoints(row: Row<'_, Program>, cells: &mut [f64]) -> bool {
     row.record.checkpoints.is_some_and(|writes| add_counts(cells, writes))
+}
+
+fn add_pushes(row: Row<'_, PushReading>, cells: &mut [f64]) -> bool {
+    add_counts(cells, std::iter::once(row.record.succeeded).chain(row.record.failed))
+}
+
+fn add_lost_points(row: Row<'_, PushReading>, cells: &mut [f64]) -> bool {
+    add_counts(cells, [row.record.rejected_points, row.record.oversized_points])
 }
 
 fn add_retries(row: Row<'_, SourceReading>, cells: &mut [f64]) -> bool {
@@ -241,6 +274,30 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         help: "Writes of what is known to the state directory, for a restart; none without one",
         by: &[],
         value: Value::Cells(Closed::Same(&CHECKPOINTS), add_checkpoints),
+    },
+    &Family::<PushReading> {
+        name: "container_security_otlp_exports_total",
+        kind: Kind::Counter,
+        unit: Unit::Each("export"),
+        help: "Pushes of all metrics by OTLP, by how they ended; none where nothing is pushed",
+        by: &[],
+        value: Value::Cells(Closed::Same(&PUSHES), add_pushes),
+    },
+    &Family::<PushReading> {
+        name: "container_security_otlp_last_success_timestamp_seconds",
+        kind: Kind::Gauge,
+        unit: Unit::UnixSeconds,
+        help: "End of the last push by OTLP that succeeded",
+        by: &[],
+        value: Value::Max(|row| row.record.last_success.map(Timestamp::seconds)),
+    },
+    &Family::<PushReading> {
+        name: "container_security_otlp_lost_points_total",
+        kind: Kind::Counter,
+        unit: Unit::Each("point"),
+        help: "Points that did not arrive by OTLP: rejected by the receiver, or alone larger than a request may be",
+        by: &[],
+        value: Value::Cells(Closed::Same(&LOST_POINTS), add_lost_points),
     },
     &Family::<Program> {
         name: "container_security_config_last_reload_successful",

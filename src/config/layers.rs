@@ -13,6 +13,7 @@ use figment::{Figment, Metadata, Profile, Provider};
 
 use super::mistakes::Located;
 use super::{Override, repair};
+use crate::output::otlp::environment::{self, Standard};
 use crate::setting::Mistake;
 
 /// What the names of our environment variables begin with, and what stands between the levels of an option.
@@ -43,6 +44,8 @@ pub(super) struct Layers {
     default_origin: String,
     /// Whether the file could be read.
     pub(super) whole: bool,
+    /// Variables that are ignored, and why.
+    pub(super) ignored: Vec<String>,
 }
 
 impl Layers {
@@ -62,6 +65,7 @@ impl Layers {
         let whole = found.is_empty();
         let mut variables: Vec<_> = environment.into_iter().collect();
         variables.sort();
+        let (standard, ignored) = standard(&variables);
         for (name, value) in variables {
             match from_variable(&name.to_string_lossy(), value) {
                 Some(Ok(layer)) => layers.push(layer),
@@ -73,10 +77,14 @@ impl Layers {
             layers.push(one((*flag).to_owned(), key, value));
         }
 
-        let figment = layers.into_iter().fold(Figment::new(), Figment::merge);
+        // What OpenTelemetry's variables say is for where nothing else is said.
+        let mut lowest: Vec<Layer> =
+            standard.into_iter().filter(|one| !is_settled(one, &layers)).map(layer_of).collect();
+        lowest.append(&mut layers);
+        let figment = lowest.into_iter().fold(Figment::new(), Figment::merge);
         let tree = figment.extract().unwrap_or_else(|_| Value::from(Dict::new()));
         let default_origin = file.map_or_else(|| "configuration".to_owned(), |file| file.display().to_string());
-        (Self { figment, tree, default_origin, whole }, found)
+        (Self { figment, tree, default_origin, whole, ignored }, found)
     }
 
     /// All options.
@@ -145,6 +153,35 @@ fn from_variable(name: &str, value: OsString) -> Option<Result<Layer, Located>> 
         Ok(value) => Some(Ok(one(origin, &key, &value))),
         Err(_) => mistake("its value is not valid UTF-8"),
     }
+}
+
+/// What OpenTelemetry's own variables say, and what of it is ignored.
+fn standard(variables: &[(OsString, OsString)]) -> (Vec<Standard>, Vec<String>) {
+    let texts = variables.iter().filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)));
+    let standard = texts.filter(|(name, _)| name.starts_with("OTEL_"));
+    environment::settings(&standard.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+}
+
+/// Whether another place sets this, or what stands for it.
+fn is_settled(one: &Standard, layers: &[Layer]) -> bool {
+    let tables = layers.iter().filter_map(|layer| layer.options.get("otlp")?.as_dict());
+    tables.flat_map(settings_of_receivers).any(|set| one.gives_way_to(&set))
+}
+
+/// Paths of what is set in the table `otlp` and in those right in it.
+fn settings_of_receivers(otlp: &Dict) -> Vec<Vec<&str>> {
+    let inner = otlp.iter().filter_map(|(key, value)| Some((key, value.as_dict()?)));
+    let inner = inner.flat_map(|(table, keys)| keys.keys().map(|key| vec!["otlp", table.as_str(), key.as_str()]));
+    otlp.keys().map(|key| vec!["otlp", key.as_str()]).chain(inner).collect()
+}
+
+fn layer_of(one: Standard) -> Layer {
+    let nested = one
+        .path
+        .iter()
+        .rev()
+        .fold(Value::from(one.value), |inner, key| Value::from(Dict::from([(key.clone(), inner)])));
+    Layer { origin: format!("environment variable {}", one.variable), options: nested.into_dict().unwrap_or_default() }
 }
 
 /// The one option `key`.

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use self::layers::Layers;
 pub use self::mistakes::{Invalid, Located};
+use crate::output::otlp;
 use crate::setting::Mistakes;
 use crate::{catalog, collect, logging, server, source};
 
@@ -27,6 +28,8 @@ use crate::{catalog, collect, logging, server, source};
 pub struct Config {
     /// What it serves, and where.
     pub server: server::Config,
+    /// Where it pushes to.
+    pub otlp: otlp::Config,
     /// What it logs.
     pub log: logging::Config,
     /// What it keeps over a restart.
@@ -43,12 +46,28 @@ pub struct Config {
     pub sensors: catalog::Sensors,
     /// The vendor accounts it reads.
     pub source: source::Config,
+    /// Environment variables that are ignored, and why; to be told once there is a log.
+    #[serde(skip)]
+    pub ignored: Vec<String>,
 }
 
 impl Config {
     /// Notes what is wrong in each part, as the part itself knows.
     fn check(&self, mistakes: &mut Mistakes) {
         self.server.check("server", mistakes);
+        self.otlp.check("otlp", mistakes);
+        if !self.server.is_on() {
+            if !self.otlp.is_on() {
+                mistakes.add(
+                    "server.listen",
+                    "is empty, so that nothing is served; set it, or otlp.endpoint to push instead",
+                );
+            }
+            if self.collection.mode == collect::Mode::Scrape {
+                mistakes
+                    .add("collection.mode", "must be \"interval\" where server.listen is empty: nothing is scraped");
+            }
+        }
         self.state.check("state", mistakes);
         self.collection.check("collection", mistakes);
         self.limits.check("limits", mistakes);
@@ -108,7 +127,7 @@ fn read(
     overrides: &[Override],
 ) -> Result<Config, Invalid> {
     let (layers, mut found) = Layers::read(file, environment, overrides);
-    let (config, noted) = repair::extract(&layers, &mut found);
+    let (mut config, noted) = repair::extract(&layers, &mut found);
     let mut semantic = Mistakes::default();
     if layers.whole {
         config.check(&mut semantic);
@@ -122,5 +141,6 @@ fn read(
             found.push(layers.locate(mistake));
         }
     }
+    config.ignored = layers.ignored;
     if found.is_empty() { Ok(config) } else { Err(Invalid(found)) }
 }

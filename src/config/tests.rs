@@ -187,8 +187,8 @@ fn options(steps: &[Step], found: &mut BTreeSet<String>) {
         if expected.contains("sequence") {
             return options(&into(Step::Element), found);
         }
-        // A table with keys of any name, whose values are tables.
-        if error.path.last().is_some_and(|last| last == "?") {
+        // A table with keys of any name, whose values are tables or, with nothing more to ask, texts.
+        if error.path.last().is_some_and(|last| last == "?") && steps.last() != Some(&Step::Key("?".to_owned())) {
             return options(&into(Step::Key("?".to_owned())), found);
         }
     }
@@ -275,4 +275,50 @@ fn the_example_has_every_option_and_no_other() {
 fn matches(name: &str, pattern: &str) -> bool {
     let mut parts = name.split('.');
     pattern.split('.').all(|wanted| parts.next().is_some_and(|part| wanted == "?" || wanted == part))
+}
+
+#[test]
+fn the_configuration_goes_over_the_variables_of_opentelemetry() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let from = |otlp: &str, environment: &[(&str, &str)]| {
+        let minimal = fs::read_to_string("tests/config/minimal.ok.toml").unwrap();
+        fs::write(file.path(), format!("[otlp]\n{otlp}\n{minimal}")).unwrap();
+        read(Some(file.path()), variables(environment), &[]).map_err(|invalid| invalid.to_string())
+    };
+    let environment = [
+        ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "http://env/exact"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=hunter2"),
+        ("OTEL_METRIC_EXPORT_INTERVAL", "5000"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "2000"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "service.namespace=a,service.name=b"),
+        ("OTEL_SERVICE_NAME", "c"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "hunter2"),
+    ];
+    let alone = from("", &environment).unwrap();
+    assert_eq!(alone.otlp.metrics.endpoint.as_deref(), Some("http://env/exact"));
+    assert_eq!(alone.otlp.headers, [("authorization", "hunter2")].into_iter().collect());
+    assert_eq!((alone.otlp.interval.to_string(), alone.otlp.timeout.to_string()), ("5s".to_owned(), "2s".to_owned()));
+    assert_eq!(alone.otlp.resource_attributes["service.name"], "c");
+    assert_eq!(alone.ignored.len(), 1);
+    assert!(!format!("{:?} {:?}", alone.otlp, alone.ignored).contains("hunter2"));
+
+    let set = "endpoint = \"http://file\"\nheaders = { x = \"1\" }\ninterval = \"9s\"\n\
+               resource_attributes = { \"service.name\" = \"d\" }";
+    let both = from(set, &environment).unwrap().otlp;
+    assert_eq!((both.endpoint.as_deref(), both.metrics.endpoint), (Some("http://file"), None));
+    assert_eq!(both.headers, [("x", "1")].into_iter().collect());
+    assert_eq!((both.interval.to_string(), both.timeout.to_string()), ("9s".to_owned(), "2s".to_owned()));
+    assert_eq!(both.resource_attributes["service.name"], "d");
+    assert_eq!(both.resource_attributes["service.namespace"], "a");
+
+    let wrong = from("", &[("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318")]).unwrap_err();
+    assert_eq!(
+        wrong,
+        "environment variable OTEL_EXPORTER_OTLP_ENDPOINT: otlp.endpoint: is no http:// or https:// URL; \
+         write it as in \"http://collector:4318\""
+    );
+    let refused = from("headers = \"authorization=hunter2\"", &[]).unwrap_err();
+    assert!(refused.ends_with("otlp.headers: expected a table, found a text"), "{refused}");
+    let refused = from("headers = { a = [\"hunter2\"] }", &[]).unwrap_err();
+    assert!(refused.contains("otlp.headers") && !refused.contains("hunter2"), "{refused}");
 }

@@ -140,6 +140,11 @@ pub(super) fn read_proxy(proxy: &str) -> Result<Proxy, String> {
     Proxy::all(url).map_err(|_| format!("cannot be used; {FORM}"))
 }
 
+/// Whether a file of certificates to trust can be used; otherwise what is wrong with it.
+pub fn check_ca_file(path: &Path) -> Result<(), String> {
+    read_certificates(path).map(drop)
+}
+
 /// Reads the certificates of `ca_file`, or says what is wrong with it.
 pub(super) fn read_certificates(path: &Path) -> Result<Vec<Certificate>, String> {
     let shown = path.display();

@@ -184,6 +184,18 @@ impl Fault {
     }
 }
 
+/// What a failure to send or to receive means, in words that fit any server.
+pub(super) fn plain(error: &reqwest::Error) -> (Failure, String) {
+    let failure = Fault::of_transport(error).failure;
+    let words = if failure == Failure::Timeout {
+        "no answer in time".to_owned()
+    } else {
+        let Causes { refused, tls, innermost, .. } = Causes::of(error);
+        refused.or(tls).unwrap_or(innermost)
+    };
+    (failure, words)
+}
+
 /// The reason why a client could not be built.
 pub(super) fn of_build(error: &reqwest::Error) -> String {
     Causes::of(error).innermost

@@ -12,30 +12,35 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::poll_immediate;
 use reqwest::{RequestBuilder, Response, Url, redirect};
 use tokio::time::{Instant, sleep};
+use tracing::Instrument as _;
 
 use crate::clock::Clock;
 use crate::setting::RateLimit;
-use crate::telemetry::{Failure, SourceTelemetry};
+use crate::telemetry::{Failure, SourceTelemetry, span};
 
 mod call;
 mod config;
 mod error;
 mod identity;
 mod limit;
+mod post;
 mod retry;
 #[cfg(test)]
 pub(crate) mod tests;
 
 pub use call::{Answer, Authorization, Authorize, Call, Endpoint, Field, Unreadable};
-pub use config::{Config, check_base_url};
+pub use config::{Config, check_base_url, check_ca_file};
 pub use error::ApiError;
 pub use identity::{ClientCertificate, Connection};
+pub use post::{Posted, Poster};
 
 use config::{is_loopback, read_base_url, read_certificates, read_proxy};
 use error::{Fault, PROBE_BYTES};
@@ -158,7 +163,11 @@ impl Client {
         read: impl Fn(&Answer) -> Result<T, Unreadable> + Send + 'static,
     ) -> Result<T, Miss> {
         let waiting = self.telemetry.wait_for_limit();
-        let place = gate.enter().await;
+        let mut entering = pin!(gate.enter());
+        let place = match poll_immediate(entering.as_mut()).await {
+            Some(place) => place,
+            None => entering.instrument(span::of_wait(call.endpoint.name)).await,
+        };
         drop(waiting);
         let place = place.map_err(|Held(remaining)| {
             Fault::new(Failure::RateLimited, "not asked, because of an earlier answer").too_long(remaining)
@@ -168,8 +177,10 @@ impl Client {
             None => None,
         };
         let request = call.request(&self.http, &self.base, authorization.as_ref())?;
+        let span = span::of_request(call.method.as_str(), call.endpoint.name, &self.host, *tries);
         *tries += 1;
-        Ok(self.exchange(call.endpoint, request, gate, place, read).await?)
+        let answer = self.exchange(call.endpoint, request, gate, place, read).instrument(span.clone()).await;
+        Ok(answer.inspect_err(|fault| span::failed(&span, fault.failure, &fault.words))?)
     }
 
     /// Sends the request, which has its `place`, and reads the answer.
@@ -185,6 +196,7 @@ impl Client {
         let count = |status, bytes| {
             let took = sent.elapsed();
             self.telemetry.count_request(endpoint.name, status, took, bytes);
+            span::answered(status, bytes);
             let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
             let source = self.telemetry.source();
             tracing::debug!(source, endpoint = endpoint.name, status, milliseconds, bytes, "asked the vendor");
@@ -285,11 +297,15 @@ async fn receive(response: &mut Response, most: u64) -> (Vec<u8>, End) {
     }
 }
 
-fn build(base: &Url, config: &Config, connection: &Connection) -> Result<reqwest::Client, String> {
-    // reqwest asks the process for its cryptography, and panics if there is none. That it is set already is fine.
+/// reqwest asks the process for its cryptography, and panics if there is none. That it is set already is fine.
+pub fn provide_cryptography() {
     if rustls::crypto::CryptoProvider::get_default().is_none() {
         drop(rustls::crypto::ring::default_provider().install_default());
     }
+}
+
+fn build(base: &Url, config: &Config, connection: &Connection) -> Result<reqwest::Client, String> {
+    provide_cryptography();
     let mut builder = reqwest::Client::builder()
         .user_agent(concat!("container-security-exporter/", env!("CARGO_PKG_VERSION")))
         .redirect(redirect::Policy::none())

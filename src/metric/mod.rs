@@ -313,6 +313,12 @@ impl Series {
         self.numbers.is_empty()
     }
 
+    /// The label values and the number of the one at this place.
+    pub fn get(&self, at: usize) -> Option<(&[Arc<str>], &Number)> {
+        let width = self.labels.len();
+        Some((self.values.get(at * width..(at + 1) * width)?, self.numbers.get(at)?))
+    }
+
     /// Each one's label values, in the order of the label names, and its number. Sorted by label values; no two
     /// have the same.
     pub fn iter(&self) -> impl Iterator<Item = (&[Arc<str>], &Number)> {

@@ -14,6 +14,7 @@ pub mod control;
 pub mod exposition;
 pub mod negotiate;
 pub mod openmetrics;
+pub mod otlp;
 pub mod page;
 pub mod reference;
 mod status;
@@ -35,27 +36,34 @@ pub struct Outputs {
     pub pages: Vec<Box<dyn Page>>,
     /// What takes each new snapshot.
     pub takers: Vec<Arc<dyn Output>>,
+    /// What is to be run for one of them, if something is pushed.
+    pub pusher: Option<otlp::Pusher>,
 }
 
 impl Outputs {
-    /// All of them: metrics at `telemetry_path`, refreshed for each scrape if there is `refresh`, and what the exporter
-    /// tells of itself.
+    /// All of them: metrics at `telemetry_path`, refreshed for each scrape if there is `refresh`, what the exporter
+    /// tells of itself, and pushes as `otlp` says of what is served at `listen`.
     pub fn new(
         telemetry_path: &str,
+        (otlp, listen): (&otlp::Config, &str),
         own: &Arc<Own>,
         refresh: Option<Arc<dyn Refresh>>,
         reload: mpsc::Sender<ReloadRequest>,
-    ) -> Self {
+    ) -> Result<Self, String> {
+        let (taker, pusher) = otlp::Pusher::new(otlp, listen, own)?.unzip();
         let exposition = Arc::new(exposition::Exposition::new(telemetry_path, Arc::clone(own), refresh));
-        Self {
+        let mut takers: Vec<Arc<dyn Output>> = vec![Arc::clone(&exposition) as _];
+        takers.extend(taker.map(|taker| taker as _));
+        Ok(Self {
             pages: vec![
-                Box::new(Arc::clone(&exposition)),
+                Box::new(exposition),
                 Box::new(status::Status::new(telemetry_path, Arc::clone(own))),
                 Box::new(control::Healthy),
                 Box::new(control::Ready(Arc::clone(&own.telemetry))),
                 Box::new(control::Reload(reload)),
             ],
-            takers: vec![exposition],
-        }
+            takers,
+            pusher,
+        })
     }
 }

@@ -12,7 +12,8 @@ use crate::setting::Mistakes;
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// The address to listen on: `host:port`, `[ipv6]:port`, or `:port` for every address of the machine.
+    /// The address to listen on: `host:port`, `[ipv6]:port`, or `:port` for every address of the machine. Empty: nothing
+    /// is served.
     pub listen: String,
     /// The path of the metrics.
     pub telemetry_path: String,
@@ -25,9 +26,14 @@ impl Default for Config {
 }
 
 impl Config {
+    /// Whether anything is served.
+    pub fn is_on(&self) -> bool {
+        !self.listen.is_empty()
+    }
+
     /// Notes what is wrong; `at` is the key of this table.
     pub fn check(&self, at: &str, mistakes: &mut Mistakes) {
-        if host_and_port(&self.listen).is_none() {
+        if self.is_on() && host_and_port(&self.listen).is_none() {
             mistakes.add(
                 format!("{at}.listen"),
                 "expected an address and a port, as in \"127.0.0.1:9877\", \"[::1]:9877\" or \":9877\"",

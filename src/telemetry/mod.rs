@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use prometheus_client::metrics::counter::Counter;
@@ -14,8 +14,11 @@ use tokio::time::Instant;
 use crate::clock::Timestamp;
 use crate::lock::lock;
 
+mod otlp;
 mod reason;
+pub mod span;
 
+pub use otlp::{PushFailure, PushReading, PushTelemetry};
 pub use reason::{Failure, Rejection};
 
 /// Upper bounds of the latency buckets, in seconds: a vendor answers in tenths of seconds to half a minute.
@@ -267,12 +270,30 @@ pub struct Reload {
 pub struct Telemetry {
     sources: Mutex<BTreeMap<String, Arc<SourceTelemetry>>>,
     reload: Mutex<Reload>,
+    started: Timestamp,
+    pushes: OnceLock<Arc<PushTelemetry>>,
 }
 
 impl Telemetry {
     /// No sources yet, and a configuration that was read at `started`.
     pub fn new(started: Timestamp) -> Self {
-        Self { sources: Mutex::default(), reload: Mutex::new(Reload { successful: true, last_success: started }) }
+        let reload = Mutex::new(Reload { successful: true, last_success: started });
+        Self { sources: Mutex::default(), reload, started, pushes: OnceLock::new() }
+    }
+
+    /// When counting began.
+    pub fn started(&self) -> Timestamp {
+        self.started
+    }
+
+    /// The instruments of the pushes, which are read from now on.
+    pub fn pushes(&self) -> Arc<PushTelemetry> {
+        Arc::clone(self.pushes.get_or_init(Arc::default))
+    }
+
+    /// What is known of the pushes, if there are any.
+    pub fn read_pushes(&self) -> Option<PushReading> {
+        self.pushes.get().map(|pushes| pushes.read())
     }
 
     /// The instruments for a source: those it has, so that its counters go on over a reload, or new ones. New ones

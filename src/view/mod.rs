@@ -8,7 +8,7 @@ use crate::names::{Name, Names};
 use crate::record::{
     Console, Container, Control, Image, Policy, PostureResource, Report, Sensor, Vendor, Vulnerability,
 };
-use crate::telemetry::{CollectorReading, EndpointReading, SourceReading};
+use crate::telemetry::{CollectorReading, EndpointReading, PushReading, SourceReading};
 
 mod join;
 mod own;
@@ -260,5 +260,6 @@ own! {
     EndpointReading => endpoints,
     RequestReading => requests,
     CollectorReading => collectors,
+    PushReading => pushes,
     FamilyReading => families,
 }

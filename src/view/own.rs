@@ -1,6 +1,6 @@
 //! What the exporter tells of itself, as records.
 
-use crate::telemetry::{CollectorReading, EndpointReading, Reload, SourceReading};
+use crate::telemetry::{CollectorReading, EndpointReading, PushReading, Reload, SourceReading};
 
 /// What the exporter tells of itself at one moment.
 #[derive(Debug, Default)]
@@ -17,6 +17,8 @@ pub struct OwnReading {
     pub requests: Vec<RequestReading>,
     /// What is known of the collectors, of all sources.
     pub collectors: Vec<CollectorReading>,
+    /// How pushes went; empty where nothing is pushed.
+    pub pushes: Vec<PushReading>,
     /// How large the other families are.
     pub families: Vec<FamilyReading>,
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use container_security_exporter::catalog;
 use container_security_exporter::metric::{Kind, Metric};
 use container_security_exporter::record::Vendor;
-use container_security_exporter::telemetry::Failure;
+use container_security_exporter::telemetry::{Failure, PushFailure};
 
 /// Stands for the labels that the configuration chooses.
 const CHOSEN: &str = "(chosen)";
@@ -111,6 +111,9 @@ const OWN: &[(&str, Kind, &[&str])] = &[
     ("container_security_exporter_series", Kind::Gauge, &["family"]),
     ("container_security_exporter_folded_groups", Kind::Gauge, &["family"]),
     ("container_security_exporter_checkpoints_total", Kind::Counter, &["outcome"]),
+    ("container_security_otlp_exports_total", Kind::Counter, &["outcome"]),
+    ("container_security_otlp_last_success_timestamp_seconds", Kind::Gauge, &[]),
+    ("container_security_otlp_lost_points_total", Kind::Counter, &["reason"]),
     ("container_security_config_last_reload_successful", Kind::Gauge, &[]),
     ("container_security_config_last_reload_success_timestamp_seconds", Kind::Gauge, &[]),
     ("process_cpu_seconds_total", Kind::Counter, &[]),
@@ -206,6 +209,30 @@ const CLOSED: &[(&str, Option<Values>, Option<Values>)] = &[
     ("container_security_posture_policy_resources", Some(STATUSES), Some(STATUSES)),
     ("container_security_posture_resources", Some(STATUSES), Some(STATUSES)),
     ("container_security_collector_runs_total", Some(&OUTCOMES), Some(&OUTCOMES)),
+    ("container_security_otlp_exports_total", Some(&PUSHES), Some(&PUSHES)),
+    (
+        "container_security_otlp_lost_points_total",
+        Some(&[&["rejected"], &["too_large"]]),
+        Some(&[&["rejected"], &["too_large"]]),
+    ),
+];
+
+const PUSHES: [&[&str]; 15] = [
+    &["success"],
+    &["partial_success"],
+    &["refused"],
+    &["unauthorized"],
+    &["forbidden"],
+    &["not_found"],
+    &["redirected"],
+    &["too_large"],
+    &["rate_limited"],
+    &["unavailable"],
+    &["timeout"],
+    &["unreachable"],
+    &["tls"],
+    &["bad_response"],
+    &["internal"],
 ];
 
 const OUTCOMES: [&[&str]; 12] = [
@@ -268,6 +295,8 @@ fn closed_labels_have_the_promised_values() {
         }
     }
     let failures: BTreeSet<_> = Failure::ALL.map(Failure::as_str).into();
+    let pushes = PushFailure::ALL.map(PushFailure::as_str);
+    assert!(PUSHES.iter().skip(1).map(|outcome| outcome[0]).eq(pushes), "{pushes:?}");
     let named: BTreeSet<_> = OUTCOMES.iter().skip(1).map(|outcome| outcome[0]).collect();
     assert_eq!(failures, named);
 }

@@ -101,7 +101,7 @@ async fn a_compressed_page_is_one_member_that_ends_where_the_body_does() {
 #[tokio::test(flavor = "multi_thread")]
 async fn head_tells_what_get_would_and_sends_no_body() {
     let bench = settled().await;
-    let address = bench.app.address();
+    let address = bench.address();
     for (path, headers) in [
         ("/metrics", &[][..]),
         ("/metrics", &[("Accept", OPEN_METRICS), ("Accept-Encoding", "gzip")][..]),
@@ -147,7 +147,7 @@ async fn other_paths_and_methods_are_refused() {
         ("GET", "/-/reload", 405, Some("POST, PUT")),
         ("HEAD", "/-/reload", 405, Some("POST, PUT")),
     ] {
-        let answer = request(bench.app.address(), method, path, &[]).await;
+        let answer = request(bench.address(), method, path, &[]).await;
         assert_eq!((answer.status, answer.header("allow")), (status, allow), "{method} {path}");
     }
     bench.stop().await;

@@ -25,11 +25,14 @@ const MODULES: &[(&str, &[&str])] = &[
     ("catalog", &["setting", "clock", "telemetry", "names", "record", "view", "metric"]),
     ("snapshot", &["telemetry", "inventory", "view", "metric", "catalog"]),
     ("own", &["checkpoint", "clock", "telemetry", "view"]),
-    ("output", &["setting", "telemetry", "record", "metric", "catalog", "snapshot", "own"]),
+    (
+        "output",
+        &["setting", "lock", "clock", "random", "telemetry", "http", "record", "metric", "catalog", "snapshot", "own"],
+    ),
     ("server", &["setting", "output"]),
     ("collect", &["setting", "lock", "clock", "random", "telemetry", "record", "inventory", "checkpoint", "source"]),
-    ("logging", &[]),
-    ("config", &["setting", "source", "catalog", "server", "collect", "logging"]),
+    ("logging", &["telemetry"]),
+    ("config", &["setting", "source", "catalog", "output", "server", "collect", "logging"]),
     (
         "app",
         &[
@@ -65,6 +68,10 @@ const PURE: &[&str] = &[
     "output/compress.rs",
     "output/reference.rs",
     "output/negotiate.rs",
+    "output/otlp/answer.rs",
+    "output/otlp/encode.rs",
+    "output/otlp/environment.rs",
+    "output/otlp/told.rs",
 ];
 
 /// What pure code does not hold.

@@ -195,14 +195,19 @@ impl Bench {
         self.now.fetch_add(by, Ordering::Relaxed);
     }
 
+    /// The address that the exporter listens on.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.app.address().expect("a listener")
+    }
+
     /// Gets a page.
     pub(crate) async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
-        request(self.app.address(), "GET", path, headers).await
+        request(self.address(), "GET", path, headers).await
     }
 
     /// The metrics in one of the formats, strictly parsed.
     pub(crate) async fn metrics(&self, format: Format) -> Exposition {
-        metrics(self.app.address(), format).await
+        metrics(self.address(), format).await
     }
 
     /// The metrics by family.
@@ -212,7 +217,7 @@ impl Bench {
 
     /// Asks for the metrics until they are as wanted.
     pub(crate) async fn metrics_once(&self, what: &str, wanted: impl Fn(&Families) -> bool) -> Families {
-        metrics_once(self.app.address(), what, wanted).await
+        metrics_once(self.address(), what, wanted).await
     }
 
     /// The landing page.

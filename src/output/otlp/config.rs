@@ -1,0 +1,281 @@
+//! `[otlp]`: where metrics are pushed to and how, and how these settings can be wrong.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::headers::Headers;
+use super::reach::{Kind, Reach, Signal};
+use crate::setting::{Mistakes, Span};
+
+/// A request smaller than this could not hold one series.
+const LEAST_REQUEST: u64 = 64 * 1024;
+
+/// How requests are written and sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+pub enum Protocol {
+    /// gRPC over HTTP/2.
+    #[serde(rename = "grpc")]
+    Grpc,
+    /// Protobuf over plain HTTP.
+    #[default]
+    #[serde(rename = "http/protobuf")]
+    Http,
+}
+
+/// How requests are compressed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Compression {
+    /// With gzip, which makes them about ten times smaller.
+    #[default]
+    Gzip,
+    /// Not at all.
+    None,
+}
+
+/// Where metrics and traces are pushed to, and how. Without an endpoint, they are not. Taken over when the program starts.
+///
+/// What is not set here is taken from the standard environment variables of OpenTelemetry, as `environment` tells.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The receiver, as in `http://collector:4318`; over HTTP, `/v1/metrics` and `/v1/traces` are added to it.
+    pub endpoint: Option<String>,
+    /// How requests are written and sent.
+    pub protocol: Protocol,
+    /// From the start of one push to the start of the next.
+    pub interval: Span,
+    /// Longest time for one request.
+    pub timeout: Span,
+    /// Headers that go with each request.
+    pub headers: Headers,
+    /// A file of such headers that are secret, one `name: value` a line. It is read anew for each push.
+    pub headers_file: Option<PathBuf>,
+    /// How requests are compressed.
+    pub compression: Compression,
+    /// PEM file of certificates to trust beside those of the system.
+    pub ca_file: Option<PathBuf>,
+    /// PEM file of a certificate to show.
+    pub client_certificate_file: Option<PathBuf>,
+    /// PEM file of its private key.
+    pub client_key_file: Option<PathBuf>,
+    /// Attributes of the resource that the metrics are about, over those that it has by itself.
+    pub resource_attributes: BTreeMap<String, String>,
+    /// Largest request, in bytes before compression. Unset: 3 MiB over gRPC, whose receivers take 4 MiB by default, and
+    /// 8 MiB over HTTP.
+    pub max_request_bytes: Option<u64>,
+    /// What is different for metrics.
+    pub metrics: Signal,
+    /// What is different for traces.
+    pub traces: Signal,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            endpoint: None,
+            protocol: Protocol::default(),
+            interval: Span::seconds(60),
+            timeout: Span::seconds(10),
+            headers: Headers::default(),
+            headers_file: None,
+            compression: Compression::default(),
+            ca_file: None,
+            client_certificate_file: None,
+            client_key_file: None,
+            resource_attributes: BTreeMap::new(),
+            max_request_bytes: None,
+            metrics: Signal::default(),
+            traces: Signal::default(),
+        }
+    }
+}
+
+impl Config {
+    /// Whether metrics are pushed.
+    pub fn is_on(&self) -> bool {
+        self.metrics().is_some()
+    }
+
+    /// How metrics are sent, if they are.
+    pub(super) fn metrics(&self) -> Option<Reach> {
+        let wanted = self.metrics.enabled.unwrap_or(true);
+        wanted.then(|| self.metrics.over(&self.general(), Kind::Metrics)).flatten()
+    }
+
+    /// How traces are sent, if they are.
+    pub(super) fn traces(&self) -> Option<Reach> {
+        let wanted = self.traces.enabled.unwrap_or(false);
+        wanted.then(|| self.traces.over(&self.general(), Kind::Traces)).flatten()
+    }
+
+    /// What holds for all kinds of telemetry.
+    fn general(&self) -> Signal {
+        Signal {
+            enabled: None,
+            endpoint: self.endpoint.clone(),
+            protocol: Some(self.protocol),
+            timeout: Some(self.timeout),
+            headers: Some(self.headers.clone()),
+            headers_file: self.headers_file.clone(),
+            compression: Some(self.compression),
+            ca_file: self.ca_file.clone(),
+            client_certificate_file: self.client_certificate_file.clone(),
+            client_key_file: self.client_key_file.clone(),
+        }
+    }
+
+    /// Notes what is wrong; `at` is the key of this table.
+    pub fn check(&self, at: &str, mistakes: &mut Mistakes) {
+        self.general().check(at, mistakes);
+        for (name, signal, reach) in
+            [("metrics", &self.metrics, self.metrics()), ("traces", &self.traces, self.traces())]
+        {
+            signal.check(&format!("{at}.{name}"), mistakes);
+            if signal.enabled == Some(true) && reach.is_none() {
+                let reason = format!("needs {at}.endpoint, or an endpoint beside it");
+                mistakes.add(format!("{at}.{name}.enabled"), reason);
+            }
+        }
+        if self.interval.0 < Duration::from_secs(1) {
+            mistakes.add(format!("{at}.interval"), "must be one second or more; the default is \"1m\"");
+        }
+        if self.resource_attributes.keys().any(String::is_empty) {
+            mistakes.add(format!("{at}.resource_attributes"), "an attribute has no name");
+        }
+        if self.max_request_bytes.is_some_and(|most| most < LEAST_REQUEST) {
+            mistakes.add(format!("{at}.max_request_bytes"), "must be 65536 (64 KiB) or more");
+        }
+    }
+
+    /// Largest request, in bytes before compression.
+    pub(super) fn max_request_bytes(&self, protocol: Protocol) -> usize {
+        let usual = match protocol {
+            Protocol::Grpc => 3 * 1024 * 1024,
+            Protocol::Http => 8 * 1024 * 1024,
+        };
+        usize::try_from(self.max_request_bytes.unwrap_or(usual)).unwrap_or(usize::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mistakes(config: &Config) -> Vec<String> {
+        let mut mistakes = Mistakes::default();
+        config.check("otlp", &mut mistakes);
+        mistakes.0.into_iter().map(|mistake| format!("{} {}", mistake.key, mistake.reason)).collect()
+    }
+
+    #[test]
+    fn all_mistakes_are_told_at_once_and_no_value_is() {
+        assert_eq!(mistakes(&Config::default()), [""; 0]);
+        let wrong = Config {
+            endpoint: Some("http://jdoe:hunter2@collector:4318".to_owned()),
+            metrics: Signal { endpoint: Some("collector:4318".to_owned()), ..Signal::default() },
+            traces: Signal {
+                headers_file: Some("/nonexistent/headers".into()),
+                enabled: Some(true),
+                ..Signal::default()
+            },
+            interval: Span(Duration::from_millis(999)),
+            timeout: Span::seconds(0),
+            headers: [("x-key", "hunter2\n"), ("content-type", "hunter2"), ("no name", "hunter2")]
+                .into_iter()
+                .collect(),
+            headers_file: Some("/nonexistent/headers".into()),
+            ca_file: Some("/nonexistent/ca.pem".into()),
+            client_key_file: Some("tests/fixtures/tls/client-key.pem".into()),
+            resource_attributes: [(String::new(), "x".to_owned())].into(),
+            max_request_bytes: Some(1000),
+            ..Config::default()
+        };
+        let found = mistakes(&wrong);
+        let keys: Vec<_> = found.iter().filter_map(|mistake| mistake.split(' ').next()).collect();
+        let names = [
+            "endpoint",
+            "timeout",
+            "headers",
+            "headers",
+            "headers",
+            "headers_file",
+            "ca_file",
+            "client_certificate_file",
+            "metrics.endpoint",
+            "traces.headers_file",
+            "interval",
+            "resource_attributes",
+            "max_request_bytes",
+        ];
+        assert_eq!(keys, names.map(|name| format!("otlp.{name}")));
+        assert!(!found.concat().contains("hunter2"), "{found:?}");
+        assert!(!format!("{wrong:?}").replace("jdoe:hunter2@", "").contains("hunter2"), "{wrong:?}");
+    }
+
+    #[test]
+    fn a_path_is_added_to_a_base_and_to_nothing_else() {
+        for (endpoint, exact, protocol, target) in [
+            (None, None, Protocol::Http, None),
+            (
+                Some("http://c:4318"),
+                None,
+                Protocol::Http,
+                Some(("http://c:4318/v1/metrics", "http://c:4318/v1/traces")),
+            ),
+            (
+                Some("http://c/otlp/"),
+                None,
+                Protocol::Http,
+                Some(("http://c/otlp/v1/metrics", "http://c/otlp/v1/traces")),
+            ),
+            (None, Some("http://c:4318"), Protocol::Http, Some(("http://c:4318", "http://c:4318"))),
+            (Some("http://c:4318"), Some("https://d/p"), Protocol::Http, Some(("https://d/p", "https://d/p"))),
+            (Some("http://c:4317"), None, Protocol::Grpc, Some(("http://c:4317", "http://c:4317"))),
+        ] {
+            let own = |text: Option<&str>| text.map(str::to_owned);
+            let signal = |enabled| Signal { endpoint: own(exact), enabled, ..Signal::default() };
+            let (metrics, traces) = (signal(None), signal(Some(target.is_some())));
+            let config = Config { endpoint: own(endpoint), protocol, metrics, traces, ..Config::default() };
+            assert_eq!(mistakes(&config), [""; 0]);
+            let found = config.metrics().zip(config.traces()).map(|(metrics, traces)| (metrics.target, traces.target));
+            assert_eq!(found.as_ref().map(|(metrics, traces)| (metrics.as_str(), traces.as_str())), target);
+            assert_eq!(config.is_on(), target.is_some());
+        }
+    }
+
+    #[test]
+    fn what_one_kind_sets_holds_for_it_alone_and_headers_are_never_mixed() {
+        let config = Config {
+            endpoint: Some("http://c:4317".to_owned()),
+            protocol: Protocol::Grpc,
+            headers: [("x-metrics", "1")].into_iter().collect(),
+            headers_file: Some("/run/metrics".into()),
+            traces: Signal {
+                enabled: Some(true),
+                endpoint: Some("http://tempo:4318/v1/traces".to_owned()),
+                protocol: Some(Protocol::Http),
+                headers: Some([("x-traces", "2")].into_iter().collect()),
+                timeout: Some(Span::seconds(3)),
+                ..Signal::default()
+            },
+            ..Config::default()
+        };
+        let (metrics, traces) = (config.metrics().unwrap(), config.traces().unwrap());
+        assert_eq!((metrics.protocol, traces.protocol), (Protocol::Grpc, Protocol::Http));
+        assert_eq!((metrics.timeout, traces.timeout), (Span::seconds(10), Span::seconds(3)));
+        assert_eq!((metrics.headers, metrics.headers_file), (config.headers.clone(), config.headers_file.clone()));
+        assert_eq!((Some(traces.headers), traces.headers_file), (config.traces.headers.clone(), None));
+        // Traces are wanted; metrics are where there is an endpoint.
+        for (enabled, wanted) in [(None, (true, false)), (Some(true), (true, true)), (Some(false), (false, false))] {
+            let signal = Signal { enabled, ..Signal::default() };
+            let config = Config { metrics: signal.clone(), traces: signal, ..config.clone() };
+            assert_eq!((config.metrics().is_some(), config.traces().is_some()), wanted, "{enabled:?}");
+        }
+        let nowhere = Config { traces: Signal { enabled: Some(true), ..Signal::default() }, ..Config::default() };
+        assert_eq!(mistakes(&nowhere), ["otlp.traces.enabled needs otlp.endpoint, or an endpoint beside it"]);
+    }
+}

@@ -1,0 +1,262 @@
+//! What is pushed by OTLP is what `/metrics` shows, and no receiver does any harm.
+
+use std::time::Duration;
+
+use container_security_exporter::app::App;
+use container_security_exporter::clock::{Clock, Timestamp};
+use container_security_exporter::telemetry::PushFailure;
+use simulator::exposition::{Format, differences};
+use simulator::oracle::Families;
+use simulator::tenant::{Shape, Tenant};
+use tokio::net::TcpListener;
+use tokio::time::{Instant, interval, timeout};
+
+use crate::receiver::{Behaviour, Got, Receiver, families};
+use crate::support::{Bench, NOW, PATIENCE, of_vendor, sum, value};
+
+const EXPORTS: &str = "container_security_otlp_exports_total";
+
+fn tenant() -> Tenant {
+    Tenant::generate(&Shape::small(71, NOW).containers(40))
+}
+
+/// Lines of the configuration that push to a receiver.
+fn pushed(receiver: &Receiver, keys: &str) -> String {
+    format!("[otlp]\nendpoint = \"http://{}\"\n{keys}\n", receiver.address)
+}
+
+/// Waits until the receiver has got what is wanted.
+async fn once<T>(receiver: &Receiver, what: &str, wanted: impl Fn(&[Got]) -> Option<T>) -> T {
+    let asked = async {
+        let mut pace = interval(Duration::from_millis(20));
+        loop {
+            if let Some(found) = wanted(&receiver.got()) {
+                return found;
+            }
+            pace.tick().await;
+        }
+    };
+    timeout(PATIENCE, asked).await.unwrap_or_else(|_| panic!("never came: {what}"))
+}
+
+/// Without what changes with each push and by itself.
+fn lasting(mut families: Families) -> Families {
+    families.retain(|name, _| !name.starts_with("process_") && !name.starts_with("container_security_otlp_"));
+    families
+}
+
+fn names(families: &Families) -> Vec<&str> {
+    families.keys().map(String::as_str).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_three_outputs_show_the_same_series_and_values() {
+    let receiver = Receiver::start(false, &[Behaviour::Take]).await;
+    let keys = "interval = \"1s\"\nheaders = { X-Scope-OrgID = \"7\" }\n\
+                resource_attributes = { \"service.name\" = \"own\" }";
+    let bench = Bench::start(tenant(), &pushed(&receiver, keys)).await;
+    bench.collected().await;
+    let open_metrics = bench.metrics(Format::OpenMetrics).await.families();
+    let text = bench.metrics(Format::Text).await.families();
+    assert_eq!(lasting(open_metrics.clone()), lasting(text));
+    let wanted = lasting(open_metrics);
+    let last = |got: &[Got]| got.last().cloned();
+    let settled = |got: &[Got]| {
+        let found = lasting(families(&got.last()?.message).0);
+        differences(&wanted, &found).is_empty().then_some(found)
+    };
+    let found = once(&receiver, "the same as on the page", settled).await;
+    assert_eq!(found, wanted);
+
+    // What changes by itself has the same series all the same.
+    let got = once(&receiver, "a push", last).await;
+    let (page, pushed) = (bench.families().await, families(&got.message).0);
+    assert_eq!(names(&page), names(&pushed));
+    assert_eq!((got.path.as_str(), got.headers["content-type"].as_str()), ("/v1/metrics", "application/x-protobuf"));
+    assert_eq!((got.headers["content-encoding"].as_str(), got.headers["x-scope-orgid"].as_str()), ("gzip", "7"));
+    let resource = got.message.resource_metrics[0].resource.clone().expect("a resource");
+    let keys: Vec<_> = resource.attributes.iter().map(|pair| pair.key.as_str()).collect();
+    assert_eq!(keys, ["service.instance.id", "service.name", "service.version"]);
+    assert!(value(&page, EXPORTS, &[("outcome", "success")]) > 0.0);
+    assert_eq!(sum(&page, EXPORTS, &[]), value(&page, EXPORTS, &[("outcome", "success")]));
+    assert_eq!(page[EXPORTS].len(), PushFailure::ALL.len() + 1);
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_misbehaviour_has_an_outcome_of_its_own_and_is_got_over() {
+    let receiver = Receiver::start(false, &[Behaviour::Take]).await;
+    let keys = "interval = \"1s\"\ntimeout = \"300ms\"\nmax_request_bytes = 65536";
+    let bench = Bench::start(tenant(), &pushed(&receiver, keys)).await;
+    bench.collected().await;
+    let html = ("content-type", "text/html");
+    let none = ("x-none", "");
+    for (behaviour, outcome) in [
+        (Behaviour::Answer(302, ("location", "/login"), ""), "redirected"),
+        (Behaviour::Answer(200, html, "<html>log in</html>"), "bad_response"),
+        (Behaviour::Answer(200, ("content-type", "application/x-protobuf"), "<html>"), "bad_response"),
+        (Behaviour::TakeWithout(3), "partial_success"),
+        (Behaviour::Answer(400, none, ""), "refused"),
+        (Behaviour::Answer(401, none, ""), "unauthorized"),
+        (Behaviour::Answer(403, none, ""), "forbidden"),
+        (Behaviour::Answer(404, none, ""), "not_found"),
+        (Behaviour::Answer(429, ("retry-after", "60"), ""), "rate_limited"),
+        (Behaviour::Answer(503, none, ""), "unavailable"),
+        (Behaviour::Answer(500, none, ""), "unavailable"),
+        (Behaviour::Hang, "timeout"),
+        // What Prometheus answers.
+        (Behaviour::Answer(200, none, ""), "success"),
+        (Behaviour::TakeUpTo(20_000), "success"),
+    ] {
+        let count = |families: &Families| sum(families, EXPORTS, &[("outcome", outcome)]);
+        receiver.behave(behaviour.clone());
+        let before = bench.families().await;
+        // The first may have begun before.
+        let after =
+            bench.metrics_once(&format!("{behaviour:?}"), |families| count(families) >= count(&before) + 2.0).await;
+        let lost = sum(&after, "container_security_otlp_lost_points_total", &[("reason", "rejected")]);
+        assert_eq!(lost > 0.0, sum(&after, EXPORTS, &[("outcome", "partial_success")]) > 0.0);
+        // Collecting and serving go on.
+        assert_eq!(bench.get("/-/ready", &[]).await.status, 200, "{behaviour:?}");
+    }
+    assert_eq!(
+        sum(&bench.families().await, "container_security_otlp_lost_points_total", &[("reason", "too_large")]),
+        0.0
+    );
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_is_too_large_is_split_and_nothing_is_lost() {
+    for grpc in [false, true] {
+        let receiver = Receiver::start(grpc, &[Behaviour::TakeUpTo(15_000)]).await;
+        let keys = format!("interval = \"1h\"\nprotocol = {:?}", if grpc { "grpc" } else { "http/protobuf" });
+        let bench = Bench::start(tenant(), &pushed(&receiver, &keys)).await;
+        let after =
+            bench.metrics_once("a push", |families| sum(families, EXPORTS, &[("outcome", "success")]) > 0.0).await;
+        let got = receiver.got();
+        let mut pushed = Families::new();
+        for got in got.iter().filter(|got| got.taken) {
+            for (name, series) in families(&got.message).0 {
+                let known = pushed.entry(name).or_default();
+                for (labels, value) in series {
+                    assert_eq!(known.insert(labels, value), None, "told twice");
+                }
+            }
+        }
+        assert!(got.iter().any(|got| !got.taken), "nothing was refused");
+        // Those that tell of success are not known before it.
+        let mut wanted = names(&after);
+        wanted.retain(|name| !name.starts_with("container_security_otlp_last"));
+        let mut found = names(&pushed);
+        found.retain(|name| wanted.contains(name));
+        assert!(found.len() > 10 && pushed.contains_key("container_security_collector_runs_total"), "{found:?}");
+        assert_eq!(pushed[EXPORTS].len(), PushFailure::ALL.len() + 1);
+        bench.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_passes_is_pushed_again_at_once() {
+    for (grpc, first) in [
+        (false, Behaviour::Answer(503, ("retry-after", "0"), "")),
+        (false, Behaviour::Answer(429, ("x-none", ""), "")),
+        (true, Behaviour::Answer(14, ("", ""), "going down")),
+    ] {
+        let receiver = Receiver::start(grpc, &[first, Behaviour::Take]).await;
+        let keys = format!("interval = \"1h\"\nprotocol = {:?}", if grpc { "grpc" } else { "http/protobuf" });
+        let bench = Bench::start(tenant(), &pushed(&receiver, &keys)).await;
+        let after = bench.metrics_once("a push", |families| sum(families, EXPORTS, &[]) > 0.0).await;
+        assert_eq!(value(&after, EXPORTS, &[("outcome", "success")]), 1.0);
+        assert_eq!(receiver.got().len(), 2);
+        bench.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_that_is_not_there_is_unreachable_by_either_protocol() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    drop(listener);
+    for protocol in ["grpc", "http/protobuf"] {
+        let keys = format!("[otlp]\nendpoint = \"http://{address}\"\ninterval = \"1s\"\nprotocol = {protocol:?}\n");
+        let bench = Bench::start(tenant(), &keys).await;
+        bench.metrics_once(protocol, |families| sum(families, EXPORTS, &[("outcome", "unreachable")]) > 0.0).await;
+        bench.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_must_be_trusted_by_either_protocol() {
+    for grpc in [false, true] {
+        let receiver = Receiver::start_tls(grpc).await;
+        for (ca_file, outcome) in [("", "tls"), ("ca_file = \"tests/fixtures/tls/ca.pem\"", "success")] {
+            let protocol = if grpc { "grpc" } else { "http/protobuf" };
+            let endpoint = format!("endpoint = \"https://{}\"", receiver.address);
+            let keys = format!("[otlp]\n{endpoint}\ninterval = \"1s\"\nprotocol = {protocol:?}\n{ca_file}\n");
+            let bench = Bench::start(tenant(), &keys).await;
+            bench.metrics_once(&keys, |families| sum(families, EXPORTS, &[("outcome", outcome)]) > 0.0).await;
+            assert_eq!(receiver.got().is_empty(), outcome == "tls");
+            bench.stop().await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_grpc_all_arrives_and_a_refusal_is_told() {
+    let receiver = Receiver::start(true, &[Behaviour::Take]).await;
+    let keys = "interval = \"1s\"\nprotocol = \"grpc\"\nheaders = { X-Scope-OrgID = \"7\" }";
+    let bench = Bench::start(tenant(), &pushed(&receiver, keys)).await;
+    bench.collected().await;
+    let wanted = lasting(bench.families().await);
+    let settled = |got: &[Got]| (lasting(families(&got.last()?.message).0) == wanted).then(|| got.last().cloned())?;
+    let got = once(&receiver, "the same as on the page", settled).await;
+    assert_eq!(got.headers["x-scope-orgid"], "7");
+    for (code, outcome) in
+        [(3, "refused"), (7, "forbidden"), (12, "not_found"), (16, "unauthorized"), (2, "bad_response")]
+    {
+        receiver.behave(Behaviour::Answer(code, ("", ""), "no"));
+        bench.metrics_once(outcome, |families| sum(families, EXPORTS, &[("outcome", outcome)]) > 0.0).await;
+    }
+    receiver.behave(Behaviour::TakeWithout(1));
+    bench.metrics_once("partial", |families| sum(families, EXPORTS, &[("outcome", "partial_success")]) > 0.0).await;
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_listener_everything_is_pushed_all_the_same() {
+    let receiver = Receiver::start(false, &[Behaviour::Take]).await;
+    let options = pushed(&receiver, "interval = \"1s\"");
+    let mut served = Bench::start(tenant(), "").await;
+    let mut config = served.load(&options).expect("a good configuration");
+    config.server.listen.clear();
+    let clock = Clock::from_fn(|| Timestamp::from_millis(NOW).expect("a time after 1970"));
+    let silent = App::start(config, clock).await.expect("an exporter without a listener");
+    assert_eq!(silent.address(), None);
+    served.collected().await;
+    let wanted = of_vendor(&served.families().await);
+    let settled = |got: &[Got]| (of_vendor(&families(&got.last()?.message).0) == wanted).then_some(());
+    once(&receiver, "the same as another exporter shows", settled).await;
+    silent.stop().await;
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn at_the_end_all_is_pushed_once_more_within_a_limit() {
+    let receiver = Receiver::start(false, &[Behaviour::Take]).await;
+    let bench = Bench::start(tenant(), &pushed(&receiver, "interval = \"1h\"")).await;
+    bench.collected().await;
+    once(&receiver, "the first push", |got| (got.len() == 1).then_some(())).await;
+    let wanted = lasting(bench.families().await);
+    bench.stop().await;
+    let got = receiver.got();
+    assert_eq!(got.len(), 2);
+    assert_eq!(lasting(families(&got[1].message).0), wanted);
+
+    let receiver = Receiver::start(false, &[Behaviour::Hang]).await;
+    let bench = Bench::start(tenant(), &pushed(&receiver, "interval = \"1h\"\ntimeout = \"500ms\"")).await;
+    once(&receiver, "a push", |got| (!got.is_empty()).then_some(())).await;
+    let stopped = Instant::now();
+    bench.stop().await;
+    assert!(stopped.elapsed() < Duration::from_secs(5), "{:?}", stopped.elapsed());
+}
