@@ -11,6 +11,7 @@ use std::error::Error;
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,6 +42,9 @@ struct Arguments {
     /// Where to hand on what is pushed by OTLP, as `host:port`; its time is that of the simulation
     #[arg(long)]
     otlp: Option<String>,
+    /// When history ends, in Unix seconds; now, if not told
+    #[arg(long)]
+    end: Option<i64>,
     /// How many days
     #[arg(long, default_value_t = 8)]
     days: i64,
@@ -58,14 +62,13 @@ struct Arguments {
     plain_names: bool,
 }
 
-const INSTANCE: &str = "exporter-0:9877";
-
-/// When the exporter is stopped and started anew, and how long it is away.
-const RESTART_HOUR: i64 = 76;
-const AWAY: Duration = Duration::from_mins(14);
+/// Exporters of the same accounts, and the minutes from which and to which they run: one is away for a while, another comes
+/// later to stand by its side.
+const EXPORTERS: [(&str, &[(i64, i64)]); 2] =
+    [("exporter-0:9877", &[(0, 4560), (4574, i64::MAX)]), ("exporter-1:9877", &[(9900, i64::MAX)])];
 
 /// When the receiver of what is pushed refuses it.
-const UNAVAILABLE: std::ops::Range<i64> = 64..66;
+const UNAVAILABLE: Range<i64> = 64..66;
 
 type Failed = Box<dyn Error>;
 
@@ -75,41 +78,37 @@ async fn main() -> Result<(), Failed> {
     let hours = arguments.days * 24;
     let began = Instant::now();
     // Whole seconds are shorter to write.
-    let began_ms = Clock::system().now().millis() / 1000 * 1000 - hours * HOUR;
+    let end = arguments.end.unwrap_or_else(|| Clock::system().now().millis() / 1000);
+    let began_ms = end * 1000 - hours * HOUR;
     let now_ms = move || began_ms + i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX);
     let clock = Clock::from_fn(move || Timestamp::from_millis(now_ms()).unwrap_or_else(|| Clock::system().now()));
     let hostile = !arguments.plain_names;
     let mut vendors = Vendors::start(arguments.seed, arguments.containers, hours, hostile, Arc::new(now_ms)).await?;
     let dir = tempfile::tempdir()?;
     let receiver = Receiver::start(arguments.otlp.clone()).await?;
-    let config = configure(dir.path(), &vendors, &receiver, arguments.step)?;
+    let mut exporters = Vec::new();
+    for (instance, runs) in EXPORTERS {
+        let config = configure(dir.path(), instance, &vendors, &receiver, arguments.step)?;
+        exporters.push(Exporter { instance, runs, config, app: None, started_ms: 0 });
+    }
 
     let mut record = Record::default();
     let mut samples = 0;
-    let mut app = Some(App::start(config.clone(), clock.clone()).await?);
-    let mut started_ms = now_ms();
-    let step = Duration::from_secs(arguments.step.into());
-    let mut next = began;
-    let (restart, back) = (began + hour(RESTART_HOUR), began + hour(RESTART_HOUR) + AWAY);
-    while next <= began + hour(hours) {
-        sleep_until(next).await;
+    let mut since = Duration::ZERO;
+    while since <= hour(hours) {
+        sleep_until(began + since).await;
         vendors.pass(now_ms());
-        receiver.be_away((hour(UNAVAILABLE.start)..hour(UNAVAILABLE.end)).contains(&(next - began)));
-        if (restart..back).contains(&next)
-            && let Some(running) = app.take()
-        {
-            running.stop().await;
-        } else if next >= back && app.is_none() {
-            app = Some(start_again(&config, &clock).await?);
-            started_ms = now_ms();
+        receiver.be_away((hour(UNAVAILABLE.start)..hour(UNAVAILABLE.end)).contains(&since));
+        for exporter in &mut exporters {
+            exporter.run(since, &clock).await?;
+            // What time it is may have changed meanwhile; the scraper has its own.
+            let at_ms = began_ms + i64::try_from(since.as_millis())?;
+            let page = exporter.page().await?;
+            if exporter.started_ms > 0 {
+                samples += record.take(exporter.instance, at_ms, exporter.started_ms, page.as_deref())?;
+            }
         }
-        let at_ms = now_ms();
-        let page = match &app {
-            Some(app) => Some(scrape(app.address().ok_or("it does not listen")?).await?),
-            None => None,
-        };
-        samples += record.take(INSTANCE, at_ms, started_ms, page.as_deref())?;
-        next += step;
+        since += Duration::from_secs(arguments.step.into());
     }
 
     let mut out = BufWriter::new(File::create(&arguments.out)?);
@@ -119,10 +118,41 @@ async fn main() -> Result<(), Failed> {
         write_oracle(path, &vendors, &clock)?;
     }
     writeln!(std::io::stdout(), "{samples} samples of {} series", record.series())?;
-    if let Some(app) = app {
+    for app in exporters.into_iter().filter_map(|exporter| exporter.app) {
         app.stop().await;
     }
     Ok(())
+}
+
+/// An exporter, which runs at times.
+struct Exporter {
+    instance: &'static str,
+    runs: &'static [(i64, i64)],
+    config: Config,
+    app: Option<App>,
+    /// When it was started last, in Unix milliseconds.
+    started_ms: i64,
+}
+
+impl Exporter {
+    /// Starts or stops it, if it is time.
+    async fn run(&mut self, since: Duration, clock: &Clock) -> Result<(), Failed> {
+        let minute = i64::try_from(since.as_secs() / 60)?;
+        let runs = self.runs.iter().any(|(from, to)| (*from..*to).contains(&minute));
+        if !runs && let Some(app) = self.app.take() {
+            app.stop().await;
+        } else if runs && self.app.is_none() {
+            self.app = Some(start(&self.config, clock).await?);
+            self.started_ms = clock.now().millis();
+        }
+        Ok(())
+    }
+
+    /// What it serves, if it runs.
+    async fn page(&self) -> Result<Option<String>, Failed> {
+        let Some(app) = &self.app else { return Ok(None) };
+        Ok(Some(scrape(app.address().ok_or("it does not listen")?).await?))
+    }
 }
 
 fn hour(hours: i64) -> Duration {
@@ -130,7 +160,7 @@ fn hour(hours: i64) -> Duration {
 }
 
 /// The exporter's configuration: both vendors, with intervals as in use, and a push for each scrape.
-fn configure(dir: &Path, vendors: &Vendors, receiver: &Receiver, step: u32) -> Result<Config, Failed> {
+fn configure(dir: &Path, instance: &str, vendors: &Vendors, receiver: &Receiver, step: u32) -> Result<Config, Failed> {
     let (of_qualys, of_prisma) = (Options::default(), prisma::Options::default());
     let (password, cloud_password) = (dir.join("password"), dir.join("cloud-password"));
     std::fs::write(&password, &of_qualys.password)?;
@@ -140,16 +170,17 @@ fn configure(dir: &Path, vendors: &Vendors, receiver: &Receiver, step: u32) -> R
         &file,
         format!(
             "[server]\nlisten = \"127.0.0.1:0\"\n[otlp]\nendpoint = \"http://{receiver}/opentelemetry\"\n\
-             interval = \"{step}s\"\ncompression = \"none\"\n[state]\ndir = '{state}'\n\
+             interval = \"{step}s\"\ncompression = \"none\"\n\
+             resource_attributes = {{ \"service.instance.id\" = {instance:?} }}\n[state]\ndir = '{state}'\n\
              [[source.qualys]]\nname = \"prod\"\nbase_url = {url:?}\nusername = {username:?}\n\
              password_file = '{password}'\ninterval = \"10m\"\ncollectors.images.interval = \"20m\"\n\
-             collectors.posture.interval = \"1h\"\ncollectors.reports.interval = \"1h\"\n\
-             collectors.policies.interval = \"1h\"\n\
+             collectors.posture.interval = \"30m\"\ncollectors.reports.interval = \"30m\"\n\
+             collectors.policies.interval = \"30m\"\n\
              [[source.prisma]]\nname = \"cloud\"\nbase_url = {cloud_url:?}\nusername = {cloud_username:?}\n\
-             password_file = '{cloud_password}'\ninterval = \"20m\"\ncollectors.console.interval = \"1h\"\n\
-             collectors.vulnerabilities.interval = \"1h\"\n",
+             password_file = '{cloud_password}'\ninterval = \"20m\"\ncollectors.console.interval = \"30m\"\n\
+             collectors.vulnerabilities.interval = \"30m\"\n",
             receiver = receiver.address,
-            state = dir.join("state").display(),
+            state = dir.join(instance).display(),
             url = vendors.qualys.base_url(),
             username = of_qualys.username,
             password = password.display(),
@@ -161,8 +192,8 @@ fn configure(dir: &Path, vendors: &Vendors, receiver: &Receiver, step: u32) -> R
     Ok(config::load(Some(&file), &[])?)
 }
 
-/// Starts the exporter, as soon as the one before has let go of its state.
-async fn start_again(config: &Config, clock: &Clock) -> Result<App, Failed> {
+/// Starts an exporter, as soon as the one before has let go of its state.
+async fn start(config: &Config, clock: &Clock) -> Result<App, Failed> {
     for _ in 0..100 {
         match App::start(config.clone(), clock.clone()).await {
             Err(error) if error.contains("in use") => sleep(Duration::from_millis(100)).await,

@@ -1,8 +1,9 @@
 //! What happens at the vendors meanwhile: how their data changes, how fast they answer, and when they fail.
 //!
-//! Hours are counted from the beginning. The last day and the moments that boards compare with, a day and a week before the
-//! end, are left in peace.
+//! Hours are counted from the beginning. Before the end, and before the moments a day and a week earlier that boards compare it
+//! with, nothing changes until all has been collected, so that it does not matter who is asked and when exactly.
 
+use std::collections::HashSet;
 use std::error::Error;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -10,7 +11,7 @@ use std::time::Duration;
 use container_security_exporter::lock::lock;
 use simulator::console::{self, Console};
 use simulator::server::{Fault, FaultKind, Options, Server, prisma};
-use simulator::tenant::{Damage, Detection, Outcome, Shape, StrayRow, Tenant};
+use simulator::tenant::{AGE_RULE, Damage, Detection, Outcome, Shape, StrayRow, Tenant};
 
 pub(crate) const HOUR: i64 = 3_600_000;
 
@@ -67,8 +68,8 @@ pub(crate) struct Vendors {
     began_ms: i64,
     /// The last hour that has passed.
     hour: i64,
-    /// The hour after which nothing changes any more.
-    quiet: i64,
+    /// The hours before which all that changed is to be collected.
+    looked_at: [i64; 3],
     hostile_names: bool,
     noise: Noise,
 }
@@ -97,8 +98,7 @@ impl Vendors {
             console,
             began_ms,
             hour: 0,
-            // Every collector has run once more by the end.
-            quiet: hours - 3,
+            looked_at: [hours, hours - 24, hours - 168],
             hostile_names,
             noise: Noise(seed),
         };
@@ -110,8 +110,13 @@ impl Vendors {
     pub(crate) fn pass(&mut self, now_ms: i64) {
         while self.began_ms + (self.hour + 1) * HOUR <= now_ms {
             self.hour += 1;
-            if self.hour <= self.quiet {
-                self.change(self.began_ms + self.hour * HOUR);
+            // Collectors run every hour at least.
+            let at_ms = self.began_ms + self.hour * HOUR;
+            if !self.looked_at.iter().any(|hour| (hour - 2..=*hour).contains(&self.hour)) {
+                self.change(at_ms);
+            }
+            if !self.looked_at.contains(&self.hour) {
+                self.check_in(at_ms);
             }
         }
         #[expect(clippy::cast_precision_loss, reason = "a few days")]
@@ -119,15 +124,47 @@ impl Vendors {
         self.strike(hours);
     }
 
+    /// Sensors are heard of even while nothing else changes.
+    fn check_in(&self, now_ms: i64) {
+        let mut tenant = lock(&self.tenant);
+        for sensor in tenant.sensors.iter_mut().filter(|sensor| !sensor.is_silent) {
+            sensor.last_checked_in = Some(now_ms);
+        }
+        tenant.touch();
+    }
+
     fn change(&mut self, now_ms: i64) {
         lock(&self.tenant).step(now_ms);
         lock(&self.console).step(now_ms);
+        self.build(now_ms);
         self.patch(now_ms);
         self.regress(now_ms);
         self.spoil(now_ms);
         self.rename();
         lock(&self.tenant).touch();
         lock(&self.console).touch();
+    }
+
+    /// Containers whose image is gone are made of another one, so that what is known of images is known of containers. No
+    /// policy wants all images younger than two years.
+    fn build(&mut self, now_ms: i64) {
+        let Tenant { containers, images, policies, .. } = &mut *lock(&self.tenant);
+        let rules = policies.iter_mut().flat_map(|policy| &mut policy.rules);
+        for rule in rules.filter(|rule| rule.kind.as_deref() == Some(AGE_RULE)) {
+            rule.value = rule.value.map(|days| days.max(730));
+        }
+        let mut listed: Vec<_> = images.iter_mut().filter(|image| image.exists() && image.is_detailed()).collect();
+        let known: HashSet<_> = listed.iter().map(|image| image.uuid.clone()).collect();
+        for container in containers.iter_mut() {
+            if !container.image_uuid.as_ref().is_none_or(|uuid| known.contains(uuid)) {
+                let index = self.noise.below(listed.len());
+                let image = &mut *listed[index];
+                container.image_uuid = Some(image.uuid.clone());
+                container.updated = now_ms;
+                image.containers = Some(image.containers.unwrap_or(0) + 1);
+                image.updated = now_ms;
+            }
+        }
     }
 
     /// A little is mended all the time.
@@ -181,9 +218,8 @@ impl Vendors {
             }
         }
         if self.hour == WAVE {
-            for sensor in tenant.sensors.iter_mut().filter(|sensor| sensor.sensor_id.is_some()).take(2) {
-                sensor.is_silent = true;
-            }
+            let registered = tenant.sensors.iter_mut().filter(|sensor| sensor.sensor_id.is_some() && !sensor.is_silent);
+            registered.take(2).for_each(|sensor| sensor.is_silent = true);
         }
     }
 
@@ -221,6 +257,14 @@ impl Vendors {
         for resource in &mut tenant.posture_resources {
             if let Some(cluster) = &mut resource.cluster_name {
                 rename(cluster, HOSTILE_CLUSTER);
+            }
+        }
+        for container in &mut lock(&self.console).containers {
+            if let Some(cluster) = &mut container.cluster {
+                rename(cluster, HOSTILE_CLUSTER);
+            }
+            if let Some(namespace) = &mut container.namespace {
+                rename(namespace, HOSTILE_NAMESPACE);
             }
         }
     }

@@ -1,0 +1,343 @@
+"""Asks a store of metrics all that the boards ask, as Grafana would, and holds the answers to what they must be. Loopback
+only; every request has an end. Python's standard library alone."""
+
+import argparse
+import concurrent.futures
+import dataclasses
+import json
+import math
+import re
+import socket
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections import Counter, defaultdict
+from pathlib import Path
+
+from board import Board, Chosen, Failed, built_in, write, write_literally
+
+# From one scrape or push to the next.
+SCRAPE = 240
+DAY = 86400
+WAIT_SECONDS = 60
+# Queries that are under way at once.
+AT_ONCE = 3
+# Labels that come with the way into the store. Vendors know nothing of them.
+OF_TARGET = re.compile(r"job|instance|scope_.*|service_(name|version|instance_id)")
+# What the exporter says of itself, and when it says it.
+OF_ITSELF = re.compile(r"container_security_(exporter|collector|api|config|otlp|source)_|process_")
+# Functions by whose answers one can tell when samples came.
+RECKONED = re.compile(r"\b(rate|irate|increase|delta|deriv|predict_linear|histogram_quantile|\w+_over_time)\s*\(")
+
+# Whose choice among equals is the store's own affair.
+CHOOSY = re.compile(r"\b(topk|bottomk)\s*\(")
+
+# Panels, or single queries of them, that this history has nothing for; each with the reason.
+NOTHING_FOR = {}
+
+# What is shown at the end, reckoned from the oracle: of which family the series with these labels are added up.
+SHOWN = {}
+
+# Loopback has no business with a proxy of the environment.
+OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+@dataclasses.dataclass(frozen=True)
+class Store:
+    """What answers Prometheus' queries."""
+
+    url: str
+
+    def ask(self, path, **parameters):
+        """The data of an answer that has no complaint."""
+        url, body = f"{self.url}/api/v1/{path}", urllib.parse.urlencode(parameters).encode()
+        if not path.startswith("query"):
+            url, body = f"{url}?{body.decode()}", None
+        try:
+            with OPENER.open(urllib.request.Request(url, body), timeout=60) as answer:
+                found = json.load(answer)
+        except urllib.error.HTTPError as error:
+            raise Failed(f"{error.code}: {error.read().decode(errors='replace')[:400]}") from error
+        if found["status"] != "success" or found.get("warnings") or found.get("infos"):
+            raise Failed(str({name: value for name, value in found.items() if name != "data"})[:400])
+        return found["data"]
+
+    def at(self, query, time_):
+        """[(labels, [value])] at one moment."""
+        data = self.ask("query", query=query, time=time_)
+        if data["resultType"] in ("scalar", "string"):
+            return [({}, [float(data["result"][1])])]
+        return [(row["metric"], [float(row["value"][1])]) for row in data["result"]]
+
+    def between(self, query, start, end, step):
+        """[(labels, values)] of some time."""
+        data = self.ask("query_range", query=query, start=start, end=end, step=step)
+        return [(row["metric"], [float(value) for _, value in row["values"]]) for row in data["result"]]
+
+
+def of_vendor(labels):
+    """The labels that tell what a series is about, as a value. An empty one is none."""
+    known = ((name, value) for name, value in labels.items() if value and not OF_TARGET.fullmatch(name))
+    return tuple(sorted(known))
+
+
+def show(labels):
+    """Labels for people."""
+    return "{" + ",".join(f'{name}="{value}"' for name, value in labels) + "}"
+
+
+def read_oracle(path):
+    """{family: {labels: value}}, without what the exporter tells of itself."""
+    families = defaultdict(dict)
+    for line in Path(path).read_text().splitlines():
+        row = json.loads(line)
+        if not OF_ITSELF.match(row["family"]):
+            families[row["family"]][of_vendor(row["labels"])] = float(row["value"])
+    if not families:
+        raise Failed(f"{path}: the oracle expects nothing")
+    return families
+
+
+def check_truth(store, oracle, at):
+    """What is in the store at the end is what is true at the vendors, series by series, from every exporter."""
+    wrong, count = [], 0
+    exporters = len(store.at("container_security_exporter_build_info", at))
+    for family, expected in oracle.items():
+        found = defaultdict(list)
+        for labels, [value] in store.at(family, at):
+            labels = {name: text for name, text in labels.items() if name != "__name__"}
+            found[of_vendor(labels)].append(value)
+        # Ages are reckoned when they are asked for.
+        tolerance = SCRAPE if "_age_" in family else 0
+        for labels in expected.keys() | found.keys():
+            values, value = found[labels], expected.get(labels)
+            same = value is not None and all(is_close(one, value, tolerance) for one in values)
+            if len(values) != exporters or not same:
+                wrong.append(f"{family}{show(labels)} is {values}, expected {value} of {exporters} exporters")
+        count += len(expected)
+    if not count or not exporters:
+        wrong.append(f"{exporters} exporters, {count} series: that proves nothing")
+    print(f"  truth: {len(oracle)} families, {count} series, of {exporters} exporters")
+    return wrong
+
+
+class Checks:
+    """The boards, one after the other, against one store."""
+
+    def __init__(self, store, oracle, at, days):
+        self.store, self.oracle, self.at, self.days = store, oracle, at, days
+        self.wrong, self.empty, self.count = [], set(), Counter()
+        # {query: [(labels, value)]} at the end, with all chosen.
+        self.answers = {}
+
+    def check(self, board):
+        """All of a board."""
+        start = self.at - self.days * DAY
+
+        def ask(label, selector):
+            parameters = {"match[]": selector} if selector else {}
+            return self.store.ask(f"label/{label}/values", start=start, end=self.at, **parameters)
+
+        values, everything = board.choices(ask)
+        for name, found in values.items():
+            # Who pushes has no job and no instance, unless the receiver makes them up.
+            if not found and name not in ("job", "instance"):
+                self.wrong.append(f"{board.uid}: ${name} has no values")
+        queries = [query for panel in board.panels for query in panel.queries]
+        with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+            for seconds in sorted({board.seconds, self.days * DAY}):
+                list(pool.map(lambda query: self.check_all(query, everything, seconds), queries))
+            for name, found in values.items():
+                self.check_some(pool, queries, name, found, everything)
+        for panel in board.panels:
+            self.check_fields(panel)
+
+    def fail(self, query, what, text):
+        self.wrong.append(f"{query}: {what}\n      {text}")
+
+    def check_all(self, query, everything, seconds):
+        """With all chosen there is an answer, over so many seconds."""
+        start = self.at - seconds
+        text = write(query.text, {**everything, **built_in(query, start, self.at, SCRAPE)})
+        self.count["queries"] += 1
+        try:
+            if query.is_instant:
+                found = self.store.at(text, self.at)
+            else:
+                found = self.store.between(text, start, self.at, query.step(seconds, SCRAPE))
+                # What it shows last, to be compared.
+                self.answers[query] = self.store.at(text, self.at)
+        except Failed as error:
+            return self.fail(query, error, text)
+        if query.is_instant:
+            self.answers[query] = found
+        known = [value for _, values in found for value in values if not math.isnan(value)]
+        if not known:
+            self.empty.add(query)
+            if not NOTHING_FOR.keys() & {str(query), str(query.panel)}:
+                self.fail(query, "only NaN" if found else "no data", text)
+        for label in re.findall(r"\{\{\s*(\w+)\s*\}\}", query.legend):
+            if found and not any(label in labels for labels, _ in found):
+                self.fail(query, f"the legend shows {label}, which no series has", text)
+        return None
+
+    def check_some(self, pool, queries, name, values, everything):
+        """With one, with several and with the nastiest chosen, the answer is that of a query that names them literally."""
+        if not values:
+            return
+        nastiest = max(values, key=lambda value: sum(not letter.isalnum() for letter in value))
+        mildest = min(values, key=lambda value: sum(not letter.isalnum() for letter in value))
+        concerned = [query for query in queries if query.mentions(name)]
+        for chosen in dict.fromkeys([(mildest,), (nastiest,), tuple(dict.fromkeys([mildest, nastiest]))]):
+            given = {**everything, name: Chosen(chosen)}
+            found = list(pool.map(lambda query, given=given: self.same(query, given), concerned))
+            if concerned and not any(found):
+                self.wrong.append(f"{concerned[0].panel.uid}: ${name} = {chosen} shows nothing at all")
+
+    def same(self, query, chosen):
+        """Whether there is an answer, which has to be the right one."""
+        given = {**chosen, **built_in(query, self.at - DAY, self.at, SCRAPE)}
+        text, literal = write(query.text, given), write_literally(query.text, given)
+        self.count["choices"] += 1
+        try:
+            found, expected = self.store.at(text, self.at), self.store.at(literal, self.at)
+        except Failed as error:
+            return self.fail(query, error, text)
+        if not self.are_alike(query, found, ordered(expected)):
+            self.fail(query, f"{len(found)} series, not the {len(expected)} that were chosen", text)
+        return bool(found)
+
+    @staticmethod
+    def are_alike(query, found, expected):
+        """Whether two answers are the same."""
+        found, tolerance = ordered(found), SCRAPE if "_age_" in query.text else 0
+        if CHOOSY.search(query.text):
+            return bool(found) == bool(expected)
+        return len(found) == len(expected) and all(
+            labels == wanted_labels and is_close(value, wanted, tolerance)
+            for (labels, value), (wanted_labels, wanted) in zip(found, expected)
+        )
+
+    def check_fields(self, panel):
+        """The columns that a table arranges are there."""
+        labels = {name for query in panel.queries for labels, _ in self.answers.get(query, []) for name in labels}
+        fields = labels | {"Time", "Value"} | {f"Value #{query.ref}" for query in panel.queries}
+        # A label that is empty everywhere is none.
+        fields |= {name for query in panel.queries for name in re.findall(r"\w+", query.text)}
+        for name in panel.named_fields():
+            if name not in fields and not OF_TARGET.fullmatch(name):
+                self.wrong.append(f"{panel}: arranges {name}, which is no field of its answers")
+
+    def finish(self):
+        """What can be said once all boards are through."""
+        known = {str(query): query for query in self.answers}
+        panels = {str(query.panel) for query in self.answers}
+        empty = {str(query) for query in self.empty} | {str(query.panel) for query in self.empty}
+        for name in NOTHING_FOR.keys() - empty:
+            self.wrong.append(f"{name}: listed as empty, which it is not")
+        for name, (family, labels) in SHOWN.items():
+            if name not in known:
+                self.wrong.append(f"{name}: the oracle is asked for it, and there is no such query")
+                continue
+            series = [dict(series) | {"": value} for series, value in self.oracle[family].items()]
+            expected = sum(one[""] for one in series if labels.items() <= one.items())
+            found = [values for _, values in self.answers[known[name]]]
+            if found != [[expected]] or not expected:
+                self.wrong.append(f"{name}: shows {found}, and {expected} is true")
+        print(f"  boards: {len(panels)} panels, {dict(self.count)}, {len(SHOWN)} reckoned anew")
+        return self.wrong
+
+    def keep(self, path):
+        """Keeps what was answered at the end."""
+        kept = {str(query): ordered(found) for query, found in self.answers.items() if is_comparable(query)}
+        Path(path).write_text(json.dumps(kept))
+
+    def compare(self, path):
+        """Holds the answers to those of another store."""
+        kept = json.loads(Path(path).read_text())
+        for query, found in self.answers.items():
+            if not is_comparable(query):
+                continue
+            expected = kept[str(query)]
+            if not self.are_alike(query, found, expected):
+                self.fail(query, f"{str(ordered(found))[:300]}, of the other store {str(expected)[:300]}", query.text)
+            self.count["compared"] += 1
+
+
+def is_comparable(query):
+    """Whether two stores must answer the same, though samples came to them at other moments."""
+    return not RECKONED.search(query.text) and not OF_ITSELF.search(query.text)
+
+
+def is_close(value, wanted, tolerance):
+    """Whether they are the same, as far as stores keep numbers and add them up in one order."""
+    return abs(value - wanted) <= tolerance + 1e-9 * abs(wanted)
+
+
+def ordered(found):
+    """An answer at one moment, in an order of its own. NaN is no answer to some stores."""
+    rows = ([list(map(list, of_vendor(labels))), value] for labels, [value] in found if not math.isnan(value))
+    return sorted(rows)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--ports", type=int, help="so many free ports are all that is asked for")
+    parser.add_argument("--answers", help="waiting until this URL answers is all that is asked for")
+    parser.add_argument("--store", help="the URL of what answers queries")
+    parser.add_argument("--at", type=int, help="when history ends, in Unix seconds")
+    parser.add_argument("--days", type=int, default=8, help="how long it is")
+    parser.add_argument("--oracle", help="what is true then, as lines of JSON")
+    parser.add_argument("--keep", help="a file to keep the answers in")
+    parser.add_argument("--compare", help="a file of answers that were kept")
+    parser.add_argument("boards", nargs="*")
+    args = parser.parse_args()
+    if args.ports:
+        return ports(args.ports)
+    if args.answers:
+        return answers(args.answers)
+    store, oracle = Store(args.store), read_oracle(args.oracle)
+    wrong = check_truth(store, oracle, args.at)
+    checks = Checks(store, oracle, args.at, args.days)
+    for path in args.boards:
+        checks.check(Board(path))
+    if args.keep:
+        checks.keep(args.keep)
+    if args.compare:
+        checks.compare(args.compare)
+    wrong += checks.finish()
+    for one in wrong[:80]:
+        print(f"    {one}", file=sys.stderr)
+    if wrong:
+        raise Failed(f"{len(wrong)} things are wrong")
+    return None
+
+
+def answers(url):
+    """Waits until there is an answer."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while True:
+        try:
+            with OPENER.open(url, timeout=5):
+                return
+        except OSError as error:
+            if time.monotonic() > deadline:
+                raise Failed(f"{url} does not answer: {error}") from error
+        time.sleep(0.1)
+
+
+def ports(count):
+    """Free ports, held until all are known so that they differ."""
+    sockets = [socket.socket() for _ in range(count)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    print(*(each.getsockname()[1] for each in sockets))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except Failed as failed:
+        sys.exit(f"boards: {failed}")
