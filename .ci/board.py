@@ -23,7 +23,7 @@ class Failed(Exception):
 
 def escape_regex(text):
     """Grafana's format `regex`."""
-    return re.sub(r"[-/\\^$*+?.()|[\]{}]", lambda found: "\\" + found[0], text)
+    return re.sub(r"[/\\^$*+?.()|[\]{}]", lambda found: "\\" + found[0], text)
 
 
 def escape_for_string(text):
