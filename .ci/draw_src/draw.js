@@ -69,22 +69,24 @@ function height(board, expand) {
 
 /** Waits until all is asked for, answered and drawn; returns what is wrong. */
 async function drawn(page) {
-  await page.waitForFunction(() => {
+  const late = await page.waitForFunction(() => {
     const { drawing } = window;
     const settled = document.body.dataset.fatal || (drawing?.pending() === 0 && drawing.report().length > 0 && drawing.report().every(({ done }) => done));
     // What is drawn last follows the last answer within a moment.
     window.since = settled ? window.since ?? performance.now() : undefined;
     return settled && performance.now() - window.since > 1000;
-  }, undefined, { timeout: PATIENCE, polling: 100 });
+  }, undefined, { timeout: PATIENCE, polling: 100 }).then(() => [], (error) => [String(error)]);
   const fatal = await page.evaluate(() => document.body.dataset.fatal);
   if (fatal) {
     return [fatal];
   }
-  const panels = await page.evaluate(() => window.drawing.report());
-  return panels.flatMap(({ title, rows, errors }) => [
+  const panels = await page.evaluate(() => window.drawing?.report() ?? []);
+  const wrong = panels.flatMap(({ title, done, rows, errors }) => [
+    ...(done ? [] : [`«${title}» is not drawn`]),
     ...errors.map((error) => `«${title}»: ${error}`),
-    ...(rows === 0 && !EMPTY[title] ? [`«${title}» has nothing to show`] : []),
+    ...(done && !errors.length && rows === 0 && !EMPTY[title] ? [`«${title}» has nothing to show`] : []),
   ]);
+  return [...late, ...wrong];
 }
 
 /** A picture of no more than 256 colours. */
@@ -116,7 +118,7 @@ async function main() {
         query.set('expand', '1');
       }
       await page.goto(`http://127.0.0.1:${server.address().port}/?${query}`);
-      const found = [...await drawn(page).catch((error) => [String(error)]), ...said];
+      const found = [...await drawn(page), ...said];
       wrong.push(...found.map((text) => `${name}: ${text}`));
       const picture = small(await page.screenshot());
       const target = path.join(folder, expand ? `${board.uid}-open.png` : `${board.uid}-${theme}.png`);

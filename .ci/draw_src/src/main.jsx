@@ -7,7 +7,7 @@ import { ErrorBoundaryAlert, GlobalStyles, PortalContainer } from '@grafana/ui';
 import React from 'react';
 import { createRoot } from 'react-dom/client';
 import { BrowserRouter } from 'react-router-dom';
-import { map } from 'rxjs';
+import { catchError, map, of } from 'rxjs';
 
 import { plugins, registerStandardOptions } from './panels.jsx';
 import { sceneOf } from './scene.js';
@@ -26,9 +26,13 @@ function provide() {
   runtime.setDataSourceSrv({
     get: async () => store, getList: () => [SETTINGS], getInstanceSettings: () => SETTINGS, reload() {},
   });
-  runtime.setRunRequest((source, request) => source.query(request).pipe(map((answer) => ({
-    state: LoadingState.Done, series: answer.data.map(toDataFrame), annotations: [], timeRange: request.range, request,
-  }))));
+  runtime.setRunRequest((source, request) => {
+    const shown = { annotations: [], timeRange: request.range, request };
+    return source.query(request).pipe(
+      map(({ data }) => ({ ...shown, state: LoadingState.Done, series: data.map(toDataFrame) })),
+      catchError(({ message }) => of({ ...shown, state: LoadingState.Error, series: [], errors: [{ message }] })),
+    );
+  });
   runtime.setPluginImportUtils({
     importPanelPlugin: async (id) => plugins[id] ?? Promise.reject(new Error(`no panel is known as ${id}`)),
     getPanelPluginFromCache: (id) => plugins[id],
@@ -47,7 +51,8 @@ function report(scene) {
     const data = sceneGraph.getData(panel).state.data;
     const rows = (data?.series ?? []).reduce((sum, frame) => sum + frame.length, 0);
     const errors = [panel.state._pluginLoadError, ...(data?.errors ?? []).map((error) => error.message)].filter(Boolean);
-    return { title: panel.state.title, done: data?.state === LoadingState.Done || data?.state === LoadingState.Error, rows, errors };
+    const done = errors.length > 0 || data?.state === LoadingState.Done || data?.state === LoadingState.Error;
+    return { title: panel.state.title, done, rows, errors };
   });
 }
 

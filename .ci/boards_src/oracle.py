@@ -27,6 +27,11 @@ def of_vendor(labels):
     return tuple(sorted(known))
 
 
+def is_close(value, wanted, slack):
+    """Whether they are the same, as far as stores keep numbers and add them up in one order."""
+    return abs(value - wanted) <= slack + 1e-9 * abs(wanted)
+
+
 def read_oracle(path):
     """{family: {labels: value}}, without what the exporter tells of itself."""
     families = defaultdict(dict)

@@ -3,107 +3,37 @@ only; every request has an end. Python's standard library alone."""
 
 import argparse
 import concurrent.futures
-import dataclasses
 import json
 import math
 import re
-import socket
 import sys
-import time
-import urllib.error
-import urllib.parse
-import urllib.request
-from collections import Counter, defaultdict
+from collections import Counter
 from pathlib import Path
 
 from board import Board, Chosen, Failed, built_in, write, write_literally
-from oracle import OF_ITSELF, OF_TARGET, of_vendor, read_oracle, reckon
+from history import check_events, check_families, check_truth
+from oracle import OF_ITSELF, OF_TARGET, is_close, of_vendor, read_oracle, reckon
+from store import Store, answers, ports
 
-# From one scrape or push to the next.
+# Seconds from one scrape or push to the next, and of a day.
 SCRAPE = 240
 DAY = 86400
-WAIT_SECONDS = 60
 # Queries that are under way at once.
 AT_ONCE = 3
 # Functions by whose answers one can tell when samples came.
 RECKONED = re.compile(r"\b(rate|irate|increase|delta|deriv|predict_linear|histogram_quantile|\w+_over_time)\s*\(")
-
-# Whose choice among equals is the store's own affair.
+# Whose choice among equals is the store's own affair; Prometheus makes the same one each time.
 CHOOSY = re.compile(r"\b(topk|bottomk)\s*\(")
 
 # Panels, or single queries of them, that this history has nothing for; each with the reason.
 NOTHING_FOR = {}
 
-# Loopback has no business with a proxy of the environment.
-OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
-
-@dataclasses.dataclass(frozen=True)
-class Store:
-    """What answers Prometheus' queries."""
-
-    url: str
-
-    def ask(self, path, **parameters):
-        """The data of an answer that has no complaint."""
-        url, body = f"{self.url}/api/v1/{path}", urllib.parse.urlencode(parameters).encode()
-        if not path.startswith("query"):
-            url, body = f"{url}?{body.decode()}", None
-        try:
-            with OPENER.open(urllib.request.Request(url, body), timeout=60) as answer:
-                found = json.load(answer)
-        except urllib.error.HTTPError as error:
-            raise Failed(f"{error.code}: {error.read().decode(errors='replace')[:400]}") from error
-        if found["status"] != "success" or found.get("warnings") or found.get("infos"):
-            raise Failed(str({name: value for name, value in found.items() if name != "data"})[:400])
-        return found["data"]
-
-    def at(self, query, time_):
-        """[(labels, [value])] at one moment."""
-        data = self.ask("query", query=query, time=time_)
-        if data["resultType"] in ("scalar", "string"):
-            return [({}, [float(data["result"][1])])]
-        return [(row["metric"], [float(row["value"][1])]) for row in data["result"]]
-
-    def between(self, query, start, end, step):
-        """[(labels, values)] of some time."""
-        data = self.ask("query_range", query=query, start=start, end=end, step=step)
-        return [(row["metric"], [float(value) for _, value in row["values"]]) for row in data["result"]]
-
-
-def show(labels):
-    """Labels for people."""
-    return "{" + ",".join(f'{name}="{value}"' for name, value in labels) + "}"
-
-
-def check_truth(store, oracle, at):
-    """What is in the store at the end is what is true at the vendors, series by series, from every exporter."""
-    wrong, count = [], 0
-    exporters = len(store.at("container_security_exporter_build_info", at))
-    for family, expected in oracle.items():
-        found = defaultdict(list)
-        for labels, [value] in store.at(family, at):
-            labels = {name: text for name, text in labels.items() if name != "__name__"}
-            found[of_vendor(labels)].append(value)
-        # Ages are reckoned when they are asked for.
-        tolerance = SCRAPE if "_age_" in family else 0
-        for labels in expected.keys() | found.keys():
-            values, value = found[labels], expected.get(labels)
-            same = value is not None and all(is_close(one, value, tolerance) for one in values)
-            if len(values) != exporters or not same:
-                wrong.append(f"{family}{show(labels)} is {values}, expected {value} of {exporters} exporters")
-        count += len(expected)
-    if not count or not exporters:
-        wrong.append(f"{exporters} exporters, {count} series: that proves nothing")
-    print(f"  truth: {len(oracle)} families, {count} series, of {exporters} exporters")
-    return wrong
-
 
 class Checks:
     """The boards, one after the other, against one store."""
 
-    def __init__(self, store, oracle, at, days):
-        self.store, self.oracle, self.at, self.days = store, oracle, at, days
+    def __init__(self, store, oracle, at, days, is_steady):
+        self.store, self.oracle, self.at, self.days, self.is_steady = store, oracle, at, days, is_steady
         self.wrong, self.empty, self.count = [], set(), Counter()
         # At the end, with all chosen: {query: [(labels, value)]}, and the boards of those that were reckoned anew.
         self.answers, self.reckoned = {}, Counter()
@@ -196,11 +126,10 @@ class Checks:
             self.fail(query, f"{len(found)} series, not the {len(expected)} that were chosen", text)
         return bool(found)
 
-    @staticmethod
-    def are_alike(query, found, expected):
+    def are_alike(self, query, found, expected):
         """Whether two answers are the same."""
         found, tolerance = ordered(found), SCRAPE if "_age_" in query.text else 0
-        if CHOOSY.search(query.text):
+        if CHOOSY.search(query.text) and not self.is_steady:
             return bool(found) == bool(expected)
         return len(found) == len(expected) and all(
             labels == wanted_labels and is_close(value, wanted, tolerance)
@@ -221,6 +150,8 @@ class Checks:
         """What can be said once all boards are through."""
         panels = {query.panel for query in self.answers}
         empty = {str(query) for query in self.empty} | {str(query.panel) for query in self.empty}
+        twice = Counter(map(str, self.answers))
+        self.wrong += [f"{name}: there are {count} of that name" for name, count in twice.items() if count > 1]
         for name in NOTHING_FOR.keys() - empty:
             self.wrong.append(f"{name}: listed as empty, which it is not")
         for uid in {panel.uid for panel in panels} - self.reckoned.keys() - {"cse-exporter"}:
@@ -251,11 +182,6 @@ def is_comparable(query):
     return not RECKONED.search(query.text) and not OF_ITSELF.search(query.text)
 
 
-def is_close(value, wanted, tolerance):
-    """Whether they are the same, as far as stores keep numbers and add them up in one order."""
-    return abs(value - wanted) <= tolerance + 1e-9 * abs(wanted)
-
-
 def ordered(found):
     """An answer at one moment, in an order of its own. NaN is no answer to some stores."""
     rows = ([list(map(list, of_vendor(labels))), value] for labels, [value] in found if not math.isnan(value))
@@ -270,6 +196,7 @@ def main():
     parser.add_argument("--at", type=int, help="when history ends, in Unix seconds")
     parser.add_argument("--days", type=int, default=8, help="how long it is")
     parser.add_argument("--oracle", help="what is true then, as lines of JSON")
+    parser.add_argument("--reference", help="docs/metrics.md")
     parser.add_argument("--keep", help="a file to keep the answers in")
     parser.add_argument("--compare", help="a file of answers that were kept")
     parser.add_argument("boards", nargs="*")
@@ -279,8 +206,10 @@ def main():
     if args.answers:
         return answers(args.answers)
     store, oracle = Store(args.store), read_oracle(args.oracle)
-    wrong = check_truth(store, oracle, args.at)
-    checks = Checks(store, oracle, args.at, args.days)
+    start = args.at - args.days * DAY
+    wrong = check_families(store, args.reference, start, args.at) + check_events(store, args.at)
+    wrong += check_truth(store, oracle, args.at)
+    checks = Checks(store, oracle, args.at, args.days, is_steady=not args.compare)
     for path in args.boards:
         checks.check(Board(path))
     if args.keep:
@@ -293,27 +222,6 @@ def main():
     if wrong:
         raise Failed(f"{len(wrong)} things are wrong")
     return None
-
-
-def answers(url):
-    """Waits until there is an answer."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    while True:
-        try:
-            with OPENER.open(url, timeout=5):
-                return
-        except OSError as error:
-            if time.monotonic() > deadline:
-                raise Failed(f"{url} does not answer: {error}") from error
-        time.sleep(0.1)
-
-
-def ports(count):
-    """Free ports, held until all are known so that they differ."""
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    print(*(each.getsockname()[1] for each in sockets))
 
 
 if __name__ == "__main__":
