@@ -15,6 +15,7 @@ use simulator::console::{self, Console};
 use simulator::oracle::{self, Question, Truth};
 use simulator::server::{Options, Server, prisma};
 use simulator::tenant::{Shape, Tenant};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -33,10 +34,10 @@ struct Arguments {
     /// How many containers the Prisma Cloud console has: 50 to a request, and 30 requests in 30 seconds
     #[arg(long, default_value_t = 1_000)]
     prisma_containers: usize,
-    /// The vendors' data does not change
+    /// The vendors' data changes only on SIGUSR1: each time, a namespace of either is no longer there
     #[arg(long)]
     frozen: bool,
-    /// A file to write the series to that the exporter must show, as lines of JSON
+    /// A file to write the series to that the exporter must show, as lines of JSON; anew for each SIGUSR1
     #[arg(long)]
     oracle: Option<PathBuf>,
 }
@@ -80,13 +81,16 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     )?;
     let load = || config::load(Some(&config_file), &[]).map_err(|error| error.to_string());
     let config = load()?;
-    logging::start(config.log)?;
+    logging::start(config.log, None)?;
 
     let mut changes = JoinSet::new();
     if let Some(path) = &arguments.oracle {
         write_oracle(path, &tenant, &console, &clock)?;
     }
-    if !arguments.frozen {
+    if arguments.frozen {
+        let wishes = signal(SignalKind::user_defined1())?;
+        changes.spawn(thaw(wishes, Arc::clone(&tenant), Arc::clone(&console), clock.clone(), arguments.oracle));
+    } else {
         changes.spawn(change(Arc::clone(&tenant), Arc::clone(&console), clock.clone()));
     }
     let signals = Signals::hook()?;
@@ -117,7 +121,38 @@ async fn change(tenant: Arc<Mutex<Tenant>>, console: Arc<Mutex<Console>>, clock:
     }
 }
 
-/// Writes what the oracle expects of the vendors.
+/// Renames a namespace of the tenant and removes one of the console, once for each wish: quick to read anew, as no
+/// container of the tenant's is gone.
+async fn thaw(
+    mut wishes: Signal,
+    tenant: Arc<Mutex<Tenant>>,
+    console: Arc<Mutex<Console>>,
+    clock: Clock,
+    oracle: Option<PathBuf>,
+) {
+    while wishes.recv().await.is_some() {
+        {
+            let (mut tenant, mut console) = (lock(&tenant), lock(&console));
+            let now = clock.now().millis();
+            let old = tenant.containers.iter().find_map(|container| Some(container.pod.as_ref()?.namespace.clone()));
+            for container in &mut tenant.containers {
+                if let Some(pod) = container.pod.as_mut().filter(|pod| Some(&pod.namespace) == old.as_ref()) {
+                    pod.namespace.push_str("-renamed");
+                    container.updated = now;
+                }
+            }
+            tenant.touch();
+            let old = console.containers.iter().find_map(|container| container.namespace.clone());
+            console.containers.retain(|container| old.is_none() || container.namespace != old);
+            console.step(now);
+        }
+        if let Some(Err(error)) = oracle.as_ref().map(|path| write_oracle(path, &tenant, &console, &clock)) {
+            tracing::error!(%error, "the oracle cannot be written");
+        }
+    }
+}
+
+/// Writes what the oracle expects of the vendors, as a whole.
 fn write_oracle(
     path: &PathBuf,
     tenant: &Mutex<Tenant>,
@@ -140,5 +175,7 @@ fn write_oracle(
             writeln!(lines, "{sample}")?;
         }
     }
-    std::fs::write(path, lines)
+    let part = path.with_added_extension("part");
+    std::fs::write(&part, lines)?;
+    std::fs::rename(part, path)
 }

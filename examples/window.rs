@@ -132,7 +132,7 @@ async fn collect(arguments: &Arguments) -> Result<(), Failed> {
     let config_file = dir.path().join("config.toml");
     configure(&config_file, &base_url)?;
     let config = config::load(Some(&config_file), &[])?;
-    logging::start(config.log)?;
+    logging::start(config.log, None)?;
     let began = Instant::now();
     let app = App::start(config, Clock::system()).await?;
     let address = app.address().ok_or("the exporter listens")?;

@@ -9,11 +9,13 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+use tracing_subscriber::{Layer, Registry};
+
+use crate::telemetry::span;
 
 /// The least severe events that are shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -125,9 +127,14 @@ pub struct Config {
     pub format: Format,
 }
 
-/// Logs to stderr from now on, panics included.
-pub fn start(config: Config) -> Result<(), TryInitError> {
-    tracing_subscriber::registry().with(lines(config, io::stderr)).try_init()?;
+/// What hears of spans.
+pub type Listener = Box<dyn Layer<Registry> + Send + Sync>;
+
+/// Logs to stderr from now on, panics included. If there is somebody who hears of `spans`, lines within the run of a
+/// collector tell the id of its trace.
+pub fn start(config: Config, spans: Option<Listener>) -> Result<(), TryInitError> {
+    let with_trace = spans.is_some();
+    tracing_subscriber::registry().with(spans).with(lines(config, with_trace, io::stderr)).try_init()?;
     panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(place, "panic: {}", panic.payload_as_str().unwrap_or("no message"));
@@ -135,8 +142,8 @@ pub fn start(config: Config) -> Result<(), TryInitError> {
     Ok(())
 }
 
-/// The layer that writes a line per event to `writer`.
-fn lines<S, W>(config: Config, writer: W) -> Box<dyn Layer<S> + Send + Sync>
+/// The layer that writes a line per event to `writer`, with its trace if that is wanted.
+fn lines<S, W>(config: Config, with_trace: bool, writer: W) -> Box<dyn Layer<S> + Send + Sync>
 where
     S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
@@ -144,15 +151,19 @@ where
     // Libraries are heard from `warn` up only: what they say below that is not held to our rules on secrets.
     let shown = Targets::new()
         .with_default(config.level.filter().min(LevelFilter::WARN))
-        .with_target(env!("CARGO_CRATE_NAME"), config.level.filter());
+        .with_target(env!("CARGO_CRATE_NAME"), config.level.filter())
+        .with_target(span::TARGET, LevelFilter::OFF)
+        .with_target(span::RUN, if with_trace { LevelFilter::ERROR } else { LevelFilter::OFF });
     // A line that cannot be written is dropped: telling stderr that stderr is gone would panic.
     let lines = match config.format {
         Format::Logfmt => {
-            tracing_logfmt::builder().with_target(false).layer().with_writer(writer).log_internal_errors(false).boxed()
+            let builder = tracing_logfmt::builder().with_target(false).with_span_name(false).with_span_path(false);
+            builder.layer().with_writer(writer).log_internal_errors(false).boxed()
         }
         Format::Json => tracing_subscriber::fmt::layer()
             .json()
             .flatten_event(true)
+            .with_span_list(false)
             .with_target(false)
             .with_writer(writer)
             .log_internal_errors(false)
@@ -182,9 +193,13 @@ mod tests {
     }
 
     fn logged(level: Level, format: Format, events: impl FnOnce()) -> Vec<String> {
+        logged_with(false, level, format, events)
+    }
+
+    fn logged_with(trace: bool, level: Level, format: Format, events: impl FnOnce()) -> Vec<String> {
         let sink = Sink::default();
         let writer = sink.clone();
-        let layer = lines(Config { level, format }, move || writer.clone());
+        let layer = lines(Config { level, format }, trace, move || writer.clone());
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), events);
         let text = String::from_utf8(sink.0.lock().unwrap().clone()).unwrap();
         text.lines().map(str::to_owned).collect()
@@ -209,6 +224,25 @@ mod tests {
             });
             let messages: Vec<_> = lines.iter().filter_map(|line| line.split("message=").nth(1)).collect();
             assert_eq!(messages.join(" "), shown);
+        }
+    }
+
+    #[test]
+    fn a_line_within_a_run_tells_its_trace_where_traces_are_pushed() {
+        for format in Format::ALL {
+            for trace in [false, true] {
+                let lines = logged_with(trace, Level::Error, format, || {
+                    let within =
+                        || span::of_request("GET", "containers", "host", 0).in_scope(|| tracing::error!("within"));
+                    span::of_run("prod", "containers").in_scope(within);
+                });
+                assert_eq!(lines[0].matches("trace_id").count(), usize::from(trace), "{lines:?}");
+                assert!(!lines[0].contains("otel") && !lines[0].contains("request"), "{lines:?}");
+                if trace && format == Format::Json {
+                    let line: serde_json::Value = serde_json::from_str(&lines[0]).unwrap();
+                    assert_eq!(line["span"]["trace_id"].as_str().map(str::len), Some(32));
+                }
+            }
         }
     }
 

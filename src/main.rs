@@ -9,8 +9,10 @@ use std::time::Duration;
 use clap::builder::PossibleValuesParser;
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
+use container_security_exporter::clock::Clock;
 use container_security_exporter::config::{self, Config, Override, Overrides};
 use container_security_exporter::logging::{self, Format, Level};
+use container_security_exporter::output::otlp::Traces;
 use container_security_exporter::own::{REVISION, RUSTC, VERSION};
 use container_security_exporter::{app, output};
 
@@ -128,9 +130,19 @@ fn run(arguments: &Arguments) -> Result<(), Failed> {
 
 /// Logs from now on and runs `work` to its end, the work of its threads included.
 fn started<T>(config: &Config, work: impl Future<Output = Result<T, String>>) -> Result<T, Failed> {
-    logging::start(config.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let outcome = runtime.block_on(work);
+    let traces = {
+        let _within = runtime.enter();
+        Traces::start(&config.otlp, &config.server.listen, Clock::system())?
+    };
+    logging::start(config.log, traces.as_ref().map(Traces::listener))?;
+    let outcome = runtime.block_on(async {
+        let outcome = work.await;
+        if let Some(traces) = traces {
+            traces.stop().await;
+        }
+        outcome
+    });
     runtime.shutdown_timeout(LAST_WORK);
     outcome.map_err(|reason| {
         tracing::error!("{reason}");

@@ -10,13 +10,14 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
+use tracing::Instrument as _;
 
 use crate::checkpoint::{Slot, Standing};
 use crate::clock::{Clock, Timestamp};
 use crate::lock::lock;
 use crate::random;
 use crate::source::{Collector, Extent, Harvest};
-use crate::telemetry::{CollectorState, Failure, SourceTelemetry};
+use crate::telemetry::{CollectorState, Failure, SourceTelemetry, span};
 
 mod collection;
 mod config;
@@ -132,8 +133,17 @@ impl Runner {
         }
     }
 
-    /// Runs once.
+    /// Runs once, within a span of its own.
     pub async fn run(&mut self) -> Result<(), RunError> {
+        let span = span::of_run(self.source(), self.collector());
+        let result = self.run_once().instrument(span.clone()).await;
+        if let Err((failure, words)) = &result {
+            span::failed(&span, *failure, words);
+        }
+        result
+    }
+
+    async fn run_once(&mut self) -> Result<(), RunError> {
         let started = Instant::now();
         let result = self.collect().await;
         let took = started.elapsed();
@@ -142,7 +152,10 @@ impl Runner {
             state.last_duration = Some(took.as_secs_f64());
         });
         let result = match result {
-            Ok(harvest) => self.take(harvest, took).await,
+            Ok(harvest) => {
+                span::brought(harvest.extent.as_str(), harvest.records);
+                self.take(harvest, took).await
+            }
             Err(error) => Err(error),
         };
         match &result {

@@ -164,12 +164,15 @@ fn standard(variables: &[(OsString, OsString)]) -> (Vec<Standard>, Vec<String>) 
 
 /// Whether another place sets this, or what stands for it.
 fn is_settled(one: &Standard, layers: &[Layer]) -> bool {
-    let Some(key) = one.path.get(1) else { return false };
-    let Some(group) = environment::TOGETHER.into_iter().find(|group| group.contains(&key.as_str())) else {
-        return false;
-    };
     let tables = layers.iter().filter_map(|layer| layer.options.get("otlp")?.as_dict());
-    tables.flat_map(Dict::keys).any(|set| group.contains(&set.as_str()))
+    tables.flat_map(settings_of_receivers).any(|set| one.gives_way_to(&set))
+}
+
+/// Paths of what is set in the table `otlp` and in those right in it.
+fn settings_of_receivers(otlp: &Dict) -> Vec<Vec<&str>> {
+    let inner = otlp.iter().filter_map(|(key, value)| Some((key, value.as_dict()?)));
+    let inner = inner.flat_map(|(table, keys)| keys.keys().map(|key| vec!["otlp", table.as_str(), key.as_str()]));
+    otlp.keys().map(|key| vec!["otlp", key.as_str()]).chain(inner).collect()
 }
 
 fn layer_of(one: Standard) -> Layer {

@@ -295,7 +295,7 @@ fn the_configuration_goes_over_the_variables_of_opentelemetry() {
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "hunter2"),
     ];
     let alone = from("", &environment).unwrap();
-    assert_eq!(alone.otlp.metrics_endpoint.as_deref(), Some("http://env/exact"));
+    assert_eq!(alone.otlp.metrics.endpoint.as_deref(), Some("http://env/exact"));
     assert_eq!(alone.otlp.headers, [("authorization", "hunter2")].into_iter().collect());
     assert_eq!((alone.otlp.interval.to_string(), alone.otlp.timeout.to_string()), ("5s".to_owned(), "2s".to_owned()));
     assert_eq!(alone.otlp.resource_attributes["service.name"], "c");
@@ -305,7 +305,7 @@ fn the_configuration_goes_over_the_variables_of_opentelemetry() {
     let set = "endpoint = \"http://file\"\nheaders = { x = \"1\" }\ninterval = \"9s\"\n\
                resource_attributes = { \"service.name\" = \"d\" }";
     let both = from(set, &environment).unwrap().otlp;
-    assert_eq!((both.endpoint.as_deref(), both.metrics_endpoint), (Some("http://file"), None));
+    assert_eq!((both.endpoint.as_deref(), both.metrics.endpoint), (Some("http://file"), None));
     assert_eq!(both.headers, [("x", "1")].into_iter().collect());
     assert_eq!((both.interval.to_string(), both.timeout.to_string()), ("9s".to_owned(), "2s".to_owned()));
     assert_eq!(both.resource_attributes["service.name"], "d");

@@ -12,16 +12,19 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::poll_immediate;
 use reqwest::{RequestBuilder, Response, Url, redirect};
 use tokio::time::{Instant, sleep};
+use tracing::Instrument as _;
 
 use crate::clock::Clock;
 use crate::setting::RateLimit;
-use crate::telemetry::{Failure, SourceTelemetry};
+use crate::telemetry::{Failure, SourceTelemetry, span};
 
 mod call;
 mod config;
@@ -160,7 +163,11 @@ impl Client {
         read: impl Fn(&Answer) -> Result<T, Unreadable> + Send + 'static,
     ) -> Result<T, Miss> {
         let waiting = self.telemetry.wait_for_limit();
-        let place = gate.enter().await;
+        let mut entering = pin!(gate.enter());
+        let place = match poll_immediate(entering.as_mut()).await {
+            Some(place) => place,
+            None => entering.instrument(span::of_wait(call.endpoint.name)).await,
+        };
         drop(waiting);
         let place = place.map_err(|Held(remaining)| {
             Fault::new(Failure::RateLimited, "not asked, because of an earlier answer").too_long(remaining)
@@ -170,8 +177,10 @@ impl Client {
             None => None,
         };
         let request = call.request(&self.http, &self.base, authorization.as_ref())?;
+        let span = span::of_request(call.method.as_str(), call.endpoint.name, &self.host, *tries);
         *tries += 1;
-        Ok(self.exchange(call.endpoint, request, gate, place, read).await?)
+        let answer = self.exchange(call.endpoint, request, gate, place, read).instrument(span.clone()).await;
+        Ok(answer.inspect_err(|fault| span::failed(&span, fault.failure, &fault.words))?)
     }
 
     /// Sends the request, which has its `place`, and reads the answer.
@@ -187,6 +196,7 @@ impl Client {
         let count = |status, bytes| {
             let took = sent.elapsed();
             self.telemetry.count_request(endpoint.name, status, took, bytes);
+            span::answered(status, bytes);
             let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
             let source = self.telemetry.source();
             tracing::debug!(source, endpoint = endpoint.name, status, milliseconds, bytes, "asked the vendor");

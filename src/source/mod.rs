@@ -134,6 +134,17 @@ pub enum Extent {
     Changes,
 }
 
+impl Extent {
+    /// The word for it in traces.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Whole => "whole",
+            Self::Rest => "rest",
+            Self::Changes => "changes",
+        }
+    }
+}
+
 /// What one run of a collector brought.
 #[derive(Debug)]
 pub struct Harvest {

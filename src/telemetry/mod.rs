@@ -16,6 +16,7 @@ use crate::lock::lock;
 
 mod otlp;
 mod reason;
+pub mod span;
 
 pub use otlp::{PushFailure, PushReading, PushTelemetry};
 pub use reason::{Failure, Rejection};

@@ -31,4 +31,5 @@ mod shape;
 mod state;
 mod support;
 mod token;
+mod trace;
 mod window;

@@ -20,6 +20,8 @@ use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::
 use opentelemetry_proto::tonic::collector::metrics::v1::{
     ExportMetricsPartialSuccess, ExportMetricsServiceRequest, ExportMetricsServiceResponse,
 };
+use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
+use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
 use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::metrics::v1::{metric, number_data_point};
@@ -32,7 +34,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
+use tonic::codec::CompressionEncoding;
 use tonic::codegen::Service as _;
+use tonic::metadata::MetadataMap;
 
 /// What a receiver does with a request.
 #[derive(Clone, Debug)]
@@ -59,11 +63,19 @@ pub(crate) struct Got {
     pub(crate) message: ExportMetricsServiceRequest,
 }
 
+/// A request with traces as it came.
+#[derive(Clone)]
+pub(crate) struct Traced {
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) message: ExportTraceServiceRequest,
+}
+
 #[derive(Clone)]
 struct State {
     /// The first is for the next request; the last for all others.
     behaviours: Arc<Mutex<Vec<Behaviour>>>,
     got: Arc<Mutex<Vec<Got>>>,
+    traced: Arc<Mutex<Vec<Traced>>>,
 }
 
 /// A receiver.
@@ -95,7 +107,11 @@ impl Receiver {
     async fn start_as(grpc: bool, tls: Option<TlsAcceptor>, behaviours: &[Behaviour]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port on loopback");
         let address = listener.local_addr().expect("an address");
-        let state = State { behaviours: Arc::new(Mutex::new(behaviours.to_vec())), got: Arc::default() };
+        let state = State {
+            behaviours: Arc::new(Mutex::new(behaviours.to_vec())),
+            got: Arc::default(),
+            traced: Arc::default(),
+        };
         let mut tasks = JoinSet::new();
         let shared = state.clone();
         tasks.spawn(async move {
@@ -127,6 +143,11 @@ impl Receiver {
     pub(crate) fn got(&self) -> Vec<Got> {
         self.state.got.lock().expect("no panic elsewhere").clone()
     }
+
+    /// The requests with traces that came.
+    pub(crate) fn traced(&self) -> Vec<Traced> {
+        self.state.traced.lock().expect("no panic elsewhere").clone()
+    }
 }
 
 impl State {
@@ -139,16 +160,23 @@ impl State {
         let got = Got { headers, path: path.to_owned(), taken, message };
         self.got.lock().expect("no panic elsewhere").push(got);
     }
+
+    fn trace(&self, headers: BTreeMap<String, String>, message: ExportTraceServiceRequest) {
+        self.traced.lock().expect("no panic elsewhere").push(Traced { headers, message });
+    }
 }
 
 /// Serves one connection. A client that is gone is no concern of a receiver.
 async fn serve<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(grpc: bool, stream: S, state: State) {
     let stream = TokioIo::new(stream);
     if grpc {
-        let service = service_fn(move |request| {
-            MetricsServiceServer::new(state.clone())
-                .accept_compressed(tonic::codec::CompressionEncoding::Gzip)
-                .call(request)
+        let service = service_fn(move |request: Request<Incoming>| {
+            let gzip = CompressionEncoding::Gzip;
+            if request.uri().path().contains("TraceService") {
+                TraceServiceServer::new(state.clone()).accept_compressed(gzip).call(request)
+            } else {
+                MetricsServiceServer::new(state.clone()).accept_compressed(gzip).call(request)
+            }
         });
         drop(http2::Builder::new(TokioExecutor::new()).serve_connection(stream, service).await);
     } else {
@@ -170,14 +198,18 @@ async fn answer(state: State, request: Request<Incoming>) -> Result<Response<Ful
         flate2::read::GzDecoder::new(&body[..]).read_to_end(&mut plain).expect("whole gzip");
         body = plain;
     }
-    let message = ExportMetricsServiceRequest::decode(body.as_slice()).expect("a request of OTLP");
     let behaviour = state.next();
     let taken = match behaviour {
         Behaviour::Take | Behaviour::TakeWithout(_) => true,
         Behaviour::TakeUpTo(most) => body.len() <= most,
         Behaviour::Answer(..) | Behaviour::Hang => false,
     };
-    state.note(head.uri.path(), headers, taken, message);
+    if head.uri.path() == "/v1/traces" {
+        state.trace(headers, ExportTraceServiceRequest::decode(body.as_slice()).expect("a request of OTLP"));
+    } else {
+        let message = ExportMetricsServiceRequest::decode(body.as_slice()).expect("a request of OTLP");
+        state.note(head.uri.path(), headers, taken, message);
+    }
     let mut response = Response::new(Full::default());
     match behaviour {
         Behaviour::Hang => std::future::pending().await,
@@ -212,10 +244,7 @@ impl MetricsService for State {
         &self,
         request: tonic::Request<ExportMetricsServiceRequest>,
     ) -> Result<tonic::Response<ExportMetricsServiceResponse>, tonic::Status> {
-        let headers = request.metadata().clone().into_headers();
-        let headers =
-            headers.iter().filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())));
-        let (headers, message) = (headers.collect(), request.into_inner());
+        let (headers, message) = (texts(request.metadata()), request.into_inner());
         let behaviour = self.next();
         let size = message.encoded_len();
         let status = match behaviour {
@@ -231,6 +260,22 @@ impl MetricsService for State {
             (None, _) => Ok(tonic::Response::new(accepted(&behaviour))),
         }
     }
+}
+
+#[tonic::async_trait]
+impl TraceService for State {
+    async fn export(
+        &self,
+        request: tonic::Request<ExportTraceServiceRequest>,
+    ) -> Result<tonic::Response<ExportTraceServiceResponse>, tonic::Status> {
+        self.trace(texts(request.metadata()), request.into_inner());
+        Ok(tonic::Response::new(ExportTraceServiceResponse::default()))
+    }
+}
+
+fn texts(metadata: &MetadataMap) -> BTreeMap<String, String> {
+    let headers = metadata.clone().into_headers();
+    headers.iter().filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned()))).collect()
 }
 
 /// The points of a request as `/metrics` shows them, and how many are marked as gone.

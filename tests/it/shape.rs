@@ -31,7 +31,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ),
     ("server", &["setting", "output"]),
     ("collect", &["setting", "lock", "clock", "random", "telemetry", "record", "inventory", "checkpoint", "source"]),
-    ("logging", &[]),
+    ("logging", &["telemetry"]),
     ("config", &["setting", "source", "catalog", "output", "server", "collect", "logging"]),
     (
         "app",

@@ -1,8 +1,10 @@
 //! The state directory: of one process alone, of no other use when it is damaged, and without secrets.
 
 use std::path::Path;
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 
+use container_security_exporter::checkpoint::Store;
 use container_security_exporter::clock::Clock;
 use redb::{Database, TableDefinition};
 use simulator::SECRET_MARKERS;
@@ -13,7 +15,7 @@ use simulator::server::{Options, Server, prisma};
 use simulator::tenant::{Shape, Tenant};
 
 use crate::kept::{STORE, becomes, ended, expected, files, hold, is_all, kept_once, state};
-use crate::process::{Ended, Home, vendor, vendor_with};
+use crate::process::{Ended, Home, Serving, vendor, vendor_with};
 use crate::support::{ALL, metrics, metrics_once, of_vendor, sum, wrong_but_for_ages};
 
 fn tenant(seed: u64) -> Tenant {
@@ -199,4 +201,44 @@ async fn nothing_secret_is_kept() {
     }
     qualys.stop().await;
     cloud.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_cannot_be_written_is_counted_and_told_and_harms_nothing_else() {
+    const WRITES: &str = "container_security_exporter_checkpoints_total";
+    let now = Clock::system().now().millis();
+    let vendor = vendor(Tenant::generate(&Shape::small(86, now).containers(2000))).await;
+    let home = home_of(&vendor, "interval = \"1s\"");
+    drop(Store::open(&home.path("state")).expect("an empty store"));
+    // A file that may not grow stands for a full disk: what there is to be kept does not fit into an empty store.
+    let blocks = std::fs::metadata(home.path("state").join(STORE)).expect("a store").len() / 512;
+    let mut command = Command::new("/bin/sh");
+    // The signal that would end it is ignored by whoever is started with it ignored: a write fails instead.
+    let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\"");
+    command.env_clear().current_dir(home.path("")).args([
+        "-c",
+        &script,
+        env!("CARGO_BIN_EXE_container-security-exporter"),
+    ]);
+    let serving = Serving::start(command).await;
+    let truth = truth(&vendor);
+    becomes(serving.address, "while nothing can be written", &truth).await;
+    let written = |families: &Families, outcome| sum(families, WRITES, &[("outcome", outcome)]);
+    metrics_once(serving.address, "a failure", |families| written(families, "failure") > 0.0).await;
+    let before = ended(&metrics(serving.address, Format::Text).await.families());
+    let families = metrics_once(serving.address, "more runs", |families| ended(families) >= before + 2.0 * ALL).await;
+    let wrong = wrong_but_for_ages(&truth, &families);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let Ended { code, stderr, .. } = serving.end("TERM").await;
+    assert_eq!(code, Some(0), "{stderr}");
+    // What is small may fit between two failures, and then it is told that it did.
+    let told = u32::try_from(stderr.matches("what is known is not kept for a restart").count()).expect("a few lines");
+    assert!(told > 0 && f64::from(told) * 3.0 < written(&families, "failure"), "{stderr}");
+
+    // Once there is space, all is kept.
+    let serving = home.serve(&[]).await;
+    kept_once(&home, "all", is_all).await;
+    let families = metrics_once(serving.address, "a write", |families| written(families, "success") > 0.0).await;
+    assert_eq!(written(&families, "failure"), 0.0);
+    vendor.stop().await;
 }

@@ -4,15 +4,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use http::Uri;
 use serde::{Deserialize, Serialize};
 
-use super::headers::{Headers, read_file};
-use crate::http::{ClientCertificate, check_ca_file};
+use super::headers::Headers;
+use super::reach::{Kind, Reach, Signal};
 use crate::setting::{Mistakes, Span};
-
-/// What is added to the endpoint of a receiver for the address of its metrics over HTTP.
-const METRICS_PATH: &str = "/v1/metrics";
 
 /// A request smaller than this could not hold one series.
 const LEAST_REQUEST: u64 = 64 * 1024;
@@ -40,16 +36,14 @@ pub enum Compression {
     None,
 }
 
-/// Where metrics are pushed to, and how. Without an endpoint, they are not. Taken over when the program starts.
+/// Where metrics and traces are pushed to, and how. Without an endpoint, they are not. Taken over when the program starts.
 ///
 /// What is not set here is taken from the standard environment variables of OpenTelemetry, as `environment` tells.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// The receiver, as in `http://collector:4318`; over HTTP, `/v1/metrics` is added to it.
+    /// The receiver, as in `http://collector:4318`; over HTTP, `/v1/metrics` and `/v1/traces` are added to it.
     pub endpoint: Option<String>,
-    /// The receiver's address of metrics, used as it is; for one that does not end in `/v1/metrics`.
-    pub metrics_endpoint: Option<String>,
     /// How requests are written and sent.
     pub protocol: Protocol,
     /// From the start of one push to the start of the next.
@@ -73,13 +67,16 @@ pub struct Config {
     /// Largest request, in bytes before compression. Unset: 3 MiB over gRPC, whose receivers take 4 MiB by default, and
     /// 8 MiB over HTTP.
     pub max_request_bytes: Option<u64>,
+    /// What is different for metrics.
+    pub metrics: Signal,
+    /// What is different for traces.
+    pub traces: Signal,
 }
 
 impl Default for Config {
     fn default() -> Self {
         Self {
             endpoint: None,
-            metrics_endpoint: None,
             protocol: Protocol::default(),
             interval: Span::seconds(60),
             timeout: Span::seconds(10),
@@ -91,6 +88,8 @@ impl Default for Config {
             client_key_file: None,
             resource_attributes: BTreeMap::new(),
             max_request_bytes: None,
+            metrics: Signal::default(),
+            traces: Signal::default(),
         }
     }
 }
@@ -98,42 +97,51 @@ impl Default for Config {
 impl Config {
     /// Whether metrics are pushed.
     pub fn is_on(&self) -> bool {
-        self.endpoint.is_some() || self.metrics_endpoint.is_some()
+        self.metrics().is_some()
+    }
+
+    /// How metrics are sent, if they are.
+    pub(super) fn metrics(&self) -> Option<Reach> {
+        let wanted = self.metrics.enabled.unwrap_or(true);
+        wanted.then(|| self.metrics.over(&self.general(), Kind::Metrics)).flatten()
+    }
+
+    /// How traces are sent, if they are.
+    pub(super) fn traces(&self) -> Option<Reach> {
+        let wanted = self.traces.enabled.unwrap_or(false);
+        wanted.then(|| self.traces.over(&self.general(), Kind::Traces)).flatten()
+    }
+
+    /// What holds for all kinds of telemetry.
+    fn general(&self) -> Signal {
+        Signal {
+            enabled: None,
+            endpoint: self.endpoint.clone(),
+            protocol: Some(self.protocol),
+            timeout: Some(self.timeout),
+            headers: Some(self.headers.clone()),
+            headers_file: self.headers_file.clone(),
+            compression: Some(self.compression),
+            ca_file: self.ca_file.clone(),
+            client_certificate_file: self.client_certificate_file.clone(),
+            client_key_file: self.client_key_file.clone(),
+        }
     }
 
     /// Notes what is wrong; `at` is the key of this table.
     pub fn check(&self, at: &str, mistakes: &mut Mistakes) {
-        for (name, url) in [("endpoint", &self.endpoint), ("metrics_endpoint", &self.metrics_endpoint)] {
-            if let Some(Err(reason)) = url.as_deref().map(read_endpoint) {
-                mistakes.add(format!("{at}.{name}"), reason);
+        self.general().check(at, mistakes);
+        for (name, signal, reach) in
+            [("metrics", &self.metrics, self.metrics()), ("traces", &self.traces, self.traces())]
+        {
+            signal.check(&format!("{at}.{name}"), mistakes);
+            if signal.enabled == Some(true) && reach.is_none() {
+                let reason = format!("needs {at}.endpoint, or an endpoint beside it");
+                mistakes.add(format!("{at}.{name}.enabled"), reason);
             }
         }
         if self.interval.0 < Duration::from_secs(1) {
             mistakes.add(format!("{at}.interval"), "must be one second or more; the default is \"1m\"");
-        }
-        if self.timeout.0.is_zero() {
-            mistakes.add(format!("{at}.timeout"), "must be more than zero; the default is \"10s\"");
-        }
-        for reason in self.headers.mistakes() {
-            mistakes.add(format!("{at}.headers"), reason);
-        }
-        if let Some(Err(reason)) = self.headers_file.as_deref().map(read_file) {
-            mistakes.add(format!("{at}.headers_file"), reason);
-        }
-        if let Some(Err(reason)) = self.ca_file.as_deref().map(check_ca_file) {
-            mistakes.add(format!("{at}.ca_file"), reason);
-        }
-        match (&self.client_certificate_file, &self.client_key_file) {
-            (Some(_), None) => {
-                mistakes.add(format!("{at}.client_key_file"), "is required with client_certificate_file");
-            }
-            (None, Some(_)) => {
-                mistakes.add(format!("{at}.client_certificate_file"), "is required with client_key_file");
-            }
-            (Some(_), Some(_)) | (None, None) => {}
-        }
-        if let Some(Err((key, reason))) = self.client_certificate().map(|certificate| certificate.check()) {
-            mistakes.add(format!("{at}.{key}"), reason);
         }
         if self.resource_attributes.keys().any(String::is_empty) {
             mistakes.add(format!("{at}.resource_attributes"), "an attribute has no name");
@@ -143,52 +151,14 @@ impl Config {
         }
     }
 
-    /// The certificate to show, if there is one.
-    pub fn client_certificate(&self) -> Option<ClientCertificate> {
-        let (certificate, key) = (self.client_certificate_file.clone()?, self.client_key_file.clone()?);
-        Some(ClientCertificate { certificate_file: certificate, key_file: key })
-    }
-
-    /// The address that requests are sent to, if metrics are pushed.
-    pub fn target(&self) -> Option<String> {
-        if let Some(exact) = &self.metrics_endpoint {
-            return Some(exact.clone());
-        }
-        let base = self.endpoint.as_ref()?.trim_end_matches('/');
-        Some(match self.protocol {
-            Protocol::Http => format!("{base}{METRICS_PATH}"),
-            // The path is the service's name, whatever the endpoint.
-            Protocol::Grpc => base.to_owned(),
-        })
-    }
-
     /// Largest request, in bytes before compression.
-    pub fn max_request_bytes(&self) -> usize {
-        let usual = match self.protocol {
+    pub(super) fn max_request_bytes(&self, protocol: Protocol) -> usize {
+        let usual = match protocol {
             Protocol::Grpc => 3 * 1024 * 1024,
             Protocol::Http => 8 * 1024 * 1024,
         };
         usize::try_from(self.max_request_bytes.unwrap_or(usual)).unwrap_or(usize::MAX)
     }
-}
-
-/// Reads an endpoint, or says what is wrong with it. It is not repeated: it may hold a password.
-fn read_endpoint(url: &str) -> Result<Uri, String> {
-    const FORM: &str = "write it as in \"http://collector:4318\"";
-    let uri: Uri = url.parse().map_err(|_| format!("is no absolute URL; {FORM}"))?;
-    if !matches!(uri.scheme_str(), Some("http" | "https")) {
-        return Err(format!("is no http:// or https:// URL; {FORM}"));
-    }
-    let Some(authority) = uri.authority().filter(|authority| !authority.host().is_empty()) else {
-        return Err(format!("names no host; {FORM}"));
-    };
-    if authority.as_str().contains('@') {
-        return Err(format!("holds a user name or password; put an authorization header into headers_file; {FORM}"));
-    }
-    if url.contains(['?', '#']) {
-        return Err(format!("must end before \"?\" and \"#\"; {FORM}"));
-    }
-    Ok(uri)
 }
 
 #[cfg(test)]
@@ -206,7 +176,12 @@ mod tests {
         assert_eq!(mistakes(&Config::default()), [""; 0]);
         let wrong = Config {
             endpoint: Some("http://jdoe:hunter2@collector:4318".to_owned()),
-            metrics_endpoint: Some("collector:4318".to_owned()),
+            metrics: Signal { endpoint: Some("collector:4318".to_owned()), ..Signal::default() },
+            traces: Signal {
+                headers_file: Some("/nonexistent/headers".into()),
+                enabled: Some(true),
+                ..Signal::default()
+            },
             interval: Span(Duration::from_millis(999)),
             timeout: Span::seconds(0),
             headers: [("x-key", "hunter2\n"), ("content-type", "hunter2"), ("no name", "hunter2")]
@@ -223,8 +198,6 @@ mod tests {
         let keys: Vec<_> = found.iter().filter_map(|mistake| mistake.split(' ').next()).collect();
         let names = [
             "endpoint",
-            "metrics_endpoint",
-            "interval",
             "timeout",
             "headers",
             "headers",
@@ -232,6 +205,9 @@ mod tests {
             "headers_file",
             "ca_file",
             "client_certificate_file",
+            "metrics.endpoint",
+            "traces.headers_file",
+            "interval",
             "resource_attributes",
             "max_request_bytes",
         ];
@@ -241,21 +217,65 @@ mod tests {
     }
 
     #[test]
-    fn the_path_of_metrics_is_added_to_a_base_and_to_nothing_else() {
+    fn a_path_is_added_to_a_base_and_to_nothing_else() {
         for (endpoint, exact, protocol, target) in [
             (None, None, Protocol::Http, None),
-            (Some("http://c:4318"), None, Protocol::Http, Some("http://c:4318/v1/metrics")),
-            (Some("http://c:4318/"), None, Protocol::Http, Some("http://c:4318/v1/metrics")),
-            (Some("http://c/api/v1/otlp"), None, Protocol::Http, Some("http://c/api/v1/otlp/v1/metrics")),
-            (None, Some("http://c:4318"), Protocol::Http, Some("http://c:4318")),
-            (Some("http://c:4318"), Some("https://d/push"), Protocol::Http, Some("https://d/push")),
-            (Some("http://c:4317"), None, Protocol::Grpc, Some("http://c:4317")),
+            (
+                Some("http://c:4318"),
+                None,
+                Protocol::Http,
+                Some(("http://c:4318/v1/metrics", "http://c:4318/v1/traces")),
+            ),
+            (
+                Some("http://c/otlp/"),
+                None,
+                Protocol::Http,
+                Some(("http://c/otlp/v1/metrics", "http://c/otlp/v1/traces")),
+            ),
+            (None, Some("http://c:4318"), Protocol::Http, Some(("http://c:4318", "http://c:4318"))),
+            (Some("http://c:4318"), Some("https://d/p"), Protocol::Http, Some(("https://d/p", "https://d/p"))),
+            (Some("http://c:4317"), None, Protocol::Grpc, Some(("http://c:4317", "http://c:4317"))),
         ] {
             let own = |text: Option<&str>| text.map(str::to_owned);
-            let config =
-                Config { endpoint: own(endpoint), metrics_endpoint: own(exact), protocol, ..Config::default() };
+            let signal = |enabled| Signal { endpoint: own(exact), enabled, ..Signal::default() };
+            let (metrics, traces) = (signal(None), signal(Some(target.is_some())));
+            let config = Config { endpoint: own(endpoint), protocol, metrics, traces, ..Config::default() };
             assert_eq!(mistakes(&config), [""; 0]);
-            assert_eq!((config.target().as_deref(), config.is_on()), (target, target.is_some()));
+            let found = config.metrics().zip(config.traces()).map(|(metrics, traces)| (metrics.target, traces.target));
+            assert_eq!(found.as_ref().map(|(metrics, traces)| (metrics.as_str(), traces.as_str())), target);
+            assert_eq!(config.is_on(), target.is_some());
         }
+    }
+
+    #[test]
+    fn what_one_kind_sets_holds_for_it_alone_and_headers_are_never_mixed() {
+        let config = Config {
+            endpoint: Some("http://c:4317".to_owned()),
+            protocol: Protocol::Grpc,
+            headers: [("x-metrics", "1")].into_iter().collect(),
+            headers_file: Some("/run/metrics".into()),
+            traces: Signal {
+                enabled: Some(true),
+                endpoint: Some("http://tempo:4318/v1/traces".to_owned()),
+                protocol: Some(Protocol::Http),
+                headers: Some([("x-traces", "2")].into_iter().collect()),
+                timeout: Some(Span::seconds(3)),
+                ..Signal::default()
+            },
+            ..Config::default()
+        };
+        let (metrics, traces) = (config.metrics().unwrap(), config.traces().unwrap());
+        assert_eq!((metrics.protocol, traces.protocol), (Protocol::Grpc, Protocol::Http));
+        assert_eq!((metrics.timeout, traces.timeout), (Span::seconds(10), Span::seconds(3)));
+        assert_eq!((metrics.headers, metrics.headers_file), (config.headers.clone(), config.headers_file.clone()));
+        assert_eq!((Some(traces.headers), traces.headers_file), (config.traces.headers.clone(), None));
+        // Traces are wanted; metrics are where there is an endpoint.
+        for (enabled, wanted) in [(None, (true, false)), (Some(true), (true, true)), (Some(false), (false, false))] {
+            let signal = Signal { enabled, ..Signal::default() };
+            let config = Config { metrics: signal.clone(), traces: signal, ..config.clone() };
+            assert_eq!((config.metrics().is_some(), config.traces().is_some()), wanted, "{enabled:?}");
+        }
+        let nowhere = Config { traces: Signal { enabled: Some(true), ..Signal::default() }, ..Config::default() };
+        assert_eq!(mistakes(&nowhere), ["otlp.traces.enabled needs otlp.endpoint, or an endpoint beside it"]);
     }
 }

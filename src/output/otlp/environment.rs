@@ -1,7 +1,7 @@
 //! The standard environment variables of OpenTelemetry, as settings of `[otlp]`. Pure: the variables are an argument.
 //!
-//! They mean what the OpenTelemetry specification says: the form for metrics wins over the general one, an empty value
-//! is none, times are milliseconds, lists are percent-decoded, and what cannot be understood is told and ignored.
+//! They mean what the OpenTelemetry specification says: the form for metrics or for traces wins over the general one, an
+//! empty value is none, times are milliseconds, lists are percent-decoded, and what cannot be understood is told and ignored.
 //! `OTEL_SDK_DISABLED` takes back what the environment says, and not what the configuration does.
 
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use crate::setting::Span;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standard {
     /// The variable.
-    pub variable: &'static str,
+    pub variable: String,
     /// The setting: keys from `otlp` down.
     pub path: Vec<String>,
     /// Its value, as in the configuration.
@@ -21,41 +21,67 @@ pub struct Standard {
 }
 
 /// Settings that stand for one another: if one of them is in the configuration, the environment has no say in any.
-pub const TOGETHER: [&[&str]; 3] =
-    [&["endpoint", "metrics_endpoint"], &["headers", "headers_file"], &["client_certificate_file", "client_key_file"]];
+const TOGETHER: [&[&str]; 2] = [&["headers", "headers_file"], &["client_certificate_file", "client_key_file"]];
 
-/// The variables with a form for metrics, which is first, and the settings they stand for.
-const FORMS: [(&str, &str, &str); 6] = [
-    ("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL", "protocol"),
-    ("OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT", "timeout"),
-    ("OTEL_EXPORTER_OTLP_METRICS_COMPRESSION", "OTEL_EXPORTER_OTLP_COMPRESSION", "compression"),
-    ("OTEL_EXPORTER_OTLP_METRICS_CERTIFICATE", "OTEL_EXPORTER_OTLP_CERTIFICATE", "ca_file"),
-    (
-        "OTEL_EXPORTER_OTLP_METRICS_CLIENT_CERTIFICATE",
-        "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE",
-        "client_certificate_file",
-    ),
-    ("OTEL_EXPORTER_OTLP_METRICS_CLIENT_KEY", "OTEL_EXPORTER_OTLP_CLIENT_KEY", "client_key_file"),
+/// What the variables' names begin with.
+const PREFIX: &str = "OTEL_EXPORTER_OTLP_";
+
+/// The variables' forms: for all kinds of telemetry, and for one; and the table they stand for.
+const FORMS: [(&str, &[&str]); 3] =
+    [("", &["otlp"]), ("METRICS_", &["otlp", "metrics"]), ("TRACES_", &["otlp", "traces"])];
+
+/// How each variable ends, and the setting it stands for.
+const KEYS: [(&str, &str); 8] = [
+    ("ENDPOINT", "endpoint"),
+    ("PROTOCOL", "protocol"),
+    ("TIMEOUT", "timeout"),
+    ("HEADERS", "headers"),
+    ("COMPRESSION", "compression"),
+    ("CERTIFICATE", "ca_file"),
+    ("CLIENT_CERTIFICATE", "client_certificate_file"),
+    ("CLIENT_KEY", "client_key_file"),
 ];
+
+impl Standard {
+    /// Whether a setting of the configuration at `path` takes its place. What is set for all kinds of telemetry does for
+    /// each, since the configuration wins over the environment.
+    pub fn gives_way_to(&self, path: &[&str]) -> bool {
+        let (Some((key, table)), Some((set, around))) = (split(&self.path), split(path)) else { return false };
+        let group = TOGETHER.into_iter().find(|group| group.contains(&key));
+        let is_same = group.map_or(key == set, |group| group.contains(&set));
+        is_same && key != "resource_attributes" && table.starts_with(&around)
+    }
+}
+
+/// The setting of a receiver that a path leads to, and the tables around it.
+fn split<T: AsRef<str>>(path: &[T]) -> Option<(&str, Vec<&str>)> {
+    let path: Vec<_> = path.iter().map(AsRef::as_ref).collect();
+    let depth = FORMS.iter().map(|(_, table)| *table).filter(|table| path.starts_with(table)).map(<[_]>::len).max()?;
+    Some((path.get(depth)?, path[..depth].to_vec()))
+}
 
 /// The settings that the variables stand for, and what of them was ignored and why, without a value.
 pub fn settings(variables: &BTreeMap<String, String>) -> (Vec<Standard>, Vec<String>) {
     let mut reading = Reading { variables, found: Vec::new(), ignored: Vec::new() };
-    reading.endpoints();
-    for (of_metrics, general, key) in FORMS {
-        let Some((variable, value)) = reading.first(of_metrics, general) else { continue };
-        let read = match key {
-            "protocol" => protocol(value),
-            "compression" => compression(value),
-            "timeout" => milliseconds(value),
-            _ => Ok(value.to_owned()),
-        };
-        reading.take(variable, &[key], read);
+    let is_disabled = reading.is_disabled();
+    for (form, table) in FORMS {
+        for (end, key) in KEYS {
+            let variable = format!("{PREFIX}{form}{end}");
+            let Some(value) = reading.set(&variable) else { continue };
+            let path = [table, &[key]].concat();
+            match key {
+                "endpoint" if is_disabled => {}
+                "headers" => reading.take_pairs(&variable, &path, value),
+                "protocol" => reading.take(&variable, &path, protocol(value)),
+                "compression" => reading.take(&variable, &path, compression(value)),
+                "timeout" => reading.take(&variable, &path, milliseconds(value)),
+                _ => reading.take(&variable, &path, Ok(value.to_owned())),
+            }
+        }
     }
     if let Some(value) = reading.set("OTEL_METRIC_EXPORT_INTERVAL") {
-        reading.take("OTEL_METRIC_EXPORT_INTERVAL", &["interval"], milliseconds(value));
+        reading.take("OTEL_METRIC_EXPORT_INTERVAL", &["otlp", "interval"], milliseconds(value));
     }
-    reading.headers();
     reading.attributes();
     (reading.found, reading.ignored)
 }
@@ -72,64 +98,45 @@ impl<'a> Reading<'a> {
         self.variables.get(variable).map(|value| value.trim()).filter(|value| !value.is_empty())
     }
 
-    /// The first of the two that is set.
-    fn first(&self, of_metrics: &'static str, general: &'static str) -> Option<(&'static str, &'a str)> {
-        [of_metrics, general].into_iter().find_map(|variable| Some((variable, self.set(variable)?)))
-    }
-
-    fn take(&mut self, variable: &'static str, path: &[&str], value: Result<String, String>) {
+    fn take(&mut self, variable: &str, path: &[&str], value: Result<String, String>) {
         match value {
             Ok(value) => {
-                let path = ["otlp"].iter().chain(path).map(|&key| key.to_owned()).collect();
-                self.found.push(Standard { variable, path, value });
+                let path = path.iter().map(|&key| key.to_owned()).collect();
+                self.found.push(Standard { variable: variable.to_owned(), path, value });
             }
             Err(reason) => self.ignored.push(format!("environment variable {variable} is ignored: {reason}")),
         }
     }
 
-    fn endpoints(&mut self) {
+    /// Whether the environment says that nothing is to be sent.
+    fn is_disabled(&mut self) -> bool {
         let disabled = self.set("OTEL_SDK_DISABLED").unwrap_or("false");
-        if disabled.eq_ignore_ascii_case("true") {
-            return;
-        }
-        if !disabled.eq_ignore_ascii_case("false") {
+        let is_disabled = disabled.eq_ignore_ascii_case("true");
+        if !is_disabled && !disabled.eq_ignore_ascii_case("false") {
             let reason = "it is neither true nor false".to_owned();
             self.ignored.push(format!("environment variable OTEL_SDK_DISABLED is ignored: {reason}"));
         }
-        for (variable, key) in
-            [("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "metrics_endpoint"), ("OTEL_EXPORTER_OTLP_ENDPOINT", "endpoint")]
-        {
-            if let Some(value) = self.set(variable) {
-                self.take(variable, &[key], Ok(value.to_owned()));
-            }
-        }
-    }
-
-    fn headers(&mut self) {
-        let forms = ("OTEL_EXPORTER_OTLP_METRICS_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS");
-        if let Some((variable, value)) = self.first(forms.0, forms.1) {
-            self.take_pairs(variable, "headers", value);
-        }
+        is_disabled
     }
 
     fn attributes(&mut self) {
         if let Some(value) = self.set("OTEL_RESOURCE_ATTRIBUTES") {
-            self.take_pairs("OTEL_RESOURCE_ATTRIBUTES", "resource_attributes", value);
+            self.take_pairs("OTEL_RESOURCE_ATTRIBUTES", &["otlp", "resource_attributes"], value);
         }
         if let Some(name) = self.set("OTEL_SERVICE_NAME") {
-            self.take("OTEL_SERVICE_NAME", &["resource_attributes", "service.name"], Ok(name.to_owned()));
+            self.take("OTEL_SERVICE_NAME", &["otlp", "resource_attributes", "service.name"], Ok(name.to_owned()));
         }
     }
 
-    /// Takes a list over as the table `key`; one that is wrong anywhere is ignored as a whole.
-    fn take_pairs(&mut self, variable: &'static str, key: &str, list: &str) {
+    /// Takes a list over as the table at `path`; one that is wrong anywhere is ignored as a whole.
+    fn take_pairs(&mut self, variable: &str, path: &[&str], list: &str) {
         match pairs(list) {
             Ok(pairs) => {
                 for (name, value) in pairs {
-                    self.take(variable, &[key, &name], Ok(value));
+                    self.take(variable, &[path, &[&name]].concat(), Ok(value));
                 }
             }
-            Err(reason) => self.take(variable, &[key], Err(reason)),
+            Err(reason) => self.take(variable, path, Err(reason)),
         }
     }
 }
@@ -200,13 +207,13 @@ mod tests {
         for (variables, wanted) in [
             (&[][..], &[][..]),
             (&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:4318/")], &[("endpoint", "http://c:4318/")]),
-            (&[("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "http://c/x")], &[("metrics_endpoint", "http://c/x")]),
+            (&[("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "http://c/x")], &[("metrics/endpoint", "http://c/x")]),
             (&[("OTEL_EXPORTER_OTLP_ENDPOINT", " ")], &[]),
             (&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c"), ("OTEL_SDK_DISABLED", "TRUE")], &[]),
             (&[("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")], &[("protocol", "grpc")]),
             (
                 &[("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"), ("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "http/protobuf")],
-                &[("protocol", "http/protobuf")],
+                &[("protocol", "grpc"), ("metrics/protocol", "http/protobuf")],
             ),
             (
                 &[("OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", ""), ("OTEL_EXPORTER_OTLP_TIMEOUT", "1500")],
@@ -217,15 +224,15 @@ mod tests {
             (&[("OTEL_EXPORTER_OTLP_CERTIFICATE", "/ca.pem")], &[("ca_file", "/ca.pem")]),
             (
                 &[("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", "/c"), ("OTEL_EXPORTER_OTLP_METRICS_CLIENT_KEY", "/k")],
-                &[("client_certificate_file", "/c"), ("client_key_file", "/k")],
+                &[("client_certificate_file", "/c"), ("metrics/client_key_file", "/k")],
             ),
             (
                 &[("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20a%3Db, x=1,")],
                 &[("headers/authorization", "Bearer a=b"), ("headers/x", "1")],
             ),
             (
-                &[("OTEL_EXPORTER_OTLP_HEADERS", "a=1"), ("OTEL_EXPORTER_OTLP_METRICS_HEADERS", "b=2")],
-                &[("headers/b", "2")],
+                &[("OTEL_EXPORTER_OTLP_HEADERS", "a=1"), ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "b=2")],
+                &[("headers/a", "1"), ("traces/headers/b", "2")],
             ),
             (
                 &[

@@ -13,13 +13,11 @@ use tonic::metadata::MetadataMap;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 use tonic::{Request, Status};
 
+use super::Compression;
 use super::answer::{Verdict, of_grpc, of_message};
-use super::{Compression, Config};
+use super::reach::Reach;
 use crate::http::provide_cryptography;
 use crate::telemetry::PushFailure;
-
-const METHOD: PathAndQuery =
-    PathAndQuery::from_static("/opentelemetry.proto.collector.metrics.v1.MetricsService/Export");
 
 /// Most connections are there in less.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -27,23 +25,24 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// A client of one receiver. It connects when it is used first.
 pub(super) struct Client {
     grpc: Grpc<Channel>,
+    method: PathAndQuery,
 }
 
 impl Client {
-    /// A client of the receiver at `target`. It goes through no proxy.
-    pub(super) fn new(target: &str, config: &Config) -> Result<Self, String> {
+    /// A client of this receiver. It goes through no proxy.
+    pub(super) fn new(reach: &Reach) -> Result<Self, String> {
         provide_cryptography();
         let read =
             |path: &Path| std::fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()));
-        let endpoint = Endpoint::from_shared(target.to_owned()).map_err(|_| "endpoint is no absolute URL")?;
+        let endpoint = Endpoint::from_shared(reach.target.clone()).map_err(|_| "endpoint is no absolute URL")?;
         let agent = concat!("container-security-exporter/", env!("CARGO_PKG_VERSION"));
         let mut endpoint = endpoint.connect_timeout(CONNECT).user_agent(agent).map_err(|error| error.to_string())?;
         if endpoint.uri().scheme_str() == Some("https") {
             let mut tls = ClientTlsConfig::new().with_native_roots();
-            if let Some(path) = &config.ca_file {
+            if let Some(path) = &reach.ca_file {
                 tls = tls.ca_certificate(Certificate::from_pem(read(path)?));
             }
-            if let Some(certificate) = config.client_certificate() {
+            if let Some(certificate) = &reach.certificate {
                 let (chain, key) = (read(&certificate.certificate_file)?, read(&certificate.key_file)?);
                 tls = tls.identity(Identity::from_pem(chain, key));
             }
@@ -52,10 +51,11 @@ impl Client {
         }
         let grpc = Grpc::new(endpoint.connect_lazy()).accept_compressed(CompressionEncoding::Gzip);
         Ok(Self {
-            grpc: match config.compression {
+            grpc: match reach.compression {
                 Compression::Gzip => grpc.send_compressed(CompressionEncoding::Gzip),
                 Compression::None => grpc,
             },
+            method: reach.kind.method(),
         })
     }
 
@@ -67,7 +67,7 @@ impl Client {
         request.set_timeout(patience);
         let answer = async {
             grpc.ready().await.map_err(|error| Status::from_error(error.into()))?;
-            grpc.unary(request, METHOD, Raw).await
+            grpc.unary(request, self.method.clone(), Raw).await
         };
         match tokio::time::timeout(patience, answer).await {
             Ok(Ok(answer)) => of_message(answer.get_ref()),

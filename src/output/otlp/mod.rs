@@ -1,4 +1,4 @@
-//! The same numbers, pushed by OTLP to a receiver of OpenTelemetry metrics.
+//! The same numbers, pushed by OTLP to a receiver of OpenTelemetry metrics; and the exporter's own traces.
 //!
 //! A snapshot is encoded with the OpenTelemetry project's own messages, and not put through the instruments of its SDK:
 //! those keep series that are gone, lose some past a limit, and cannot mark one as ended.
@@ -10,12 +10,16 @@ pub mod environment;
 mod grpc;
 mod headers;
 mod push;
+mod reach;
 mod resource;
 mod send;
 #[cfg(test)]
 mod tests;
 mod told;
+mod traces;
 
 pub use config::{Compression, Config, Protocol};
 pub use headers::Headers;
 pub use push::{Pusher, Taker};
+pub use reach::Signal;
+pub use traces::Traces;

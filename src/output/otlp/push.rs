@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::answer::{Again, Miss, Verdict};
 use super::encode::Batch;
+use super::reach::Reach;
 use super::send::{Way, gzip};
 use super::told::Told;
 use super::{Config, resource};
@@ -32,10 +33,7 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// The push at the end takes no longer, whatever the receiver does.
-const LAST_PUSH: Duration = Duration::from_secs(5);
-
-/// What a receiver says is told up to this length.
-const MOST_WORDS: usize = 200;
+pub(super) const LAST_PUSH: Duration = Duration::from_secs(5);
 
 /// Takes snapshots for the pusher, which pushes the newest.
 pub struct Taker(watch::Sender<Option<Arc<Snapshot>>>);
@@ -48,7 +46,9 @@ impl Output for Taker {
 
 /// Pushes snapshots to one receiver.
 pub struct Pusher {
-    config: Config,
+    interval: Duration,
+    max_request_bytes: usize,
+    reach: Reach,
     own: Arc<Own>,
     way: Way,
     resource: Vec<(String, String)>,
@@ -87,12 +87,14 @@ impl Pusher {
     /// A pusher as configured, and what takes snapshots for it; none if nothing is to be pushed. `listen` is where the
     /// metrics are served too.
     pub fn new(config: &Config, listen: &str, own: &Arc<Own>) -> Result<Option<(Arc<Taker>, Self)>, String> {
-        let Some(target) = config.target() else { return Ok(None) };
-        let way = Way::new(&target, config, own.clock.clone()).map_err(|reason| format!("otlp: {reason}"))?;
+        let Some(reach) = config.metrics() else { return Ok(None) };
+        let way = Way::new(&reach, own.clock.clone()).map_err(|reason| format!("otlp: {reason}"))?;
         let (sender, snapshots) = watch::channel(None);
         let pusher = Self {
             resource: resource::attributes(&config.resource_attributes, listen),
-            config: config.clone(),
+            interval: config.interval.0,
+            max_request_bytes: config.max_request_bytes(reach.protocol),
+            reach,
             own: Arc::clone(own),
             way,
             snapshots,
@@ -109,7 +111,7 @@ impl Pusher {
             () = self.run_forever() => {}
             () = stop => {}
         }
-        let within = self.config.timeout.0.min(LAST_PUSH);
+        let within = self.reach.timeout.0.min(LAST_PUSH);
         let last = self.push(Instant::now() + within);
         // Its requests end in time by themselves; what is encoded before them may not.
         if timeout(within + Duration::from_secs(1), last).await.is_err() {
@@ -123,7 +125,7 @@ impl Pusher {
             std::future::pending::<()>().await;
         }
         loop {
-            let next = Instant::now() + self.config.interval.0;
+            let next = Instant::now() + self.interval;
             self.push(next).await;
             sleep_until(next).await;
         }
@@ -151,22 +153,21 @@ impl Pusher {
     /// What is to be pushed, and the headers to send with it.
     async fn prepare(&self, snapshot: Arc<Snapshot>) -> Option<Prepared> {
         let (own, resource) = (Arc::clone(&self.own), self.resource.clone());
-        let (headers, file) = (self.config.headers.clone(), self.config.headers_file.clone());
+        let reach = self.reach.clone();
         let told = self.told.clone();
         let prepared = off_thread(move || {
             let now = own.clock.now();
             let lists = vec![Arc::clone(&snapshot.families), Arc::new(snapshot.own(own.read()))];
             let gone = told.gone(&lists);
             let batch = Batch::new(&lists, gone, now, own.telemetry.started(), resource);
-            let headers = headers.with_file(file.as_deref()).map_err(|reason| format!("headers: {reason}"));
-            (lists, Arc::new(batch), headers)
+            (lists, Arc::new(batch), reach.headers())
         });
         prepared.await
     }
 
     async fn send_all(&self, batch: Arc<Batch>, headers: &HeaderMap, deadline: Instant, report: &mut Report) {
         // What is left, each part with the most bytes that its requests may have.
-        let limit = self.config.max_request_bytes();
+        let limit = self.max_request_bytes;
         let mut left = VecDeque::from([(0..batch.len(), limit)]);
         while let Some((places, limit)) = left.pop_front() {
             let Some(ready) = self.encode(&batch, places.clone(), limit).await else {
@@ -225,7 +226,7 @@ impl Pusher {
     async fn send(&self, headers: &HeaderMap, body: Bytes, deadline: Instant) -> Verdict {
         let mut pause = FIRST_PAUSE;
         loop {
-            let patience = self.config.timeout.0.min(deadline.saturating_duration_since(Instant::now()));
+            let patience = self.reach.timeout.0.min(deadline.saturating_duration_since(Instant::now()));
             if patience.is_zero() {
                 return Verdict::failed(PushFailure::Timeout, "the next push was due before all was sent");
             }
@@ -257,7 +258,7 @@ impl Pusher {
             _ if !changed => {}
             None => tracing::info!("metrics are pushed"),
             Some((failure, words)) => {
-                let said = self.safe(&words);
+                let said = self.reach.fit_for_log(&words);
                 tracing::warn!(
                     reason = failure.as_str(),
                     said,
@@ -268,23 +269,6 @@ impl Pusher {
             }
         }
     }
-
-    /// What is said, fit for a log.
-    fn safe(&self, words: &str) -> String {
-        match self.config.headers.with_file(self.config.headers_file.as_deref()) {
-            Ok(headers) => safe(words, &headers),
-            Err(_) => "not shown, for it cannot be told whether it holds a secret".to_owned(),
-        }
-    }
-}
-
-/// Words fit for a log: few, on one line, and without the value of a header that was sent.
-fn safe(words: &str, headers: &HeaderMap) -> String {
-    let secrets = headers.values().filter_map(|value| value.to_str().ok()).flat_map(str::split_whitespace);
-    if secrets.filter(|secret| secret.len() > 3).any(|secret| words.contains(secret)) {
-        return "not shown, for it holds a header".to_owned();
-    }
-    words.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).take(MOST_WORDS).collect()
 }
 
 type Prepared = (Vec<Arc<Vec<Series>>>, Arc<Batch>, Result<HeaderMap, String>);
@@ -292,22 +276,4 @@ type Prepared = (Vec<Arc<Vec<Series>>>, Arc<Batch>, Result<HeaderMap, String>);
 /// Does work that takes a while off the async threads; nothing if it panicked or the program is stopping.
 async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     tokio::task::spawn_blocking(work).await.ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use http::HeaderValue;
-
-    use super::*;
-
-    #[test]
-    fn words_of_a_receiver_are_short_and_hold_no_header() {
-        let mut headers = HeaderMap::new();
-        headers.insert("authorization", HeaderValue::from_static("Bearer hunter2"));
-        assert_eq!(safe("a\nb", &headers), "a b");
-        assert_eq!(safe(&"x".repeat(1000), &headers).len(), MOST_WORDS);
-        for echo in ["Bearer hunter2", "hunter2", "no: [hunter2]"] {
-            assert_eq!(safe(echo, &headers), "not shown, for it holds a header");
-        }
-    }
 }

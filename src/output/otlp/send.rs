@@ -8,7 +8,8 @@ use flate2::write::GzEncoder;
 use http::{HeaderMap, HeaderValue, header};
 
 use super::answer::{Verdict, of_http};
-use super::{Compression, Config, Protocol, grpc};
+use super::reach::Reach;
+use super::{Compression, Protocol, grpc};
 use crate::clock::Clock;
 use crate::http::Poster;
 use crate::telemetry::{Failure, PushFailure};
@@ -32,15 +33,14 @@ pub(super) enum Way {
 }
 
 impl Way {
-    /// The way that the configuration says, to `target`.
-    pub(super) fn new(target: &str, config: &Config, clock: Clock) -> Result<Self, String> {
-        let certificate = config.client_certificate();
-        match config.protocol {
+    /// The way that the configuration says.
+    pub(super) fn new(reach: &Reach, clock: Clock) -> Result<Self, String> {
+        match reach.protocol {
             Protocol::Http => {
-                let poster = Poster::new(target, config.ca_file.as_deref(), certificate.as_ref())?;
-                Ok(Self::Http { poster, compression: config.compression, clock })
+                let poster = Poster::new(&reach.target, reach.ca_file.as_deref(), reach.certificate.as_ref())?;
+                Ok(Self::Http { poster, compression: reach.compression, clock })
             }
-            Protocol::Grpc => Ok(Self::Grpc(grpc::Client::new(target, config)?)),
+            Protocol::Grpc => Ok(Self::Grpc(grpc::Client::new(reach)?)),
         }
     }
 
