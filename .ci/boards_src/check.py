@@ -1,0 +1,231 @@
+"""Asks a store of metrics all that the boards ask, as Grafana would, and holds the answers to what they must be. Loopback
+only; every request has an end. Python's standard library alone."""
+
+import argparse
+import concurrent.futures
+import json
+import math
+import re
+import sys
+from collections import Counter
+from pathlib import Path
+
+from board import Board, Chosen, Failed, built_in, write, write_literally
+from history import check_events, check_families, check_truth
+from oracle import OF_ITSELF, OF_TARGET, is_close, of_vendor, read_oracle, reckon
+from store import Store, answers, ports
+
+# Seconds from one scrape or push to the next, and of a day.
+SCRAPE = 240
+DAY = 86400
+# Queries that are under way at once.
+AT_ONCE = 3
+# Functions by whose answers one can tell when samples came.
+RECKONED = re.compile(r"\b(rate|irate|increase|delta|deriv|predict_linear|histogram_quantile|\w+_over_time)\s*\(")
+# Whose choice among equals is the store's own affair; Prometheus makes the same one each time.
+CHOOSY = re.compile(r"\b(topk|bottomk)\s*\(")
+
+# Panels, or single queries of them, that this history has nothing for; each with the reason.
+NOTHING_FOR = {}
+
+
+class Checks:
+    """The boards, one after the other, against one store."""
+
+    def __init__(self, store, oracle, at, days, is_steady):
+        self.store, self.oracle, self.at, self.days, self.is_steady = store, oracle, at, days, is_steady
+        self.wrong, self.empty, self.count = [], set(), Counter()
+        # At the end, with all chosen: {query: [(labels, value)]}, and the boards of those that were reckoned anew.
+        self.answers, self.reckoned = {}, Counter()
+
+    def check(self, board):
+        """All of a board."""
+        start = self.at - self.days * DAY
+
+        def ask(label, selector):
+            parameters = {"match[]": selector} if selector else {}
+            return self.store.ask(f"label/{label}/values", start=start, end=self.at, **parameters)
+
+        values, everything = board.choices(ask)
+        for name, found in values.items():
+            # Who pushes has no job and no instance, unless the receiver makes them up.
+            if not found and name not in ("job", "instance"):
+                self.wrong.append(f"{board.uid}: ${name} has no values")
+        queries = [query for panel in board.panels for query in panel.queries]
+        with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+            for seconds in sorted({board.seconds, self.days * DAY}):
+                list(pool.map(lambda query: self.check_all(query, everything, seconds), queries))
+            for name, found in values.items():
+                self.check_some(pool, queries, name, found, everything)
+        for panel in board.panels:
+            self.check_fields(panel)
+
+    def fail(self, query, what, text):
+        self.wrong.append(f"{query}: {what}\n      {text}")
+
+    def check_all(self, query, everything, seconds):
+        """With all chosen there is an answer, over so many seconds."""
+        start = self.at - seconds
+        text = write(query.text, {**everything, **built_in(query, start, self.at, SCRAPE)})
+        self.count["queries"] += 1
+        try:
+            if query.is_instant:
+                found = self.store.at(text, self.at)
+            else:
+                found = self.store.between(text, start, self.at, query.step(seconds, SCRAPE))
+                # What it shows last, to be compared.
+                self.answers[query] = self.store.at(text, self.at)
+        except Failed as error:
+            return self.fail(query, error, text)
+        if query.is_instant:
+            self.answers[query] = found
+        self.check_number(query, text)
+        known = [value for _, values in found for value in values if not math.isnan(value)]
+        if not known:
+            self.empty.add(query)
+            if not NOTHING_FOR.keys() & {str(query), str(query.panel)}:
+                self.fail(query, "only NaN" if found else "no data", text)
+        for label in re.findall(r"\{\{\s*(\w+)\s*\}\}", query.legend):
+            if found and not any(label in labels for labels, _ in found):
+                self.fail(query, f"the legend shows {label}, which no series has", text)
+        return None
+
+    def check_number(self, query, text):
+        """What only adds up, or takes the highest or the lowest, is what is true."""
+        expected = reckon(text, self.oracle)
+        if not expected:
+            return
+        self.reckoned[query.panel.uid] += 1
+        shown = [[list(map(list, labels)), value] for labels, value in sorted(expected.items())]
+        if not self.are_alike(query, self.answers[query], shown):
+            self.fail(query, f"{str(ordered(self.answers[query]))[:300]}, and true is {str(shown)[:300]}", text)
+
+    def check_some(self, pool, queries, name, values, everything):
+        """With one, with several and with the nastiest chosen, the answer is that of a query that names them literally."""
+        if not values:
+            return
+        nastiest = max(values, key=lambda value: sum(not letter.isalnum() for letter in value))
+        mildest = min(values, key=lambda value: sum(not letter.isalnum() for letter in value))
+        concerned = [query for query in queries if query.mentions(name)]
+        for chosen in dict.fromkeys([(mildest,), (nastiest,), tuple(dict.fromkeys([mildest, nastiest]))]):
+            given = {**everything, name: Chosen(chosen)}
+            found = list(pool.map(lambda query, given=given: self.same(query, given), concerned))
+            if concerned and not any(found):
+                self.wrong.append(f"{concerned[0].panel.uid}: ${name} = {chosen} shows nothing at all")
+
+    def same(self, query, chosen):
+        """Whether there is an answer, which has to be the right one."""
+        given = {**chosen, **built_in(query, self.at - DAY, self.at, SCRAPE)}
+        text, literal = write(query.text, given), write_literally(query.text, given)
+        self.count["choices"] += 1
+        try:
+            found, expected = self.store.at(text, self.at), self.store.at(literal, self.at)
+        except Failed as error:
+            return self.fail(query, error, text)
+        if not self.are_alike(query, found, ordered(expected)):
+            self.fail(query, f"{len(found)} series, not the {len(expected)} that were chosen", text)
+        return bool(found)
+
+    def are_alike(self, query, found, expected):
+        """Whether two answers are the same."""
+        found, tolerance = ordered(found), SCRAPE if "_age_" in query.text else 0
+        if CHOOSY.search(query.text) and not self.is_steady:
+            return bool(found) == bool(expected)
+        return len(found) == len(expected) and all(
+            labels == wanted_labels and is_close(value, wanted, tolerance)
+            for (labels, value), (wanted_labels, wanted) in zip(found, expected)
+        )
+
+    def check_fields(self, panel):
+        """The columns that a table arranges are there."""
+        labels = {name for query in panel.queries for labels, _ in self.answers.get(query, []) for name in labels}
+        fields = labels | {"Time", "Value"} | {f"Value #{query.ref}" for query in panel.queries}
+        # A label that is empty everywhere is none.
+        fields |= {name for query in panel.queries for name in re.findall(r"\w+", query.text)}
+        for name in panel.named_fields():
+            if name not in fields and not OF_TARGET.fullmatch(name):
+                self.wrong.append(f"{panel}: arranges {name}, which is no field of its answers")
+
+    def finish(self):
+        """What can be said once all boards are through."""
+        panels = {query.panel for query in self.answers}
+        empty = {str(query) for query in self.empty} | {str(query.panel) for query in self.empty}
+        twice = Counter(map(str, self.answers))
+        self.wrong += [f"{name}: there are {count} of that name" for name, count in twice.items() if count > 1]
+        for name in NOTHING_FOR.keys() - empty:
+            self.wrong.append(f"{name}: listed as empty, which it is not")
+        for uid in {panel.uid for panel in panels} - self.reckoned.keys() - {"cse-exporter"}:
+            self.wrong.append(f"{uid}: no query of it could be reckoned anew")
+        self.count["reckoned anew"] = sum(self.reckoned.values())
+        print(f"  boards: {len(panels)} panels, {', '.join(f'{count} {what}' for what, count in self.count.items())}")
+        return self.wrong
+
+    def keep(self, path):
+        """Keeps what was answered at the end."""
+        kept = {str(query): ordered(found) for query, found in self.answers.items() if is_comparable(query)}
+        Path(path).write_text(json.dumps(kept))
+
+    def compare(self, path):
+        """Holds the answers to those of another store."""
+        kept = json.loads(Path(path).read_text())
+        for query, found in self.answers.items():
+            if not is_comparable(query):
+                continue
+            expected = kept[str(query)]
+            if not self.are_alike(query, found, expected):
+                self.fail(query, f"{str(ordered(found))[:300]}, of the other store {str(expected)[:300]}", query.text)
+            self.count["compared"] += 1
+
+
+def is_comparable(query):
+    """Whether two stores must answer the same, though samples came to them at other moments."""
+    return not RECKONED.search(query.text) and not OF_ITSELF.search(query.text)
+
+
+def ordered(found):
+    """An answer at one moment, in an order of its own. NaN is no answer to some stores."""
+    rows = ([list(map(list, of_vendor(labels))), value] for labels, [value] in found if not math.isnan(value))
+    return sorted(rows)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--ports", type=int, help="so many free ports are all that is asked for")
+    parser.add_argument("--answers", help="waiting until this URL answers is all that is asked for")
+    parser.add_argument("--store", help="the URL of what answers queries")
+    parser.add_argument("--at", type=int, help="when history ends, in Unix seconds")
+    parser.add_argument("--days", type=int, default=8, help="how long it is")
+    parser.add_argument("--oracle", help="what is true then, as lines of JSON")
+    parser.add_argument("--reference", help="docs/metrics.md")
+    parser.add_argument("--keep", help="a file to keep the answers in")
+    parser.add_argument("--compare", help="a file of answers that were kept")
+    parser.add_argument("boards", nargs="*")
+    args = parser.parse_args()
+    if args.ports:
+        return ports(args.ports)
+    if args.answers:
+        return answers(args.answers)
+    store, oracle = Store(args.store), read_oracle(args.oracle)
+    start = args.at - args.days * DAY
+    wrong = check_families(store, args.reference, start, args.at) + check_events(store, args.at)
+    wrong += check_truth(store, oracle, args.at)
+    checks = Checks(store, oracle, args.at, args.days, is_steady=not args.compare)
+    for path in args.boards:
+        checks.check(Board(path))
+    if args.keep:
+        checks.keep(args.keep)
+    if args.compare:
+        checks.compare(args.compare)
+    wrong += checks.finish()
+    for one in wrong[:80]:
+        print(f"    {one}", file=sys.stderr)
+    if wrong:
+        raise Failed(f"{len(wrong)} things are wrong")
+    return None
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except Failed as failed:
+        sys.exit(f"boards: {failed}")

@@ -1,0 +1,70 @@
+"""A store of metrics that answers Prometheus' queries. Loopback only; every request has an end."""
+
+import dataclasses
+import json
+import socket
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+
+from board import Failed
+
+WAIT_SECONDS = 60
+
+# Loopback has no business with a proxy of the environment.
+OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+@dataclasses.dataclass(frozen=True)
+class Store:
+    """What answers Prometheus' queries."""
+
+    url: str
+
+    def ask(self, path, **parameters):
+        """The data of an answer that has no complaint."""
+        url, body = f"{self.url}/api/v1/{path}", urllib.parse.urlencode(parameters).encode()
+        if not path.startswith("query"):
+            url, body = f"{url}?{body.decode()}", None
+        try:
+            with OPENER.open(urllib.request.Request(url, body), timeout=60) as answer:
+                found = json.load(answer)
+        except urllib.error.HTTPError as error:
+            raise Failed(f"{error.code}: {error.read().decode(errors='replace')[:400]}") from error
+        if found["status"] != "success" or found.get("warnings") or found.get("infos"):
+            raise Failed(str({name: value for name, value in found.items() if name != "data"})[:400])
+        return found["data"]
+
+    def at(self, query, time_):
+        """[(labels, [value])] at one moment."""
+        data = self.ask("query", query=query, time=time_)
+        if data["resultType"] in ("scalar", "string"):
+            return [({}, [float(data["result"][1])])]
+        return [(row["metric"], [float(row["value"][1])]) for row in data["result"]]
+
+    def between(self, query, start, end, step):
+        """[(labels, values)] of some time."""
+        data = self.ask("query_range", query=query, start=start, end=end, step=step)
+        return [(row["metric"], [float(value) for _, value in row["values"]]) for row in data["result"]]
+
+
+def answers(url):
+    """Waits until there is an answer."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while True:
+        try:
+            with OPENER.open(url, timeout=5):
+                return
+        except OSError as error:
+            if time.monotonic() > deadline:
+                raise Failed(f"{url} does not answer: {error}") from error
+        time.sleep(0.1)
+
+
+def ports(count):
+    """Free ports, held until all are known so that they differ."""
+    sockets = [socket.socket() for _ in range(count)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    print(*(each.getsockname()[1] for each in sockets))

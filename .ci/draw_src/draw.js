@@ -1,0 +1,140 @@
+// draw.js FOLDER BOARD… : draws each board in both themes into FOLDER, in Chromium. Before, all of its rows are opened, and no
+// panel may have an error or nothing to show. $PROMETHEUS is asked for what was known at $HISTORY_END.
+import fs from 'node:fs';
+import http from 'node:http';
+import path from 'node:path';
+
+import { chromium } from 'playwright-core';
+import UPNG from 'upng-js';
+
+const [, , folder, ...boards] = process.argv;
+const store = new URL(process.env.PROMETHEUS);
+const end = Number(process.env.HISTORY_END);
+
+const WIDTH = 1280;
+/** A unit of a board's grid, and what is above it and below. */
+const UNIT = 38;
+const MARGIN = 100;
+const PATIENCE = 60_000;
+const SECONDS = { m: 60, h: 3600, d: 86_400 };
+const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.woff2': 'font/woff2' };
+/** Panels that this history has nothing for, each with the reason. */
+const EMPTY = {};
+/** Where the page's files are, among them those that Grafana's libraries expect of its server. */
+const PUBLIC = [
+  // A name that it has no picture for.
+  [/^.*\/unicons\/angle-double-left\.svg$/, 'node_modules/@grafana/ui/dist/public/img/icons/unicons/angle-left.svg'],
+  [/^\/public\/build\/img\/icons\//, 'node_modules/@grafana/ui/dist/public/img/icons/'],
+  [/^\/public\/fonts\/inter\/Inter-Regular/, 'node_modules/@fontsource/inter/files/inter-latin-400-normal'],
+  [/^\/public\/fonts\/inter\/Inter-Italic/, 'node_modules/@fontsource/inter/files/inter-latin-400-italic'],
+  [/^\/public\/fonts\/inter\/Inter-Medium/, 'node_modules/@fontsource/inter/files/inter-latin-500-normal'],
+  [/^\/$/, 'dist/index.html'],
+  [/^\/assets\//, 'dist/assets/'],
+];
+
+/** Serves the page, the boards, and the store under the page's own address. */
+function serve() {
+  const files = Object.fromEntries(boards.map((file) => [path.basename(file), file]));
+  const server = http.createServer((request, answer) => {
+    const { pathname, search } = new URL(request.url, 'http://page');
+    if (pathname.startsWith('/store/')) {
+      const onward = { host: store.hostname, port: store.port, path: pathname.slice('/store'.length) + search };
+      http.get(onward, (found) => {
+        answer.writeHead(found.statusCode, found.headers);
+        found.pipe(answer);
+      }).on('error', () => answer.writeHead(502).end());
+      return;
+    }
+    const file = pathname.startsWith('/board/')
+      ? files[path.basename(pathname)]
+      : PUBLIC.map(([pattern, place]) => pattern.test(pathname) && path.join(import.meta.dirname, pathname.replace(pattern, place)))
+        .find(Boolean);
+    if (!file || !fs.existsSync(file)) {
+      answer.writeHead(404).end();
+      return;
+    }
+    answer.writeHead(200, { 'content-type': TYPES[path.extname(file)] ?? 'application/json' });
+    fs.createReadStream(file).pipe(answer);
+  });
+  return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server)));
+}
+
+/** How tall a board is, with its closed rows opened or not. */
+function height(board, expand) {
+  const closed = board.panels.filter((panel) => panel.type === 'row' && panel.collapsed);
+  const bottom = (panels) => Math.max(...panels.map(({ gridPos }) => gridPos.y + gridPos.h));
+  const inside = closed.map(({ gridPos, panels }) => bottom(panels) - gridPos.y - gridPos.h);
+  return (bottom(board.panels) + (expand ? inside.reduce((sum, one) => sum + one, 0) : 0)) * UNIT + MARGIN;
+}
+
+/** Waits until all is asked for, answered and drawn; returns what is wrong. */
+async function drawn(page) {
+  const late = await page.waitForFunction(() => {
+    const { drawing } = window;
+    const settled = document.body.dataset.fatal || (drawing?.pending() === 0 && drawing.report().length > 0 && drawing.report().every(({ done }) => done));
+    // What is drawn last follows the last answer within a moment.
+    window.since = settled ? window.since ?? performance.now() : undefined;
+    return settled && performance.now() - window.since > 1000;
+  }, undefined, { timeout: PATIENCE, polling: 100 }).then(() => [], (error) => [String(error)]);
+  const fatal = await page.evaluate(() => document.body.dataset.fatal);
+  if (fatal) {
+    return [fatal];
+  }
+  const panels = await page.evaluate(() => window.drawing?.report() ?? []);
+  const wrong = panels.flatMap(({ title, done, rows, errors }) => [
+    ...(done ? [] : [`«${title}» is not drawn`]),
+    ...errors.map((error) => `«${title}»: ${error}`),
+    ...(done && !errors.length && rows === 0 && !EMPTY[title] ? [`«${title}» has nothing to show`] : []),
+  ]);
+  return [...late, ...wrong];
+}
+
+/** A picture of no more than 256 colours. */
+function small(png) {
+  const image = UPNG.decode(png);
+  return Buffer.from(UPNG.encode(UPNG.toRGBA8(image), image.width, image.height, 256));
+}
+
+async function main() {
+  const server = await serve();
+  const browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+  });
+  const wrong = [];
+  for (const file of boards) {
+    const board = JSON.parse(fs.readFileSync(file));
+    const [, count, unit] = /^now-(\d+)([mhd])$/.exec(board.time.from);
+    for (const [theme, expand] of [['dark', true], ['dark', false], ['light', false]]) {
+      const name = `${board.uid}, ${theme}${expand ? ', all rows open' : ''}`;
+      const page = await browser.newPage({ viewport: { width: WIDTH, height: height(board, expand) } });
+      const said = new Set();
+      page.on('console', (message) => message.type() === 'error' && said.add(message.text()));
+      page.on('pageerror', (error) => said.add(String(error.stack ?? error)));
+      page.on('response', (answer) => answer.status() >= 400 && said.add(`${answer.status()} ${answer.url()}`));
+      const [from, to] = [end - count * SECONDS[unit], end].map((seconds) => new Date(seconds * 1000).toISOString());
+      const query = new URLSearchParams({ board: path.basename(file), theme, from, to });
+      if (expand) {
+        query.set('expand', '1');
+      }
+      await page.goto(`http://127.0.0.1:${server.address().port}/?${query}`);
+      const found = [...await drawn(page), ...said];
+      wrong.push(...found.map((text) => `${name}: ${text}`));
+      const picture = small(await page.screenshot());
+      const target = path.join(folder, expand ? `${board.uid}-open.png` : `${board.uid}-${theme}.png`);
+      if (!expand || process.env.DRAW_OPEN) {
+        fs.writeFileSync(target, picture);
+      }
+      console.log(`  ${name}: ${Math.round(picture.length / 1000)} kB${found.length ? `, ${found.length} wrong` : ''}`);
+      await page.close();
+    }
+  }
+  await browser.close();
+  server.close();
+  for (const text of wrong) {
+    console.error(`    ${text.slice(0, 600)}`);
+  }
+  process.exitCode = wrong.length ? 1 : 0;
+}
+
+await main();

@@ -1,0 +1,16 @@
+import react from '@vitejs/plugin-react';
+import { defineConfig } from 'vite';
+
+export default defineConfig({
+  plugins: [react()],
+  // What Grafana's own build says of these.
+  define: { 'process.env.NODE_ENV': '"production"', 'process.env': '{}', global: 'globalThis' },
+  resolve: { alias: { 'react-router-dom-v5-compat': 'react-router-dom' } },
+  build: {
+    // Some of its modules name exports that are types, and are not there.
+    rolldownOptions: { shimMissingExports: true },
+    target: 'esnext',
+    minify: false,
+    chunkSizeWarningLimit: 1e6,
+  },
+});
