@@ -135,9 +135,8 @@ def main():
         if not row or row.group(1) != alert.field("for"):
             wrong.append(f"README.md has no row of {alert.name} with its `for`")
             continue
-        listed = [name for name in re.findall(r"`([^`]+)`", row.group(2))]
-        full = {listed[0].removesuffix("_rise") + name.removeprefix("…") if name.startswith("…") else name for name in listed}
-        # DataStale's is what all trust hangs on; the others are their alert's own.
+        listed = re.findall(r"`([^`]+)`", row.group(2))
+        full = {name.replace("…", listed[0].removesuffix("_rise")) for name in listed}
         used = {name.removeprefix(THRESHOLD) for name in NAME.findall(alert.expr) if name.startswith(THRESHOLD)}
         if full != used and alert.name != f"{PREFIX}RecordsMissing":
             wrong.append(f"README.md says that {alert.name} has the thresholds {sorted(full)}, and it has {sorted(used)}")
@@ -150,7 +149,7 @@ def main():
     wrong += wrong_with_queries(promtool)
     if wrong:
         sys.exit("\n".join(["FAILED:", *(f"  {line}" for line in wrong)]))
-    print(f"  {len(alerts)} alerts, each with its runbook and tests of {len(KINDS)} kinds; {len(records)} records, all of them read")
+    print(f"  {len(alerts)} alerts, each with its runbook and tests of {len(KINDS)} kinds; {len(records)} records, all read")
 
 
 if __name__ == "__main__":
