@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use container_security_exporter::app::App;
 use container_security_exporter::clock::{Clock, Timestamp};
+use container_security_exporter::lock::lock;
 use container_security_exporter::telemetry::PushFailure;
 use simulator::exposition::{Format, differences};
-use simulator::oracle::Families;
+use simulator::oracle::{Families, Labels};
 use simulator::tenant::{Shape, Tenant};
 use tokio::net::TcpListener;
 use tokio::time::{Instant, interval, timeout};
@@ -157,6 +158,57 @@ async fn a_request_that_is_too_large_is_split_and_nothing_is_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_that_calls_everything_too_large_is_not_asked_without_end() {
+    for (grpc, status) in [(false, 413), (true, 8), (true, 11)] {
+        let receiver = Receiver::start(grpc, &[Behaviour::Answer(status, ("x-none", ""), "too much")]).await;
+        let keys = format!("interval = \"1h\"\nprotocol = {:?}", if grpc { "grpc" } else { "http/protobuf" });
+        let bench = Bench::start(tenant(), &pushed(&receiver, &keys)).await;
+        let after = bench.metrics_once("a push", |families| sum(families, EXPORTS, &[]) > 0.0).await;
+        assert_eq!(value(&after, EXPORTS, &[("outcome", "too_large")]), 1.0);
+        assert_eq!(receiver.got().len(), 32);
+        bench.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_gone_is_marked_once_whatever_the_receiver_does() {
+    // One that took what it did not answer for in time, one that rejects points of each request, one that takes no marks.
+    for (before, after) in [
+        (Behaviour::Take, Behaviour::Take),
+        (Behaviour::Hang, Behaviour::Take),
+        (Behaviour::TakeWithout(1), Behaviour::TakeWithout(1)),
+        (Behaviour::Take, Behaviour::RefuseMarks),
+    ] {
+        let receiver = Receiver::start(false, std::slice::from_ref(&before)).await;
+        let keys = "interval = \"1s\"\ntimeout = \"300ms\"\n[[source.qualys]]\ninterval = \"1s\"";
+        let bench = Bench::start(tenant(), &pushed(&receiver, keys)).await;
+        bench.collected().await;
+        let shown = of_vendor(&bench.families().await);
+        let all = |got: &[Got]| (of_vendor(&families(&got.last()?.message).0) == shown).then_some(());
+        once(&receiver, "all there is", all).await;
+        receiver.behave(after.clone());
+        let earlier = receiver.got().len();
+        lock(&bench.tenant).containers.clear();
+        lock(&bench.tenant).touch();
+        let left = of_vendor(&bench.becomes("without containers", &bench.expected()).await);
+        let is_left = |name: &String, labels: &Labels| left.get(name).is_some_and(|series| series.contains_key(labels));
+        let each = shown.iter().flat_map(|(name, series)| series.keys().map(move |labels| (name, labels)));
+        let gone = each.filter(|(name, labels)| !is_left(name, labels)).count();
+        assert!(gone > 100, "{gone}");
+        let settled = |got: &[Got]| {
+            let marks: Vec<_> = got[earlier..].iter().map(|got| families(&got.message).1).collect();
+            let first = marks.iter().position(|marks| *marks > 0)?;
+            (marks.len() > first + 4).then(|| marks.iter().sum::<usize>())
+        };
+        let case = format!("{before:?}, {after:?}");
+        assert_eq!(once(&receiver, &case, settled).await, gone, "{case}");
+        let last = receiver.got().pop().expect("a push");
+        assert_eq!((of_vendor(&families(&last.message).0), last.taken), (left, true), "{case}");
+        bench.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_passes_is_pushed_again_at_once() {
     for (grpc, first) in [
         (false, Behaviour::Answer(503, ("retry-after", "0"), "")),
@@ -205,7 +257,7 @@ async fn a_receiver_must_be_trusted_by_either_protocol() {
 #[tokio::test(flavor = "multi_thread")]
 async fn over_grpc_all_arrives_and_a_refusal_is_told() {
     let receiver = Receiver::start(true, &[Behaviour::Take]).await;
-    let keys = "interval = \"1s\"\nprotocol = \"grpc\"\nheaders = { X-Scope-OrgID = \"7\" }";
+    let keys = "interval = \"1s\"\ntimeout = \"300ms\"\nprotocol = \"grpc\"\nheaders = { X-Scope-OrgID = \"7\" }";
     let bench = Bench::start(tenant(), &pushed(&receiver, keys)).await;
     bench.collected().await;
     let wanted = lasting(bench.families().await);
@@ -217,6 +269,13 @@ async fn over_grpc_all_arrives_and_a_refusal_is_told() {
     {
         receiver.behave(Behaviour::Answer(code, ("", ""), "no"));
         bench.metrics_once(outcome, |families| sum(families, EXPORTS, &[("outcome", outcome)]) > 0.0).await;
+    }
+    let before = bench.families().await;
+    receiver.behave(Behaviour::Hang);
+    let after = bench.metrics_once("timeout", |families| sum(families, EXPORTS, &[("outcome", "timeout")]) > 0.0).await;
+    for outcome in ["unreachable", "unavailable"] {
+        let count = |families: &Families| sum(families, EXPORTS, &[("outcome", outcome)]);
+        assert_eq!(count(&before), count(&after), "{outcome}");
     }
     receiver.behave(Behaviour::TakeWithout(1));
     bench.metrics_once("partial", |families| sum(families, EXPORTS, &[("outcome", "partial_success")]) > 0.0).await;

@@ -47,6 +47,8 @@ pub(crate) enum Behaviour {
     TakeWithout(i64),
     /// Refuses it if it is larger, before compression.
     TakeUpTo(usize),
+    /// Takes it, unless series are marked as gone in it.
+    RefuseMarks,
     /// Answers with this status, header and body.
     Answer(u16, (&'static str, &'static str), &'static str),
     /// Never answers.
@@ -201,6 +203,9 @@ async fn answer(state: State, request: Request<Incoming>) -> Result<Response<Ful
     let behaviour = state.next();
     let taken = match behaviour {
         Behaviour::Take | Behaviour::TakeWithout(_) => true,
+        Behaviour::RefuseMarks => {
+            ExportMetricsServiceRequest::decode(body.as_slice()).is_ok_and(|it| families(&it).1 == 0)
+        }
         Behaviour::TakeUpTo(most) => body.len() <= most,
         Behaviour::Answer(..) | Behaviour::Hang => false,
     };
@@ -219,7 +224,8 @@ async fn answer(state: State, request: Request<Incoming>) -> Result<Response<Ful
             *response.body_mut() = Full::from(body);
         }
         Behaviour::TakeUpTo(_) if !taken => *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE,
-        Behaviour::Take | Behaviour::TakeUpTo(_) | Behaviour::TakeWithout(_) => {
+        Behaviour::RefuseMarks if !taken => *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR,
+        Behaviour::Take | Behaviour::TakeUpTo(_) | Behaviour::TakeWithout(_) | Behaviour::RefuseMarks => {
             response.headers_mut().insert("content-type", "application/x-protobuf".parse().expect("a header"));
             *response.body_mut() = Full::from(accepted(&behaviour).encode_to_vec());
         }
@@ -233,7 +239,9 @@ fn accepted(behaviour: &Behaviour) -> ExportMetricsServiceResponse {
             let error_message = "some are too old".to_owned();
             Some(ExportMetricsPartialSuccess { rejected_data_points: *rejected_data_points, error_message })
         }
-        Behaviour::Take | Behaviour::TakeUpTo(_) | Behaviour::Answer(..) | Behaviour::Hang => None,
+        Behaviour::Take | Behaviour::TakeUpTo(_) | Behaviour::RefuseMarks | Behaviour::Answer(..) | Behaviour::Hang => {
+            None
+        }
     };
     ExportMetricsServiceResponse { partial_success }
 }
@@ -251,7 +259,12 @@ impl MetricsService for State {
             Behaviour::TakeUpTo(most) if size > most => Some(tonic::Status::resource_exhausted("too large")),
             // A gRPC status in the place of one of HTTP.
             Behaviour::Answer(code, _, words) => Some(tonic::Status::new(i32::from(code).into(), words)),
-            Behaviour::Take | Behaviour::TakeUpTo(_) | Behaviour::TakeWithout(_) | Behaviour::Hang => None,
+            Behaviour::RefuseMarks if families(&message).1 > 0 => Some(tonic::Status::internal("marks")),
+            Behaviour::Take
+            | Behaviour::TakeUpTo(_)
+            | Behaviour::TakeWithout(_)
+            | Behaviour::RefuseMarks
+            | Behaviour::Hang => None,
         };
         self.note("", headers, status.is_none(), message);
         match (status, &behaviour) {

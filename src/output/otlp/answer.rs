@@ -158,7 +158,9 @@ pub(super) fn of_grpc(code: Code, message: &str, details: &[u8]) -> Verdict {
     let after = RpcStatus::decode(details).ok().and_then(|status| status.retry_after());
     let words = format!("answered {code:?}: {message}");
     match code {
-        Code::ResourceExhausted if after.is_none() => Verdict::TooLarge(words),
+        // Some receivers call a message out of range that is too large for them. Where it is something else, a request
+        // in parts is another try just as well.
+        Code::ResourceExhausted | Code::OutOfRange if after.is_none() => Verdict::TooLarge(words),
         Code::ResourceExhausted => Verdict::passing(PushFailure::RateLimited, words, after),
         Code::DeadlineExceeded => Verdict::passing(PushFailure::Timeout, words, after),
         Code::Cancelled | Code::Aborted | Code::OutOfRange | Code::Unavailable | Code::DataLoss => {
@@ -251,7 +253,8 @@ mod tests {
             (Code::Cancelled, &b""[..], "unavailable again"),
             (Code::DeadlineExceeded, b"", "timeout again"),
             (Code::Aborted, b"", "unavailable again"),
-            (Code::OutOfRange, b"", "unavailable again"),
+            (Code::OutOfRange, b"", "split"),
+            (Code::OutOfRange, &wait, "unavailable after 2.5s"),
             (Code::Unavailable, b"", "unavailable again"),
             (Code::Unavailable, &wait, "unavailable after 2.5s"),
             (Code::DataLoss, b"", "unavailable again"),

@@ -31,6 +31,8 @@ const METRIC_SLACK: usize = 16;
 /// What one push tells: series with their values at one moment, and marks on those that are gone.
 pub(super) struct Batch {
     parts: Vec<Part>,
+    /// How many of the points are marks.
+    marks: usize,
     now: Timestamp,
     started: Timestamp,
     resource: Resource,
@@ -77,12 +79,18 @@ impl Batch {
         resource: Vec<(String, String)>,
     ) -> Self {
         let attributes = resource.into_iter().map(|(key, value)| attribute(key, value)).collect();
-        let mut batch =
-            Self { parts: Vec::new(), now, started, resource: Resource { attributes, ..Resource::default() } };
+        let mut batch = Self {
+            parts: Vec::new(),
+            marks: 0,
+            now,
+            started,
+            resource: Resource { attributes, ..Resource::default() },
+        };
         // Marks first: they are about an earlier time.
         for Gone { list, family, series } in gone {
             batch.add(Part { list, family, gone: Some(series), start: 0 });
         }
+        batch.marks = batch.len();
         for list in lists {
             for family in 0..list.len() {
                 batch.add(Part { list: Arc::clone(list), family, gone: None, start: 0 });
@@ -101,6 +109,11 @@ impl Batch {
     /// How many points there are.
     pub(super) fn len(&self) -> usize {
         self.parts.last().map_or(0, |part| part.start + part.len())
+    }
+
+    /// How many of them, from the first on, are marks.
+    pub(super) fn marks(&self) -> usize {
+        self.marks
     }
 
     /// The request that holds the points from the start of `places`, as many as go into `limit` bytes.

@@ -88,6 +88,10 @@ fn of_transport(status: &Status) -> Option<Verdict> {
     let words = innermost(error);
     let mut next = Some(error);
     while let Some(cause) = next {
+        // The client's own clock, which runs beside ours.
+        if cause.is::<tonic::TimeoutExpired>() {
+            return Some(Verdict::passing(PushFailure::Timeout, words, None));
+        }
         // `source` of an I/O error skips the error it wraps.
         let wrapped = cause.downcast_ref::<std::io::Error>().and_then(|error| error.get_ref());
         if cause.is::<rustls::Error>() || wrapped.is_some_and(<dyn Error + Send + Sync>::is::<rustls::Error>) {

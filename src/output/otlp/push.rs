@@ -32,6 +32,10 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// No pause of our own choice lasts longer.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
+/// After so many requests in a row that are too large, however they are divided, the receiver means something else by it:
+/// halving a million series down to one takes twenty.
+const MOST_TOO_LARGE: u32 = 32;
+
 /// The push at the end takes no longer, whatever the receiver does.
 pub(super) const LAST_PUSH: Duration = Duration::from_secs(5);
 
@@ -64,7 +68,9 @@ pub struct Pusher {
 struct Report {
     /// The first thing that went wrong.
     failed: Option<(PushFailure, String)>,
-    /// Whether anything arrived.
+    /// Whether all marks on what is gone are done with, so that only what this push tells can be known to the receiver.
+    marked: bool,
+    /// Whether anything arrived, or may have.
     arrived: bool,
     rejected: u64,
     oversized: u64,
@@ -141,8 +147,8 @@ impl Pusher {
                     Ok(headers) => self.send_all(batch, &headers, deadline, &mut report).await,
                     Err(reason) => report.fail(PushFailure::Internal, reason),
                 }
-                if report.arrived {
-                    self.told.arrived(lists, report.failed.is_none());
+                if report.arrived && report.marked {
+                    self.told = Told::of(lists);
                 }
             }
             None => report.fail(PushFailure::Internal, "the metrics could not be encoded".to_owned()),
@@ -166,15 +172,16 @@ impl Pusher {
     }
 
     async fn send_all(&self, batch: Arc<Batch>, headers: &HeaderMap, deadline: Instant, report: &mut Report) {
-        // What is left, each part with the most bytes that its requests may have.
-        let limit = self.max_request_bytes;
-        let mut left = VecDeque::from([(0..batch.len(), limit)]);
-        while let Some((places, limit)) = left.pop_front() {
-            let Some(ready) = self.encode(&batch, places.clone(), limit).await else {
+        // Marks go first, in requests of their own: once they are there, nothing but the rest is left at the receiver.
+        let mut left = VecDeque::from([0..batch.marks(), batch.marks()..batch.len()]);
+        let mut too_large = 0;
+        while let Some(places) = left.pop_front() {
+            report.marked = places.start >= batch.marks();
+            let Some(ready) = self.encode(&batch, places.clone()).await else {
                 return report.fail(PushFailure::Internal, "the metrics could not be encoded".to_owned());
             };
             if ready.places.end < places.end {
-                left.push_front((ready.places.end..places.end, limit));
+                left.push_front(ready.places.end..places.end);
             }
             if ready.oversized > 0 {
                 report.oversized += ready.oversized as u64;
@@ -183,13 +190,18 @@ impl Pusher {
             if ready.body.is_empty() {
                 continue;
             }
-            match self.send(headers, ready.body, deadline).await {
+            let verdict = self.send(headers, ready.body, deadline).await;
+            too_large = if matches!(verdict, Verdict::TooLarge(_)) { too_large + 1 } else { 0 };
+            match verdict {
                 Verdict::Taken(rejected, words) => {
                     report.arrived = true;
                     report.rejected += rejected;
                     if rejected > 0 {
                         report.fail(PushFailure::PartialSuccess, words);
                     }
+                }
+                Verdict::TooLarge(words) if too_large == MOST_TOO_LARGE => {
+                    return report.fail(PushFailure::TooLarge, words);
                 }
                 Verdict::TooLarge(words) if ready.places.len() <= 1 => {
                     report.oversized += ready.places.len() as u64;
@@ -198,22 +210,25 @@ impl Pusher {
                 Verdict::TooLarge(_) => {
                     let Range { start, end } = ready.places;
                     let middle = start + (end - start) / 2;
-                    left.push_front((middle..end, limit));
-                    left.push_front((start..middle, limit));
+                    left.push_front(middle..end);
+                    left.push_front(start..middle);
                 }
-                Verdict::Failed(Miss { failure, words, .. }) => {
+                Verdict::Failed(Miss { failure, words, again }) => {
                     report.fail(failure, words);
-                    // Another request may be taken where one was refused for what is in it, and for nothing else.
-                    if failure != PushFailure::Refused {
+                    // A receiver that is slow may have taken it all the same.
+                    report.arrived |= failure == PushFailure::Timeout;
+                    // Another request may be taken where one was refused for what is in it, or for being of marks.
+                    if failure != PushFailure::Refused && (report.marked || again != Again::No) {
                         return;
                     }
                 }
             }
         }
+        report.marked = true;
     }
 
-    async fn encode(&self, batch: &Arc<Batch>, places: Range<usize>, limit: usize) -> Option<Ready> {
-        let (batch, wants_gzip) = (Arc::clone(batch), self.way.wants_gzip());
+    async fn encode(&self, batch: &Arc<Batch>, places: Range<usize>) -> Option<Ready> {
+        let (batch, wants_gzip, limit) = (Arc::clone(batch), self.way.wants_gzip(), self.max_request_bytes);
         let encoded = off_thread(move || {
             let chunk = batch.chunk(places, limit);
             let body = if wants_gzip && !chunk.body.is_empty() { gzip(&chunk.body).ok()? } else { chunk.body };
@@ -228,7 +243,7 @@ impl Pusher {
         loop {
             let patience = self.reach.timeout.0.min(deadline.saturating_duration_since(Instant::now()));
             if patience.is_zero() {
-                return Verdict::failed(PushFailure::Timeout, "the next push was due before all was sent");
+                return Verdict::passing(PushFailure::Timeout, "the next push was due before all was sent", None);
             }
             let verdict = self.way.send(headers.clone(), body.clone(), patience).await;
             let Verdict::Failed(Miss { again, failure, .. }) = &verdict else { return verdict };

@@ -200,8 +200,7 @@ proptest! {
         limit in 700_usize..4000,
     ) {
         let list = families(&codes.into_iter().collect::<Vec<_>>());
-        let mut told = Told::default();
-        told.arrived(vec![families(&others.into_iter().collect::<Vec<_>>())], true);
+        let told = Told::of(vec![families(&others.into_iter().collect::<Vec<_>>())]);
         let batch = batch(&[list], &told);
         let whole = decoded(&divided(&batch, usize::MAX).0);
         prop_assert_eq!(whole.len(), batch.len());
@@ -226,28 +225,21 @@ fn a_point_that_is_too_large_alone_is_left_out_and_counted() {
 #[test]
 fn what_is_gone_is_marked_once() {
     let (before, after) = (families(&numbered("a", 3)), families(&numbered("b", 2)));
-    let mut told = Told::default();
     let gone = |told: &Told, list: &Arc<Vec<Series>>| {
-        let found = decoded(&divided(&batch(&[Arc::clone(list)], told), 3000).0);
-        found
-            .into_iter()
-            .filter(|(_, said)| *said == Said::Gone)
-            .map(|((_, labels), _)| labels[2].1.clone())
-            .collect::<Vec<_>>()
+        let batch = batch(&[Arc::clone(list)], told);
+        let found = decoded(&divided(&batch, 3000).0);
+        let gone: Vec<_> = found.into_iter().filter(|(_, said)| *said == Said::Gone).collect();
+        let first = batch.chunk(0..batch.marks(), usize::MAX).body;
+        assert_eq!((gone.len(), decoded(&[first]).len()), (batch.marks(), batch.marks()), "marks are first");
+        gone.into_iter().map(|((_, labels), _)| labels[2].1.clone()).collect::<Vec<_>>()
     };
     let none = Vec::<String>::new();
-    assert_eq!(gone(&told, &before), none);
-    told.arrived(vec![Arc::clone(&before)], true);
+    assert_eq!(gone(&Told::default(), &before), none);
+    let told = Told::of(vec![Arc::clone(&before)]);
     assert_eq!(gone(&told, &before), none, "nothing has changed");
     assert_eq!(gone(&told, &families(&numbered("a", 2))), ["a000002"]);
     assert_eq!(gone(&told, &after), numbered("a", 3));
-    // Until it has arrived as a whole, it is marked again; what came and went meanwhile is marked as well.
-    told.arrived(vec![Arc::clone(&after)], false);
-    assert_eq!(gone(&told, &after), numbered("a", 3));
-    assert_eq!(gone(&told, &families(&[])), [numbered("a", 3), numbered("b", 2)].concat());
-    assert_eq!(gone(&told, &before), numbered("b", 2));
-    told.arrived(vec![Arc::clone(&after)], true);
-    assert_eq!(gone(&told, &after), none);
+    assert_eq!(gone(&Told::of(vec![Arc::clone(&after)]), &after), none);
 }
 
 #[test]
@@ -267,6 +259,6 @@ fn a_hundred_thousand_series_that_all_change_twice_are_exact() {
         found.retain(|_, said| *said != Said::Gone);
         assert_eq!((before - found.len(), oversized), (if round == 0 { 0 } else { SERIES }, 0));
         assert_eq!(found, points_of(&list));
-        told.arrived(vec![list], true);
+        told = Told::of(vec![list]);
     }
 }
