@@ -6,6 +6,8 @@ import math
 import re
 from pathlib import Path
 
+from asking import Failed
+
 # What Grafana makes of a panel's width at 1280 px: a point for every pixel.
 COLUMN_PIXELS = 1280 / 24
 
@@ -15,10 +17,6 @@ MATCHER = re.compile(r"(\w+)\s*=~\s*([\"`])(?:\$(\w+)|\$\{(\w+)(?::\w+)?\})\2")
 LABEL_VALUES = re.compile(r"label_values\((?:(?P<selector>.+),)?\s*(?P<label>\w+)\s*\)", re.DOTALL)
 AGO = re.compile(r"now-(\d+)([mhd])")
 SECONDS = {"m": 60, "h": 3600, "d": 86400}
-
-
-class Failed(Exception):
-    """Something is not as it must be, in one message."""
 
 
 def escape_regex(text):

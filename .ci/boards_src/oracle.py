@@ -5,7 +5,7 @@ import re
 from collections import defaultdict
 from pathlib import Path
 
-from board import Failed
+from asking import Failed
 
 # Labels that come with the way into the store. Vendors know nothing of them.
 OF_TARGET = re.compile(r"job|instance|scope_.*|service_(name|version|instance_id)")

@@ -1,20 +1,12 @@
-"""A store of metrics that answers Prometheus' queries. Loopback only; every request has an end."""
+"""A store of metrics that answers Prometheus' queries, and what it answers."""
 
 import dataclasses
 import json
-import socket
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
 
-from board import Failed
-
-WAIT_SECONDS = 60
-
-# Loopback has no business with a proxy of the environment.
-OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
+from asking import OPENER, Failed
 
 @dataclasses.dataclass(frozen=True)
 class Store:
@@ -47,24 +39,3 @@ class Store:
         """[(labels, values)] of some time."""
         data = self.ask("query_range", query=query, start=start, end=end, step=step)
         return [(row["metric"], [float(value) for _, value in row["values"]]) for row in data["result"]]
-
-
-def answers(url):
-    """Waits until there is an answer."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    while True:
-        try:
-            with OPENER.open(url, timeout=5):
-                return
-        except OSError as error:
-            if time.monotonic() > deadline:
-                raise Failed(f"{url} does not answer: {error}") from error
-        time.sleep(0.1)
-
-
-def ports(count):
-    """Free ports, held until all are known so that they differ."""
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    print(*(each.getsockname()[1] for each in sockets))

@@ -1,7 +1,6 @@
-"""Asks a store of metrics all that the boards ask, as Grafana would, and holds the answers to what they must be. Loopback
-only; every request has an end. Python's standard library alone."""
+"""The questions that .ci/boards asks of a store of metrics: all that the boards ask, as Grafana would, and whether the
+answers are what they must be. Loopback only; every request has an end."""
 
-import argparse
 import concurrent.futures
 import json
 import math
@@ -10,10 +9,11 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from board import Board, Chosen, Failed, built_in, write, write_literally
-from history import check_events, check_families, check_truth
-from oracle import OF_ITSELF, OF_TARGET, is_close, of_vendor, read_oracle, reckon
-from store import Store, answers, ports
+from asking import Failed, answer, get, wait_for
+from boards_src.board import Board, Chosen, built_in, write, write_literally
+from boards_src.history import check_events, check_families, check_truth
+from boards_src.oracle import OF_ITSELF, OF_TARGET, is_close, of_vendor, read_oracle, reckon
+from boards_src.store import Store
 
 # Seconds from one scrape or push to the next, and of a day.
 SCRAPE = 240
@@ -157,6 +157,8 @@ class Checks:
         for uid in {panel.uid for panel in panels} - self.reckoned.keys() - {"cse-exporter"}:
             self.wrong.append(f"{uid}: no query of it could be reckoned anew")
         self.count["reckoned anew"] = sum(self.reckoned.values())
+        if not panels:
+            self.wrong.append("there are no boards")
         print(f"  boards: {len(panels)} panels, {', '.join(f'{count} {what}' for what, count in self.count.items())}")
         return self.wrong
 
@@ -188,44 +190,35 @@ def ordered(found):
     return sorted(rows)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--ports", type=int, help="so many free ports are all that is asked for")
-    parser.add_argument("--answers", help="waiting until this URL answers is all that is asked for")
-    parser.add_argument("--store", help="the URL of what answers queries")
-    parser.add_argument("--at", type=int, help="when history ends, in Unix seconds")
-    parser.add_argument("--days", type=int, default=8, help="how long it is")
-    parser.add_argument("--oracle", help="what is true then, as lines of JSON")
-    parser.add_argument("--reference", help="docs/metrics.md")
-    parser.add_argument("--keep", help="a file to keep the answers in")
-    parser.add_argument("--compare", help="a file of answers that were kept")
-    parser.add_argument("boards", nargs="*")
-    args = parser.parse_args()
-    if args.ports:
-        return ports(args.ports)
-    if args.answers:
-        return answers(args.answers)
-    store, oracle = Store(args.store), read_oracle(args.oracle)
-    start = args.at - args.days * DAY
-    wrong = check_families(store, args.reference, start, args.at) + check_events(store, args.at)
-    wrong += check_truth(store, oracle, args.at)
-    checks = Checks(store, oracle, args.at, args.days, is_steady=not args.compare)
-    for path in args.boards:
+def answers(args):
+    """Something answers at this URL."""
+    wait_for(args.url, lambda: get(args.url)[0], args.pid)
+
+
+def boards(args):
+    """A store that holds the history answers all boards of a folder as it must, and as another one did if its answers were
+    kept."""
+    store, oracle, end, days = Store(args.store), read_oracle(args.oracle), int(args.end), int(args.days)
+    wrong = check_families(store, args.reference, end - days * DAY, end) + check_events(store, end)
+    wrong += check_truth(store, oracle, end)
+    checks = Checks(store, oracle, end, days, is_steady=not args.compare)
+    for path in sorted(Path(args.folder).glob("*.json")):
         checks.check(Board(path))
     if args.keep:
         checks.keep(args.keep)
     if args.compare:
         checks.compare(args.compare)
     wrong += checks.finish()
-    for one in wrong[:80]:
-        print(f"    {one}", file=sys.stderr)
     if wrong:
-        raise Failed(f"{len(wrong)} things are wrong")
-    return None
+        more = [f"… and {len(wrong) - 60} more"] if len(wrong) > 60 else []
+        raise Failed("\n  ".join([f"{args.store}: {len(wrong)} things are wrong", *wrong[:60], *more]))
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except Failed as failed:
-        sys.exit(f"boards: {failed}")
+    sys.exit(
+        answer(
+            __doc__,
+            (answers, ["url"], []),
+            (boards, ["store", "end", "days", "oracle", "reference", "folder"], ["keep", "compare"]),
+        )
+    )
