@@ -1,0 +1,3 @@
+//! What the boards and rules are held to.
+
+mod current;
