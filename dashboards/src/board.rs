@@ -1,0 +1,203 @@
+//! A board: its variables, its links, and its panels in rows of 24 columns.
+
+use serde_json::{Value, json};
+
+use crate::panel::{Panel, datasource};
+use crate::query::{CLUSTER, of, own};
+
+/// What all boards are tagged with, and linked by.
+const TAG: &str = "container-security";
+
+/// A board.
+pub(crate) struct Board {
+    /// What links name it by; it never changes.
+    pub(crate) uid: &'static str,
+    /// Its title.
+    pub(crate) title: &'static str,
+    /// What it is for.
+    pub(crate) description: &'static str,
+    /// The time that it shows at first.
+    pub(crate) from: &'static str,
+    /// How often it asks anew.
+    pub(crate) refresh: &'static str,
+    /// What it can be narrowed to, beside exporters.
+    pub(crate) narrowed_by: &'static [Narrow],
+    /// Its sections.
+    pub(crate) sections: Vec<Section>,
+}
+
+/// What a board can be narrowed to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Narrow {
+    /// Vendor accounts.
+    Source,
+    /// Clusters.
+    Cluster,
+    /// Namespaces.
+    Namespace,
+}
+
+/// Rows of panels.
+#[derive(Default)]
+pub(crate) struct Section {
+    title: Option<&'static str>,
+    collapsed: bool,
+    rows: Vec<(u64, Vec<Panel>)>,
+}
+
+impl Section {
+    /// The rows on top, which need no title.
+    pub(crate) fn top() -> Self {
+        Self::default()
+    }
+
+    /// Rows under a title.
+    pub(crate) fn titled(title: &'static str) -> Self {
+        Self { title: Some(title), ..Self::default() }
+    }
+
+    /// Rows that are shown when their title is clicked.
+    pub(crate) fn collapsed(title: &'static str) -> Self {
+        Self { title: Some(title), collapsed: true, ..Self::default() }
+    }
+
+    /// A row of panels of this height.
+    pub(crate) fn row(mut self, height: u64, panels: impl Into<Vec<Panel>>) -> Self {
+        self.rows.push((height, panels.into()));
+        self
+    }
+}
+
+impl Board {
+    /// The file that it is written to.
+    pub(crate) fn file_name(&self) -> String {
+        format!("{}.json", self.uid.trim_start_matches("cse-"))
+    }
+
+    /// The board as Grafana reads it.
+    pub(crate) fn json(&self) -> Value {
+        json!({
+            "annotations": { "list": [] },
+            "description": self.description,
+            "editable": false,
+            "fiscalYearStartMonth": 0,
+            // A shared crosshair: what happened at the same time shows.
+            "graphTooltip": 1,
+            "links": [{
+                "asDropdown": false, "icon": "external link", "includeVars": true, "keepTime": true, "tags": [TAG],
+                "targetBlank": false, "title": "Container security", "tooltip": "", "type": "dashboards", "url": "",
+            }],
+            "panels": self.panels(),
+            "preload": false,
+            "refresh": self.refresh,
+            "schemaVersion": 39,
+            "tags": [TAG],
+            "templating": { "list": self.variables() },
+            "time": { "from": self.from, "to": "now" },
+            "timepicker": {},
+            "timezone": "browser",
+            "title": format!("Container security / {}", self.title),
+            "uid": self.uid,
+            "version": 1,
+            "weekStart": "",
+        })
+    }
+
+    fn panels(&self) -> Vec<Value> {
+        let (mut panels, mut y, mut id) = (Vec::new(), 0, 0);
+        let mut next = || {
+            id += 1;
+            id
+        };
+        for section in &self.sections {
+            let title = section.title.map(|title| {
+                let place = json!({ "x": 0, "y": y, "w": 24, "h": 1 });
+                y += 1;
+                json!({ "id": next(), "type": "row", "title": title, "collapsed": section.collapsed, "gridPos": place, "panels": [] })
+            });
+            let mut inside = Vec::new();
+            for (height, row) in &section.rows {
+                let mut x = 0;
+                for panel in row {
+                    inside.push(panel.json(next(), [x, y, *height]));
+                    x += panel.width();
+                }
+                y += height;
+            }
+            match title {
+                Some(mut title) if section.collapsed => {
+                    title["panels"] = json!(inside);
+                    panels.push(title);
+                }
+                Some(title) => {
+                    panels.push(title);
+                    panels.extend(inside);
+                }
+                None => panels.extend(inside),
+            }
+        }
+        panels
+    }
+
+    fn variables(&self) -> Vec<Value> {
+        let mut variables = vec![
+            json!({
+                "name": "datasource", "label": "Data source", "type": "datasource", "query": "prometheus",
+                "description": "Prometheus, or what answers its queries.", "current": {}, "hide": 0, "includeAll": false,
+                "multi": false, "options": [], "refresh": 1, "regex": "", "skipUrlSync": false,
+            }),
+            variable(
+                "job",
+                "Job",
+                "Scrape jobs; none where data came by OTLP to a receiver that makes none.",
+                "label_values(container_security_exporter_build_info, job)",
+            ),
+            variable(
+                "instance",
+                "Instance",
+                "Exporters. Replicas of one are not added up.",
+                "label_values(container_security_exporter_build_info{job=~\"$job\"}, instance)",
+            ),
+        ];
+        variables.extend(self.narrowed_by.iter().map(|narrow| match narrow {
+            Narrow::Source => variable(
+                "source",
+                "Source",
+                "Vendor accounts. They are added up: choose one where two of them watch the same containers.",
+                &format!("label_values({}, source)", own("source_info", &[])),
+            ),
+            Narrow::Cluster => variable(
+                "cluster",
+                "Cluster",
+                "Kubernetes clusters. Containers without one are in All only.",
+                &format!("label_values({}, k8s_cluster_name)", of("containers", &[])),
+            ),
+            Narrow::Namespace => variable(
+                "namespace",
+                "Namespace",
+                "Kubernetes namespaces of the chosen clusters. Containers without one are in All only.",
+                &format!("label_values({}, k8s_namespace_name)", of("containers", &[CLUSTER])),
+            ),
+        }));
+        variables
+    }
+}
+
+/// A variable of which one, some or all values can be chosen. All is `.*` and not a list: it holds for series that do not
+/// have the label as well.
+fn variable(name: &str, label: &str, description: &str, query: &str) -> Value {
+    json!({
+        "name": name, "label": label, "description": description, "type": "query", "datasource": datasource(),
+        "query": { "query": query, "refId": "PrometheusVariableQueryEditor-VariableQuery", "qryType": 1 }, "definition": query,
+        "allValue": ".*", "includeAll": true, "multi": true, "refresh": 2, "sort": 1, "regex": "",
+        "current": { "text": ["All"], "value": ["$__all"] }, "hide": 0, "options": [], "skipUrlSync": false,
+    })
+}
+
+/// The address of the board of clusters and namespaces, of the source that a table's row tells.
+pub(crate) fn to_cluster(place: &str) -> String {
+    format!(
+        "/d/cse-cluster?${{datasource:queryparam}}&${{job:queryparam}}&${{instance:queryparam}}\
+         &var-source=${{__data.fields.source:percentencode}}&{place}&${{__url_time_range}}"
+    )
+}

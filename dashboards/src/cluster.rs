@@ -1,0 +1,317 @@
+//! One team's board: what runs in its clusters and namespaces, what is wrong with it, and what can be mended.
+
+use crate::board::{Board, Narrow, Section, to_cluster};
+use crate::look::{
+    CHANGE, CRITICAL, FEW_ARE_GOOD, HIGH, MEDIUM, NONE_IS_GOOD, PLAIN, RISK, SCAN_AGE, SEVERITY, STATUS,
+};
+use crate::panel::Panel;
+use crate::query::{HERE, OF_NAMESPACE, PLACE, age, change_or_unknown, each, highest, of, total};
+use crate::strip::{data_age, in_doubt};
+use crate::table::{Column, table};
+
+const COLLECTORS: &str = "containers|images";
+
+/// Conditions that one wants to be rid of.
+const DANGEROUS: &str =
+    "condition=~\"never_scanned|privileged|root|drifted|vulnerability_propagated|exposed_to_world|waas_unprotected\"";
+const OTHERS: &str =
+    "condition=~\"instrumented|excepted|agentless|infrastructure|runtime_protected|waas_supported|waas_enabled\"";
+
+pub(crate) fn board() -> Board {
+    Board {
+        uid: "cse-cluster",
+        title: "Cluster / namespace",
+        description: "What runs here, how risky is it, why, and what can be mended?",
+        from: "now-7d",
+        refresh: "5m",
+        narrowed_by: &[Narrow::Source, Narrow::Cluster, Narrow::Namespace],
+        sections: vec![
+            Section::top().row(4, how_bad()).row(3, believed()),
+            Section::titled("How risky is it?").row(8, risk()).row(10, [riskiest()]),
+            Section::titled("Why, and what can be mended?").row(9, why()),
+            Section::titled("Which namespace first?").row(11, [namespaces()]),
+            Section::collapsed("What else is known?").row(8, scores()).row(8, compliance()).row(8, population()),
+        ],
+    }
+}
+
+fn findings(severity: &str) -> String {
+    of("container_vulnerabilities", &[HERE, &format!("severity=\"{severity}\"")])
+}
+
+fn with_condition(condition: &str) -> String {
+    of("containers_with_condition", &[HERE, &format!("condition=\"{condition}\"")])
+}
+
+fn mendable() -> String {
+    of("container_findings", &[HERE, "finding_type=\"confirmed\"", "fixable=\"true\""])
+}
+
+fn severe() -> String {
+    of("containers_by_risk_level", &[HERE, "risk_level=\"severe\""])
+}
+
+fn how_bad() -> Vec<Panel> {
+    let found = |severity: &'static str, scale| {
+        Panel::stat(
+            4,
+            &format!("How many {severity}?"),
+            &format!("Findings of {severity} severity in running containers."),
+        )
+        .scale(scale)
+        .ask(&total(&[], &findings(severity)), severity)
+    };
+    vec![
+        Panel::stat(4, "How many run?", "Running containers. Not known: no listing of containers is good enough to be shown.")
+            .scale(PLAIN)
+            .ask(&total(&[], &of("containers", &[HERE])), "running"),
+        found("critical", NONE_IS_GOOD),
+        found("high", FEW_ARE_GOOD),
+        Panel::stat(
+            4,
+            "How many severe?",
+            "Running containers with a risk score of 850 or more of 1000. Not known: only Qualys scores containers so.",
+        )
+        .scale(NONE_IS_GOOD)
+        .ask(&total(&[], &severe()), "severe"),
+        Panel::stat(
+            4,
+            "Never scanned?",
+            "Running containers without any scan result. What is wrong with them is in no other number.",
+        )
+        .scale(FEW_ARE_GOOD)
+        .ask(&total(&[], &with_condition("never_scanned")), "never scanned"),
+        Panel::stat(
+            4,
+            "How many fixable?",
+            "Confirmed findings of the running containers' images for which there is a fix. Not known: only Qualys tells.",
+        )
+        .scale(FEW_ARE_GOOD)
+        .ask(&total(&[], &mendable()), "fixable"),
+    ]
+}
+
+fn believed() -> Vec<Panel> {
+    vec![
+        data_age(8, COLLECTORS),
+        in_doubt(8, COLLECTORS),
+        Panel::stat(
+            8,
+            "How old is the oldest scan?",
+            "Time since the last scan of the running container whose last scan is the longest ago; those never scanned have none.",
+        )
+        .unit("s")
+        .scale(SCAN_AGE)
+        .ask(&age(&[], &of("container_oldest_scan_timestamp_seconds", &[HERE])), "oldest scan"),
+    ]
+}
+
+fn risk() -> Vec<Panel> {
+    vec![
+        Panel::lines(
+            12,
+            "How risky are the containers?",
+            "Running containers by risk score: severe from 850, high from 700, medium from 500. Only Qualys scores them.",
+        )
+        .colours(RISK)
+        .legend_beside()
+        .no_data("No source scores the risk of containers")
+        .ask(&total(&["risk_level"], &of("containers_by_risk_level", &[HERE])), "{{risk_level}}"),
+        Panel::lines(12, "How many findings have they?", "Findings in running containers, by severity.")
+            .colours(SEVERITY)
+            .legend_beside()
+            .ask(&total(&["severity"], &of("container_vulnerabilities", &[HERE])), "{{severity}}"),
+    ]
+}
+
+fn riskiest() -> Panel {
+    let by =
+        ["source", "container_id", "container_name", "container_image_name", "k8s_cluster_name", "k8s_namespace_name"];
+    let score = highest(&by, &of("top_container_risk_score", &[HERE]));
+    table(
+        24,
+        "Which containers are riskiest?",
+        "The riskiest running containers here, of those that the exporter shows one by one (containers.top_k of a source). \
+         Empty where none of the riskiest of the source is here, or the vendor does not score containers.",
+        "Risk score",
+        vec![
+            Column::label("container_name", "Container"),
+            Column::label("container_image_name", "Image"),
+            Column::label("k8s_namespace_name", "Namespace").width(150),
+            Column::label("k8s_cluster_name", "Cluster").width(150),
+            Column::label("source", "Source").width(90),
+            Column::label("container_id", "Id").width(125),
+            Column::answer(&format!("topk(20, {score})"), "Risk score")
+                .bar(&[(0.0, MEDIUM), (700.0, HIGH), (850.0, CRITICAL)])
+                .width(150),
+        ],
+    )
+    .no_data("None of the riskiest containers is here, or no source scores them")
+    .up_to(1000.0)
+}
+
+fn why() -> Vec<Panel> {
+    let conditions = of("containers_with_condition", &[HERE, DANGEROUS]);
+    let found = of("container_findings", &[HERE]);
+    vec![
+        table(
+            12,
+            "What makes them dangerous?",
+            "Running containers for which each condition holds now, and how many more or fewer than a day and a week before. \
+             Conditions overlap, each vendor tells its own, and those that are no danger are further below.",
+            "Containers",
+            vec![
+                Column::label("condition", "Condition"),
+                Column::answer(&total(&["condition"], &conditions), "Containers").bar(PLAIN),
+                Column::answer(&change_or_unknown(&["condition"], &conditions, COLLECTORS, "1d"), "In a day")
+                    .scale(CHANGE)
+                    .width(100),
+                Column::answer(&change_or_unknown(&["condition"], &conditions, COLLECTORS, "1w"), "In a week")
+                    .scale(CHANGE)
+                    .width(100),
+            ],
+        ),
+        table(
+            12,
+            "Which findings can be fixed?",
+            "Findings of the running containers' images: how sure Qualys is of them, whether there is a fix, and how many more or \
+             fewer than a week before.",
+            "Findings",
+            vec![
+                Column::label("finding_type", "Found"),
+                Column::label("fixable", "Fixable").width(80),
+                Column::answer(&total(&["finding_type", "fixable"], &found), "Findings").bar(PLAIN),
+                Column::answer(&change_or_unknown(&["finding_type", "fixable"], &found, COLLECTORS, "1w"), "In a week")
+                    .scale(CHANGE)
+                    .width(100),
+            ],
+        )
+        .no_data("No source tells which findings can be fixed"),
+    ]
+}
+
+fn namespaces() -> Panel {
+    let rank = format!("topk(50, {})", each(OF_NAMESPACE, &findings("critical")));
+    let among = |expr: String| format!("({expr}) and on ({}) {rank}", OF_NAMESPACE.join(", "));
+    let count = |selector: String| among(each(OF_NAMESPACE, &selector));
+    table(
+        24,
+        "Which namespaces are worst?",
+        "The 50 namespaces here whose running containers have the most critical findings. A name narrows the \
+         board to it; no name does not.",
+        "Critical",
+        vec![
+            Column::label("k8s_namespace_name", "Namespace").empty_is("(no namespace)").link(
+                "Narrow the board to this namespace",
+                &to_cluster(
+                    "var-cluster=${__data.fields.k8s_cluster_name:percentencode}&var-namespace=${__value.raw:percentencode}",
+                ),
+            ),
+            Column::label("k8s_cluster_name", "Cluster"),
+            Column::label("source", "Source").width(100),
+            Column::answer(&rank, "Critical").bar(&[(0.0, CRITICAL)]),
+            Column::answer(&count(findings("high")), "High").width(80),
+            Column::answer(&count(severe()), "Severe risk").width(100),
+            Column::answer(&count(mendable()), "Can be fixed").width(110),
+            Column::answer(&count(with_condition("privileged")), "Privileged").width(90),
+            Column::answer(&count(with_condition("never_scanned")), "Never scanned").width(115),
+            Column::answer(
+                &among(age(OF_NAMESPACE, &of("container_oldest_scan_timestamp_seconds", &[HERE]))),
+                "Oldest scan",
+            )
+            .unit("s")
+            .scale(SCAN_AGE)
+            .width(110),
+        ],
+    )
+}
+
+fn scores() -> Vec<Panel> {
+    vec![
+        Panel::lines(8, "What is each container's worst finding?", "Scanned running containers by their worst finding; none: clean.")
+            .colours(SEVERITY)
+            .stacked()
+            .ask(&total(&["severity"], &of("containers_by_highest_severity", &[HERE])), "{{severity}}"),
+        Panel::lines(8, "What does Qualys detect?", "Running containers by the severity of their highest Qualys detection score.")
+            .colours(SEVERITY)
+            .stacked()
+            .no_data("No source is of Qualys")
+            .ask(&total(&["qds_severity"], &of("containers_by_qds_severity", &[HERE])), "{{qds_severity}}"),
+        Panel::lines(
+            8,
+            "How high are the scores?",
+            "The highest risk score of the running containers, the highest mean of a group of them (0 to 1000), and the highest \
+             Qualys detection score (0 to 100).",
+        )
+        .no_data("No source scores containers")
+        .ask(&highest(&[], &of("container_risk_score_max", &[HERE])), "risk, highest")
+        .ask(&highest(&[], &of("container_risk_score_average", &[HERE])), "risk, highest mean")
+        .ask(&highest(&[], &of("container_qds_score_max", &[HERE])), "Qualys detection, highest"),
+    ]
+}
+
+fn compliance() -> Vec<Panel> {
+    vec![
+        Panel::lines(
+            10,
+            "Do containers pass compliance checks?",
+            "Compliance checks of running containers, by outcome. Only Qualys tells.",
+        )
+        .colours(STATUS)
+        .legend_beside()
+        .no_data("No source tells checks of containers")
+        .ask(&total(&["status"], &of("container_compliance_checks", &[HERE])), "{{status}}"),
+        Panel::lines(
+            10,
+            "Which compliance issues have they?",
+            "Checks that running containers failed, by severity. Only Prisma Cloud tells.",
+        )
+        .colours(SEVERITY)
+        .legend_beside()
+        .no_data("No source tells issues of containers")
+        .ask(&total(&["severity"], &of("container_compliance_issues", &[HERE])), "{{severity}}"),
+        Panel::stat(
+            4,
+            "Compliance risk?",
+            "The highest compliance risk score of the running containers, on Prisma Cloud's own scale. Not known: no console is read.",
+        )
+        .scale(PLAIN)
+        .ask(&highest(&[], &of("container_compliance_risk_score_max", &[HERE])), "compliance risk"),
+    ]
+}
+
+fn population() -> Vec<Panel> {
+    vec![
+        Panel::lines(
+            8,
+            "In which state are they?",
+            "Containers by their life-cycle state; deleted ones stay until the vendor purges them.",
+        )
+        .stacked()
+        .legend_beside()
+        .ask(&total(&["state"], &of("containers", &[PLACE])), "{{state}}"),
+        table(
+            8,
+            "How critical to the business?",
+            "Running containers by the criticality of the asset, in the vendor's numbers: 5 is the highest.",
+            "Containers",
+            vec![
+                Column::label("criticality", "Criticality"),
+                Column::answer(&total(&["criticality"], &of("containers_by_criticality", &[HERE])), "Containers")
+                    .bar(PLAIN),
+            ],
+        )
+        .no_data("No source tells criticality"),
+        table(
+            8,
+            "What else holds for them?",
+            "Running containers for which each condition holds that is no danger in itself.",
+            "Containers",
+            vec![
+                Column::label("condition", "Condition"),
+                Column::answer(&total(&["condition"], &of("containers_with_condition", &[HERE, OTHERS])), "Containers")
+                    .bar(PLAIN),
+            ],
+        ),
+    ]
+}

@@ -1,0 +1,199 @@
+//! The board of images: where they come from, what is wrong with those in use, what can be fixed, and how old they are.
+
+use crate::board::{Board, Narrow, Section};
+use crate::look::{CHANGE, CRITICAL, FEW_ARE_GOOD, HIGH, NONE_IS_GOOD, PLAIN, SEVERITY, USE};
+use crate::panel::Panel;
+use crate::query::{age, change_or_unknown, each, highest, lowest, of, total};
+use crate::strip::{data_age, in_doubt};
+use crate::table::{Column, table};
+
+/// Qualys tells age limits in policies, and Prisma Cloud distinct findings in its vulnerabilities.
+const COLLECTORS: &str = "images|vulnerabilities|policies";
+const IMAGES: &str = "images";
+const IN_USE: &str = "in_use=\"true\"";
+const OF_REGISTRY: &[&str] = &["source", "registry"];
+
+pub(crate) fn board() -> Board {
+    Board {
+        uid: "cse-images",
+        title: "Images",
+        description: "What is wrong with the images in use, what can be fixed, and how old are they?",
+        from: "now-7d",
+        refresh: "5m",
+        narrowed_by: &[Narrow::Source],
+        sections: vec![
+            Section::top().row(4, how_bad()).row(3, believed()),
+            Section::titled("Is it getting better?").row(8, better()),
+            Section::titled("Where first?").row(9, [registries()]).row(12, widespread()),
+        ],
+    }
+}
+
+fn findings(severity: &str) -> String {
+    of("image_vulnerabilities", &[IN_USE, &format!("severity=\"{severity}\"")])
+}
+
+fn mendable() -> String {
+    of("image_findings", &[IN_USE, "finding_type=\"confirmed\"", "fixable=\"true\""])
+}
+
+/// Of sources that have a policy on age: what the strictest of them allows.
+fn limit() -> String {
+    lowest(&["source"], &of("policy_image_age_limit_seconds", &[]))
+}
+
+fn how_bad() -> Vec<Panel> {
+    vec![
+        Panel::stat(4, "How many in use?", "Images that containers were made of.")
+            .scale(PLAIN)
+            .ask(&total(&[], &of("images", &[IN_USE])), "in use"),
+        Panel::stat(4, "How many unused?", "Images that are known and that no container was made of. Prisma Cloud lists none.")
+            .scale(PLAIN)
+            .ask(&total(&[], &of("images", &["in_use=\"false\""])), "not in use"),
+        Panel::stat(4, "How many critical?", "Findings of critical severity in images in use; each image counts once.")
+            .scale(NONE_IS_GOOD)
+            .ask(&total(&[], &findings("critical")), "critical"),
+        Panel::stat(4, "How many high?", "Findings of high severity in images in use; each image counts once.")
+            .scale(FEW_ARE_GOOD)
+            .ask(&total(&[], &findings("high")), "high"),
+        Panel::stat(
+            4,
+            "How many fixable?",
+            "Confirmed findings in images in use for which there is a fix. Not known: only Qualys tells.",
+        )
+        .scale(FEW_ARE_GOOD)
+        .ask(&total(&[], &mendable()), "fixable"),
+        Panel::stat(
+            4,
+            "How many distinct?",
+            "Vulnerabilities that any image in use carries and that have a fix, each counted once however many images carry it.",
+        )
+        .scale(FEW_ARE_GOOD)
+        .ask(&total(&[], &of("distinct_vulnerabilities", &[IN_USE, "fixable=\"true\""])), "different"),
+    ]
+}
+
+fn believed() -> Vec<Panel> {
+    let built = age(&["source"], &of("image_oldest_created_timestamp_seconds", &[IN_USE]));
+    vec![
+        data_age(8, COLLECTORS),
+        in_doubt(8, COLLECTORS),
+        Panel::stat(
+            8,
+            "How near to the age limit?",
+            "Age of the oldest image in use as a share of what the strictest policy that blocks older images allows. Not known: \
+             there is no such policy.",
+        )
+        .unit("percentunit")
+        .scale(USE)
+        .ask(&format!("max(({built}) / on (source) {})", limit()), "of the limit"),
+    ]
+}
+
+fn better() -> Vec<Panel> {
+    let in_use = of("image_vulnerabilities", &[IN_USE]);
+    let fixes = of("image_findings", &[IN_USE, "finding_type=\"confirmed\""]);
+    vec![
+        Panel::lines(9, "Do findings become fewer?", "Findings in images in use, by severity.")
+            .colours(SEVERITY)
+            .ask(&total(&["severity"], &in_use), "{{severity}}"),
+        Panel::lines(
+            7,
+            "Are fixes being applied?",
+            "Confirmed findings in images in use that have a fix, and that have none. Only Qualys tells.",
+        )
+        .no_data("No source tells which findings can be fixed")
+        .ask(&total(&["fixable"], &fixes), "fixable: {{fixable}}"),
+        table(
+            8,
+            "What changed since last week?",
+            "Findings in images in use now, and how many more or fewer than a day and a week before, of sources whose data was \
+             whole then and now.",
+            "Severity",
+            vec![
+                Column::label("severity", "Severity"),
+                Column::answer(&total(&["severity"], &in_use), "Now").width(90),
+                Column::answer(&change_or_unknown(&["severity"], &in_use, IMAGES, "1d"), "In a day")
+                    .scale(CHANGE)
+                    .width(90),
+                Column::answer(&change_or_unknown(&["severity"], &in_use, IMAGES, "1w"), "In a week")
+                    .scale(CHANGE)
+                    .width(90),
+            ],
+        ),
+    ]
+}
+
+fn registries() -> Panel {
+    let built = age(OF_REGISTRY, &of("image_oldest_created_timestamp_seconds", &[IN_USE]));
+    let severe = of("images_by_risk_level", &[IN_USE, "risk_level=\"severe\""]);
+    table(
+        24,
+        "Which registries are worst?",
+        "Images in use by the registry of their first repository, with their findings, the risk that Qualys scores, and the age \
+         of the oldest, which is also shown as a share of what the strictest policy of the source allows.",
+        "Critical",
+        vec![
+            Column::label("registry", "Registry"),
+            Column::label("source", "Source").width(85),
+            Column::answer(&each(OF_REGISTRY, &of("images", &[IN_USE])), "In use").width(65),
+            Column::answer(&each(OF_REGISTRY, &of("images", &["in_use=\"false\""])), "Not in use").width(85),
+            Column::answer(&each(OF_REGISTRY, &findings("critical")), "Critical").bar(&[(0.0, CRITICAL)]).width(115),
+            Column::answer(&each(OF_REGISTRY, &findings("high")), "High").bar(&[(0.0, HIGH)]).width(115),
+            Column::answer(&each(OF_REGISTRY, &mendable()), "Fixable").width(70),
+            Column::answer(&each(OF_REGISTRY, &severe), "Severe").width(65),
+            Column::answer(&highest(OF_REGISTRY, &of("image_risk_score_max", &[IN_USE])), "Top risk").width(70),
+            Column::answer(&each(OF_REGISTRY, &of("image_size_bytes", &[])), "Size").unit("bytes").width(90),
+            Column::answer(&built, "Oldest").unit("s").width(95),
+            Column::answer(&format!("({built}) / on (source) group_left () {}", limit()), "Of limit")
+                .unit("percentunit")
+                .scale(USE)
+                .width(85),
+        ],
+    )
+}
+
+fn widespread() -> Vec<Panel> {
+    let by = ["source", "vulnerability_id", "fixable"];
+    vec![
+        table(
+            10,
+            "Which findings are most widespread?",
+            "The findings that the most images carry (images.top_k of a source), by QID or CVE. One fix mends many.",
+            "Images",
+            vec![
+                Column::label("vulnerability_id", "Finding"),
+                Column::label("source", "Source"),
+                Column::label("fixable", "Fixable").width(80),
+                Column::answer(
+                    &format!("topk(40, {})", highest(&by, &of("top_vulnerability_affected_images", &[]))),
+                    "Images",
+                )
+                .bar(PLAIN),
+            ],
+        ),
+        table(
+            7,
+            "How many different findings are there?",
+            "Vulnerabilities in images, each counted once however many images carry it.",
+            "Different",
+            vec![
+                Column::label("source", "Source"),
+                Column::label("in_use", "In use").width(65),
+                Column::label("fixable", "Fixable").width(80),
+                Column::answer(&each(&["in_use", "fixable"], &of("distinct_vulnerabilities", &[])), "Different"),
+            ],
+        ),
+        table(
+            7,
+            "Were all images scanned?",
+            "Images by how their scan went, as the vendor tells it.",
+            "Images",
+            vec![
+                Column::label("scan_status", "Scan"),
+                Column::label("in_use", "In use").width(65),
+                Column::answer(&total(&["scan_status", "in_use"], &of("images", &[])), "Images").bar(PLAIN),
+            ],
+        ),
+    ]
+}

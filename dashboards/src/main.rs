@@ -1,0 +1,8 @@
+//! Writes the generated files; see the library.
+
+fn main() -> std::io::Result<()> {
+    for (path, content) in dashboards::files()? {
+        std::fs::write(path, content)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,33 @@
+//! What every board has on top: whether its numbers can be believed.
+
+use crate::look::{DATA_AGE, FEW_ARE_GOOD};
+use crate::panel::Panel;
+use crate::query::of;
+
+/// How old the data of these collectors is.
+pub(crate) fn data_age(width: u64, collectors: &str) -> Panel {
+    let success = of("collector_last_success_timestamp_seconds", &[&format!("collector=~\"{collectors}\"")]);
+    Panel::stat(
+        width,
+        "How old is the data?",
+        "Time since the last successful run of the collector that this board needs and whose last success is the longest ago, \
+         on any of the chosen exporters. Not known: none has ever succeeded, or no exporter answers.",
+    )
+    .unit("s")
+    .scale(DATA_AGE)
+    .ask(&format!("time() - min({success})"), "oldest data")
+}
+
+/// How many of these collectors are not to be believed.
+pub(crate) fn in_doubt(width: u64, collectors: &str) -> Panel {
+    let matcher = format!("collector=~\"{collectors}\"");
+    let (up, complete) = (of("collector_up", &[&matcher]), of("collector_complete", &[&matcher]));
+    Panel::stat(
+        width,
+        "Collectors in doubt?",
+        "Collectors that this board needs and whose last run failed, or whose data is known to lack records. The board of the \
+         exporter says which. Not known: no exporter answers.",
+    )
+    .scale(FEW_ARE_GOOD)
+    .ask(&format!("sum(1 - min by (source, collector) ({up} * {complete}))"), "in doubt")
+}
