@@ -94,9 +94,9 @@ async fn main() -> Result<(), Failed> {
 
 async fn push(arguments: &Arguments) -> Result<(), Failed> {
     let state = State::default();
-    let mut receiver = JoinSet::new();
+    let mut listening = JoinSet::new();
     let grpc = arguments.protocol == "grpc";
-    let address = listen(grpc, state.clone(), &mut receiver).await?;
+    let address = listen(grpc, state.clone(), &mut listening).await?;
     let clock = Clock::system();
     let own = Arc::new(Own { telemetry: Arc::new(Telemetry::new(clock.now())), store: None, clock });
     let config = Config {
@@ -250,7 +250,7 @@ async fn answer(state: State, request: Request<Incoming>) -> Result<Response<Ful
                 .ok()
                 .and_then(|_| ExportMetricsServiceRequest::decode(plain.as_slice()).ok());
             message.map_or(http::StatusCode::BAD_REQUEST, |message| {
-                state.note(message);
+                state.note(&message);
                 http::StatusCode::OK
             })
         }
@@ -265,13 +265,13 @@ impl MetricsService for State {
         &self,
         request: tonic::Request<ExportMetricsServiceRequest>,
     ) -> Result<tonic::Response<ExportMetricsServiceResponse>, tonic::Status> {
-        self.note(request.into_inner());
+        self.note(request.get_ref());
         Ok(tonic::Response::new(ExportMetricsServiceResponse::default()))
     }
 }
 
 impl State {
-    fn note(&self, message: ExportMetricsServiceRequest) {
+    fn note(&self, message: &ExportMetricsServiceRequest) {
         let size = message.encoded_len();
         let mut received = lock(&self.0);
         received.requests += 1;
