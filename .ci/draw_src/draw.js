@@ -20,11 +20,11 @@ const SECONDS = { m: 60, h: 3600, d: 86_400 };
 const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.woff2': 'font/woff2' };
 /** Panels that this history has nothing for, each with the reason. */
 const EMPTY = {};
+/** Grafana's libraries name icons that come with its server only; in their place nothing is drawn. */
+const ICONS = /^\/public\/build\/img\/icons\//;
 /** Where the page's files are, among them those that Grafana's libraries expect of its server. */
 const PUBLIC = [
-  // A name that it has no picture for.
-  [/^.*\/unicons\/angle-double-left\.svg$/, 'node_modules/@grafana/ui/dist/public/img/icons/unicons/angle-left.svg'],
-  [/^\/public\/build\/img\/icons\//, 'node_modules/@grafana/ui/dist/public/img/icons/'],
+  [ICONS, 'node_modules/@grafana/ui/dist/public/img/icons/'],
   [/^\/public\/fonts\/inter\/Inter-Regular/, 'node_modules/@fontsource/inter/files/inter-latin-400-normal'],
   [/^\/public\/fonts\/inter\/Inter-Italic/, 'node_modules/@fontsource/inter/files/inter-latin-400-italic'],
   [/^\/public\/fonts\/inter\/Inter-Medium/, 'node_modules/@fontsource/inter/files/inter-latin-500-normal'],
@@ -49,6 +49,10 @@ function serve() {
       ? files[path.basename(pathname)]
       : PUBLIC.map(([pattern, place]) => pattern.test(pathname) && path.join(import.meta.dirname, pathname.replace(pattern, place)))
         .find(Boolean);
+    if (ICONS.test(pathname) && !fs.existsSync(file)) {
+      answer.writeHead(200, { 'content-type': TYPES['.svg'] }).end('<svg xmlns="http://www.w3.org/2000/svg"/>');
+      return;
+    }
     if (!file || !fs.existsSync(file)) {
       answer.writeHead(404).end();
       return;
