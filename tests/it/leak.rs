@@ -7,12 +7,14 @@ use base64::engine::general_purpose::STANDARD;
 use container_security_exporter::clock::Clock;
 use simulator::SECRET_MARKERS;
 use simulator::console::{self, Console};
+use simulator::oracle::Families;
 use simulator::server::{Fault, FaultKind, Options, Server, prisma};
 use simulator::tenant::{Shape, Tenant};
 
 use crate::http::{request, send};
 use crate::process::{self, Home, vendor_with};
-use crate::support::{CLOUD_COLLECTORS, COLLECTORS, always, first, metrics_once, runs_of};
+use crate::receiver::{Behaviour, Receiver};
+use crate::support::{CLOUD_COLLECTORS, COLLECTORS, always, first, metrics_once, runs_of, sum};
 
 const STATIC_TOKEN: &str = "S3CR3T-static-token-0123456789";
 
@@ -297,4 +299,45 @@ async fn serving(format: &str, cloud_login: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn serving_lets_nothing_out() {
     tokio::join!(serving("logfmt", "token"), serving("json", "basic"));
+}
+
+/// A receiver whose headers are secret, in the configuration and in a file, and that sends them back with a refusal.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_sent_to_a_receiver_of_otlp_does_not_leave_it() {
+    const ECHO: &str = "who is S3CR3T-environment with S3CR3T-argument?";
+    let [in_table, in_file] = [SECRET_MARKERS[0], SECRET_MARKERS[1]];
+    for grpc in [false, true] {
+        let refusal = Behaviour::Answer(if grpc { 16 } else { 401 }, ("www-authenticate", SECRET_MARKERS[1]), ECHO);
+        let receiver = Receiver::start(grpc, &[refusal]).await;
+        let vendor = vendor().await;
+        let home = Home::new();
+        home.write("headers", &format!("X-Api-Key: {in_file}\n"));
+        let protocol = if grpc { "grpc" } else { "http/protobuf" };
+        home.configure(&format!(
+            "[otlp]\nendpoint = \"http://{}\"\nprotocol = {protocol:?}\ninterval = \"1s\"\n\
+             headers = {{ Authorization = \"Bearer {in_table}\" }}\nheaders_file = \"headers\"\n\
+             [otlp.traces]\nenabled = true\n{}",
+            receiver.address,
+            log_in_by_token(&home, &vendor)
+        ));
+        let mut seen = Seen::default();
+        for format in ["logfmt", "json"] {
+            let serving = home.serve(&["--log.level", "debug", "--log.format", format]).await;
+            let refused = |families: &Families| {
+                sum(families, "container_security_otlp_exports_total", &[("outcome", "unauthorized")])
+            };
+            metrics_once(serving.address, "refusals", |families| refused(families) > 1.0).await;
+            for page in ["/", "/metrics", "/-/ready"] {
+                seen.add(page, &serving.get(page).await);
+            }
+            let ended = serving.end("TERM").await;
+            assert!(ended.stderr.contains("metrics are not pushed"), "{}", ended.stderr);
+            seen.add("the log", &ended.stderr);
+        }
+        let sent = receiver.got();
+        assert!(
+            sent.iter()
+                .all(|got| got.headers["authorization"].ends_with(in_table) && got.headers["x-api-key"] == in_file)
+        );
+    }
 }

@@ -241,7 +241,7 @@ async fn a_receiver_that_is_not_there_is_unreachable_by_either_protocol() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_receiver_must_be_trusted_by_either_protocol() {
     for grpc in [false, true] {
-        let receiver = Receiver::start_tls(grpc).await;
+        let receiver = Receiver::start_tls(grpc, false).await;
         for (ca_file, outcome) in [("", "tls"), ("ca_file = \"tests/fixtures/tls/ca.pem\"", "success")] {
             let protocol = if grpc { "grpc" } else { "http/protobuf" };
             let endpoint = format!("endpoint = \"https://{}\"", receiver.address);
@@ -249,6 +249,32 @@ async fn a_receiver_must_be_trusted_by_either_protocol() {
             let bench = Bench::start(tenant(), &keys).await;
             bench.metrics_once(&keys, |families| sum(families, EXPORTS, &[("outcome", outcome)]) > 0.0).await;
             assert_eq!(receiver.got().is_empty(), outcome == "tls");
+            bench.stop().await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_that_wants_a_certificate_is_shown_it_by_either_protocol() {
+    const CERTIFICATE: &str = "client_certificate_file = \"tests/fixtures/tls/client.pem\"\n\
+                               client_key_file = \"tests/fixtures/tls/client-key.pem\"";
+    for grpc in [false, true] {
+        let receiver = Receiver::start_tls(grpc, true).await;
+        for (certificate, arrives) in [("", false), (CERTIFICATE, true)] {
+            let protocol = if grpc { "grpc" } else { "http/protobuf" };
+            let endpoint = format!("endpoint = \"https://{}\"", receiver.address);
+            let ca_file = "ca_file = \"tests/fixtures/tls/ca.pem\"";
+            let keys =
+                format!("[otlp]\n{endpoint}\ninterval = \"1s\"\nprotocol = {protocol:?}\n{ca_file}\n{certificate}\n");
+            let bench = Bench::start(tenant(), &keys).await;
+            let is_success = |labels: &Labels| labels["outcome"] == "success";
+            let ended = |families: &Families| {
+                let pushes = families.get(EXPORTS).into_iter().flatten();
+                pushes.filter(|(_, count)| **count > 0.0).map(|(labels, _)| is_success(labels)).next()
+            };
+            let families = bench.metrics_once(&keys, |families| ended(families).is_some()).await;
+            assert_eq!(ended(&families), Some(arrives), "{keys}");
+            assert_eq!(receiver.got().is_empty(), !arrives);
             bench.stop().await;
         }
     }

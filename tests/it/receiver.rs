@@ -26,9 +26,10 @@ use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::metrics::v1::{metric, number_data_point};
 use prost::Message as _;
-use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
 use simulator::oracle::{Families, Labels};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
@@ -93,14 +94,25 @@ impl Receiver {
         Self::start_as(grpc, None, behaviours).await
     }
 
-    /// Starts one that does so within TLS. `tests/fixtures/tls/ca.pem` signed its certificate.
-    pub(crate) async fn start_tls(grpc: bool) -> Self {
+    /// Starts one that does so within TLS. `tests/fixtures/tls/ca.pem` signed its certificate. If `mutual`, it lets nobody in
+    /// but who shows `tests/fixtures/tls/client.pem`.
+    pub(crate) async fn start_tls(grpc: bool, mutual: bool) -> Self {
         let folder = Path::new("tests/fixtures/tls");
         let chain = CertificateDer::from_pem_file(folder.join("server.pem")).expect("a certificate");
         let key = PrivateKeyDer::from_pem_file(folder.join("server-key.pem")).expect("its key");
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-        let config = config.expect("usual versions").with_no_client_auth().with_single_cert(vec![chain], key);
+        let config = ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions();
+        let config = config.expect("usual versions");
+        let config = if mutual {
+            let mut trusted = RootCertStore::empty();
+            let client = CertificateDer::from_pem_file(folder.join("client.pem")).expect("a certificate");
+            trusted.add(client).expect("a certificate to trust");
+            let clients = WebPkiClientVerifier::builder_with_provider(Arc::new(trusted), provider).build();
+            config.with_client_cert_verifier(clients.expect("somebody is trusted"))
+        } else {
+            config.with_no_client_auth()
+        };
+        let config = config.with_single_cert(vec![chain], key);
         let mut config = config.expect("a certificate and its key");
         config.alpn_protocols = vec![if grpc { b"h2".to_vec() } else { b"http/1.1".to_vec() }];
         Self::start_as(grpc, Some(TlsAcceptor::from(Arc::new(config))), &[Behaviour::Take]).await
