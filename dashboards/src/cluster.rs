@@ -11,6 +11,12 @@ use crate::table::{Column, table};
 
 const COLLECTORS: &str = "containers|images";
 
+/// Conditions that one wants to be rid of.
+const DANGEROUS: &str =
+    "condition=~\"never_scanned|privileged|root|drifted|vulnerability_propagated|exposed_to_world|waas_unprotected\"";
+const OTHERS: &str =
+    "condition=~\"instrumented|excepted|agentless|infrastructure|runtime_protected|waas_supported|waas_enabled\"";
+
 pub(crate) fn board() -> Board {
     Board {
         uid: "cse-cluster",
@@ -145,14 +151,14 @@ fn riskiest() -> Panel {
 }
 
 fn why() -> Vec<Panel> {
-    let conditions = of("containers_with_condition", &[HERE]);
+    let conditions = of("containers_with_condition", &[HERE, DANGEROUS]);
     let found = of("container_findings", &[HERE]);
     vec![
         table(
             12,
-            "What holds for the containers?",
+            "What makes them dangerous?",
             "Running containers for which each condition holds now, and how many more or fewer than a day and a week before. \
-             Conditions overlap; each vendor tells its own.",
+             Conditions overlap, each vendor tells its own, and those that are no danger are further below.",
             "Containers",
             vec![
                 Column::label("condition", "Condition"),
@@ -191,7 +197,8 @@ fn namespaces() -> Panel {
     table(
         24,
         "Which namespaces are worst?",
-        "The 50 namespaces here whose running containers have the most critical findings. A name narrows the board to it.",
+        "The 50 namespaces here whose running containers have the most critical findings. A name narrows the \
+         board to it; no name does not.",
         "Critical",
         vec![
             Column::label("k8s_namespace_name", "Namespace").empty_is("(no namespace)").link(
@@ -270,16 +277,16 @@ fn compliance() -> Vec<Panel> {
 fn population() -> Vec<Panel> {
     vec![
         Panel::lines(
-            12,
-            "In which state are the containers?",
+            8,
+            "In which state are they?",
             "Containers by their life-cycle state; deleted ones stay until the vendor purges them.",
         )
         .stacked()
         .legend_beside()
         .ask(&total(&["state"], &of("containers", &[PLACE])), "{{state}}"),
         table(
-            12,
-            "How critical are they to the business?",
+            8,
+            "How critical to the business?",
             "Running containers by the criticality of the asset, in the vendor's numbers: 5 is the highest.",
             "Containers",
             vec![
@@ -289,5 +296,16 @@ fn population() -> Vec<Panel> {
             ],
         )
         .no_data("No source tells criticality"),
+        table(
+            8,
+            "What else holds for them?",
+            "Running containers for which each condition holds that is no danger in itself.",
+            "Containers",
+            vec![
+                Column::label("condition", "Condition"),
+                Column::answer(&total(&["condition"], &of("containers_with_condition", &[HERE, OTHERS])), "Containers")
+                    .bar(PLAIN),
+            ],
+        ),
     ]
 }

@@ -73,12 +73,9 @@ fn exporters() -> Vec<Panel> {
                 Column::label("version", "Version").width(80),
                 Column::label("revision", "Revision").width(110),
                 Column::answer(
-                    &format!(
-                        "{} + 0",
-                        highest(
-                            &["job", "instance", "service_instance_id", "version", "revision"],
-                            &own("exporter_build_info", &[])
-                        )
+                    &highest(
+                        &["job", "instance", "service_instance_id", "version", "revision"],
+                        &own("exporter_build_info", &[]),
                     ),
                     "Runs",
                 )
@@ -244,13 +241,10 @@ fn latency() -> Vec<Panel> {
             "Requests a second by how long they took, from sending to the last byte.",
         )
         .ask(&rate(&["le"], &of("api_request_duration_seconds_bucket", &[])), "{{le}}"),
-        Panel::lines(12, "What do the vendors send?", "Bytes a second after decompression, by endpoint.")
+        Panel::lines(12, "What do the vendors send?", "Bytes a second after decompression, by source.")
             .unit("Bps")
             .legend_beside()
-            .ask(
-                &rate(&["source", "api_endpoint"], &of("api_received_bytes_total", &[])),
-                "{{source}} {{api_endpoint}}",
-            ),
+            .ask(&rate(&["source"], &of("api_received_bytes_total", &[])), "{{source}}"),
     ]
 }
 

@@ -18,7 +18,7 @@ pub const INFO: &str = "#76b0e0";
 /// Nobody knows.
 pub const UNKNOWN: &str = "#919090";
 /// All is well.
-pub const GOOD: &str = "#2f9e8f";
+pub const GOOD: &str = "#02d362";
 
 /// Colours by the value of a label.
 pub type Colours = &'static [(&'static str, &'static str)];
@@ -88,6 +88,11 @@ pub fn empty_is(text: &str) -> Value {
 /// What is shown for a number that cannot be told.
 pub fn not_known() -> Value {
     json!({ "type": "special", "options": { "match": "nan", "result": { "text": "not known", "color": UNKNOWN, "index": 1 } } })
+}
+
+/// What is shown for a thing that one question has no answer about.
+pub fn not_told() -> Value {
+    json!({ "type": "special", "options": { "match": "null", "result": { "text": "–", "color": UNKNOWN, "index": 2 } } })
 }
 
 /// 1 and 0 in words.

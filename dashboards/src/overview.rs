@@ -77,9 +77,10 @@ fn how_bad() -> Vec<Panel> {
 }
 
 fn believed() -> Vec<Panel> {
-    let stale = each(&["sensor_type", "container_runtime_name"], &of("sensors_stale", &[]));
-    let disconnected =
-        each(&["sensor_type", "container_runtime_name"], &of("sensors", &["sensor_status=\"disconnected\""]));
+    // A source tells of one or the other, and of none where all its sensors are well.
+    let stale = each(&[], &of("sensors_stale", &[]));
+    let disconnected = each(&[], &of("sensors", &["sensor_status=\"disconnected\""]));
+    let known = each(&[], &of("sensors", &[]));
     vec![
         data_age(6, COLLECTORS),
         in_doubt(6, COLLECTORS),
@@ -90,7 +91,7 @@ fn believed() -> Vec<Panel> {
              disconnected, of all clusters. What they should see may be out of date. Not known: sensors are not collected.",
         )
         .scale(FEW_ARE_GOOD)
-        .ask(&format!("sum({stale} or ({disconnected} unless on (source) {stale}))"), "silent"),
+        .ask(&format!("sum({stale} or {disconnected} or {known} * 0)"), "silent"),
         Panel::stat(
             6,
             "Clusters counted twice?",
@@ -170,7 +171,7 @@ fn clusters() -> Panel {
         24,
         "Which clusters are worst?",
         "Running containers and their findings by cluster, the most critical findings first. A name leads to the cluster's \
-         own board.",
+         own board; no name leads to all of them.",
         "Critical",
         vec![
             Column::label("k8s_cluster_name", "Cluster")
@@ -194,7 +195,8 @@ fn namespaces() -> Panel {
     table(
         24,
         "Which namespaces are worst?",
-        "The 20 namespaces whose running containers have the most critical findings. A name leads to the namespace's own board.",
+        "The 20 namespaces whose running containers have the most critical findings. A name leads to the namespace's \
+         own board; no name leads to all of them.",
         "Critical",
         vec![
             Column::label("k8s_namespace_name", "Namespace").empty_is("(no namespace)").link(

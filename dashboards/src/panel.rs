@@ -66,7 +66,7 @@ impl Panel {
         panel.defaults["min"] = json!(0);
         panel.defaults["custom"] = json!({
             "axisBorderShow": false, "axisCenteredZero": false, "axisColorMode": "text", "axisLabel": "",
-            "axisPlacement": "auto", "barAlignment": 0, "drawStyle": "line", "fillOpacity": 8, "gradientMode": "none",
+            "axisPlacement": "auto", "barAlignment": 0, "drawStyle": "line", "fillOpacity": 0, "gradientMode": "none",
             "hideFrom": { "legend": false, "tooltip": false, "viz": false }, "insertNulls": false,
             "lineInterpolation": "linear", "lineWidth": 2, "pointSize": 4, "scaleDistribution": { "type": "linear" },
             "showPoints": "auto", "spanNulls": false, "stacking": { "group": "A", "mode": "none" },

@@ -85,7 +85,7 @@ fn believed() -> Vec<Panel> {
         in_doubt(6, COLLECTORS),
         Panel::stat(
             6,
-            "How old is the oldest evaluation?",
+            "How old are evaluations?",
             "Time since the evaluation of the resource that was not evaluated for the longest, in the chosen clusters. Not known: \
              only Qualys tells.",
         )
@@ -136,14 +136,14 @@ fn where_first() -> Vec<Panel> {
     let collectors = COLLECTORS;
     vec![
         table(
-            12,
+            13,
             "Which policies fail most?",
             "Resources by policy; a control that is in several policies counts in each. Change is against a week before, where the \
              data was whole then and now.",
             "Fail",
             vec![
                 Column::label("policy", "Policy"),
-                Column::label("source", "Source").width(95),
+                Column::label("source", "Source").width(85),
                 Column::answer(&passing(&of_policy, by_policy), "Pass rate")
                     .unit("percentunit")
                     .scale(PASS_RATE)
@@ -156,13 +156,13 @@ fn where_first() -> Vec<Panel> {
             ],
         ),
         table(
-            12,
+            11,
             "Which clusters fail most?",
             "Resources of the chosen clusters, and how long ago the oldest evaluation was. Qualys only.",
             "Fail",
             vec![
                 Column::label("k8s_cluster_name", "Cluster").empty_is("(no cluster)"),
-                Column::label("source", "Source").width(95),
+                Column::label("source", "Source").width(85),
                 Column::answer(&passing(OF_CLUSTER, in_clusters), "Pass rate")
                     .unit("percentunit")
                     .scale(PASS_RATE)
@@ -177,7 +177,7 @@ fn where_first() -> Vec<Panel> {
                 )
                 .unit("s")
                 .scale(SCAN_AGE)
-                .width(95),
+                .width(85),
             ],
         )
         .no_data("No source tells posture by cluster"),
@@ -218,7 +218,7 @@ fn controls() -> Panel {
 fn policies() -> Vec<Panel> {
     vec![
         table(
-            8,
+            6,
             "Which kinds of resources fail?",
             "Resources of the chosen clusters that fail a control, by their kind. Qualys only.",
             "Fail",
@@ -229,28 +229,28 @@ fn policies() -> Vec<Panel> {
         )
         .no_data("No source tells kinds of resources"),
         table(
-            7,
+            8,
             "Which policies are there?",
             "Centralized policies of Qualys by what they are for and whether they are in force.",
             "Policies",
             vec![
                 Column::label("policy_type", "Type"),
-                Column::label("policy_mode", "Mode"),
-                Column::answer(&total(&["policy_type", "policy_mode"], &of("policies", &[])), "Policies").width(80),
+                Column::label("policy_mode", "Mode").width(80),
+                Column::answer(&total(&["policy_type", "policy_mode"], &of("policies", &[])), "Policies").width(70),
             ],
         )
         .no_data("No source has centralized policies"),
         table(
-            9,
+            10,
             "What do their rules do?",
             "Rules of the centralized policies, exceptions included.",
             "Rules",
             vec![
                 Column::label("rule_type", "Rule"),
-                Column::label("action", "Action").width(90),
-                Column::label("enabled", "Enabled").width(80),
+                Column::label("action", "Action").width(65),
+                Column::label("enabled", "Enabled").width(70),
                 Column::answer(&total(&["rule_type", "action", "enabled"], &of("policy_rules", &[])), "Rules")
-                    .width(70),
+                    .width(60),
             ],
         )
         .no_data("No source has centralized policies"),
@@ -304,7 +304,7 @@ fn reports() -> Vec<Panel> {
         .no_data("No source has reports that expire"),
         Panel::stat(
             5,
-            "How long is the licence valid?",
+            "When does the licence end?",
             "Time until the console's licence expires. Not known: only Prisma Cloud has one, and its console collector needs leave \
              to view the system's settings.",
         )

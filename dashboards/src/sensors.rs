@@ -47,11 +47,17 @@ fn how_bad() -> Vec<Panel> {
         Panel::stat(
             6,
             "How many are disconnected?",
-            "Sensors that the vendor itself calls disconnected: Prisma Cloud's defenders. Not known: there is none such.",
+            "Sensors that the vendor itself calls disconnected, such as Prisma Cloud's defenders, of all clusters.",
         )
-        .no_data("none, or not known")
         .scale(FEW_ARE_GOOD)
-        .ask(&total(&[], &of("sensors", &["sensor_status=\"disconnected\""])), "disconnected"),
+        .ask(
+            &format!(
+                "sum({} or {} * 0)",
+                each(&[], &of("sensors", &["sensor_status=\"disconnected\""])),
+                each(&[], &of("sensors", &[]))
+            ),
+            "disconnected",
+        ),
         Panel::stat(
             6,
             "How many are unwatched?",
@@ -69,7 +75,7 @@ fn believed() -> Vec<Panel> {
         in_doubt(6, COLLECTORS),
         Panel::stat(
             6,
-            "How long was one silent?",
+            "How long is the silence?",
             "Time since the check-in of the sensor that was heard of the longest ago.",
         )
         .unit("s")

@@ -27,7 +27,7 @@ impl Column {
 
     /// A number, and the question that it answers.
     pub(crate) fn answer(expr: &str, name: &str) -> Self {
-        let properties = vec![("noValue", json!("–")), ("mappings", json!([look::not_known()]))];
+        let properties = vec![("noValue", json!("–")), ("mappings", json!([look::not_known(), look::not_told()]))];
         Self { field: Field::Answer(expr.to_owned()), name: name.to_owned(), properties }
     }
 
@@ -54,7 +54,7 @@ impl Column {
 
     /// What 1 and 0 are called.
     pub(crate) fn yes_no(self) -> Self {
-        self.with("mappings", json!([look::yes_no(), look::not_known()]))
+        self.with("mappings", json!([look::yes_no(), look::not_told()]))
     }
 
     /// What is shown for a name that is empty. Not for a column that another one's link reads: a link is made of what is

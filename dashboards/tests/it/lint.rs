@@ -1,0 +1,176 @@
+//! What is expected of a board that is shipped: the rules of Grafana's dashboard-linter, and ours.
+//!
+//! Ours differ in one: All is `.*` and not `.+`, for series that do not have the label.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::boards::{all, called, panels};
+
+fn variable<'a>(board: &'a Value, name: &str) -> &'a Value {
+    let mut list = board["templating"]["list"].as_array().unwrap().iter();
+    list.find(|variable| variable["name"] == name).unwrap_or_else(|| panic!("no variable {name}"))
+}
+
+/// Every value of this key, however deep.
+fn every<'a>(key: &str, json: &'a Value, found: &mut Vec<&'a Value>) {
+    match json {
+        Value::Object(object) => {
+            found.extend(object.get(key));
+            object.values().for_each(|value| every(key, value, found));
+        }
+        Value::Array(array) => array.iter().for_each(|value| every(key, value, found)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+#[test]
+fn there_are_six_with_short_stable_addresses() {
+    let uids: Vec<_> = all().iter().map(|(_, board)| board["uid"].as_str().unwrap().to_owned()).collect();
+    // Links from elsewhere, runbooks among them, hold on to these.
+    assert_eq!(uids, ["cse-overview", "cse-cluster", "cse-images", "cse-posture", "cse-sensors", "cse-exporter"]);
+    for (name, board) in all() {
+        assert_eq!(board["uid"], format!("cse-{name}"));
+        assert!(board["title"].as_str().unwrap().starts_with("Container security / "), "{name}");
+        assert!(!board["description"].as_str().unwrap().is_empty(), "{name}");
+        assert_eq!(board["tags"], json!(["container-security"]), "{name}");
+        assert_eq!(board["editable"], false, "{name}");
+        assert_eq!(board["graphTooltip"], 1, "{name}: the crosshair is shared");
+        // A board with a number of some Grafana, or that asks for inputs, cannot be provisioned.
+        assert!(
+            board.get("id").is_none() && board.get("__inputs").is_none() && board.get("gnetId").is_none(),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn boards_lead_to_each_other_and_keep_what_is_chosen() {
+    for (name, board) in all() {
+        let link = &board["links"][0];
+        assert_eq!(link["type"], "dashboards", "{name}");
+        assert_eq!(link["tags"], board["tags"], "{name}");
+        assert_eq!((&link["includeVars"], &link["keepTime"]), (&json!(true), &json!(true)), "{name}");
+    }
+}
+
+#[test]
+fn there_is_one_data_source_and_it_can_be_chosen() {
+    for (name, board) in all() {
+        let list = board["templating"]["list"].as_array().unwrap();
+        let sources: Vec<_> = list.iter().filter(|variable| variable["type"] == "datasource").collect();
+        assert_eq!(sources.len(), 1, "{name}");
+        assert_eq!(
+            (&sources[0]["name"], &sources[0]["label"]),
+            (&json!("datasource"), &json!("Data source")),
+            "{name}"
+        );
+        assert_eq!(sources[0]["query"], "prometheus", "{name}");
+        let mut found = Vec::new();
+        every("datasource", &board, &mut found);
+        assert!(found.len() > 20, "{name}");
+        for source in found {
+            assert_eq!(*source, json!({ "type": "prometheus", "uid": "${datasource}" }), "{name}");
+        }
+    }
+}
+
+#[test]
+fn one_some_or_all_can_be_chosen() {
+    for (name, board) in all() {
+        assert_eq!(variable(&board, "job")["label"], "Job");
+        assert_eq!(variable(&board, "instance")["label"], "Instance");
+        for variable in board["templating"]["list"].as_array().unwrap().iter().filter(|one| one["type"] == "query") {
+            let called = format!("{name}: {}", variable["name"]);
+            assert_eq!(variable["multi"], true, "{called}");
+            assert_eq!(variable["includeAll"], true, "{called}");
+            assert_eq!(variable["allValue"], ".*", "{called}");
+            assert_eq!(variable["refresh"], 2, "{called}: asked for anew with the time");
+            assert_eq!(variable["current"]["value"], json!(["$__all"]), "{called}");
+            assert!(!variable["description"].as_str().unwrap().is_empty(), "{called}");
+        }
+    }
+}
+
+#[test]
+fn every_panel_says_which_question_it_answers() {
+    for (name, board) in all() {
+        let (mut ids, mut titles) = (BTreeSet::new(), BTreeSet::new());
+        for panel in panels(&board) {
+            let called = called(&name, panel);
+            assert!(panel["title"].as_str().unwrap().ends_with('?'), "{called}");
+            assert!(titles.insert(panel["title"].to_string()), "{called} is there twice");
+            // At 1280 pixels a column is 53 of them, and a letter of a title about 8.
+            let (letters, columns) =
+                (panel["title"].as_str().unwrap().chars().count(), panel["gridPos"]["w"].as_u64().unwrap());
+            assert!(letters as u64 <= columns * 53 / 9 - 3, "{called} does not fit");
+            assert!(panel["description"].as_str().unwrap().ends_with('.'), "{called} has no description");
+            assert!(ids.insert(panel["id"].as_u64().unwrap()), "{called}: its id is there twice");
+        }
+        for row in board["panels"].as_array().unwrap().iter().filter(|panel| panel["type"] == "row") {
+            assert!(ids.insert(row["id"].as_u64().unwrap()), "{name}: {}", row["title"]);
+        }
+    }
+}
+
+#[test]
+fn every_number_has_a_unit_and_nothing_is_said_to_be_nothing() {
+    for (name, board) in all() {
+        for panel in panels(&board) {
+            let called = called(&name, panel);
+            let defaults = &panel["fieldConfig"]["defaults"];
+            assert!(!defaults["unit"].as_str().unwrap().is_empty(), "{called}");
+            let words = defaults["noValue"].as_str().unwrap();
+            assert!(words.chars().any(char::is_alphabetic), "{called}: {words:?} does not say that nothing is known");
+            for target in panel["targets"].as_array().unwrap() {
+                let expr = target["expr"].as_str().unwrap();
+                assert!(
+                    !expr.contains("vector(") && !expr.contains("or 0"),
+                    "{called}: no zero where nothing is known"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn every_panel_asks_something_and_each_question_once() {
+    for (name, board) in all() {
+        for panel in panels(&board) {
+            let called = called(&name, panel);
+            let targets = panel["targets"].as_array().unwrap();
+            let letters: BTreeSet<_> = targets.iter().map(|target| target["refId"].as_str().unwrap()).collect();
+            assert!(!targets.is_empty() && letters.len() == targets.len(), "{called}");
+            let one_answer = panel["type"] == "stat" || panel["type"] == "heatmap";
+            assert!(!one_answer || targets.len() == 1, "{called}");
+        }
+    }
+}
+
+#[test]
+fn links_keep_what_is_chosen_and_escape_names() {
+    let mut seen = 0;
+    let boards = all();
+    for (name, board) in &boards {
+        let mut links = Vec::new();
+        every("url", board, &mut links);
+        for url in links.into_iter().filter_map(Value::as_str).filter(|url| !url.is_empty()) {
+            seen += 1;
+            let (path, query) = url.split_once('?').unwrap();
+            assert!(
+                boards.iter().any(|(_, board)| path == format!("/d/{}", board["uid"].as_str().unwrap())),
+                "{name}: {url}"
+            );
+            for kept in
+                ["${datasource:queryparam}", "${job:queryparam}", "${instance:queryparam}", "${__url_time_range}"]
+            {
+                assert!(query.split('&').any(|part| part == kept), "{name}: {url}");
+            }
+            for part in query.split('&').filter(|part| part.starts_with("var-")) {
+                assert!(part.ends_with(":percentencode}"), "{name}: {part}");
+            }
+        }
+    }
+    assert!(seen >= 3);
+}

@@ -1,0 +1,119 @@
+//! Every query asks the chosen exporters and sources, and asks for counters as one must.
+
+use std::collections::BTreeMap;
+
+use container_security_exporter::catalog;
+use container_security_exporter::metric::Kind;
+
+use crate::boards;
+use crate::promql::{Matcher, Selector, read};
+
+/// How the variables must stand in a query. `job` and `instance` as every tool that checks boards expects it; the names
+/// that vendors choose so that any name is compared as it is.
+const CHOSEN: [(&str, &str); 5] = [
+    ("job", "$job"),
+    ("instance", "$instance"),
+    ("source", "<source>"),
+    ("k8s_cluster_name", "<cluster>"),
+    ("k8s_namespace_name", "<namespace>"),
+];
+
+fn is_compared(selector: &Selector, label: &str, value: &str) -> bool {
+    selector.matchers.contains(&Matcher { label: label.to_owned(), op: "=~", value: value.to_owned() })
+}
+
+#[test]
+fn every_selector_heeds_what_is_chosen() {
+    let boards = boards::all();
+    let of_sources: BTreeMap<_, _> = catalog::all()
+        .map(|metric| (metric.name(), metric.labels().iter().flatten().any(|label| label.name == "source")))
+        .collect();
+    for (called, _, _, expr) in boards::questions(&boards) {
+        for selector in read(expr).unwrap_or_else(|error| panic!("{called}: {error}: {expr}")).selectors {
+            for (label, value) in &CHOSEN[..2] {
+                assert!(is_compared(&selector, label, value), "{called}: {} is not of ${label}", selector.name);
+            }
+            let name = selector.name.strip_suffix("_bucket").unwrap_or(&selector.name);
+            if of_sources.get(name) == Some(&true) {
+                assert!(is_compared(&selector, "source", "<source>"), "{called}: {name} is not of the chosen source");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_variable_is_written_in_one_way() {
+    let boards = boards::all();
+    for (called, _, _, expr) in boards::questions(&boards) {
+        for matcher in read(expr).unwrap().selectors.into_iter().flat_map(|selector| selector.matchers) {
+            let known = CHOSEN.iter().any(|(label, value)| matcher.label == *label && matcher.value == *value);
+            assert!(known || !matcher.value.contains(['$', '<']), "{called}: {matcher:?}");
+        }
+        // A backslash would be one of PromQL's strings, which quoted names do without.
+        assert!(!expr.contains('\\'), "{called}: {expr}");
+    }
+}
+
+#[test]
+fn a_board_has_the_variables_that_it_asks_by_and_no_other() {
+    for (name, board) in boards::all() {
+        let text = board["panels"].to_string();
+        for variable in board["templating"]["list"].as_array().unwrap() {
+            let variable = variable["name"].as_str().unwrap();
+            let used = text.contains(&format!("${variable}\\\"")) || text.contains(&format!("${{{variable}"));
+            assert!(used, "{name}: ${variable} is not used");
+        }
+        for variable in ["source", "cluster", "namespace"] {
+            let has = board["templating"]["list"].as_array().unwrap().iter().any(|other| other["name"] == variable);
+            assert!(has || !text.contains(&format!("${{{variable}:regex}}")), "{name}: ${variable} is missing");
+        }
+    }
+}
+
+#[test]
+fn counters_are_asked_for_as_counters_and_gauges_as_gauges() {
+    let boards = boards::all();
+    let kinds: BTreeMap<_, _> = catalog::all().map(|metric| (metric.name(), metric.kind())).collect();
+    let counts =
+        |name: &str| name.ends_with("_total") || kinds.get(name.trim_end_matches("_bucket")) == Some(&Kind::Histogram);
+    for (called, _, target, expr) in boards::questions(&boards) {
+        for selector in read(expr).unwrap().selectors {
+            let as_counter = matches!(selector.over_range.as_deref(), Some("rate" | "irate" | "increase"));
+            assert_eq!(as_counter, counts(&selector.name), "{called}: {}", selector.name);
+        }
+        let window = if target["range"] == true { "[$__rate_interval]" } else { "[$__range]" };
+        assert_eq!(expr.matches('[').count(), expr.matches(window).count(), "{called}: {expr}");
+    }
+}
+
+#[test]
+fn what_is_asked_of_now_is_not_an_answer_of_before() {
+    let boards = boards::all();
+    for (called, panel, target, _) in boards::questions(&boards) {
+        let over_time = panel["type"] == "timeseries" || panel["type"] == "heatmap";
+        assert_eq!(target["range"], over_time, "{called}");
+        assert_eq!(target["instant"], !over_time, "{called}");
+    }
+}
+
+#[test]
+fn nothing_is_added_up_over_exporters() {
+    let boards = boards::all();
+    for (called, _, _, expr) in boards::questions(&boards) {
+        // A sum right over series of a vendor's state would count what two replicas tell twice.
+        for (at, _) in expr
+            .match_indices("sum")
+            .filter(|(at, _)| !expr[..*at].ends_with(|before: char| before.is_alphanumeric() || before == '_'))
+        {
+            let rest = expr[at..].split_once('(').map_or("", |(_, rest)| rest);
+            let (by, inside) = if expr[at..].starts_with("sum by (") {
+                let (by, rest) = rest.split_once(") (").unwrap();
+                (by, rest)
+            } else {
+                ("", rest)
+            };
+            let right_over_series = inside.starts_with("container_security_");
+            assert!(!right_over_series || by.starts_with("job, instance, service_instance_id"), "{called}: {expr}");
+        }
+    }
+}
