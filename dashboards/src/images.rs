@@ -44,10 +44,10 @@ fn limit() -> String {
 
 fn how_bad() -> Vec<Panel> {
     vec![
-        Panel::stat(4, "How many are in use?", "Images that containers were made of.")
+        Panel::stat(4, "How many in use?", "Images that containers were made of.")
             .scale(PLAIN)
             .ask(&total(&[], &of("images", &[IN_USE])), "in use"),
-        Panel::stat(4, "How many are not?", "Images that are known and that no container was made of. Prisma Cloud lists none.")
+        Panel::stat(4, "How many unused?", "Images that are known and that no container was made of. Prisma Cloud lists none.")
             .scale(PLAIN)
             .ask(&total(&[], &of("images", &["in_use=\"false\""])), "not in use"),
         Panel::stat(4, "How many critical?", "Findings of critical severity in images in use; each image counts once.")

@@ -53,8 +53,9 @@ pub const NONE_IS_GOOD: Scale = &[(0.0, GOOD), (1.0, CRITICAL)];
 pub const FEW_ARE_GOOD: Scale = &[(0.0, GOOD), (1.0, HIGH)];
 /// A number that is neither good nor bad.
 pub const PLAIN: Scale = &[(0.0, INFO)];
-/// How old data is: by default collectors run every 5 to 60 minutes, and data is withdrawn after three times that.
-pub const DATA_AGE: Scale = &[(0.0, GOOD), (3600.0, HIGH), (3.0 * 3600.0, CRITICAL)];
+/// How old data is: by default collectors run every 5 or 15 minutes, data is withdrawn after three times that, and the alert
+/// waits for two hours.
+pub const DATA_AGE: Scale = &[(0.0, GOOD), (2.0 * 3600.0, HIGH), (6.0 * 3600.0, CRITICAL)];
 /// How long ago something was scanned or evaluated.
 pub const SCAN_AGE: Scale = &[(0.0, GOOD), (7.0 * 86_400.0, MEDIUM), (30.0 * 86_400.0, HIGH)];
 /// How long a sensor has been silent; the exporter calls it stale after a day, unless configured otherwise.
