@@ -240,21 +240,20 @@ fn scores() -> Vec<Panel> {
         Panel::lines(
             8,
             "How high are the scores?",
-            "The highest risk score of the running containers, the highest mean of a group of them, and the highest compliance \
-             risk score. Each scale is the vendor's.",
+            "The highest risk score of the running containers, the highest mean of a group of them (0 to 1000), and the highest \
+             Qualys detection score (0 to 100).",
         )
         .no_data("No source scores containers")
         .ask(&highest(&[], &of("container_risk_score_max", &[HERE])), "risk, highest")
         .ask(&highest(&[], &of("container_risk_score_average", &[HERE])), "risk, highest mean")
-        .ask(&highest(&[], &of("container_qds_score_max", &[HERE])), "Qualys detection, highest")
-        .ask(&highest(&[], &of("container_compliance_risk_score_max", &[HERE])), "compliance, highest"),
+        .ask(&highest(&[], &of("container_qds_score_max", &[HERE])), "Qualys detection, highest"),
     ]
 }
 
 fn compliance() -> Vec<Panel> {
     vec![
         Panel::lines(
-            12,
+            10,
             "Do containers pass compliance checks?",
             "Compliance checks of running containers, by outcome. Only Qualys tells.",
         )
@@ -263,7 +262,7 @@ fn compliance() -> Vec<Panel> {
         .no_data("No source tells checks of containers")
         .ask(&total(&["status"], &of("container_compliance_checks", &[HERE])), "{{status}}"),
         Panel::lines(
-            12,
+            10,
             "Which compliance issues have they?",
             "Checks that running containers failed, by severity. Only Prisma Cloud tells.",
         )
@@ -271,6 +270,13 @@ fn compliance() -> Vec<Panel> {
         .legend_beside()
         .no_data("No source tells issues of containers")
         .ask(&total(&["severity"], &of("container_compliance_issues", &[HERE])), "{{severity}}"),
+        Panel::stat(
+            4,
+            "Compliance risk?",
+            "The highest compliance risk score of the running containers, on Prisma Cloud's own scale. Not known: no console is read.",
+        )
+        .scale(PLAIN)
+        .ask(&highest(&[], &of("container_compliance_risk_score_max", &[HERE])), "compliance risk"),
     ]
 }
 
