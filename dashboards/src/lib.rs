@@ -34,10 +34,10 @@ pub fn folder() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Every file that is generated: where it belongs, and what is in it. Rule files that are not there make none.
+/// Every file that is generated: where it belongs, and what is in it.
 pub fn files() -> std::io::Result<Vec<(PathBuf, String)>> {
     let mut files: Vec<_> =
         boards().iter().map(|board| (folder().join(board.file_name()), format!("{:#}\n", board.json()))).collect();
-    files.extend(rules::prometheus_rule(&folder().join("rules"))?);
+    files.push(rules::prometheus_rule(&folder().join("rules"))?);
     Ok(files)
 }

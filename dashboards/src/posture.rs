@@ -143,7 +143,7 @@ fn where_first() -> Vec<Panel> {
             "Fail",
             vec![
                 Column::label("policy", "Policy"),
-                Column::label("source", "Source").width(85),
+                Column::label("source", "Source").width(95),
                 Column::answer(&passing(&of_policy, by_policy), "Pass rate")
                     .unit("percentunit")
                     .scale(PASS_RATE)
@@ -177,7 +177,7 @@ fn where_first() -> Vec<Panel> {
                 )
                 .unit("s")
                 .scale(SCAN_AGE)
-                .width(85),
+                .width(95),
             ],
         )
         .no_data("No source tells posture by cluster"),

@@ -20,19 +20,15 @@ spec:
 /// The plain rule files, in the order in which their groups are.
 const PLAIN: [&str; 2] = ["records.yaml", "alerts.yaml"];
 
-/// The `PrometheusRule` of a folder's plain rule files; none where there are none.
-pub(crate) fn prometheus_rule(folder: &Path) -> Result<Option<(PathBuf, String)>> {
+/// The `PrometheusRule` of a folder's plain rule files.
+pub(crate) fn prometheus_rule(folder: &Path) -> Result<(PathBuf, String)> {
     let mut rule = HEAD.to_owned();
-    let mut found = false;
     for name in PLAIN {
         let path = folder.join(name);
-        if path.exists() {
-            found = true;
-            groups(&fs::read_to_string(&path)?, &mut rule)
-                .map_err(|reason| Error::new(ErrorKind::InvalidData, format!("{}: {reason}", path.display())))?;
-        }
+        groups(&fs::read_to_string(&path)?, &mut rule)
+            .map_err(|reason| Error::new(ErrorKind::InvalidData, format!("{}: {reason}", path.display())))?;
     }
-    Ok(found.then(|| (folder.join("prometheusrule.yaml"), rule)))
+    Ok((folder.join("prometheusrule.yaml"), rule))
 }
 
 /// Moves what stands under `groups:` to its place under `spec`, however far it is indented. What is before it are comments
