@@ -80,7 +80,6 @@ pub(crate) fn table(width: u64, title: &str, description: &str, sorted_by: &str,
     let by_number = columns.iter().any(|column| column.name == sorted_by && matches!(column.field, Field::Answer(_)));
     let options = json!({
         "cellHeight": "sm", "showHeader": true, "sortBy": [{ "displayName": sorted_by, "desc": by_number }],
-        "footer": { "countRows": false, "fields": "", "reducer": ["sum"], "show": false },
     });
     let mut panel = Panel::new(Kind::Table, width, title, description, options);
     panel.defaults["custom"] =

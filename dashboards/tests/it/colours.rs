@@ -38,11 +38,11 @@ fn seen(eye: &[Linear; 3], colour: Linear) -> Linear {
 }
 
 /// CIE Lab, in which distances are about as eyes see them.
-fn lab([r, g, b]: Linear) -> [f64; 3] {
+fn lab([red, green, blue]: Linear) -> [f64; 3] {
     let root = |part: f64| if part > 0.008_856 { part.cbrt() } else { 7.787 * part + 16.0 / 116.0 };
-    let x = root((0.412_4 * r + 0.357_6 * g + 0.180_5 * b) / 0.950_47);
-    let y = root(0.212_6 * r + 0.715_2 * g + 0.072_2 * b);
-    let z = root((0.019_3 * r + 0.119_2 * g + 0.950_5 * b) / 1.088_83);
+    let x = root((0.412_4 * red + 0.357_6 * green + 0.180_5 * blue) / 0.950_47);
+    let y = root(0.212_6 * red + 0.715_2 * green + 0.072_2 * blue);
+    let z = root((0.019_3 * red + 0.119_2 * green + 0.950_5 * blue) / 1.088_83);
     [116.0 * y - 16.0, 500.0 * (x - y), 200.0 * (y - z)]
 }
 

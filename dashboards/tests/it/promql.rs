@@ -32,7 +32,7 @@ pub(crate) struct Query {
     pub(crate) made: Vec<String>,
 }
 
-/// The query without Grafana's variables, which no parser of PromQL knows.
+/// The query without Grafana's variables, which no parser of queries knows.
 fn without_variables(expr: &str) -> String {
     let expr = expr.replace("$__rate_interval", "4m").replace("$__range", "1h");
     ["source", "cluster", "namespace"]
