@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
+use crate::look::UNKNOWN;
 use crate::panel::{Panel, datasource};
-use crate::query::{CLUSTER, of, own};
+use crate::query::{CLUSTER, highest, of, own};
 
 /// What all boards are tagged with, and linked by.
 const TAG: &str = "container-security";
@@ -68,6 +69,22 @@ impl Section {
     }
 }
 
+/// Marks on every panel over time where a source's data was not whole, or not there: what is added up over sources falls
+/// then, and that is no change for the better.
+fn missing() -> Value {
+    let complete = highest(&["source", "collector"], &of("collector_complete", &[]));
+    json!({
+        "datasource": datasource(),
+        "enable": true,
+        "expr": format!("{complete} == 0"),
+        "hide": false,
+        "iconColor": UNKNOWN,
+        "name": "Data missing",
+        "step": "5m",
+        "titleFormat": "{{collector}} of {{source}}: not all is known",
+    })
+}
+
 impl Board {
     /// The file that it is written to.
     pub(crate) fn file_name(&self) -> String {
@@ -77,7 +94,7 @@ impl Board {
     /// The board as Grafana reads it.
     pub(crate) fn json(&self) -> Value {
         json!({
-            "annotations": { "list": [] },
+            "annotations": { "list": [missing()] },
             "description": self.description,
             "editable": false,
             "fiscalYearStartMonth": 0,

@@ -42,6 +42,21 @@ fn every_selector_heeds_what_is_chosen() {
 }
 
 #[test]
+fn every_board_marks_where_data_was_missing() {
+    for (name, board) in boards::all() {
+        let marks = board["annotations"]["list"].as_array().unwrap();
+        assert_eq!(marks.len(), 1, "{name}");
+        assert_eq!(marks[0]["datasource"]["uid"], "${datasource}", "{name}");
+        let selectors = read(marks[0]["expr"].as_str().unwrap()).unwrap().selectors;
+        assert_eq!(selectors.len(), 1, "{name}");
+        assert!(catalog::all().any(|metric| metric.name() == selectors[0].name), "{name}: {}", selectors[0].name);
+        for (label, value) in &CHOSEN[..3] {
+            assert!(is_compared(&selectors[0], label, value), "{name} marks what is not of the chosen {label}");
+        }
+    }
+}
+
+#[test]
 fn a_variable_is_written_in_one_way() {
     let boards = boards::all();
     for (called, _, _, expr) in boards::questions(&boards) {
