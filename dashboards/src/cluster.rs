@@ -1,11 +1,9 @@
 //! One team's board: what runs in its clusters and namespaces, what is wrong with it, and what can be mended.
 
 use crate::board::{Board, Narrow, Section, to_cluster};
-use crate::look::{
-    CHANGE, CRITICAL, FEW_ARE_GOOD, HIGH, MEDIUM, NONE_IS_GOOD, PLAIN, RISK, SCAN_AGE, SEVERITY, STATUS,
-};
+use crate::look::{CRITICAL, FEW_ARE_GOOD, HIGH, MEDIUM, NONE_IS_GOOD, PLAIN, RISK, SCAN_AGE, SEVERITY, STATUS};
 use crate::panel::Panel;
-use crate::query::{HERE, OF_NAMESPACE, PLACE, age, change_or_unknown, each, highest, of, total};
+use crate::query::{HERE, OF_NAMESPACE, PLACE, age, each, highest, of, total};
 use crate::strip::{data_age, in_doubt};
 use crate::table::{Column, table};
 
@@ -163,11 +161,9 @@ fn why() -> Vec<Panel> {
             vec![
                 Column::label("condition", "Condition"),
                 Column::answer(&total(&["condition"], &conditions), "Containers").bar(PLAIN),
-                Column::answer(&change_or_unknown(&["condition"], &conditions, COLLECTORS, "1d"), "In a day")
-                    .scale(CHANGE)
+                Column::change(&["condition"], &conditions, COLLECTORS, "1d", "In a day")
                     .width(100),
-                Column::answer(&change_or_unknown(&["condition"], &conditions, COLLECTORS, "1w"), "In a week")
-                    .scale(CHANGE)
+                Column::change(&["condition"], &conditions, COLLECTORS, "1w", "In a week")
                     .width(100),
             ],
         ),
@@ -181,8 +177,7 @@ fn why() -> Vec<Panel> {
                 Column::label("finding_type", "Found"),
                 Column::label("fixable", "Fixable").width(80),
                 Column::answer(&total(&["finding_type", "fixable"], &found), "Findings").bar(PLAIN),
-                Column::answer(&change_or_unknown(&["finding_type", "fixable"], &found, COLLECTORS, "1w"), "In a week")
-                    .scale(CHANGE)
+                Column::change(&["finding_type", "fixable"], &found, COLLECTORS, "1w", "In a week")
                     .width(100),
             ],
         )

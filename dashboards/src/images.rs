@@ -1,9 +1,9 @@
 //! The board of images: where they come from, what is wrong with those in use, what can be fixed, and how old they are.
 
 use crate::board::{Board, Narrow, Section};
-use crate::look::{CHANGE, CRITICAL, FEW_ARE_GOOD, HIGH, NONE_IS_GOOD, PLAIN, SEVERITY, USE};
+use crate::look::{CRITICAL, FEW_ARE_GOOD, HIGH, NONE_IS_GOOD, PLAIN, SEVERITY, USE};
 use crate::panel::Panel;
-use crate::query::{age, change_or_unknown, each, highest, lowest, of, total};
+use crate::query::{age, each, highest, lowest, of, total};
 use crate::strip::{data_age, in_doubt};
 use crate::table::{Column, table};
 
@@ -113,12 +113,8 @@ fn better() -> Vec<Panel> {
             vec![
                 Column::label("severity", "Severity"),
                 Column::answer(&total(&["severity"], &in_use), "Now").width(90),
-                Column::answer(&change_or_unknown(&["severity"], &in_use, IMAGES, "1d"), "In a day")
-                    .scale(CHANGE)
-                    .width(90),
-                Column::answer(&change_or_unknown(&["severity"], &in_use, IMAGES, "1w"), "In a week")
-                    .scale(CHANGE)
-                    .width(90),
+                Column::change(&["severity"], &in_use, IMAGES, "1d", "In a day").width(90),
+                Column::change(&["severity"], &in_use, IMAGES, "1w", "In a week").width(90),
             ],
         ),
     ]

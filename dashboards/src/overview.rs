@@ -121,12 +121,8 @@ fn better() -> Vec<Panel> {
             vec![
                 Column::label("severity", "Severity"),
                 Column::answer(&total(&["severity"], &all), "Now").width(95),
-                Column::answer(&change_or_unknown(&["severity"], &all, FINDINGS, "1d"), "In a day")
-                    .scale(CHANGE)
-                    .width(95),
-                Column::answer(&change_or_unknown(&["severity"], &all, FINDINGS, "1w"), "In a week")
-                    .scale(CHANGE)
-                    .width(95),
+                Column::change(&["severity"], &all, FINDINGS, "1d", "In a day").width(95),
+                Column::change(&["severity"], &all, FINDINGS, "1w", "In a week").width(95),
             ],
         ),
         Panel::lines(
@@ -179,8 +175,7 @@ fn clusters() -> Panel {
                 .link("Show this cluster", &to_cluster("var-cluster=${__value.raw:percentencode}")),
             Column::label("source", "Source"),
             Column::answer(&each(OF_CLUSTER, &critical), "Critical").bar(&[(0.0, CRITICAL)]),
-            Column::answer(&change_or_unknown(OF_CLUSTER, &critical, FINDINGS, "1w"), "Critical in a week")
-                .scale(CHANGE),
+            Column::change(OF_CLUSTER, &critical, FINDINGS, "1w", "Critical in a week"),
             Column::answer(&each(OF_CLUSTER, &high), "High").bar(&[(0.0, HIGH)]),
             Column::answer(&each(OF_CLUSTER, &severe()), "Severe risk"),
             Column::answer(&each(OF_CLUSTER, &of("containers", &[HERE])), "Running"),

@@ -1,9 +1,9 @@
 //! The board of posture: what share of checks passes, where they fail, and what was not checked.
 
 use crate::board::{Board, Narrow, Section};
-use crate::look::{CHANGE, CRITICAL, FEW_ARE_GOOD, GOOD, HIGH, MEDIUM, PASS_RATE, PLAIN, SCAN_AGE, SEVERITY};
+use crate::look::{CRITICAL, FEW_ARE_GOOD, GOOD, HIGH, MEDIUM, PASS_RATE, PLAIN, SCAN_AGE, SEVERITY};
 use crate::panel::Panel;
-use crate::query::{CLUSTER, OF_CLUSTER, PLACE, age, change_or_unknown, each, highest, lowest, of, share, total};
+use crate::query::{CLUSTER, OF_CLUSTER, PLACE, age, each, highest, lowest, of, share, total};
 use crate::strip::{data_age, in_doubt};
 use crate::table::{Column, table};
 
@@ -149,9 +149,7 @@ fn where_first() -> Vec<Panel> {
                     .scale(PASS_RATE)
                     .width(85),
                 Column::answer(&each(&of_policy, &by_policy("fail")), "Fail").width(70),
-                Column::answer(&change_or_unknown(&of_policy, &by_policy("fail"), collectors, "1w"), "In a week")
-                    .scale(CHANGE)
-                    .width(85),
+                Column::change(&of_policy, &by_policy("fail"), collectors, "1w", "In a week").width(85),
                 Column::answer(&each(&of_policy, &by_policy("skip")), "Skipped").width(75),
             ],
         ),
@@ -168,9 +166,7 @@ fn where_first() -> Vec<Panel> {
                     .scale(PASS_RATE)
                     .width(85),
                 Column::answer(&each(OF_CLUSTER, &in_clusters("fail")), "Fail").width(70),
-                Column::answer(&change_or_unknown(OF_CLUSTER, &in_clusters("fail"), collectors, "1w"), "In a week")
-                    .scale(CHANGE)
-                    .width(85),
+                Column::change(OF_CLUSTER, &in_clusters("fail"), collectors, "1w", "In a week").width(85),
                 Column::answer(
                     &age(OF_CLUSTER, &of("posture_oldest_evaluation_timestamp_seconds", &[CLUSTER])),
                     "Evaluated",

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::look::{self, Scale};
+use crate::look::{self, CHANGE, Scale};
 use crate::panel::{Kind, Panel};
+use crate::query::change_or_unknown;
 
 /// A column of a table.
 pub(crate) struct Column {
@@ -29,6 +30,11 @@ impl Column {
     pub(crate) fn answer(expr: &str, name: &str) -> Self {
         let properties = vec![("noValue", json!("–")), ("mappings", json!([look::not_known(), look::not_told()]))];
         Self { field: Field::Answer(expr.to_owned()), name: name.to_owned(), properties }
+    }
+
+    /// How many more or fewer than a while ago, of sources of which both ends are known, or that this is not known.
+    pub(crate) fn change(by: &[&str], selector: &str, collectors: &str, ago: &str, name: &str) -> Self {
+        Self::answer(&change_or_unknown(by, selector, collectors, ago), name).scale(CHANGE)
     }
 
     /// The unit of its numbers.
