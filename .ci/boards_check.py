@@ -51,6 +51,11 @@ class Checks:
             # Who pushes has no job and no instance, unless the receiver makes them up.
             if not found and name not in ("job", "instance"):
                 self.wrong.append(f"{board.uid}: ${name} has no values")
+        for mark in board.marks:
+            text = write(mark, everything)
+            self.count["marks"] += 1
+            if not self.store.between(text, start, self.at, SCRAPE):
+                self.wrong.append(f"{board.uid}: nothing of these days is marked\n      {text}")
         queries = [query for panel in board.panels for query in panel.queries]
         with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
             for seconds in sorted({board.seconds, self.days * DAY}):

@@ -147,6 +147,7 @@ class Board:
             raise Failed(f"{path}: the time {board['time']} is not understood here")
         self.seconds = int(found[1]) * SECONDS[found[2]]
         rows = [panel for row in board["panels"] for panel in [row, *row.get("panels", [])]]
+        self.marks = [mark["expr"] for mark in board["annotations"]["list"]]
         self.panels = [Panel(self.uid, panel) for panel in rows if panel["type"] not in ("row", "text")]
 
     def choices(self, ask):
