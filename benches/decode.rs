@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use container_security_exporter::source::qualys::containers::{BulkHalf, PageHalf, Staging};
 use container_security_exporter::source::qualys::wire::{BulkRow, Page, PageRow};
-use container_security_exporter::source::wire::Keyed;
+use container_security_exporter::wire::Keyed;
 use divan::Bencher;
 use divan::counter::BytesCount;
 

@@ -3,9 +3,9 @@
 //! Data flows one way, and each module knows only those before it:
 //!
 //! ```text
-//! config ─► http ─► source ─► record ─► inventory ─► view ─► metric + catalog ─► snapshot ─► output ─► server
-//!           paced,    log-in,   our       keyed        joins   pure: group,        immutable   rendered
-//!           retried   paging    words     tables               sum, fold                       once each
+//! config ─► client ─► wire + paging + session ─► source ─► record ─► inventory ─► view ─► metric + catalog ─► snapshot ─► output ─► server
+//!           paced,    JSON,  listings, log-in    vendors   our       keyed        joins   pure: group,        immutable   rendered
+//!           retried   typed  in full                       words     tables               sum, fold                       once each
 //! ```
 //!
 //! [`collect`] says when each collector runs and how long its last good data is served, [`app`] puts the parts
@@ -37,7 +37,15 @@ pub mod inventory;
 
 pub mod checkpoint;
 
-pub mod http;
+pub mod client;
+
+pub mod wire;
+
+pub mod paging;
+
+pub mod session;
+
+pub mod labels;
 
 pub mod source;
 

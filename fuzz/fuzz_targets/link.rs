@@ -4,8 +4,8 @@
 
 use std::fmt::Write as _;
 
-use container_security_exporter::source::paging::Next;
-use container_security_exporter::source::qualys::link::next;
+use container_security_exporter::paging::Next;
+use container_security_exporter::source::qualys::two_listings::link::next;
 use http::header::LINK;
 use http::{HeaderMap, HeaderValue};
 use libfuzzer_sys::{Corpus, fuzz_target};

@@ -8,14 +8,14 @@
 use std::fmt::Debug;
 use std::sync::Mutex;
 
-use container_security_exporter::http::{Answer, Unreadable};
+use container_security_exporter::client::{Answer, Unreadable};
 use container_security_exporter::inventory::Table;
 use container_security_exporter::names::Names;
 use container_security_exporter::record::{Control, Image, Report, Sensor, Vulnerability};
-use container_security_exporter::source::paging::Seen;
+use container_security_exporter::paging::Seen;
 use container_security_exporter::source::prisma::{self, vulnerabilities};
-use container_security_exporter::source::qualys::numbered::Fill;
-use container_security_exporter::source::qualys::staging::Half;
+use container_security_exporter::source::qualys::listing::by_page::Fill;
+use container_security_exporter::source::qualys::two_listings::staging::Half;
 use container_security_exporter::source::qualys::{self, policies, posture, resources};
 use http::{HeaderMap, StatusCode};
 use libfuzzer_sys::{Corpus, fuzz_target};
@@ -131,17 +131,17 @@ impl Check<'_> {
     }
 
     /// A page of one of two listings. As nothing exists that the page list does not tell of, its half is read as well.
-    fn halves<H: Half>(&self, wanted: &<H::Record as qualys::staging::Joined>::Wanted)
+    fn halves<H: Half>(&self, wanted: &<H::Record as qualys::two_listings::staging::Joined>::Wanted)
     where
         H::Record: Debug,
     {
         self.listing(
             DATA,
-            || qualys::staging::Staging::<H::Record>::new(wanted.clone()),
+            || qualys::two_listings::staging::Staging::<H::Record>::new(wanted.clone()),
             |staging, answer| {
                 let page = staging.take::<H>(&answer.body)?;
                 let _: Result<Seen, Unreadable> =
-                    staging.take::<<H::Record as qualys::staging::Joined>::Page>(&answer.body);
+                    staging.take::<<H::Record as qualys::two_listings::staging::Joined>::Page>(&answer.body);
                 Ok(page.into())
             },
             |staging| shown(&staging.finish().0),

@@ -9,8 +9,8 @@ use tokio::task::JoinSet;
 use tokio::time::{advance, sleep};
 
 use super::{Collection, Runner};
+use crate::client::{ApiError, Endpoint};
 use crate::clock::{Clock, Timestamp};
-use crate::http::{ApiError, Endpoint};
 use crate::inventory::{Table, Tables};
 use crate::lock::lock;
 use crate::record::Vendor;

@@ -11,22 +11,18 @@ use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::{Saved, Slot};
+use crate::client::{ApiError, Endpoint};
 use crate::clock::Clock;
-use crate::http::{ApiError, Endpoint};
 use crate::inventory::Tables;
 use crate::record::Vendor;
 use crate::setting::{Mistakes, Span};
 use crate::telemetry::{Failure, SourceTelemetry, Telemetry};
 
-mod label;
-pub mod paging;
 pub mod prisma;
 pub mod qualys;
-mod session;
 mod settings;
 #[cfg(test)]
 mod tests;
-pub mod wire;
 
 pub use settings::Collector as CollectorConfig;
 

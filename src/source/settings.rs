@@ -109,7 +109,7 @@ pub(super) fn check_named(name: &str, at: &str, mistakes: &mut Mistakes) {
 }
 
 /// Notes what is wrong with the way to log in of the account at `at`, or with what it is read from.
-pub(super) fn check_login<L: super::session::Login>(login: Result<L, Wrong>, at: &str, mistakes: &mut Mistakes) {
+pub(super) fn check_login<L: crate::session::Login>(login: Result<L, Wrong>, at: &str, mistakes: &mut Mistakes) {
     match login {
         Err(found) => found.into_iter().for_each(|(key, reason)| mistakes.add(format!("{at}.{key}"), reason)),
         Ok(login) => {

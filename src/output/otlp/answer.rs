@@ -7,7 +7,7 @@ use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceResp
 use prost::Message;
 use tonic::Code;
 
-use crate::http::Posted;
+use crate::client::Posted;
 use crate::telemetry::PushFailure;
 
 /// What became of a request.

@@ -16,7 +16,7 @@ use tonic::{Request, Status};
 use super::Compression;
 use super::answer::{Verdict, of_grpc, of_message};
 use super::reach::Reach;
-use crate::http::provide_cryptography;
+use crate::client::provide_cryptography;
 use crate::telemetry::PushFailure;
 
 /// Most connections are there in less.

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::headers::{Headers, read_file};
 use super::{Compression, Protocol};
-use crate::http::{ClientCertificate, check_ca_file};
+use crate::client::{ClientCertificate, check_ca_file};
 use crate::setting::{Mistakes, Span};
 
 /// What a receiver says is told up to this length.

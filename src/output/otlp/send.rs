@@ -10,8 +10,8 @@ use http::{HeaderMap, HeaderValue, header};
 use super::answer::{Verdict, of_http};
 use super::reach::Reach;
 use super::{Compression, Protocol, grpc};
+use crate::client::Poster;
 use crate::clock::Clock;
-use crate::http::Poster;
 use crate::telemetry::{Failure, PushFailure};
 
 /// Fast, and within a few percent of what slower levels reach.

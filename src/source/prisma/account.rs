@@ -2,9 +2,9 @@
 
 use super::config::Config;
 use super::login::Login;
-use crate::http::{Answer, ApiError, Call, Unreadable};
-use crate::source::paging::{Seen, Walked, by_offset};
-use crate::source::session::{Listing, Session};
+use crate::client::{Answer, ApiError, Call, Unreadable};
+use crate::paging::{Seen, Walked, by_offset};
+use crate::session::{Listing, Session};
 
 /// The calls of one account.
 pub(super) struct Account {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::console_url::{instead_of, is_without_tenant};
 use super::login::Login;
-use crate::http::{self, ClientCertificate, Connection};
+use crate::client::{self, ClientCertificate, Connection};
 use crate::setting::{Mistakes, RateLimit, Span};
 use crate::source::CollectorConfig as Collector;
 use crate::source::settings::{
@@ -62,7 +62,7 @@ pub struct Config {
     /// put the console's own authority, which it gives out at `/api/v1/certs/ca.pem`, into `http.ca_file`.
     pub insecure_skip_verify: bool,
     /// How it is reached.
-    pub http: http::Config,
+    pub http: client::Config,
     /// What is collected.
     pub collectors: Collectors,
 }
@@ -98,7 +98,7 @@ impl Default for Config {
             interval: Span::seconds(15 * 60),
             stale_after: None,
             insecure_skip_verify: false,
-            http: http::Config::default(),
+            http: client::Config::default(),
             collectors: Collectors::default(),
         }
     }
@@ -171,7 +171,7 @@ impl Config {
                 ),
             );
         } else {
-            http::check_base_url(&self.base_url, key, mistakes);
+            client::check_base_url(&self.base_url, key, mistakes);
         }
     }
 

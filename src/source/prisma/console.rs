@@ -6,14 +6,14 @@ use futures_util::future::BoxFuture;
 
 use super::account::Account;
 use super::wire::{self, License};
+use crate::client::{Answer, ApiError, Call, Endpoint, Unreadable};
 use crate::clock::Timestamp;
-use crate::http::{Answer, ApiError, Call, Endpoint, Unreadable};
 use crate::inventory::{Table, Tables};
 use crate::record::Console;
-use crate::source::session::Listing;
-use crate::source::wire::{Nested, Text, text, unreadable};
+use crate::session::Listing;
 use crate::source::{Collect, Harvest};
 use crate::telemetry::Failure;
+use crate::wire::{Nested, Text, text, unreadable};
 
 /// The version. Consoles tell it at every version of the API, or at the first one only.
 pub(super) const VERSION: Listing = Listing {

@@ -6,15 +6,15 @@ use futures_util::future::BoxFuture;
 
 use super::account::Account;
 use super::wire::{self, ImageRow, RepoTag, Severities};
-use crate::http::{Answer, ApiError, Endpoint, Unreadable};
+use crate::client::{Answer, ApiError, Endpoint, Unreadable};
 use crate::inventory::{Table, Tables};
 use crate::lock::lock;
 use crate::names::{Name, Names};
+use crate::paging::Seen;
 use crate::record::{Image, ImageAssessment, ImageName, Score};
-use crate::source::paging::Seen;
-use crate::source::session::Listing;
-use crate::source::wire::{Keyed, text};
+use crate::session::Listing;
 use crate::source::{Collect, Harvest};
+use crate::wire::{Keyed, text};
 
 /// The list of images.
 pub(super) const IMAGES: Listing = Listing {

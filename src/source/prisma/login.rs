@@ -3,14 +3,14 @@
 use serde::Deserialize;
 
 use super::console::VERSION;
+use crate::client::{Answer, ApiError, Authorization, Call, Client, Endpoint, Unreadable};
 use crate::clock::Timestamp;
-use crate::http::{Answer, ApiError, Authorization, Call, Client, Endpoint, Unreadable};
+use crate::session::credentials::{Credentials, read};
+use crate::session::token::{Validity, is_token, lifetime};
+use crate::session::{self, Listing};
 use crate::setting::{Secret, SecretPlace};
-use crate::source::session::credentials::{Credentials, read};
-use crate::source::session::token::{Validity, is_token, lifetime};
-use crate::source::session::{self, Listing};
-use crate::source::wire::{Nested, text};
 use crate::telemetry::Failure;
+use crate::wire::{Nested, text};
 
 /// Where tokens are had. Its class has no limit, and is no other's: a call that waits for a token has its place already.
 pub(super) const AUTHENTICATE: Endpoint = Endpoint { name: "authenticate", class: "authenticate" };
@@ -196,8 +196,8 @@ fn reply(answer: &Answer) -> Result<Reply, Unreadable> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::session::Login as _;
-    use crate::source::session::token::tests::token;
+    use crate::session::Login as _;
+    use crate::session::token::tests::token;
 
     #[test]
     fn a_token_is_renewed_after_half_its_life_and_five_minutes_at_most() {

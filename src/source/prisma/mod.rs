@@ -6,10 +6,10 @@
 
 use std::sync::Arc;
 
+use crate::client::Client;
 use crate::clock::Clock;
-use crate::http::Client;
 use crate::record::Vendor;
-use crate::source::session::Session;
+use crate::session::Session;
 use crate::source::settings::{identity, in_words};
 use crate::source::{Offered, Source, collectors};
 use crate::telemetry::Telemetry;
@@ -20,10 +20,7 @@ pub mod console;
 mod console_url;
 pub mod containers;
 pub mod images;
-#[cfg(test)]
-mod live_tests;
 mod login;
-mod posture;
 pub mod sensors;
 #[cfg(test)]
 mod tests;

@@ -6,14 +6,14 @@ use futures_util::future::BoxFuture;
 
 use super::account::Account;
 use super::wire::{self, DefenderRow};
-use crate::http::{Answer, ApiError, Endpoint, Unreadable};
+use crate::client::{Answer, ApiError, Endpoint, Unreadable};
 use crate::inventory::{Table, Tables};
+use crate::labels::word;
 use crate::record::Defenders;
-use crate::source::label::word;
-use crate::source::session::Listing;
-use crate::source::wire::{Keyed, Rejected, text};
+use crate::session::Listing;
 use crate::source::{Collect, Harvest};
 use crate::telemetry::Rejection;
+use crate::wire::{Keyed, Rejected, text};
 
 /// The numbers of defenders.
 pub(super) const SUMMARY: Listing = Listing {

@@ -6,13 +6,13 @@ use futures_util::future::BoxFuture;
 
 use super::account::Account;
 use super::wire::{self, CveRow, Daily};
-use crate::http::{Answer, ApiError, Endpoint, Unreadable};
+use crate::client::{Answer, ApiError, Endpoint, Unreadable};
 use crate::inventory::{Table, Tables};
 use crate::lock::lock;
 use crate::record::Vulnerability;
-use crate::source::session::Listing;
-use crate::source::wire::{Keyed, Rejected, text};
+use crate::session::Listing;
 use crate::source::{Collect, Harvest};
+use crate::wire::{Keyed, Rejected, text};
 
 /// The numbers of vulnerabilities.
 pub(super) const STATS: Listing = Listing {

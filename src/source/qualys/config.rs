@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::login::Login;
 use super::platform::gateway_instead_of;
-use crate::http;
+use crate::client;
 use crate::setting::{Mistakes, RateLimit, Secret, Span};
 use crate::source::CollectorConfig as Collector;
 use crate::source::settings::{
@@ -53,7 +53,7 @@ pub struct Config {
     /// How many requests it may send.
     pub rate_limits: RateLimits,
     /// How it is reached.
-    pub http: http::Config,
+    pub http: client::Config,
     /// What is collected.
     pub collectors: Collectors,
 }
@@ -76,7 +76,7 @@ impl Default for Config {
             stale_after: None,
             full_resync: Span::seconds(24 * 60 * 60),
             rate_limits: RateLimits::default(),
-            http: http::Config::default(),
+            http: client::Config::default(),
             collectors: Collectors::default(),
         }
     }
@@ -135,7 +135,7 @@ impl Config {
                          platform's gateway, here likely";
             mistakes.add(key, format!("{words} \"{gateway}\""));
         } else {
-            http::check_base_url(&self.base_url, &key, mistakes);
+            client::check_base_url(&self.base_url, &key, mistakes);
         }
         check_login(self.login(), at, mistakes);
         check_intervals(self.intervals(), at, mistakes);

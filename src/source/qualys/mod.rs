@@ -7,62 +7,37 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::client::{Client, Connection};
 use crate::clock::Clock;
-use crate::http::{Client, Connection};
 use crate::record::{Container, Image, Vendor};
 use crate::source::settings::{identity, in_words};
 use crate::source::{Offered, Source, collectors};
 use crate::telemetry::Telemetry;
 
-mod absence;
-mod assess;
 mod config;
 pub mod containers;
-mod delta;
-#[cfg(test)]
-mod delta_tests;
-mod details;
-#[cfg(test)]
-mod governance_tests;
-#[cfg(test)]
-mod image_tests;
 pub mod images;
-mod inspect;
-mod keep;
-pub mod link;
-#[cfg(test)]
-mod live_tests;
+pub mod listing;
 mod login;
-pub mod numbered;
-mod pair;
 mod platform;
 pub mod policies;
 pub mod posture;
 mod reports;
-pub mod resources;
-#[cfg(test)]
-mod resume_tests;
-mod rules;
-#[cfg(test)]
-mod scripted_tests;
 mod sensors;
 mod session;
-pub mod staging;
 #[cfg(test)]
 mod tests;
-mod token;
-#[cfg(test)]
-mod walk_live_tests;
+pub mod two_listings;
 pub mod wire;
 
 pub use config::{Collectors, Config, RateLimits};
 
-use pair::{Pair, Paired as _};
 use policies::Policies;
 use posture::Posture;
 use reports::Reports;
 use sensors::Sensors;
 use session::Session;
+use two_listings::{Pair, Paired as _};
 
 /// Every endpoint that is asked, by its label value.
 const ENDPOINTS: [&str; 12] = [
@@ -73,7 +48,7 @@ const ENDPOINTS: [&str; 12] = [
     images::BULK.endpoint.name,
     posture::CONTROL.endpoint.name,
     posture::LIST.endpoint.name,
-    resources::COUNT.endpoint.name,
+    posture::resources::COUNT.endpoint.name,
     policies::LIST.endpoint.name,
     policies::POLICY.endpoint.name,
     reports::REPORTS.endpoint.name,

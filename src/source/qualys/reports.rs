@@ -4,18 +4,18 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
-use super::absence::{Absence, Found};
-use super::numbered::{Fill, Numbered};
+use super::listing::by_page::{Fill, Numbered};
+use super::listing::optional_listing::{Absence, Found};
 use super::session::{Listing, Session};
 use super::wire::ReportRow;
 use crate::checkpoint::{Saved, Slot};
-use crate::http::{ApiError, Endpoint};
+use crate::client::{ApiError, Endpoint};
 use crate::inventory::{Table, Tables};
+use crate::labels::{flag, word};
+use crate::paging::{Seen, Walked};
 use crate::record::Report;
-use crate::source::label::{flag, word};
-use crate::source::paging::{Seen, Walked};
-use crate::source::wire::Rows;
 use crate::source::{Collect, Harvest};
+use crate::wire::Rows;
 
 /// The list of reports.
 pub(super) const REPORTS: Listing =

@@ -5,17 +5,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::future::BoxFuture;
 
-use super::numbered::{Fill, Numbered};
+use super::listing::by_page::{Fill, Numbered};
 use super::session::{Listing, Session};
 use super::wire::SensorRow;
-use crate::http::{ApiError, Endpoint};
+use crate::client::{ApiError, Endpoint};
 use crate::inventory::{Table, Tables};
+use crate::labels::word;
+use crate::paging::Seen;
 use crate::record::Sensor;
-use crate::source::label::word;
-use crate::source::paging::Seen;
-use crate::source::wire::Rows;
 use crate::source::{Collect, Harvest};
 use crate::telemetry::Failure;
+use crate::wire::Rows;
 
 /// The sensor list, of either version.
 pub(super) const SENSORS: Listing = Listing {

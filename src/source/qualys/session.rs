@@ -1,7 +1,7 @@
 //! One Qualys account's calls, over the session that every vendor has.
 
 use super::login::Login;
-use crate::source::session;
+use crate::session;
 
 pub(super) use session::Listing;
 

@@ -4,7 +4,7 @@
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::source::wire::{Count, Flag, Keyed, Nested, Number, Text, Time, known};
+use crate::wire::{Count, Flag, Keyed, Nested, Number, Text, Time, known};
 
 /// A row of `/containers` (API reference, "Get Container Scan Results").
 #[derive(Debug, Default, Deserialize)]

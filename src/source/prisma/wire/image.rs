@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::Severities;
-use crate::source::wire::{Keyed, Nested, Text, Time};
+use crate::wire::{Keyed, Nested, Text, Time};
 
 /// A row of `/images`, without the lists that `compact` leaves out.
 #[derive(Debug, Default, Deserialize)]

@@ -5,8 +5,8 @@
 
 use serde::de::Deserialize;
 
-use crate::http::{Answer, Unreadable};
-use crate::source::wire::{self, Envelope, Keyed, Rows};
+use crate::client::{Answer, Unreadable};
+use crate::wire::{self, Envelope, Keyed, Rows};
 
 mod container;
 mod image;

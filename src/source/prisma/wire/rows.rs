@@ -2,8 +2,8 @@
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny};
 
-use crate::http::Unreadable;
-use crate::source::wire::{Count, Envelope, Keyed, Nested, Text, Time};
+use crate::client::Unreadable;
+use crate::wire::{Count, Envelope, Keyed, Nested, Text, Time};
 
 /// A row of `/defenders/summary`.
 #[derive(Debug, Default, serde::Deserialize)]

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 
-use crate::source::wire::Text;
+use crate::wire::Text;
 
 /// What the keys tell of where a container runs. Keys count in sorted order, whichever way they are written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use crate::record::SeverityCounts;
 
 use super::cloud::Cloud;
-use crate::source::wire::{Count, Flag, Keyed, Nested, Number, Text, Time, known};
+use crate::wire::{Count, Flag, Keyed, Nested, Number, Text, Time, known};
 
 /// A row of `/csapi/v1.3/containers`; from release notes 1.38, "Fetch a List of Containers in your Account".
 #[derive(Debug, Default, Deserialize)]

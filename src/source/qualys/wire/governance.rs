@@ -4,7 +4,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::source::wire::{Flag, Keyed, Nested, Number, Text, Time};
+use crate::wire::{Flag, Keyed, Nested, Number, Text, Time};
 
 /// A row of `/csapi/v1.3/reports`; from release notes 1.38, "Fetch a List of Reports".
 #[derive(Debug, Default, Deserialize)]

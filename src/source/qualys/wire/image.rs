@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::container::Severities;
-use crate::source::wire::{Count, Keyed, Nested, Number, Text, Time};
+use crate::wire::{Count, Keyed, Nested, Number, Text, Time};
 
 /// A row of `/csapi/v1.3/images`; from the v1.x API release notes, "Fetch a list of images in your account".
 #[derive(Debug, Default, Deserialize)]

@@ -5,8 +5,8 @@
 
 use serde::de::Deserialize;
 
-use crate::http::Unreadable;
-use crate::source::wire::{Count, Envelope, Keyed, Nested, Rows};
+use crate::client::Unreadable;
+use crate::wire::{Count, Envelope, Keyed, Nested, Rows};
 
 mod cloud;
 mod container;
@@ -57,5 +57,5 @@ impl Envelope for Paged {
 
 /// The rows of the page in `text`; an empty one has none. Fails if it is no page at all.
 pub fn rows<'a, T: Deserialize<'a> + Keyed + 'a>(text: &'a str) -> Result<Rows<T>, Unreadable> {
-    crate::source::wire::rows::<Paged, T>(text)
+    crate::wire::rows::<Paged, T>(text)
 }

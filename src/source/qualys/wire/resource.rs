@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::record::Outcome;
-use crate::source::wire::{Count, Keyed, Nested, Text, Time};
+use crate::wire::{Count, Keyed, Nested, Text, Time};
 
 /// A row of it; from release notes 1.38, "Show Control Postures Count".
 #[derive(Debug, Deserialize)]

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::source::wire::{Count, Keyed, Text, Time};
+use crate::wire::{Count, Keyed, Text, Time};
 
 /// A row of `/csapi/v1.3/sensors`, and of v1.1 before it.
 #[derive(Debug, Default, Deserialize)]

@@ -1,0 +1,282 @@
+//! What is asked of a vendor, how that becomes a request, and what a reader of the answer gets to see.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::fmt;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use reqwest::{RequestBuilder, Url};
+use serde::{Serialize, Serializer};
+
+use super::error::{ApiError, Fault};
+use crate::clock::Timestamp;
+use crate::setting::Secret;
+use crate::telemetry::Failure;
+
+/// One listing or service of a vendor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Its fixed name: a label value, and the word for it in errors and logs.
+    pub name: &'static str,
+    /// Which of the client's rate limits it falls under.
+    pub class: &'static str,
+}
+
+/// The value of a field of what is posted.
+#[derive(Clone, Debug)]
+pub enum Field {
+    /// A text that may be seen.
+    Text(String),
+    /// A secret.
+    Secret(Secret),
+}
+
+impl From<&str> for Field {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Field {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<&Secret> for Field {
+    fn from(secret: &Secret) -> Self {
+        Self::Secret(secret.clone())
+    }
+}
+
+impl Field {
+    pub(super) fn as_str(&self) -> &str {
+        match self {
+            Self::Text(text) => text,
+            Self::Secret(secret) => secret.expose(),
+        }
+    }
+}
+
+impl Serialize for Field {
+    /// As a text. A secret as well: this is how it gets into a request, and nothing else serialises a field.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// The fields that are posted, and how they are written.
+#[derive(Clone)]
+pub(super) enum Body {
+    /// As those of a web form; with none, nothing is posted.
+    Form(Vec<(&'static str, Field)>),
+    /// As a JSON object.
+    Json(BTreeMap<&'static str, Field>),
+}
+
+/// One request as it is to be sent, as often as needed.
+#[derive(Clone)]
+pub struct Call {
+    pub(super) endpoint: &'static Endpoint,
+    pub(super) method: Method,
+    pub(super) path: String,
+    pub(super) query: Vec<(&'static str, String)>,
+    pub(super) headers: Vec<(HeaderName, Secret)>,
+    pub(super) body: Body,
+}
+
+impl Call {
+    /// Asks for `path` below the base URL. It is percent-encoded here; `.` and `..` in it do nothing.
+    pub fn get(endpoint: &'static Endpoint, path: impl Into<String>) -> Self {
+        Self::new(endpoint, Method::GET, path.into())
+    }
+
+    /// Posts to `path` below the base URL: the form, the JSON object, or nothing if there is no field.
+    pub fn post(endpoint: &'static Endpoint, path: impl Into<String>) -> Self {
+        Self::new(endpoint, Method::POST, path.into())
+    }
+
+    fn new(endpoint: &'static Endpoint, method: Method, path: String) -> Self {
+        Self { endpoint, method, path, query: Vec::new(), headers: Vec::new(), body: Body::Form(Vec::new()) }
+    }
+
+    /// Adds a parameter to the query.
+    #[must_use]
+    pub fn query(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.query.push((name, value.into()));
+        self
+    }
+
+    /// Sends a header. Its value is held for a secret, whatever it is.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: &Secret) -> Self {
+        self.headers.push((name, value.clone()));
+        self
+    }
+
+    /// Adds a field to the form that is posted. A JSON object that was begun is dropped: there is one body.
+    #[must_use]
+    pub fn form(mut self, name: &'static str, value: impl Into<Field>) -> Self {
+        match &mut self.body {
+            Body::Form(fields) => fields.push((name, value.into())),
+            Body::Json(_) => self.body = Body::Form(vec![(name, value.into())]),
+        }
+        self
+    }
+
+    /// Adds a member to the JSON object that is posted. A form that was begun is dropped: there is one body.
+    #[must_use]
+    pub fn json(mut self, name: &'static str, value: impl Into<Field>) -> Self {
+        match &mut self.body {
+            Body::Json(members) => drop(members.insert(name, value.into())),
+            Body::Form(_) => self.body = Body::Json(BTreeMap::from([(name, value.into())])),
+        }
+        self
+    }
+
+    /// The call as a request to `base`, with what authorises it.
+    pub(super) fn request(
+        &self,
+        client: &reqwest::Client,
+        base: &Url,
+        authorization: Option<&Authorization>,
+    ) -> Result<RequestBuilder, Fault> {
+        let mut request = client.request(self.method.clone(), self.url(base.clone()));
+        if let Some(authorization) = authorization {
+            request = request.header(header::AUTHORIZATION, sensitive(&authorization.header())?);
+        }
+        for (name, value) in &self.headers {
+            request = request.header(name, sensitive(value)?);
+        }
+        Ok(match &self.body {
+            Body::Form(fields) if !fields.is_empty() => request.form(fields),
+            // hyper leaves it out for an empty body, and some gateways answer 411 then.
+            Body::Form(_) if self.method == Method::POST => request.header(header::CONTENT_LENGTH, 0),
+            Body::Form(_) => request,
+            Body::Json(members) => {
+                let body = serde_json::to_vec(members)
+                    .map_err(|_| Fault::new(Failure::Internal, "the request could not be built"))?;
+                request.header(header::CONTENT_TYPE, "application/json").body(body)
+            }
+        })
+    }
+
+    fn url(&self, mut url: Url) -> Url {
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(self.path.split('/').filter(|segment| !segment.is_empty()));
+        }
+        if !self.query.is_empty() {
+            let query = url.query_pairs_mut().extend_pairs(&self.query).finish().query();
+            // A plus of the query's own is %2B by now. Not every gateway takes the rest for spaces; %20 all do.
+            let query = query.unwrap_or_default().replace('+', "%20");
+            url.set_query(Some(&query));
+        }
+        url
+    }
+}
+
+/// A header's value that is not shown, even in debugging output of the libraries.
+fn sensitive(secret: &Secret) -> Result<HeaderValue, Fault> {
+    let mut value = HeaderValue::from_str(secret.expose()).map_err(|_| {
+        Fault::new(
+            Failure::Unauthorized,
+            "a credential holds a character that cannot be sent, such as a line break or a letter with an accent; \
+             look into the file or variable it comes from",
+        )
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+impl fmt::Debug for Call {
+    /// Only what may stand in a log: a path or query can name what the customer runs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Call({} {})", self.method, self.endpoint.name)
+    }
+}
+
+/// What a request is sent with so that the vendor knows who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Authorization {
+    /// A token, as `Authorization: Bearer …`.
+    Bearer(Secret),
+    /// A user name and its password, as `Authorization: Basic …`.
+    Basic {
+        /// The user name.
+        user: Secret,
+        /// The password.
+        password: Secret,
+    },
+}
+
+impl Authorization {
+    fn header(&self) -> Secret {
+        Secret::new(match self {
+            Self::Bearer(token) => format!("Bearer {}", token.expose()),
+            Self::Basic { user, password } => {
+                format!("Basic {}", STANDARD.encode(format!("{}:{}", user.expose(), password.expose())))
+            }
+        })
+    }
+}
+
+/// Gives out what requests are sent with.
+pub trait Authorize: Sync {
+    /// What is good now. It is asked for each time a request is about to be sent, and not before: the wait for a rate
+    /// limit can outlast a token.
+    fn authorization(&self) -> impl Future<Output = Result<Authorization, ApiError>> + Send;
+}
+
+/// Nobody, for calls without.
+impl Authorize for Infallible {
+    async fn authorization(&self) -> Result<Authorization, ApiError> {
+        match *self {}
+    }
+}
+
+/// When an answer was sent, by the server's clock, if it tells.
+pub(super) fn date(headers: &HeaderMap) -> Option<SystemTime> {
+    httpdate::parse_http_date(headers.get(header::DATE)?.to_str().ok()?.trim()).ok()
+}
+
+/// A whole answer with a status of success.
+#[derive(Clone)]
+pub struct Answer {
+    /// 200 to 299; 204 and some 200 have an empty body.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body, decompressed.
+    pub body: Bytes,
+}
+
+impl Answer {
+    /// The time of day as the server tells it.
+    pub fn date(&self) -> Option<Timestamp> {
+        let millis = date(&self.headers)?.duration_since(UNIX_EPOCH).ok()?.as_millis();
+        Timestamp::from_millis(i64::try_from(millis).ok()?)
+    }
+
+    /// Whether it says to be a web page: a log-in form or an error of something between the vendor and us.
+    pub fn is_html(&self) -> bool {
+        let kind = self.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        kind.eq_ignore_ascii_case("text/html") || kind.eq_ignore_ascii_case("application/xhtml+xml")
+    }
+}
+
+impl fmt::Debug for Answer {
+    /// Without headers and body, which hold what the customer runs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Answer({}, {} bytes)", self.status.as_u16(), self.body.len())
+    }
+}
+
+/// What a reader says of an answer it cannot take: words for people, and nothing out of the answer that is not a
+/// plain fact such as a count or a column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable(pub String);

@@ -1,0 +1,331 @@
+//! Why a call failed, for people and for code. What is printed holds no URL, no credential and nothing out of an
+//! answer but its status and a short error code.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use http::StatusCode;
+use serde::Deserialize;
+
+use super::call::Endpoint;
+use super::retry;
+use crate::setting::Span;
+use crate::telemetry::Failure;
+
+/// So much of the body of a refused request is kept for [`ApiError::mentions`].
+pub(super) const PROBE_BYTES: usize = 4 * 1024;
+
+/// A vendor did not give what was asked for.
+pub struct ApiError {
+    /// Why, as a label value.
+    pub failure: Failure,
+    detail: Box<Detail>,
+}
+
+struct Detail {
+    endpoint: &'static str,
+    host: Option<String>,
+    fault: Fault,
+    tries: u32,
+    over: Duration,
+}
+
+impl ApiError {
+    /// A finding of the vendor's own module: `words` say what is wrong and what to do, and hold no secret.
+    pub fn new(endpoint: &'static Endpoint, failure: Failure, words: impl Into<String>) -> Self {
+        Self {
+            failure,
+            detail: Box::new(Detail {
+                endpoint: endpoint.name,
+                host: None,
+                fault: Fault::new(failure, words),
+                tries: 0,
+                over: Duration::ZERO,
+            }),
+        }
+    }
+
+    pub(super) fn of_call(endpoint: &'static Endpoint, host: &str, fault: Fault, tries: u32, over: Duration) -> Self {
+        Self {
+            failure: fault.failure,
+            detail: Box::new(Detail { endpoint: endpoint.name, host: Some(host.to_owned()), fault, tries, over }),
+        }
+    }
+
+    /// The HTTP status of the last answer, if there was one.
+    pub fn status(&self) -> Option<u16> {
+        self.detail.fault.status.map(|status| status.as_u16())
+    }
+
+    /// Whether the start of the refusal's body (4 KiB) holds `text`, upper and lower case alike. The body itself is
+    /// not to be had: it can name the user.
+    pub fn mentions(&self, text: &str) -> bool {
+        let body = String::from_utf8_lossy(&self.detail.fault.probe).to_ascii_lowercase();
+        body.contains(&text.to_ascii_lowercase())
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Detail { endpoint, host, fault, tries, over } = &*self.detail;
+        f.write_str(endpoint)?;
+        if let Some(host) = host {
+            write!(f, " at {host}")?;
+        }
+        write!(f, ": {}", fault.words)?;
+        if let Some(code) = error_code(&fault.probe) {
+            write!(f, " (the vendor's code: {code})")?;
+        }
+        if *tries > 1 {
+            let over = Duration::from_millis(u64::try_from(over.as_millis()).unwrap_or(u64::MAX));
+            write!(f, "; tried {tries} times over {}", Span(over))?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for ApiError {
+    /// As it is displayed: what is kept of the answer stays hidden.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ApiError({}, {self})", self.failure.as_str())
+    }
+}
+
+impl Error for ApiError {}
+
+/// How one try failed.
+pub(super) struct Fault {
+    pub(super) failure: Failure,
+    /// Whether it is worth another try.
+    pub(super) again: bool,
+    /// How long the server asked to wait before that.
+    pub(super) wait: Option<Duration>,
+    pub(super) status: Option<StatusCode>,
+    pub(super) words: String,
+    /// The start of a refusal's body.
+    pub(super) probe: Vec<u8>,
+}
+
+impl Fault {
+    /// One that is final.
+    pub(super) fn new(failure: Failure, words: impl Into<String>) -> Self {
+        Self { failure, again: false, wait: None, status: None, words: words.into(), probe: Vec::new() }
+    }
+
+    /// One that may pass.
+    pub(super) fn passing(failure: Failure, words: impl Into<String>) -> Self {
+        Self { again: true, ..Self::new(failure, words) }
+    }
+
+    /// This one is final after all, for the server wants a pause longer than is waited for.
+    pub(super) fn too_long(mut self, wait: Duration) -> Self {
+        let wait = Span(Duration::from_secs(wait.as_secs()));
+        self.again = false;
+        self.words = format!("{}; the vendor asks to be left alone for {wait}, too long to wait", self.words);
+        self
+    }
+
+    pub(super) fn of_status(status: StatusCode, wait: Option<Duration>, probe: Vec<u8>) -> Self {
+        let (failure, again) = retry::of_status(status);
+        Self { failure, again, wait, status: Some(status), words: words_of_status(status, failure), probe }
+    }
+
+    /// What a failure to send or to receive means. Only its innermost reason is told: the outer ones hold the URL.
+    pub(super) fn of_transport(error: &reqwest::Error) -> Self {
+        let causes = Causes::of(error);
+        if let Some(reason) = causes.refused {
+            return Self::new(
+                Failure::Tls,
+                format!(
+                    "no safe connection: the other side ended it: {reason}; if it asks for a client certificate, check \
+                     that it trusts the one it is shown"
+                ),
+            );
+        }
+        if let Some(reason) = causes.tls {
+            return Self::new(
+                Failure::Tls,
+                format!(
+                    "no safe connection: {reason}; if a private authority signs its certificate, or that of a proxy \
+                     in between, set http.ca_file"
+                ),
+            );
+        }
+        if error.is_timeout() {
+            let words = if error.is_connect() {
+                "no connection in time; check base_url, http.proxy and the network, or raise http.connect_timeout"
+            } else {
+                "no whole answer in time; raise http.read_timeout or http.timeout, or ask for smaller pages"
+            };
+            return Self::passing(Failure::Timeout, words);
+        }
+        let innermost = causes.innermost;
+        if error.is_builder() {
+            return Self::new(Failure::Internal, format!("the request could not be built: {innermost}"));
+        }
+        if error.is_dns() {
+            return Self::passing(
+                Failure::Unreachable,
+                format!("its name could not be looked up: {innermost}; check base_url, http.proxy and the DNS"),
+            );
+        }
+        if error.is_connect() {
+            return Self::passing(
+                Failure::Unreachable,
+                format!("no connection: {innermost}; check base_url, http.proxy and the firewall"),
+            );
+        }
+        if causes.garbled {
+            return Self::passing(Failure::BadResponse, format!("its answer is garbled: {innermost}"));
+        }
+        Self::passing(Failure::Unreachable, format!("the connection broke: {innermost}"))
+    }
+}
+
+/// What a failure to send or to receive means, in words that fit any server.
+pub(super) fn plain(error: &reqwest::Error) -> (Failure, String) {
+    let failure = Fault::of_transport(error).failure;
+    let words = if failure == Failure::Timeout {
+        "no answer in time".to_owned()
+    } else {
+        let Causes { refused, tls, innermost, .. } = Causes::of(error);
+        refused.or(tls).unwrap_or(innermost)
+    };
+    (failure, words)
+}
+
+/// The reason why a client could not be built.
+pub(super) fn of_build(error: &reqwest::Error) -> String {
+    Causes::of(error).innermost
+}
+
+fn words_of_status(status: StatusCode, failure: Failure) -> String {
+    let said = status.as_u16();
+    if status.is_redirection() {
+        return format!(
+            "answered {said}: it redirects to another place; credentials are not sent there; check base_url"
+        );
+    }
+    let meaning = if failure == Failure::Unauthorized {
+        "the credentials were not accepted"
+    } else if failure == Failure::Forbidden {
+        "the account may not do this; give its role the permission, or leave this collector out"
+    } else if failure == Failure::NotFound {
+        "there is no such thing here; check base_url, or leave this collector out if the tenant has no such module"
+    } else if failure == Failure::RateLimited {
+        "too many requests; lower the rate limit in the configuration if others use this account too"
+    } else if status.is_server_error() {
+        "a fault on the vendor's side"
+    } else {
+        "the request was refused"
+    };
+    format!("answered {said}: {meaning}")
+}
+
+/// What the chain of causes below a transport error says.
+struct Causes {
+    tls: Option<String>,
+    /// What the other side said when it would not go on with TLS.
+    refused: Option<String>,
+    /// Bytes came that are not HTTP, or not what they are said to be compressed with.
+    garbled: bool,
+    innermost: String,
+}
+
+impl Causes {
+    fn of(error: &reqwest::Error) -> Self {
+        let mut tls = None;
+        let mut refused = None;
+        let mut garbled = false;
+        let mut innermost = None;
+        let mut next = error.source();
+        while let Some(cause) = next {
+            next = cause.source();
+            if let Some(error) = cause.downcast_ref::<io::Error>() {
+                garbled |= matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput);
+                // `source` of an I/O error skips the error it wraps, which is where rustls tells its reason.
+                next = error.get_ref().map(|inner| inner as &(dyn Error + 'static)).or(next);
+            }
+            if let Some(error) = cause.downcast_ref::<hyper::Error>() {
+                garbled |= error.is_parse();
+            }
+            if let Some(error) = cause.downcast_ref::<rustls::Error>() {
+                tls = Some(safe(&error.to_string()));
+                refused = matches!(error, rustls::Error::AlertReceived(_)).then(|| safe(&error.to_string()));
+            }
+            innermost = Some(safe(&cause.to_string()));
+        }
+        Self { tls, refused, garbled, innermost: innermost.unwrap_or_else(|| "no reason is given".to_owned()) }
+    }
+}
+
+/// A reason fit for a log: short, on one line, and without a URL. The libraries below are not known to put one
+/// there, but it could hold a credential, so it is not left to them.
+fn safe(reason: &str) -> String {
+    if reason.contains("://") {
+        return "the reason holds a URL and is not shown".to_owned();
+    }
+    let line = reason.chars().map(|c| if c.is_control() { ' ' } else { c });
+    line.take(200).collect()
+}
+
+/// The vendor's error code, if the body has one that is surely no more than that.
+fn error_code(body: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Refusal {
+        #[serde(rename = "errorCode")]
+        code: String,
+    }
+    let code = serde_json::from_slice::<Refusal>(body).ok()?.code;
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, ' ' | '_' | '-');
+    (!code.is_empty() && code.len() <= 40 && code.chars().all(plain)).then_some(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIST: Endpoint = Endpoint { name: "list", class: "list" };
+
+    fn refused(status: u16, body: &str) -> ApiError {
+        let fault = Fault::of_status(StatusCode::from_u16(status).unwrap(), None, body.as_bytes().to_vec());
+        ApiError::of_call(&LIST, "gateway.example", fault, 3, Duration::from_millis(2_500))
+    }
+
+    #[test]
+    fn a_refusal_is_told_without_the_vendors_message() {
+        let error = refused(403, r#"{"errorCode":"403 FORBIDDEN","message":"user jdoe may not","timestamp":1}"#);
+        assert_eq!(
+            error.to_string(),
+            "list at gateway.example: answered 403: the account may not do this; give its role the permission, or \
+             leave this collector out (the vendor's code: 403 FORBIDDEN); tried 3 times over 2s 500ms"
+        );
+        assert_eq!((error.failure, error.status()), (Failure::Forbidden, Some(403)));
+        assert!(error.mentions("JDOE MAY") && !error.mentions("John"));
+        assert!(!format!("{error:?}").contains("jdoe"));
+    }
+
+    #[test]
+    fn an_error_code_that_could_be_more_than_a_code_is_not_shown() {
+        let long = format!(r#"{{"errorCode":"{}"}}"#, "x".repeat(41));
+        for body in [r#"{"errorCode":"user=jdoe@example.com"}"#, r#"{"errorCode":""}"#, r#"{"errorCode":7}"#, &long, ""]
+        {
+            assert!(!refused(500, body).to_string().contains("code:"), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_reason_with_a_url_or_control_characters_is_not_repeated() {
+        assert!(!safe("cannot get https://user:pass@host/").contains("pass"));
+        assert_eq!(safe("a\nb\u{1b}c"), "a b c");
+        assert_eq!(safe(&"é".repeat(500)).chars().count(), 200);
+    }
+
+    #[test]
+    fn a_finding_of_the_vendors_module_has_its_own_words() {
+        let error = ApiError::new(&LIST, Failure::Incomplete, "page 3 came twice");
+        assert_eq!((error.to_string().as_str(), error.status()), ("list: page 3 came twice", None));
+    }
+}

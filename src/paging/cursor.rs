@@ -1,0 +1,225 @@
+//! The walk by cursor, for the bulk lists.
+//!
+//! The cursor is `updated>=X AND not uuid:[…]`: a record that changes during the walk comes again at the end, so the
+//! newest version of each is what counts. The walk's end is told by the `Link` header only. Since
+//! a lost header looks like the end, whoever knows of records that did not come has the end looked at again, by
+//! [`CursorWalk::finish`].
+//!
+//! It names all records of one millisecond that have come: where they are very many it is longer than a request can be, or
+//! than the vendor takes. The walk then goes on with the next millisecond, and is not whole.
+
+use std::collections::HashSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::client::{ApiError, Endpoint};
+use crate::clock::Timestamp;
+use crate::telemetry::Failure;
+
+use super::{Follow, Next, Seen, Tally, Walked, changed_since, stray};
+
+/// Where a walk by cursor stands: it can go on from here, once it has the rows that it had then.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub struct CursorPosition {
+    /// That of the next page.
+    cursor: Option<String>,
+    /// The latest `updated` of the page before.
+    last: Option<Timestamp>,
+    /// Rows of the largest page so far: a server may give fewer than the limit.
+    largest: Option<u64>,
+    tally: Tally,
+}
+
+/// Walks the listing, the whole of it from a position that is the default, in pages of `limit`; `fetch` is given the
+/// cursor of the page to ask for.
+pub async fn by_cursor<'a, F, Fut>(
+    endpoint: &'static Endpoint,
+    limit: u64,
+    position: CursorPosition,
+    follow: Follow<'a, CursorPosition>,
+    fetch: F,
+) -> Result<CursorWalk<'a, F>, ApiError>
+where
+    F: Fn(Option<String>) -> Fut,
+    Fut: Future<Output = Result<Seen, ApiError>>,
+{
+    let mut walk = CursorWalk {
+        endpoint,
+        limit,
+        follow,
+        fetch,
+        at: position,
+        cursors: HashSet::new(),
+        fingerprint: None,
+        end: End::Told,
+    };
+    let cursor = walk.at.cursor.clone();
+    walk.walk(cursor).await?;
+    Ok(walk)
+}
+
+/// How a walk ended.
+#[derive(Debug, PartialEq, Eq)]
+enum End {
+    /// As the vendor tells, with a page that tells no times.
+    Told,
+    /// With a page up to this time, whose link to the next may have been lost; sooner if it is full.
+    Last { last: Timestamp, full: bool },
+    /// With nothing under this cursor.
+    Empty(Option<String>),
+}
+
+/// A walk that came to an end.
+pub struct CursorWalk<'a, F> {
+    endpoint: &'static Endpoint,
+    limit: u64,
+    follow: Follow<'a, CursorPosition>,
+    fetch: F,
+    at: CursorPosition,
+    cursors: HashSet<String>,
+    fingerprint: Option<u64>,
+    end: End,
+}
+
+impl<F, Fut> CursorWalk<'_, F>
+where
+    F: Fn(Option<String>) -> Fut,
+    Fut: Future<Output = Result<Seen, ApiError>>,
+{
+    /// What the walk amounts to. As long as records are `lacking`, an end that may be none is looked at again:
+    /// `behind` makes the cursor for what follows the records of a time and before that have come.
+    pub async fn finish(
+        mut self,
+        lacking: impl Fn() -> bool,
+        behind: impl Fn(Timestamp) -> String,
+    ) -> Result<Walked, ApiError> {
+        loop {
+            match std::mem::replace(&mut self.end, End::Told) {
+                End::Last { last, full } if lacking() => {
+                    let cursor = Some(behind(last));
+                    let page = match (self.fetch)(cursor.clone()).await {
+                        // It may take no cursors but its own; what is behind the page cannot be known then.
+                        Err(error) if refuses(&error) => {
+                            if full {
+                                self.at.tally.miss(REFUSED.to_owned());
+                            }
+                            break;
+                        }
+                        page => page?,
+                    };
+                    let follows = page.updated.is_none_or(|(earliest, _)| earliest >= last);
+                    if page.fresh == 0 || !follows {
+                        self.at.tally.add(&page.again(), self.follow.page);
+                        break;
+                    }
+                    if let Some(next) = self.step(cursor, &page)? {
+                        self.walk(Some(next)).await?;
+                    }
+                }
+                End::Empty(cursor) if lacking() => {
+                    self.walk(cursor.clone()).await?;
+                    if self.end == End::Empty(cursor) {
+                        self.at.tally.miss(
+                            "the bulk list ended with an empty page before all the records of the page list had come"
+                                .to_owned(),
+                        );
+                        break;
+                    }
+                }
+                End::Told | End::Last { .. } | End::Empty(_) => break,
+            }
+        }
+        Ok(self.at.tally.done())
+    }
+
+    async fn walk(&mut self, mut cursor: Option<String>) -> Result<(), ApiError> {
+        loop {
+            let page = match (self.fetch)(cursor.clone()).await {
+                Err(error) if cursor.as_deref().is_some_and(|cursor| refuses_length(&error, cursor)) => {
+                    cursor = Some(self.next_millisecond()?);
+                    continue;
+                }
+                page => page?,
+            };
+            match self.step(cursor, &page)? {
+                Some(next) => cursor = Some(next),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// Takes the page under `cursor` into account; tells the cursor of the next, if it did not end the walk.
+    fn step(&mut self, cursor: Option<String>, page: &Seen) -> Result<Option<String>, ApiError> {
+        self.at.tally.add(page, self.follow.page);
+        let sent = page.sent as u64;
+        let full = sent >= self.at.largest.unwrap_or(self.limit).min(self.limit);
+        self.at.largest = self.at.largest.max(Some(sent));
+        let next = match &page.next {
+            Next::Nothing => {
+                self.end = match page.updated {
+                    _ if sent == 0 => End::Empty(cursor),
+                    Some((_, last)) => End::Last { last, full },
+                    None => End::Told,
+                };
+                return Ok(None);
+            }
+            Next::Broken(words) => return Err(stray(self.endpoint, words)),
+            Next::Cursor(next) => next.clone(),
+        };
+        // The first page after a walk was taken up again may have come before.
+        if sent == 0 || (self.fingerprint.is_some() && page.repeats(self.fingerprint)) {
+            return Err(stray(
+                self.endpoint,
+                "a page tells of a next one, but holds nothing new; the walk would never end",
+            ));
+        }
+        if !self.cursors.insert(next.clone()) {
+            return Err(stray(
+                self.endpoint,
+                "a page points back to one that was read before; the walk would never end",
+            ));
+        }
+        self.fingerprint = Some(page.fingerprint);
+        self.at.last = page.updated.map(|(_, last)| last);
+        let next = if sent_bytes(&next) > MOST_CURSOR_BYTES { self.next_millisecond()? } else { next };
+        self.at.cursor = Some(next.clone());
+        (self.follow.position)(&self.at);
+        Ok(Some(next))
+    }
+
+    /// The cursor that leaves out what is left of the last page's millisecond, which is noted as missing.
+    fn next_millisecond(&mut self) -> Result<String, ApiError> {
+        self.at.tally.miss(CROWDED.to_owned());
+        let after = self.at.last.take().and_then(|last| Timestamp::from_millis(last.millis().saturating_add(1)));
+        let cursor = after.map(changed_since);
+        cursor.ok_or_else(|| stray(self.endpoint, CROWDED))
+    }
+}
+
+/// A URL of more than 65,534 bytes cannot be sent; this leaves room for what else stands in it.
+const MOST_CURSOR_BYTES: usize = 60_000;
+
+/// A cursor that is not longer was not refused for its length.
+const USUAL_CURSOR_BYTES: usize = 2_000;
+
+const CROWDED: &str = "so many records changed in the same millisecond that the bulk list's cursor, which names them, is too \
+                       long to be sent; nothing is known of the others but what the page list tells";
+
+/// How long a cursor is once it is encoded.
+fn sent_bytes(cursor: &str) -> usize {
+    cursor.bytes().map(|byte| if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) { 1 } else { 3 }).sum()
+}
+
+/// Whether the vendor refuses a cursor for its length.
+fn refuses_length(error: &ApiError, cursor: &str) -> bool {
+    matches!(error.status(), Some(400 | 413 | 414 | 431)) && sent_bytes(cursor) > USUAL_CURSOR_BYTES
+}
+
+const REFUSED: &str = "the bulk list ended with a full page and no word of a next one before all the records of the page \
+                       list had come, and the vendor refuses to tell what is behind it";
+
+/// Whether the vendor refuses what was asked, rather than being unwell.
+fn refuses(error: &ApiError) -> bool {
+    let refusals = [Failure::BadResponse, Failure::Forbidden, Failure::NotFound];
+    refusals.contains(&error.failure) && error.status().is_none_or(|status| status < 500)
+}

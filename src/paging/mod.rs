@@ -1,0 +1,225 @@
+//! How a vendor's listings are walked to their end without losing or repeating a record.
+//!
+//! Owns the order of requests and when a walk is over or has gone wrong. It knows neither HTTP nor rows: a walk asks
+//! for a page through a closure and is told what was [`Seen`] on it; what is on it has gone elsewhere by then.
+//!
+//! Four ways, one for each kind of listing: Qualys' [`by_key`] (page lists of containers and images),
+//! [`by_cursor`] (their bulk lists) and [`by_number`] (all others), and Prisma's [`by_offset`].
+
+use std::collections::{HashMap, HashSet};
+use std::hash::BuildHasher;
+
+use foldhash::fast::FixedState;
+use serde::{Deserialize, Serialize};
+
+use crate::client::{ApiError, Endpoint};
+use crate::clock::Timestamp;
+use crate::telemetry::Failure;
+
+use crate::wire::{Reject, Rejected, Rows};
+
+mod cursor;
+mod key;
+mod number;
+mod offset;
+#[cfg(test)]
+mod tests;
+
+pub use cursor::{CursorPosition, CursorWalk, by_cursor};
+pub use key::{KeyAsk, KeyPosition, WINDOW, by_key, changed_since};
+pub use number::by_number;
+pub use offset::by_offset;
+
+/// Where the next page is, for listings that tell.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Next {
+    /// There is none.
+    #[default]
+    Nothing,
+    /// Under this cursor, decoded.
+    Cursor(String),
+    /// There is one, but it cannot be told which; in words for people.
+    Broken(&'static str),
+}
+
+/// What a row brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Brought {
+    /// A key that was not known.
+    New,
+    /// A newer version of what was known under its key.
+    Newer,
+    /// Nothing that was not known.
+    Nothing,
+}
+
+/// What a walk needs to know of a page that has been read.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// Rows on the page, those that could not be taken included.
+    pub sent: usize,
+    /// Rows that could be taken.
+    pub taken: usize,
+    /// Rows that brought something: a new key, or a newer version of a known one.
+    pub fresh: usize,
+    /// Rows whose key was not known.
+    pub new: usize,
+    /// Rows that could not be taken.
+    pub rejected: Vec<Reject>,
+    /// Where on the page rows stand that are no object, from 0.
+    pub nameless: Vec<usize>,
+    /// What stands for the key of each row that was taken, in their order.
+    pub keys: Vec<u64>,
+    /// How many rows the whole listing has, if the page tells.
+    pub count: Option<u64>,
+    /// The least and the greatest `updated` on the page, of the rows that have one.
+    pub updated: Option<(Timestamp, Timestamp)>,
+    /// Whether a row has a smaller `updated` than one before it.
+    pub disordered: bool,
+    /// Stands for the rows on the page, or for its bytes if none of them could be taken.
+    pub fingerprint: u64,
+    /// Where the next page is, for listings that tell.
+    pub next: Next,
+}
+
+impl Seen {
+    /// A page of which no row was looked at yet.
+    pub fn of<T>(rows: &Rows<T>) -> Self {
+        Self {
+            sent: rows.sent,
+            rejected: rows.rejected.clone(),
+            nameless: rows.nameless.clone(),
+            count: rows.count,
+            ..Self::default()
+        }
+    }
+
+    /// Notes a row that was taken.
+    pub fn row(&mut self, key: &str, updated: Option<Timestamp>, brought: Brought) {
+        // A sum, for a server may give the rows of one time in any order. Compared within one walk only.
+        let hash = FixedState::default().hash_one((key, updated));
+        self.fingerprint = self.fingerprint.wrapping_add(hash);
+        self.taken += 1;
+        self.keys.push(FixedState::default().hash_one(key));
+        self.fresh += usize::from(brought != Brought::Nothing);
+        self.new += usize::from(brought == Brought::New);
+        if let Some(updated) = updated {
+            let (least, greatest) = self.updated.unwrap_or((updated, updated));
+            self.disordered |= updated < greatest;
+            self.updated = Some((least.min(updated), greatest.max(updated)));
+        }
+    }
+
+    /// Notes a row that was taken and that tells no time of its last change; `new` tells whether its key is.
+    pub fn undated(&mut self, key: &str, new: bool) {
+        self.row(key, None, if new { Brought::New } else { Brought::Nothing });
+    }
+
+    /// The page with these bytes, all rows of which were looked at.
+    #[must_use]
+    pub fn close(mut self, body: &[u8]) -> Self {
+        if self.taken == 0 {
+            self.fingerprint = FixedState::default().hash_one(body);
+        }
+        self
+    }
+
+    /// A page of rows that were asked for before: those that could not be known again do not count again.
+    fn again(mut self) -> Self {
+        self.rejected.retain(|reject| reject.text.is_some());
+        self
+    }
+
+    /// Whether the page after `before` brought nothing new. One without a readable row tells by its bytes only.
+    fn repeats(&self, before: Option<u64>) -> bool {
+        self.fresh == 0 && (self.taken > 0 || before == Some(self.fingerprint))
+    }
+}
+
+/// Who is told how a walk comes on, for walks that can be taken up again.
+#[derive(Clone, Copy)]
+pub struct Follow<'a, Position> {
+    /// Called for every page that has rows.
+    pub page: &'a (dyn Fn() + Sync),
+    /// Told where the walk stands, as often as that changes.
+    pub position: &'a (dyn Fn(&Position) + Sync),
+}
+
+/// What a whole walk amounts to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Walked {
+    /// Rows that could not be taken.
+    pub rejected: Rejected,
+    /// What stands for the texts of those of them that can be known again.
+    pub unreadable: HashSet<u64>,
+    /// Why rows are known to be missing, in words for people.
+    pub missing: Option<String>,
+}
+
+impl Walked {
+    /// Whether all rows that could not be taken are among those that `known` stands for.
+    pub fn rejects_only(&self, known: &HashSet<u64>) -> bool {
+        self.rejected.iter().sum::<u64>() == self.unreadable.len() as u64 && self.unreadable.is_subset(known)
+    }
+}
+
+/// What a walk amounts to so far.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+struct Tally {
+    walked: Walked,
+    /// Keys that came.
+    keys: u64,
+    /// How often each row that could not be taken stood on one page, at most: pages overlap, but within one of them
+    /// equal texts are different rows.
+    rejects: HashMap<u64, u64>,
+}
+
+impl Tally {
+    /// Adds a page; `progress` hears of it if it brought something.
+    fn add(&mut self, page: &Seen, progress: &(dyn Fn() + Sync)) {
+        self.keys += page.new as u64;
+        let mut here = HashMap::new();
+        for Reject { why, text } in &page.rejected {
+            if let Some(text) = text {
+                let times: &mut u64 = here.entry(text).or_default();
+                *times += 1;
+                let known = self.rejects.entry(*text).or_default();
+                if *times <= *known {
+                    continue;
+                }
+                *known = *times;
+            }
+            self.walked.rejected[*why as usize] += 1;
+        }
+        if page.sent > 0 {
+            progress();
+        }
+    }
+
+    /// What it amounts to in the end.
+    fn done(self) -> Walked {
+        Walked { unreadable: self.rejects.into_keys().collect(), ..self.walked }
+    }
+
+    /// How many records came, those included that could not be taken.
+    fn given(&self) -> u64 {
+        self.keys + self.walked.rejected.iter().sum::<u64>()
+    }
+
+    /// Notes that records are missing; what was noted first stands.
+    fn miss(&mut self, words: String) {
+        self.walked.missing.get_or_insert(words);
+    }
+}
+
+/// A walk that cannot go on because of what the vendor answered.
+fn stray(endpoint: &'static Endpoint, words: &str) -> ApiError {
+    ApiError::new(endpoint, Failure::BadResponse, words)
+}
+
+/// A listing that ended before the number of records it told of itself.
+fn too_few(count: u64, given: u64) -> String {
+    format!("the vendor counts {count} records, but gave {given} of them")
+}
+
+const REPEATS: &str = "a page repeats: the vendor gave records again that it had given before, and no others";

@@ -1,0 +1,112 @@
+//! The walk by page number, for listings that are small and change little: sensors, posture, reports and policies.
+
+use crate::client::{ApiError, Endpoint};
+
+use super::key::WINDOW;
+use super::{REPEATS, Seen, Tally, Walked, stray, too_few};
+
+/// So often the whole listing is read anew because records left it meanwhile.
+const MOST_PASSES: usize = 3;
+
+/// Walks the whole listing by page number, from 1. Asks on until a page is shorter than `size` and `count` does not
+/// tell of more. Without `count`, only a page that is empty, or is the same short one again, is the end: a short page
+/// can be a server's own smaller page size.
+///
+/// The name of the page parameter is not the same in all versions of the API; a server that does not know the one
+/// sent gives its first page for ever, which is found out by its repeating.
+///
+/// Where records leave the listing while it is read, those behind them move up, and one can move past the page that is
+/// next: the count falls, and the listing is read once more.
+///
+/// One that ends after just as many rows as the vendor gives of other listings may go on behind them, even if it counts
+/// no more: the count can be held to the same.
+pub async fn by_number<F, Fut>(
+    endpoint: &'static Endpoint,
+    size: u64,
+    progress: &(dyn Fn() + Sync),
+    fetch: F,
+) -> Result<Walked, ApiError>
+where
+    F: Fn(u64) -> Fut,
+    Fut: Future<Output = Result<Seen, ApiError>>,
+{
+    let mut walk = NumberWalk { endpoint, size, progress, fetch, tally: Tally::default() };
+    for number in 1..=MOST_PASSES {
+        let Pass { sent, count, fell } = walk.pass(number == 1).await?;
+        if fell && number < MOST_PASSES {
+            continue;
+        }
+        let given = walk.tally.given();
+        if let Some(count) = count.filter(|count| *count > given) {
+            walk.tally.miss(too_few(count, given));
+        }
+        if fell {
+            walk.tally.miss(
+                "records left the listing each time that it was read, and may have drawn others past the page that was next"
+                    .to_owned(),
+            );
+        }
+        if sent == WINDOW {
+            walk.tally.miss(
+                "the vendor gave 10,000 records and no more, which may be the most it gives of a listing; there may be \
+                 others"
+                    .to_owned(),
+            );
+        }
+        break;
+    }
+    Ok(walk.tally.done())
+}
+
+/// A walk under way.
+struct NumberWalk<'a, F> {
+    endpoint: &'static Endpoint,
+    size: u64,
+    progress: &'a (dyn Fn() + Sync),
+    fetch: F,
+    tally: Tally,
+}
+
+/// What one way through the whole listing came to.
+#[derive(Default)]
+struct Pass {
+    /// Rows on its pages.
+    sent: u64,
+    /// How many there are, as told last.
+    count: Option<u64>,
+    /// Whether they became fewer meanwhile: what followed those that went moved up, maybe past the page that was next.
+    fell: bool,
+}
+
+impl<F, Fut> NumberWalk<'_, F>
+where
+    F: Fn(u64) -> Fut,
+    Fut: Future<Output = Result<Seen, ApiError>>,
+{
+    async fn pass(&mut self, first: bool) -> Result<Pass, ApiError> {
+        let mut pass = Pass::default();
+        let mut fingerprint = None;
+        for number in 1.. {
+            let page = (self.fetch)(number).await?;
+            pass.fell |= page.count.is_some_and(|now| pass.count.is_some_and(|before| now < before));
+            pass.count = page.count.or(pass.count);
+            let same = fingerprint == Some(page.fingerprint);
+            let repeats = if first { page.repeats(fingerprint) } else { same };
+            let short = (page.sent as u64) < self.size;
+            if pass.count.is_none() && short && same {
+                break;
+            }
+            pass.sent += page.sent as u64;
+            fingerprint = Some(page.fingerprint);
+            let ends = page.sent == 0 || (short && pass.count.is_some_and(|count| count <= pass.sent));
+            self.tally.add(&if first { page } else { page.again() }, self.progress);
+            if ends {
+                break;
+            }
+            if repeats {
+                return Err(stray(self.endpoint, REPEATS));
+            }
+        }
+        Ok(pass)
+    }
+}

@@ -1,0 +1,247 @@
+//! Walks over listings that end too early or tell less than they should: none may pass for whole.
+
+use std::cell::{Cell, RefCell};
+use std::future::ready;
+
+use futures_util::FutureExt;
+use proptest::prelude::*;
+
+use super::{ENDPOINT, Fake, Version, changes, quiet, unfollowed, walk_by_key};
+use crate::paging::*;
+use crate::telemetry::Rejection;
+
+/// What is wrong with one answer.
+#[derive(Clone, Copy, Debug)]
+enum Fault {
+    None,
+    /// No rows.
+    Empty,
+    /// Not more than so many rows.
+    Short(usize),
+    /// What tells of a next page is lost.
+    NoLink,
+}
+
+fn faults() -> impl Strategy<Value = Vec<Fault>> {
+    let fault = prop_oneof![
+        3 => Just(Fault::None),
+        1 => Just(Fault::Empty),
+        1 => (1_usize..4).prop_map(Fault::Short),
+        1 => Just(Fault::NoLink),
+    ];
+    prop::collection::vec(fault, 0..40)
+}
+
+/// A page of at most `most` rows of those that are asked for.
+fn cut(fake: &mut Fake, ask: KeyAsk, most: usize) -> Seen {
+    let rows = fake.sorted(ask.since.map_or(0, Timestamp::millis));
+    let start = usize::try_from((ask.number - 1) * ask.size).unwrap().min(rows.len());
+    let end = rows.len().min(start + most.min(usize::try_from(ask.size).unwrap()));
+    fake.read(&rows[start..end], (start < end).then_some(rows.len()))
+}
+
+proptest! {
+    #[test]
+    fn a_walk_by_key_that_was_cut_short_is_not_whole(
+        updated in prop::collection::vec(1_i64..8, 1..60), size in 2_u64..12, faults in faults(),
+    ) {
+        let fake = RefCell::new(Fake::with(&updated));
+        let faults = RefCell::new(faults.into_iter());
+        let walked = walk_by_key(size, |ask| {
+            let mut fake = fake.borrow_mut();
+            // An account whose first page is empty is an empty one.
+            let fault = if fake.requests == 0 { None } else { faults.borrow_mut().next() };
+            match fault {
+                Some(Fault::Empty) => Seen::default(),
+                Some(Fault::Short(most)) => cut(&mut fake, ask, most),
+                Some(Fault::None | Fault::NoLink) | None => fake.page(ask, 10_000),
+            }
+        });
+        let fake = fake.into_inner();
+        let told = walked.map_or(true, |walked| walked.missing.is_some());
+        prop_assert!(told || fake.kept == fake.rows, "{} of {}", fake.kept.len(), fake.rows.len());
+    }
+
+    #[test]
+    fn a_walk_by_key_without_a_count_goes_on_behind_short_pages(
+        updated in prop::collection::vec(1_i64..8, 0..60), most in 1_u64..5, changes in changes(),
+    ) {
+        let fake = RefCell::new(Fake::with(&updated));
+        let changes = RefCell::new(changes.into_iter());
+        walk_by_key(6, |ask| {
+            let mut fake = fake.borrow_mut();
+            if let Some(change) = changes.borrow_mut().next() {
+                fake.apply(&change);
+            }
+            Seen { count: None, ..fake.page(KeyAsk { size: most, ..ask }, 10_000) }
+        })
+        .unwrap();
+        let fake = fake.into_inner();
+        for (id, row) in &fake.rows {
+            prop_assert_eq!(fake.kept.get(id), Some(row), "record {}", id);
+        }
+    }
+
+    #[test]
+    fn a_walk_by_number_that_was_cut_short_is_not_whole(rows in 1_u32..40, faults in faults()) {
+        let fake = RefCell::new(Fake::with(&vec![1; rows as usize]));
+        let faults = RefCell::new(faults.into_iter());
+        let walk = by_number(&ENDPOINT, 5, &quiet, |number| {
+            let mut fake = fake.borrow_mut();
+            let ask = KeyAsk { since: None, number, size: 5 };
+            let fault = if number == 1 { None } else { faults.borrow_mut().next() };
+            ready(Ok(match fault {
+                Some(Fault::Empty) => Seen::default(),
+                Some(Fault::Short(most)) => cut(&mut fake, ask, most),
+                Some(Fault::None | Fault::NoLink) | None => fake.page(ask, 10_000),
+            }))
+        });
+        let walked = walk.now_or_never().unwrap();
+        let fake = fake.into_inner();
+        let told = walked.map_or(true, |walked| walked.missing.is_some());
+        prop_assert!(told || fake.kept == fake.rows, "{} of {}", fake.kept.len(), fake.rows.len());
+    }
+
+    #[test]
+    fn a_walk_by_cursor_that_was_cut_short_is_not_whole(
+        updated in prop::collection::vec(1_i64..8, 0..60), limit in 1_usize..12, faults in faults(),
+    ) {
+        let fake = RefCell::new(Fake::with(&updated));
+        let faults = RefCell::new(faults.into_iter());
+        // Nothing behind an end that was told is the end: that a link is lost and then all that follows it is hidden, too,
+        // cannot be told from it.
+        let probing = Cell::new(false);
+        let walk = by_cursor(&ENDPOINT, limit as u64, CursorPosition::default(), unfollowed(), |cursor| {
+            let mut fake = fake.borrow_mut();
+            let probe = probing.take();
+            ready(Ok(match faults.borrow_mut().next() {
+                Some(Fault::Empty) if !probe => Seen::default(),
+                Some(Fault::NoLink) => Seen { next: Next::Nothing, ..fake.bulk(cursor.as_deref(), limit) },
+                Some(_) | None => fake.bulk(cursor.as_deref(), limit),
+            }))
+        });
+        let walk = walk.now_or_never().unwrap().unwrap();
+        let lacking = || fake.borrow().kept.len() < fake.borrow().rows.len();
+        let behind = |last| {
+            probing.set(true);
+            behind(&fake.borrow(), last)
+        };
+        let walked = walk.finish(lacking, behind).now_or_never().unwrap();
+        let told = walked.map_or(true, |walked| walked.missing.is_some());
+        prop_assert!(told || !lacking(), "{:?}", fake.borrow().kept);
+    }
+}
+
+/// The fake's own form of a cursor.
+fn behind(fake: &Fake, last: Timestamp) -> String {
+    let of_last = fake.kept.iter().filter(|(_, (updated, _))| *updated == last.millis());
+    format!("{}!{}", last.millis(), of_last.map(|(id, _)| id.to_string()).collect::<Vec<_>>().join(","))
+}
+
+#[test]
+fn rows_without_a_time_that_come_last_are_told() {
+    // No filter by time finds them.
+    let rows: Vec<(u32, Version)> = (0..).zip([1, 2, 3, 4, 0, 0, 0].map(|updated| (updated, 0))).collect();
+    for (size, told) in [(2, true), (4, true), (5, true), (8, false)] {
+        let fake = RefCell::new(Fake::default());
+        let walked = walk_by_key(size, |ask| {
+            let mut chosen = rows.clone();
+            chosen.retain(|(_, (updated, _))| ask.since.is_none_or(|since| *updated >= since.millis()));
+            let start = usize::try_from((ask.number - 1) * ask.size).unwrap().min(chosen.len());
+            let end = chosen.len().min(start + usize::try_from(ask.size).unwrap());
+            fake.borrow_mut().read(&chosen[start..end], Some(chosen.len()))
+        });
+        let missing = walked.unwrap().missing;
+        assert_eq!(missing.is_some_and(|words| words.contains("counts 7 records, but gave")), told, "{size}");
+    }
+}
+
+#[test]
+fn nothing_where_records_were_is_asked_for_again() {
+    let updated: Vec<i64> = (1..=12_500).collect();
+    for (times, told) in [(1, false), (usize::MAX, true)] {
+        let fake = RefCell::new(Fake::with(&updated));
+        let empty = Cell::new(times);
+        let walked = walk_by_key(1000, |ask| {
+            // More came by then than the count tells, which ends at the window.
+            if fake.borrow().kept.len() > 11_000 && empty.get() > 0 {
+                empty.set(empty.get() - 1);
+                return Seen::default();
+            }
+            fake.borrow_mut().page(ask, 10_000)
+        });
+        let missing = walked.unwrap().missing;
+        assert_eq!(missing.is_some_and(|words| words.contains("gave nothing where")), told);
+        assert_eq!(fake.borrow().kept.len() == updated.len(), !told);
+    }
+}
+
+#[test]
+fn a_page_that_is_empty_in_the_middle_of_a_millisecond_is_told() {
+    let fake = RefCell::new(Fake::with(&[5; 30]));
+    let walked =
+        walk_by_key(10, |ask| if ask.number == 2 { Seen::default() } else { fake.borrow_mut().page(ask, 10_000) });
+    assert!(walked.unwrap().missing.unwrap().contains("counts 30 records, but gave 10"));
+}
+
+#[test]
+fn a_purge_is_no_loss() {
+    let fake = RefCell::new(Fake::with(&[1, 2, 3, 4, 5, 6]));
+    let walked = walk_by_key(3, |ask| {
+        let seen = fake.borrow_mut().page(ask, 10_000);
+        fake.borrow_mut().rows.remove(&4);
+        seen
+    });
+    assert_eq!((walked.unwrap().missing, fake.borrow().kept.len()), (None, 5));
+}
+
+#[test]
+fn a_rejected_row_counts_once_for_all_pages_that_show_it() {
+    let reject = |text| Reject { why: Rejection::Unreadable, text };
+    let walked = walk_by_key(4, |ask| {
+        let mut seen = Seen { sent: 4, count: Some(7), ..Seen::default() };
+        let keys = if ask.since.is_none() { [("a", 1), ("b", 2)] } else { [("b", 2), ("c", 3)] };
+        // Twice the same on one page are two; one that is no object cannot be known again.
+        seen.rejected = vec![reject(Some(1)), reject(Some(1))];
+        if ask.since.is_some_and(|since| since.millis() == 3) {
+            seen = Seen { sent: 2, count: Some(2), rejected: vec![reject(Some(2)), reject(None)], ..Seen::default() };
+            return seen;
+        }
+        for (key, updated) in keys {
+            let brought = if key == "b" && ask.since.is_some() { Brought::Nothing } else { Brought::New };
+            seen.row(key, Timestamp::from_millis(updated), brought);
+        }
+        seen
+    })
+    .unwrap();
+    assert_eq!((walked.rejected, walked.unreadable.len(), walked.missing), ([0, 4], 2, None));
+}
+
+#[test]
+fn a_cursor_of_our_own_that_is_refused_leaves_the_end_in_doubt() {
+    for (failure, told) in [(Failure::BadResponse, true), (Failure::Timeout, false), (Failure::RateLimited, false)] {
+        let fake = RefCell::new(Fake::with(&[1, 2, 3]));
+        let walk = by_cursor(&ENDPOINT, 2, CursorPosition::default(), unfollowed(), |cursor| {
+            ready(match cursor {
+                Some(_) => Err(ApiError::new(&ENDPOINT, failure, "no")),
+                None => Ok(Seen { next: Next::Nothing, ..fake.borrow_mut().bulk(None, 2) }),
+            })
+        });
+        let walk = walk.now_or_never().unwrap().unwrap();
+        let walked = walk.finish(|| true, |last| behind(&fake.borrow(), last)).now_or_never().unwrap();
+        // What is no refusal fails the walk.
+        let missing = walked.ok().map(|walked| walked.missing.expect("words for what may be missing"));
+        assert_eq!(missing.is_some(), told, "{failure:?}");
+    }
+}
+
+#[test]
+fn a_server_that_knows_no_cursor_but_its_own_is_not_walked_anew() {
+    let fake = RefCell::new(Fake::with(&[1, 2, 3, 4]));
+    let walk = by_cursor(&ENDPOINT, 2, CursorPosition::default(), unfollowed(), |_| {
+        ready(Ok(Seen { next: Next::Nothing, ..fake.borrow_mut().bulk(None, 2) }))
+    });
+    let walk = walk.now_or_never().unwrap().unwrap();
+    let walked = walk.finish(|| true, |last| behind(&fake.borrow(), last)).now_or_never().unwrap();
+    assert_eq!((walked.unwrap().missing, fake.borrow().requests), (None, 2));
+}

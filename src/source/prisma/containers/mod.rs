@@ -1,0 +1,177 @@
+//! The collector of containers, with which posture comes.
+
+use std::sync::{Arc, Mutex};
+
+use futures_util::future::BoxFuture;
+
+use crate::client::{Answer, ApiError, Endpoint, Unreadable};
+use crate::inventory::{Table, Tables};
+use crate::labels::lower;
+use crate::lock::lock;
+use crate::names::{Name, Names};
+use crate::paging::Seen;
+use crate::record::{
+    Assessment, Condition, Conditions, Container, Control, Identity, Particulars, Placement, PrismaParticulars, Score,
+};
+use crate::session::Listing;
+use crate::source::prisma::account::Account;
+use crate::source::prisma::wire::{self, ContainerRow, Info};
+use crate::source::{Collect, Harvest, off_thread};
+use crate::wire::{Keyed, text};
+
+mod posture;
+
+/// The list of containers.
+pub(crate) const CONTAINERS: Listing = Listing {
+    endpoint: Endpoint { name: "containers", class: "containers" },
+    what: "containers",
+    permission: "monitorImages: to read Monitor > Vulnerabilities and Monitor > Compliance for containers and images",
+};
+
+/// The collector's name.
+pub(crate) const NAME: &str = "containers";
+
+/// Containers and their checks being put together.
+#[derive(Debug)]
+pub struct Staging {
+    known: Mutex<Known>,
+    promote: Arc<[String]>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    table: Table<Container>,
+    posture: posture::Staging,
+}
+
+impl Staging {
+    /// Nothing yet. Of the labels of containers, the values of those in `promote` are kept.
+    pub fn new(promote: Arc<[String]>) -> Self {
+        Self { known: Mutex::default(), promote }
+    }
+
+    /// Takes a page of the listing.
+    pub fn take(&self, answer: &Answer) -> Result<Seen, Unreadable> {
+        let text = text(&answer.body);
+        let rows = wire::rows::<ContainerRow<'_>>(answer, &text)?;
+        let mut seen = Seen::of(&rows);
+        let mut known = lock(&self.known);
+        let Known { table, posture } = &mut *known;
+        for row in rows.into_keyed() {
+            let info = row.info.0.as_ref();
+            let container = Container {
+                assessment: Some(assessment(&mut table.names, &row)),
+                placement: Some(placement(&mut table.names, &row, &self.promote)),
+            };
+            // A row has no time of its own change: the one that came later is the later one.
+            let new = table.put(row.key(), container);
+            posture.put(row.key(), info);
+            seen.undated(row.key(), new);
+        }
+        Ok(seen.close(&answer.body))
+    }
+
+    /// The containers, and what their checks add up to.
+    pub fn finish(&self) -> (Table<Container>, Table<Control>) {
+        let Known { mut table, posture } = std::mem::take(&mut *lock(&self.known));
+        table.retain(|_| true);
+        (table, posture.finish())
+    }
+}
+
+fn assessment(names: &mut Names, row: &ContainerRow<'_>) -> Assessment {
+    let none = Info::default();
+    let info = row.info.0.as_ref().unwrap_or(&none);
+    let firewall = row.firewall_protection.0.as_ref();
+    let unprotected =
+        firewall.map(|firewall| firewall.unprotected_processes.as_ref().is_some_and(|list| !list.is_empty()));
+    let passed = info.all_compliance.0.as_ref();
+    Assessment {
+        updated: None,
+        identity: Identity::new(info.id.get(), info.name.get()),
+        // The console lists what runs, and nothing else.
+        state: names.intern("running"),
+        image: names.intern(info.image_id.get()),
+        cluster: names.intern(info.cluster.get()),
+        conditions: Conditions::default()
+            .with(Condition::Agentless, row.agentless.0)
+            .with(Condition::Infrastructure, info.infra.0)
+            .with(Condition::RuntimeProtected, row.runtime_enabled.0)
+            .with(Condition::WaasSupported, firewall.and_then(|firewall| firewall.supported.0))
+            .with(Condition::WaasEnabled, firewall.and_then(|firewall| firewall.enabled.0))
+            .with(Condition::WaasUnprotected, unprotected),
+        last_scan: row.scan_time.0,
+        particulars: Particulars::Prisma(PrismaParticulars {
+            runtime: runtime(names, info),
+            compliance_issues: info.compliance_distribution.0.and_then(wire::Severities::counts),
+            compliance_risk: Score::new(info.compliance_risk_score.0),
+            keeps_passed_checks: passed.and_then(|passed| passed.enabled.0),
+        }),
+    }
+}
+
+/// The container runtime, as a label value.
+fn runtime(names: &mut Names, info: &Info<'_>) -> Name {
+    match &info.installed_products.0 {
+        Some(products) if products.crio.0 == Some(true) => names.intern("cri-o"),
+        Some(products) if products.docker.filled().is_some() => names.intern("docker"),
+        Some(_) | None => Name::UNKNOWN,
+    }
+}
+
+fn placement(names: &mut Names, row: &ContainerRow<'_>, promote: &[String]) -> Placement {
+    let none = Info::default();
+    let info = row.info.0.as_ref().unwrap_or(&none);
+    let no_cloud = wire::Cloud::default();
+    let cloud = info.cloud_metadata.0.as_ref().unwrap_or(&no_cloud);
+    Placement {
+        updated: None,
+        cluster: names.intern(info.cluster.get()),
+        namespace: names.intern(info.namespace.get()),
+        node: Name::EMPTY,
+        workload_kind: Name::EMPTY,
+        workload_name: Name::EMPTY,
+        host_name: names.intern(row.hostname.get()),
+        sensor: Name::EMPTY,
+        cloud_provider: lower(names, cloud.provider.get()),
+        cloud_account: names.intern(cloud.account_id.get()),
+        cloud_region: names.intern(cloud.region.get()),
+        origin: Name::UNKNOWN,
+        labels: promote.iter().map(|key| names.intern(value(info, key))).collect(),
+        conditions: Conditions::default(),
+        last_scan: None,
+    }
+}
+
+/// The value of the first label with this key; empty where there is none. Labels are written `key:value`.
+fn value<'a>(info: &'a Info<'_>, key: &str) -> &'a str {
+    let labels = info.labels.iter().flatten().filter_map(|label| label.0.as_deref());
+    let mut parts = labels.map(|label| label.split_once(':').unwrap_or((label, "")));
+    parts.find(|(known, _)| *known == key).map_or("", |(_, value)| value)
+}
+
+/// Walks the list of containers.
+pub(in crate::source::prisma) struct Containers {
+    pub(in crate::source::prisma) account: Arc<Account>,
+    pub(in crate::source::prisma) promote: Arc<[String]>,
+}
+
+impl Containers {
+    async fn run(&self, progress: &(dyn Fn() + Sync)) -> Result<Harvest, ApiError> {
+        let staging = Arc::new(Staging::new(Arc::clone(&self.promote)));
+        let taking = Arc::clone(&staging);
+        let call = self.account.list(&CONTAINERS, "containers");
+        let walked = self.account.walk(&CONTAINERS, call, progress, move |answer: &Answer| taking.take(answer)).await?;
+        self.account.session.count_rejected(NAME, walked.rejected);
+        let (containers, controls) = off_thread(&CONTAINERS.endpoint, move || staging.finish()).await?;
+        let (records, containers, controls) = (containers.len(), Some(Arc::new(containers)), Some(Arc::new(controls)));
+        let tables = Tables { containers, controls, ..Tables::default() };
+        Ok(Harvest { missing: walked.missing, ..Harvest::whole(records, tables) })
+    }
+}
+
+impl Collect for Containers {
+    fn collect<'a>(&'a self, progress: &'a (dyn Fn() + Sync)) -> BoxFuture<'a, Result<Harvest, ApiError>> {
+        Box::pin(self.run(progress))
+    }
+}

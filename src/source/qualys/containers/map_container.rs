@@ -1,0 +1,91 @@
+//! From a container's rows to its record.
+
+use crate::names::{Name, Names};
+use crate::record::{
+    Assessment, Condition, Conditions, Identity, Particulars, Placement, QdsSeverity, QualysParticulars, Score,
+};
+
+use crate::labels::{lower, word};
+use crate::source::qualys::wire::{BulkRow, Compliance, Label, PageRow};
+use crate::wire::Nested;
+
+/// What the page list tells of a container.
+pub(crate) fn assessment(names: &mut Names, row: &PageRow<'_>) -> Assessment {
+    let cluster = row.cluster.0.as_ref().map_or("", |cluster| cluster.name.get());
+    Assessment {
+        updated: row.updated.0,
+        identity: Identity::new(row.container_id.get(), row.name.get()),
+        state: word(names, row.state.get()),
+        image: names.intern(row.image_uuid.get()),
+        cluster: names.intern(cluster),
+        conditions: Conditions::default()
+            .with(Condition::Root, row.is_root.0)
+            .with(Condition::VulnerabilityPropagated, row.is_vuln_propagated.0)
+            .with(Condition::Excepted, row.exceptions.as_ref().map(|exceptions| !exceptions.is_empty())),
+        last_scan: row.last_vm_scan_date.0,
+        particulars: Particulars::Qualys(QualysParticulars {
+            criticality: word(names, row.criticality.get()),
+            findings: row.vulnerabilities.0,
+            checks: row.compliance.0.and_then(Compliance::checks),
+            risk: Score::new(row.risk_score.0),
+            qds: Score::new(row.max_qds_score.0),
+            qds_severity: qds_severity(row.qds_severity.get()),
+        }),
+    }
+}
+
+/// What the bulk list tells of a container. `promote` are the keys of the labels whose values are kept.
+pub(crate) fn placement(names: &mut Names, row: &BulkRow<'_>, promote: &[String]) -> Placement {
+    let host = row.host.0.as_ref();
+    let cluster = row.cluster.0.as_ref();
+    let k8s = cluster.and_then(|cluster| cluster.k8s.0.as_ref());
+    let pod = k8s.and_then(|k8s| k8s.pod.0.as_ref());
+    let controllers = pod.and_then(|pod| pod.controller.as_deref()).unwrap_or_default();
+    let controller = controllers.first().and_then(|controller| controller.0.as_ref());
+    let own = row.label.as_deref().unwrap_or_default();
+    let of_pod = pod.and_then(|pod| pod.label.as_deref()).unwrap_or_default();
+    Placement {
+        updated: row.updated.0,
+        cluster: names.intern(cluster.map_or("", |cluster| cluster.name.get())),
+        namespace: names.intern(pod.map_or("", |pod| pod.namespace.get())),
+        node: names.intern(k8s.and_then(|k8s| k8s.node.0.as_ref()).map_or("", |node| node.name.get())),
+        workload_kind: names.intern(controller.map_or("", |controller| controller.r#type.get())),
+        workload_name: names.intern(controller.map_or("", |controller| controller.name.get())),
+        host_name: names.intern(host.map_or("", |host| host.hostname.get())),
+        sensor: names.intern(host.map_or("", |host| host.sensor_uuid.get())),
+        cloud_provider: lower(names, row.cloud_provider.provider()),
+        cloud_account: names.intern(row.cloud_provider.account()),
+        cloud_region: names.intern(row.cloud_provider.region()),
+        origin: word(names, row.source.get()),
+        labels: promote
+            .iter()
+            .map(|key| value(own, key).or_else(|| value(of_pod, key)).map_or(Name::EMPTY, |value| names.intern(value)))
+            .collect(),
+        conditions: Conditions::default()
+            .with(Condition::Privileged, row.privileged.0)
+            .with(Condition::Root, row.is_root.0)
+            .with(Condition::Drifted, row.is_drift.0)
+            .with(Condition::VulnerabilityPropagated, row.is_vuln_propagated.0)
+            .with(Condition::ExposedToWorld, row.is_exposed_to_world.0)
+            .with(Condition::Instrumented, row.is_instrumented.0)
+            .with(Condition::Excepted, row.exceptions.as_ref().map(|exceptions| !exceptions.is_empty())),
+        last_scan: row.last_scanned.0,
+    }
+}
+
+/// The value of the first label with this key; none if it is null.
+fn value<'a>(labels: &'a [Nested<Label<'_>>], key: &str) -> Option<&'a str> {
+    let mut labels = labels.iter().filter_map(|label| label.0.as_ref());
+    labels.find(|label| label.key.get() == key)?.value.0.as_deref()
+}
+
+fn qds_severity(word: &str) -> QdsSeverity {
+    const WORDS: [(&str, QdsSeverity); 4] = [
+        ("critical", QdsSeverity::Critical),
+        ("high", QdsSeverity::High),
+        ("medium", QdsSeverity::Medium),
+        ("low", QdsSeverity::Low),
+    ];
+    let known = WORDS.iter().find(|(known, _)| known.eq_ignore_ascii_case(word));
+    known.map_or(QdsSeverity::Unknown, |(_, severity)| *severity)
+}

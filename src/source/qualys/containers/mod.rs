@@ -1,0 +1,106 @@
+//! Containers: the two listings that tell of them, joined by `uuid`.
+//!
+//! Only the page list counts findings by severity, and only the bulk list knows the namespace.
+
+use std::sync::Arc;
+
+use crate::client::Endpoint;
+use crate::clock::Timestamp;
+use crate::inventory::{Table, Tables};
+use crate::names::Names;
+use crate::record::{Assessment, Container, Placement};
+use crate::source::qualys::session::Listing;
+use crate::source::qualys::two_listings::Paired;
+use crate::source::qualys::two_listings::staging::{self, Half, Joined};
+use crate::source::qualys::wire::{BulkRow, PageRow};
+use map_container::{assessment, placement};
+
+mod map_container;
+
+/// The page list.
+pub(crate) const PAGES: Listing = Listing {
+    endpoint: Endpoint { name: "containers", class: "pages" },
+    what: "containers",
+    permission: "such as CS.CONTAINER.VIEW",
+};
+
+/// The bulk list.
+pub(crate) const BULK: Listing = Listing { endpoint: Endpoint { name: "containers_list", class: "bulk" }, ..PAGES };
+
+/// The listings of containers being put together. Of the labels of containers and pods, the values of those whose keys it
+/// is given are kept.
+pub type Staging = staging::Staging<Container>;
+
+impl Joined for Container {
+    type Wanted = Arc<[String]>;
+    type Page = PageHalf;
+    type Bulk = BulkHalf;
+
+    const WHAT: &'static str = "containers";
+}
+
+impl Paired for Container {
+    const NAME: &'static str = "containers";
+    const PAGES: (&'static Listing, &'static str) = (&PAGES, "/csapi/v1.3/containers");
+    const BULK: (&'static Listing, &'static str) = (&BULK, "/csapi/v1.3/containers/list");
+
+    fn tables(table: Arc<Table<Self>>) -> Tables {
+        Tables { containers: Some(table), ..Tables::default() }
+    }
+
+    fn table(tables: Tables) -> Option<Arc<Table<Self>>> {
+        tables.containers
+    }
+}
+
+/// The page list, as a half.
+#[derive(Debug)]
+pub enum PageHalf {}
+
+impl Half for PageHalf {
+    type Record = Container;
+    type Row<'a> = PageRow<'a>;
+    type Known = Assessment;
+
+    fn read(names: &mut Names, row: &PageRow<'_>, _: &Arc<[String]>) -> Assessment {
+        assessment(names, row)
+    }
+
+    fn updated(known: &Assessment) -> Option<Timestamp> {
+        known.updated
+    }
+
+    fn known(container: &Container) -> Option<&Assessment> {
+        container.assessment.as_ref()
+    }
+
+    fn slot(container: &mut Container) -> &mut Option<Assessment> {
+        &mut container.assessment
+    }
+}
+
+/// The bulk list, as a half.
+#[derive(Debug)]
+pub enum BulkHalf {}
+
+impl Half for BulkHalf {
+    type Record = Container;
+    type Row<'a> = BulkRow<'a>;
+    type Known = Placement;
+
+    fn read(names: &mut Names, row: &BulkRow<'_>, promote: &Arc<[String]>) -> Placement {
+        placement(names, row, promote)
+    }
+
+    fn updated(known: &Placement) -> Option<Timestamp> {
+        known.updated
+    }
+
+    fn known(container: &Container) -> Option<&Placement> {
+        container.placement.as_ref()
+    }
+
+    fn slot(container: &mut Container) -> &mut Option<Placement> {
+        &mut container.placement
+    }
+}

@@ -1,0 +1,74 @@
+//! From an image's rows to its record.
+
+use crate::names::{Name, Names};
+use crate::record::{Finding, FindingCounts, FindingType, Findings, ImageAssessment, ImageContents, ImageName, Score};
+
+use crate::labels::word;
+use crate::source::qualys::wire::{FindingRow, ImageBulkRow, ImagePageRow, Repo};
+use crate::wire::Nested;
+
+/// What the page list tells of an image.
+pub(crate) fn assessment(names: &mut Names, row: &ImagePageRow<'_>) -> ImageAssessment {
+    ImageAssessment {
+        updated: row.updated.0,
+        // Containers know it by its key.
+        id: Name::EMPTY,
+        name: name(names, row.repo.as_deref()),
+        in_use: row.associated_containers_count.0.is_some_and(|containers| containers > 0),
+        scan_status: word(names, row.scan_status.get()),
+        findings: row.vulnerabilities.0,
+        risk: Score::new(row.risk_score.0),
+        size: Score::new(row.size.0),
+        created: row.created.0,
+    }
+}
+
+/// What the bulk list tells of an image.
+pub(crate) fn contents(names: &mut Names, row: &ImageBulkRow<'_>) -> ImageContents {
+    ImageContents {
+        updated: row.updated.0,
+        name: name(names, row.repo.as_deref()),
+        findings: row.vulnerabilities.0.as_deref().map(|rows| findings(names, rows)),
+    }
+}
+
+/// The first repository that is told at all, whatever it lacks.
+fn name(names: &mut Names, repos: Option<&[Nested<Repo<'_>>]>) -> Option<ImageName> {
+    let repo = repos?.iter().find_map(|repo| repo.0.as_ref())?;
+    Some(match (repo.registry.filled(), repo.repository.filled()) {
+        (Some(registry), Some(repository)) => {
+            let repository = names.intern(&[registry, repository].join("/"));
+            ImageName { registry: names.intern(registry), repository }
+        }
+        (registry, repository) => ImageName {
+            registry: registry.map_or(Name::UNKNOWN, |registry| names.intern(registry)),
+            repository: names.intern(repository.unwrap_or_default()),
+        },
+    })
+}
+
+fn findings(names: &mut Names, rows: &[FindingRow<'_>]) -> Findings {
+    let mut counts = FindingCounts::default();
+    let mut distinct = Vec::with_capacity(rows.len());
+    for row in rows {
+        let fixable = row.fix.0;
+        counts[finding_type(row.type_detected.get()) as usize][usize::from(!fixable)] += 1;
+        if let Some(id) = row.qid.filled() {
+            distinct.push(Finding { vulnerability: names.intern(id), fixable });
+        }
+    }
+    distinct.sort_unstable_by_key(|finding| finding.vulnerability.index());
+    distinct.dedup_by(|next, kept| {
+        let same = next.vulnerability == kept.vulnerability;
+        kept.fixable |= same && next.fixable;
+        same
+    });
+    Findings { counts, distinct: distinct.into() }
+}
+
+fn finding_type(word: &str) -> FindingType {
+    const WORDS: [(&str, FindingType); 2] =
+        [("confirmed", FindingType::Confirmed), ("potential", FindingType::Potential)];
+    let known = WORDS.iter().find(|(known, _)| known.eq_ignore_ascii_case(word));
+    known.map_or(FindingType::Unknown, |(_, kind)| *kind)
+}

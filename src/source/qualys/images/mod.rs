@@ -1,0 +1,107 @@
+//! Images: the two listings that tell of them, joined by `uuid`.
+//!
+//! Only the page list counts findings by severity and tells whether an image is in use, and only the bulk list names the
+//! findings and their fixes.
+
+use std::sync::Arc;
+
+use crate::client::Endpoint;
+use crate::clock::Timestamp;
+use crate::inventory::{Table, Tables};
+use crate::names::Names;
+use crate::record::{Image, ImageAssessment, ImageContents};
+use crate::source::qualys::session::Listing;
+use crate::source::qualys::two_listings::Paired;
+use crate::source::qualys::two_listings::staging::{self, Half, Joined};
+use crate::source::qualys::wire::{ImageBulkRow, ImagePageRow};
+use map_image::{assessment, contents};
+
+mod map_image;
+
+/// The page list. It shares its limit with that of containers: each has one of its own, so that together they stay
+/// below both.
+pub(crate) const PAGES: Listing = Listing {
+    endpoint: Endpoint { name: "images", class: "pages" },
+    what: "images",
+    permission: "such as CS.IMAGE.VIEW",
+};
+
+/// The bulk list, which shares its limit likewise.
+pub(crate) const BULK: Listing = Listing { endpoint: Endpoint { name: "images_list", class: "bulk" }, ..PAGES };
+
+/// The listings of images being put together.
+pub type Staging = staging::Staging<Image>;
+
+impl Joined for Image {
+    type Wanted = ();
+    type Page = PageHalf;
+    type Bulk = BulkHalf;
+
+    const WHAT: &'static str = "images";
+}
+
+impl Paired for Image {
+    const NAME: &'static str = "images";
+    const PAGES: (&'static Listing, &'static str) = (&PAGES, "/csapi/v1.3/images");
+    const BULK: (&'static Listing, &'static str) = (&BULK, "/csapi/v1.3/images/list");
+
+    fn tables(table: Arc<Table<Self>>) -> Tables {
+        Tables { images: Some(table), ..Tables::default() }
+    }
+
+    fn table(tables: Tables) -> Option<Arc<Table<Self>>> {
+        tables.images
+    }
+}
+
+/// The page list, as a half.
+#[derive(Debug)]
+pub enum PageHalf {}
+
+impl Half for PageHalf {
+    type Record = Image;
+    type Row<'a> = ImagePageRow<'a>;
+    type Known = ImageAssessment;
+
+    fn read(names: &mut Names, row: &ImagePageRow<'_>, (): &()) -> ImageAssessment {
+        assessment(names, row)
+    }
+
+    fn updated(known: &ImageAssessment) -> Option<Timestamp> {
+        known.updated
+    }
+
+    fn known(image: &Image) -> Option<&ImageAssessment> {
+        image.assessment.as_ref()
+    }
+
+    fn slot(image: &mut Image) -> &mut Option<ImageAssessment> {
+        &mut image.assessment
+    }
+}
+
+/// The bulk list, as a half.
+#[derive(Debug)]
+pub enum BulkHalf {}
+
+impl Half for BulkHalf {
+    type Record = Image;
+    type Row<'a> = ImageBulkRow<'a>;
+    type Known = ImageContents;
+
+    fn read(names: &mut Names, row: &ImageBulkRow<'_>, (): &()) -> ImageContents {
+        contents(names, row)
+    }
+
+    fn updated(known: &ImageContents) -> Option<Timestamp> {
+        known.updated
+    }
+
+    fn known(image: &Image) -> Option<&ImageContents> {
+        image.contents.as_ref()
+    }
+
+    fn slot(image: &mut Image) -> &mut Option<ImageContents> {
+        &mut image.contents
+    }
+}

@@ -1,0 +1,201 @@
+//! The ways to log in, and what a refusal means in plain words.
+
+use http::HeaderName;
+
+use crate::client::{Answer, ApiError, Authorization, Call, Client, Endpoint, Unreadable};
+use crate::clock::Timestamp;
+use crate::session::credentials::{Credentials, read};
+use crate::session::token::{Validity, is_token};
+use crate::session::{self, Listing};
+use crate::setting::{Secret, SecretPlace};
+use crate::telemetry::Failure;
+
+mod token;
+
+/// Where tokens are had. The vendor exempts it from its rate limits, so its class has none.
+pub(crate) const AUTH: Endpoint = Endpoint { name: "auth", class: "auth" };
+
+const WRONG_HOST: &str = "there is no log-in at this host; base_url must be the platform's gateway, such as \
+                          https://gateway.qg1.apps.qualys.com, and not the address of the web interface or of the classic API";
+
+/// Why every listing is refused, where the token tells it.
+const NO_MODULE: &str = "the account's subscription or role does not include Container Security (module CS), without which \
+                         every listing is refused; give the account the module in the vendor's user administration";
+
+/// How an account logs in.
+#[derive(Clone, Debug)]
+pub(crate) enum Login {
+    /// With a user name, given or in a file, and a password.
+    Password { username: Result<Secret, SecretPlace>, password: SecretPlace },
+    /// With a token made in the vendor's user interface.
+    Token(SecretPlace),
+    /// As an OAuth client.
+    Client { id: Secret, secret: SecretPlace },
+}
+
+impl Login {
+    /// The user name or the client's id, or where it is and the setting that says so.
+    fn name(&self) -> Option<Result<&Secret, (&'static str, &SecretPlace)>> {
+        match self {
+            Self::Password { username, .. } => Some(username.as_ref().map_err(|place| ("username_file", place))),
+            Self::Token(_) => None,
+            Self::Client { id, .. } => Some(Ok(id)),
+        }
+    }
+
+    /// Where the secret is, after the setting that says so.
+    fn secret(&self) -> (&'static str, &SecretPlace) {
+        let (file, env, place) = match self {
+            Self::Password { password, .. } => ("password_file", "password_env", password),
+            Self::Token(place) => ("token_file", "token_env", place),
+            Self::Client { secret, .. } => ("client_secret_file", "client_secret_env", secret),
+        };
+        match place {
+            SecretPlace::File(_) => (file, place),
+            SecretPlace::Env(_) => (env, place),
+        }
+    }
+
+    /// What an error of the log-in means.
+    fn explain_log_in(&self, error: ApiError) -> ApiError {
+        let words = match (error.status(), self) {
+            (Some(401), Self::Client { .. }) => {
+                "wrong client_id or client secret: the vendor refused to log in with them"
+            }
+            (Some(401), Self::Password { .. } | Self::Token(_)) => {
+                "wrong user name or password, or the account is locked: the vendor refused to log in with them"
+            }
+            (Some(403), _) => {
+                "the account may not use the API; allow it API access in the vendor's user administration, or look \
+                 for a rule that keeps this machine's address out"
+            }
+            // Not "not found": that is what a listing is which the tenant does not have, and collectors go on then.
+            (Some(404 | 405), _) => return ApiError::new(&AUTH, Failure::BadResponse, WRONG_HOST),
+            (Some(_) | None, _) => return error,
+        };
+        ApiError::new(&AUTH, error.failure, words)
+    }
+}
+
+impl session::Login for Login {
+    const ENDPOINT: &'static Endpoint = &AUTH;
+
+    fn asks(&self) -> bool {
+        !matches!(self, Self::Token(_))
+    }
+
+    fn places(&self) -> Vec<(&'static str, &SecretPlace)> {
+        self.name().and_then(Result::err).into_iter().chain([self.secret()]).collect()
+    }
+
+    fn read(&self) -> Result<Credentials, String> {
+        let name = self.name().map(|name| name.cloned().or_else(read)).transpose()?;
+        Ok(Credentials { name, secret: Some(read(self.secret())?) })
+    }
+
+    async fn log_in(&self, client: &Client, credentials: &Credentials) -> Result<Authorization, ApiError> {
+        let Credentials { name, secret } = credentials;
+        let secret = secret.as_ref().ok_or_else(|| ApiError::new(&AUTH, Failure::Internal, "there is no secret"))?;
+        let call = match (self, name) {
+            // Copied out of a page with its line breaks, more often than not.
+            (Self::Token(_), _) | (_, None) => return Ok(Authorization::Bearer(Secret::new(secret.expose().trim()))),
+            (Self::Password { .. }, Some(username)) => {
+                Call::post(&AUTH, "/auth").form("username", username).form("password", secret).form("token", "true")
+            }
+            (Self::Client { .. }, Some(id)) => Call::post(&AUTH, "/auth/oidc")
+                .header(HeaderName::from_static("clientid"), id)
+                .header(HeaderName::from_static("clientsecret"), secret),
+        };
+        let reply = client.call(&call, reply).await.map_err(|error| self.explain_log_in(error))?;
+        match reply {
+            Reply::Token(token) => Ok(Authorization::Bearer(token)),
+            Reply::WebPage => {
+                Err(ApiError::new(&AUTH, Failure::BadResponse, format!("it answered with a web page: {WRONG_HOST}")))
+            }
+            Reply::Other(bytes) => Err(ApiError::new(
+                &AUTH,
+                Failure::BadResponse,
+                format!("it answered with {bytes} bytes that are no token; is base_url the platform's gateway?"),
+            )),
+        }
+    }
+
+    fn validity(&self, token: &str, now: Timestamp) -> Validity {
+        token::validity(token, now)
+    }
+
+    fn hopeless(&self, token: &str) -> Option<&'static str> {
+        token::lacks_module(token).then_some(NO_MODULE)
+    }
+
+    fn refusal(&self) -> &'static str {
+        if session::Login::asks(self) {
+            "the vendor refuses a token that it gave out a moment ago; does the account still have API access, and is \
+             base_url the gateway of the account's own platform?"
+        } else {
+            "the vendor refuses the token; it may have expired or been revoked: make a new one and put it in its place"
+        }
+    }
+
+    fn explain(&self, listing: &Listing, status: u16) -> Option<String> {
+        let Listing { endpoint: _, what, permission } = listing;
+        match status {
+            403 => Some(format!(
+                "the account lacks the permission for {what} ({permission}); give it to the account's role, or leave \
+                 this collector out"
+            )),
+            404 => Some(format!("this tenant has no listing of {what}; is base_url the platform's gateway?")),
+            _ => None,
+        }
+    }
+}
+
+enum Reply {
+    Token(Secret),
+    WebPage,
+    Other(usize),
+}
+
+/// Reads the answer to a log-in: the bare token as text. Something else would not become one if asked for again.
+#[expect(clippy::unnecessary_wraps, reason = "what a reader of answers returns")]
+fn reply(answer: &Answer) -> Result<Reply, Unreadable> {
+    let text = String::from_utf8_lossy(&answer.body);
+    let text = text.trim().trim_matches('"');
+    Ok(if is_token(text) {
+        Reply::Token(Secret::new(text))
+    } else if answer.is_html() || text.starts_with('<') {
+        Reply::WebPage
+    } else {
+        Reply::Other(answer.body.len())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio::sync::Semaphore;
+
+    use super::*;
+    use crate::session::credentials::credentials;
+
+    #[tokio::test(start_paused = true)]
+    async fn credentials_that_cannot_be_read_are_not_waited_for_without_end() {
+        let login = Login::Token(SecretPlace::File("tests/config/password".into()));
+        let free = Arc::new(Semaphore::new(1));
+        for _ in 0..2 {
+            assert!(credentials(&login, &free).await.is_ok());
+        }
+        let held_up = Arc::new(Semaphore::new(0));
+        let error = credentials(&login, &held_up).await.unwrap_err();
+        assert_eq!(error.failure, Failure::Internal);
+        assert_eq!(
+            error.to_string(),
+            "auth: no credentials to log in with: token_file could not be read within 10 seconds; does the mount that it \
+             is on answer?"
+        );
+        let login = Login::Token(SecretPlace::Env("S3cret".to_owned()));
+        let error = credentials(&login, &free).await.unwrap_err().to_string();
+        assert!(error.contains("token_env: the environment variable") && !error.contains("S3cret"), "{error}");
+    }
+}

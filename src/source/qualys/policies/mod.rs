@@ -1,0 +1,161 @@
+//! The collector of centralized policies. Where the list leaves out a policy's rules, they are on its own page.
+
+use std::sync::{Arc, Mutex};
+
+use futures_util::future::BoxFuture;
+
+use crate::checkpoint::{Saved, Slot};
+use crate::client::{Answer, ApiError, Call, Endpoint, Unreadable};
+use crate::clock::Timestamp;
+use crate::inventory::{Table, Tables};
+use crate::labels::word;
+use crate::lock::lock;
+use crate::paging::{Seen, Walked};
+use crate::record::Policy;
+use crate::source::qualys::listing::by_page::{Fill, Numbered};
+use crate::source::qualys::listing::details::{self, Details, Wanted};
+use crate::source::qualys::listing::optional_listing::{Absence, Found};
+use crate::source::qualys::session::{Listing, Session};
+use crate::source::qualys::wire::PolicyRow;
+use crate::source::{Collect, Harvest};
+use crate::wire::{Nested, Rows, text};
+use rules::Rules;
+
+pub(crate) mod rules;
+
+/// The list of policies.
+pub(crate) const LIST: Listing = Listing {
+    endpoint: Endpoint { name: "centralized_policy", class: "other" },
+    what: "centralized policies",
+    permission: "to view centralized policies",
+};
+
+/// A policy's own page.
+pub(crate) const POLICY: Listing =
+    Listing { endpoint: Endpoint { name: "centralized_policy_detail", class: "other" }, ..LIST };
+
+/// The collector's name.
+pub(crate) const NAME: &str = "policies";
+
+const NUMBERED: Numbered = Numbered {
+    listing: &LIST,
+    path: "/csapi/v1.3/centralizedPolicy",
+    // No most is documented; the vendor's samples of other such lists ask for so many.
+    size: 50,
+    number_names: &["pageNumber"],
+    size_names: &["pageSize"],
+    sort: None,
+};
+
+/// Walks the list of policies.
+pub(crate) struct Policies {
+    session: Arc<Session>,
+    /// Rules by policy, of the version that the policy was last changed in.
+    rules: Mutex<Details<Timestamp, Rules>>,
+    absence: Absence,
+}
+
+impl Policies {
+    pub(crate) fn new(session: Arc<Session>) -> Self {
+        Self { session, rules: Mutex::default(), absence: Absence::default() }
+    }
+
+    async fn run(&self, progress: &(dyn Fn() + Sync)) -> Result<Harvest, ApiError> {
+        let walked = NUMBERED.walk::<Listed>(&self.session, &self.absence.answered, progress).await;
+        let ((Listed { mut table, wanting }, walked), note) = match self.absence.heed(&self.session, &LIST, walked)? {
+            Found::Here(found) => (found, None),
+            Found::Absent(words) => ((Listed::default(), Walked::default()), Some(words)),
+        };
+        self.session.count_rejected(NAME, walked.rejected);
+        let missing = self.fill_rules(&mut table, &wanting, progress).await;
+        let (records, policies) = (table.len(), Some(Arc::new(table)));
+        let tables = Tables { policies, ..Tables::default() };
+        Ok(Harvest { missing: walked.missing.or(missing), note, ..Harvest::whole(records, tables) })
+    }
+
+    /// Puts the rules of those `wanting` into the table; tells why some are missing.
+    async fn fill_rules(
+        &self,
+        table: &mut Table<Policy>,
+        wanting: &Wanted<Timestamp>,
+        progress: &(dyn Fn() + Sync),
+    ) -> Option<String> {
+        let why = details::ask(&self.rules, wanting, progress, |id| self.ask_rules(id)).await;
+        let details = lock(&self.rules);
+        for (id, rules) in details.known() {
+            let told = rules.in_words(&mut table.names);
+            if let Some(policy) = table.get_mut(id) {
+                (policy.rules, policy.image_age_limit_days) = told;
+            }
+        }
+        let lacking = wanting.len() - details.len();
+        let why = why.map_or_else(|| "their ids cannot be asked for".to_owned(), |error| error.to_string());
+        (lacking > 0).then(|| format!("the rules of {lacking} policies could not be had: {why}"))
+    }
+
+    async fn ask_rules(&self, id: &str) -> Result<Rules, ApiError> {
+        let call = Call::get(&POLICY.endpoint, format!("/csapi/v1.3/centralizedPolicy/{id}"));
+        let id: Box<str> = id.into();
+        self.session.call(&POLICY, call, move |answer| read_rules(&id, answer)).await
+    }
+}
+
+/// The rules on the page of this policy.
+pub fn read_rules(id: &str, answer: &Answer) -> Result<Rules, Unreadable> {
+    let text = text(&answer.body);
+    match serde_json::from_str::<Nested<PolicyRow<'_>>>(&text) {
+        // Only a page that names the policy tells by its silence that there are no rules.
+        Ok(Nested(Some(policy))) if policy.uuid.get() == id => Ok(Rules::of(&policy)),
+        Ok(_) => Err(Unreadable("the answer is not the policy that was asked for".to_owned())),
+        // One rule that cannot be read is enough: to leave it out would be to count one too few.
+        Err(_) => Err(Unreadable("the answer is no policy, or a rule of it cannot be read".to_owned())),
+    }
+}
+
+/// The policies of the list.
+#[derive(Debug, Default)]
+pub struct Listed {
+    /// Themselves.
+    pub table: Table<Policy>,
+    /// Those whose rules the list leaves out, and when they were last changed.
+    pub(crate) wanting: Wanted<Timestamp>,
+}
+
+impl Fill for Listed {
+    type Row<'a> = PolicyRow<'a>;
+
+    fn fill(&mut self, rows: Rows<PolicyRow<'_>>) -> Seen {
+        let mut seen = Seen::of(&rows);
+        for row in rows.into_keyed() {
+            let names = &mut self.table.names;
+            let id = row.uuid.get();
+            let (rules, image_age_limit_days) = if row.centralized_policy_rules.is_some() {
+                self.wanting.remove(id);
+                Rules::of(&row).in_words(names)
+            } else {
+                self.wanting.insert(id.into(), row.updated.0);
+                Default::default()
+            };
+            let policy = Policy {
+                name: names.intern(row.policy_name.get()),
+                kind: word(names, row.policy_type.get()),
+                mode: word(names, row.policy_mode.get()),
+                rules,
+                image_age_limit_days,
+            };
+            let new = self.table.put(id, policy);
+            seen.undated(id, new);
+        }
+        seen
+    }
+}
+
+impl Collect for Policies {
+    fn collect<'a>(&'a self, progress: &'a (dyn Fn() + Sync)) -> BoxFuture<'a, Result<Harvest, ApiError>> {
+        Box::pin(self.run(progress))
+    }
+
+    fn resume(&self, _: Slot, saved: Saved) {
+        self.absence.remember(&saved, |tables| &tables.policies);
+    }
+}

@@ -1,0 +1,57 @@
+//! The rules of a policy, kept apart from it: they may come from its own page, and stay while it does not change.
+
+use crate::labels::{flag, word};
+use crate::names::Names;
+use crate::record::PolicyRule;
+use crate::source::qualys::wire::{PolicyRow, RuleRow};
+use crate::wire::Nested;
+
+/// The type of a rule that blocks images older than so many days; from release notes 1.38, "Ability to Block Older Images
+/// in Centralized Admission Controller Policy".
+const OLDER_IMAGES: &str = "IMAGESCAN_VULN_RESTRICTED_OLDER_IMAGES";
+
+/// A policy's rules, those that except something from it included.
+#[derive(Debug)]
+pub struct Rules {
+    rules: Vec<Rule>,
+    image_age_limit_days: Option<f64>,
+}
+
+#[derive(Debug)]
+struct Rule {
+    kind: Box<str>,
+    action: Box<str>,
+    enabled: Option<bool>,
+}
+
+impl Rules {
+    /// The rules in a row.
+    pub(crate) fn of(row: &PolicyRow<'_>) -> Self {
+        let own = told(row.centralized_policy_rules.as_deref());
+        let exclusions = told(row.exclusion_policy_rules.as_deref());
+        let limits = own
+            .clone()
+            .filter(|rule| rule.is_enabled.0 == Some(true) && rule.r#type.get().eq_ignore_ascii_case(OLDER_IMAGES));
+        let image_age_limit_days = limits.filter_map(RuleRow::value).min_by(f64::total_cmp);
+        let rules = own.chain(exclusions).map(|rule| Rule {
+            kind: rule.r#type.get().into(),
+            action: rule.action.get().into(),
+            enabled: rule.is_enabled.0,
+        });
+        Self { rules: rules.collect(), image_age_limit_days }
+    }
+
+    /// They as a record has them, and the strictest age limit among them, in days.
+    pub fn in_words(&self, names: &mut Names) -> (Box<[PolicyRule]>, Option<f64>) {
+        let rules = self.rules.iter().map(|rule| PolicyRule {
+            kind: word(names, &rule.kind),
+            action: word(names, &rule.action),
+            enabled: flag(names, rule.enabled),
+        });
+        (rules.collect(), self.image_age_limit_days)
+    }
+}
+
+fn told<'r, 'a>(rules: Option<&'r [Nested<RuleRow<'a>>]>) -> impl Iterator<Item = &'r RuleRow<'a>> + Clone {
+    rules.unwrap_or_default().iter().filter_map(|rule| rule.0.as_ref())
+}

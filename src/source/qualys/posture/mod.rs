@@ -1,0 +1,170 @@
+//! The collector of Kubernetes posture: one row per control, each control's category from its own page, and the resources
+//! behind them.
+
+use std::sync::{Arc, Mutex};
+
+use futures_util::future::BoxFuture;
+
+use crate::checkpoint::{Saved, Slot};
+use crate::client::{Answer, ApiError, Call, Endpoint, Unreadable};
+use crate::inventory::{Table, Tables};
+use crate::labels::word;
+use crate::lock::lock;
+use crate::names::Name;
+use crate::paging::Seen;
+use crate::record::{Control, Severity};
+use crate::source::qualys::listing::by_page::{Fill, Numbered};
+use crate::source::qualys::listing::details::{self, Details, Wanted};
+use crate::source::qualys::listing::optional_listing::{Absence, Found};
+use crate::source::qualys::session::{Listing, Session};
+use crate::source::qualys::wire::{ControlDetail, ControlRow};
+use crate::source::{Collect, Harvest};
+use crate::telemetry::Failure;
+use crate::wire::{Nested, Rows, text};
+use resources::Evaluated;
+
+pub mod resources;
+
+/// The list of controls.
+pub(crate) const LIST: Listing = Listing {
+    endpoint: Endpoint { name: "k8s_postures_list", class: "other" },
+    what: "Kubernetes posture",
+    permission: "to view posture",
+};
+
+/// A control's own page.
+pub(crate) const CONTROL: Listing =
+    Listing { endpoint: Endpoint { name: "k8s_postures_control", class: "other" }, ..LIST };
+
+/// The collector's name.
+pub(crate) const NAME: &str = "posture";
+
+const NUMBERED: Numbered = Numbered {
+    listing: &LIST,
+    path: "/csapi/v1.3/k8s_postures/list",
+    // The most of the documented `limit`, 1 to 250.
+    size: 250,
+    number_names: &["pageNumber", "pageNo"],
+    size_names: &["pageSize", "limit"],
+    sort: None,
+};
+
+/// Walks the list of controls, and that of resources.
+pub(crate) struct Posture {
+    session: Arc<Session>,
+    /// Categories by control: one does not change, so there is but one version of it.
+    categories: Mutex<Details<(), String>>,
+    no_controls: Absence,
+    no_resources: Absence,
+}
+
+impl Posture {
+    pub(crate) fn new(session: Arc<Session>) -> Self {
+        let (no_controls, no_resources) = (Absence::default(), Absence::default());
+        Self { session, categories: Mutex::default(), no_controls, no_resources }
+    }
+
+    async fn run(&self, progress: &(dyn Fn() + Sync)) -> Result<Harvest, ApiError> {
+        let walked = NUMBERED.walk::<Table<Control>>(&self.session, &self.no_controls.answered, progress).await;
+        let (mut table, walked) = match self.no_controls.heed(&self.session, &LIST, walked)? {
+            Found::Here(found) => found,
+            Found::Absent(words) => {
+                let tables = Tables { controls: Some(Arc::default()), ..Tables::default() };
+                return Ok(Harvest { note: Some(words), ..Harvest::whole(0, tables) });
+            }
+        };
+        self.ask_categories(&table, progress).await;
+        self.fill_categories(&mut table);
+        let Evaluated { table: resources, rejected, missing, note } =
+            resources::walk(&self.session, &self.no_resources, progress).await;
+        let rejected = std::array::from_fn(|reason| walked.rejected[reason] + rejected[reason]);
+        self.session.count_rejected(NAME, rejected);
+        let records = table.len() + resources.as_ref().map_or(0, Table::len);
+        let (controls, posture_resources) = (Some(Arc::new(table)), resources.map(Arc::new));
+        let tables = Tables { controls, posture_resources, ..Tables::default() };
+        Ok(Harvest { missing: walked.missing.or(missing), note, ..Harvest::whole(records, tables) })
+    }
+
+    /// Asks for the categories that are not known yet. That some cannot be had fails no run: all else is known.
+    async fn ask_categories(&self, table: &Table<Control>, progress: &(dyn Fn() + Sync)) {
+        let ids = table.iter().map(|(_, control)| table.names.text(control.id));
+        let wanted: Wanted<()> = ids.map(|id| (id.into(), Some(()))).collect();
+        let why = details::ask(&self.categories, &wanted, progress, |id| self.ask_category(id)).await;
+        if let Some(error) = why {
+            let controls = lock(&self.categories).failed();
+            tracing::warn!(source = self.session.source(), %error, controls, "categories of controls could not be had; asking again at the next run");
+        }
+    }
+
+    async fn ask_category(&self, id: &str) -> Result<String, ApiError> {
+        let call = Call::get(&CONTROL.endpoint, format!("/csapi/v1.3/k8s_postures/control/{id}"));
+        match self.session.call(&CONTROL, call, read_category).await {
+            // The vendor lists controls of its own policies that have no page.
+            Err(error) if error.failure == Failure::NotFound => Ok(String::new()),
+            other => other,
+        }
+    }
+
+    /// Puts the known categories into the table.
+    fn fill_categories(&self, table: &mut Table<Control>) {
+        for (id, category) in lock(&self.categories).known() {
+            let name = table.names.intern(category);
+            if let Some(control) = table.get_mut(id) {
+                control.category = name;
+            }
+        }
+    }
+}
+
+/// The category on a control's own page; empty where it tells none.
+pub fn read_category(answer: &Answer) -> Result<String, Unreadable> {
+    let text = text(&answer.body);
+    if text.trim_ascii().is_empty() {
+        return Ok(String::new());
+    }
+    match serde_json::from_str::<Nested<ControlDetail<'_>>>(&text) {
+        Ok(detail) => Ok(detail.0.map(|detail| detail.category.get().to_owned()).unwrap_or_default()),
+        Err(_) => Err(Unreadable("the answer is not a control".to_owned())),
+    }
+}
+
+impl Fill for Table<Control> {
+    type Row<'a> = ControlRow<'a>;
+
+    fn fill(&mut self, rows: Rows<ControlRow<'_>>) -> Seen {
+        let mut seen = Seen::of(&rows);
+        for row in rows.into_keyed() {
+            let names = &mut self.names;
+            let mut policies: Vec<Name> = Vec::new();
+            for policy in row.policy_names.iter().flatten().filter_map(|policy| policy.0.as_deref()) {
+                let policy = names.intern(policy);
+                if !policies.contains(&policy) {
+                    policies.push(policy);
+                }
+            }
+            let control = Control {
+                id: names.intern(row.cid.get()),
+                name: names.intern(row.control_name.get()),
+                category: Name::EMPTY,
+                severity: Severity::from_word(row.criticality.get()),
+                vendor_severity: word(names, row.criticality.get()),
+                policies: policies.into(),
+                resources: row.resources(),
+            };
+            let new = self.put(row.cid.get(), control);
+            seen.undated(row.cid.get(), new);
+        }
+        seen
+    }
+}
+
+impl Collect for Posture {
+    fn collect<'a>(&'a self, progress: &'a (dyn Fn() + Sync)) -> BoxFuture<'a, Result<Harvest, ApiError>> {
+        Box::pin(self.run(progress))
+    }
+
+    fn resume(&self, _: Slot, saved: Saved) {
+        self.no_controls.remember(&saved, |tables| &tables.controls);
+        self.no_resources.remember(&saved, |tables| &tables.posture_resources);
+    }
+}

@@ -1,0 +1,256 @@
+//! Containers and images kept fresh by what has changed, against the simulated vendor.
+
+use std::cmp::Ordering::{Equal, Greater, Less};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
+
+use simulator::server::FaultKind;
+use simulator::tenant::{Container, DAMAGES, Row, Tenant};
+
+use tokio::time::Instant;
+
+use super::live::{Bench, NOW, refusal};
+use crate::clock::Timestamp;
+use crate::setting::Span;
+use crate::source::qualys::containers::{BulkHalf, PageHalf, Staging};
+use crate::source::qualys::two_listings::delta::{Known, Walk, compare};
+use crate::source::{Extent, Harvest};
+use crate::telemetry::Failure;
+
+const PAGES: &str = "/csapi/v1.3/containers?";
+const BULK: &str = "/csapi/v1.3/containers/list?";
+
+/// An account whose collectors ask for what has changed once they have walked all.
+pub(crate) async fn bench(containers: usize) -> Bench {
+    Bench::new(containers, |_, config| config.full_resync = Span::seconds(86_400)).await
+}
+
+/// Changes some containers by hand, as time has gone on by so much since the start.
+pub(crate) fn change(
+    bench: &Bench,
+    which: impl IntoIterator<Item = usize>,
+    after: i64,
+    change: impl Fn(&mut Container),
+) {
+    bench.set_clock(NOW + after);
+    touch(bench, which, after, change);
+}
+
+/// Changes some containers by hand, at a time so long after the start by the vendor's clock.
+fn touch(bench: &Bench, which: impl IntoIterator<Item = usize>, after: i64, change: impl Fn(&mut Container)) {
+    edit(bench, |tenant| {
+        for at in which {
+            change(&mut tenant.containers[at]);
+            tenant.containers[at].updated = NOW + after;
+        }
+    });
+}
+
+pub(crate) fn edit(bench: &Bench, edit: impl FnOnce(&mut Tenant)) {
+    let tenant = bench.server.tenant();
+    let mut tenant = tenant.lock().unwrap();
+    edit(&mut tenant);
+    tenant.touch();
+}
+
+/// A run of the containers: whether it walked all, how many requests it sent, and what it brought.
+pub(crate) async fn run(bench: &Bench) -> (bool, usize, Harvest) {
+    bench.server.forget_requests();
+    let harvest = bench.run("containers").await.unwrap();
+    assert_eq!(harvest.missing, None);
+    (harvest.extent == Extent::Whole, bench.server.requests().len(), harvest)
+}
+
+/// The risk and the namespace of every container that was collected.
+pub(crate) fn collected(harvest: &Harvest) -> BTreeMap<String, (Option<f64>, String)> {
+    let table = harvest.tables.containers.as_ref().unwrap();
+    let told = table.iter().map(|(key, container)| {
+        let crate::record::Particulars::Qualys(particulars) = &container.assessment.as_ref().unwrap().particulars
+        else {
+            panic!("of another vendor");
+        };
+        let namespace = container.placement.as_ref().map(|placement| table.names.text(placement.namespace));
+        (key.to_string(), (particulars.risk.get(), namespace.unwrap_or_default().to_owned()))
+    });
+    told.collect()
+}
+
+/// The same, as it is true of the tenant.
+pub(crate) fn truth(bench: &Bench) -> BTreeMap<String, (Option<f64>, String)> {
+    let tenant = bench.server.tenant();
+    let tenant = tenant.lock().unwrap();
+    let containers = tenant.containers.iter().filter(|container| container.page_row == Row::Readable);
+    let told = containers.map(|container| {
+        let pod = container.pod.as_ref().filter(|_| container.bulk_row == Row::Readable);
+        let namespace = pod.map(|pod| pod.namespace.clone()).unwrap_or_default();
+        (container.uuid.clone(), (container.risk_score.map(f64::from), namespace))
+    });
+    told.collect()
+}
+
+#[tokio::test]
+async fn what_changed_is_found_at_a_fraction_of_the_cost() {
+    let bench = bench(25_000).await;
+    let (whole, all, harvest) = run(&bench).await;
+    assert!(whole && all > 100, "{all}");
+    assert_eq!(collected(&harvest), truth(&bench));
+    for (cycle, after) in (1..=5).zip((300_000..).step_by(300_000)) {
+        change(&bench, (cycle..25_000).step_by(100), after, |container| {
+            container.risk_score = Some(container.risk_score.map_or(7, |risk| risk / 2));
+            if let Some(pod) = &mut container.pod {
+                pod.namespace = format!("moved-{cycle}");
+            }
+        });
+        let (whole, some, harvest) = run(&bench).await;
+        assert!(!whole && some * 20 <= all, "{some} of {all} requests in cycle {cycle}");
+        assert_eq!(collected(&harvest), truth(&bench), "cycle {cycle}");
+    }
+    let (whole, none, _) = run(&bench).await;
+    assert!(!whole && none <= 4, "{none} requests for nothing new");
+}
+
+#[tokio::test]
+async fn what_a_delta_cannot_tell_is_walked_again() {
+    let bench = bench(600).await;
+    let (whole, all, _) = run(&bench).await;
+    assert!(whole);
+
+    // Purged: the vendor counts fewer.
+    edit(&bench, |tenant| drop(tenant.containers.remove(17)));
+    let (whole, _, harvest) = run(&bench).await;
+    assert!(whole);
+    assert_eq!(collected(&harvest), truth(&bench));
+
+    // Shown long after the time it bears: the vendor counts more.
+    edit(&bench, |tenant| {
+        let mut late = tenant.containers[0].clone();
+        late.uuid = "00000000-0000-4000-8000-000000000001".to_owned();
+        tenant.containers.push(late);
+    });
+    let (whole, _, harvest) = run(&bench).await;
+    assert!(whole);
+    assert_eq!(collected(&harvest), truth(&bench));
+
+    // Where the vendor says that nothing changed last: something did.
+    bench.fault("pageSize=1000", 2, FaultKind::Status(200, vec![], r#"{"data":[],"count":0}"#.to_owned()));
+    assert!(run(&bench).await.0);
+
+    // One that changed cannot be read any more: what was known of it is not shown either.
+    change(&bench, [40], 1000, |container| container.page_row = Row::Unreadable(DAMAGES[2]));
+    let (whole, _, harvest) = run(&bench).await;
+    assert!(whole);
+    assert_eq!(collected(&harvest), truth(&bench));
+    // That is known now, and it is still among the latest.
+    let rejected = bench.rejected("containers");
+    let (whole, _, harvest) = run(&bench).await;
+    assert_eq!((whole, collected(&harvest)), (false, truth(&bench)));
+    assert_eq!(bench.rejected("containers")[1], rejected[1] + 1);
+
+    // And once it can be read, it is one more than there are.
+    change(&bench, [40], 300_000, |container| container.page_row = Row::Readable);
+    let (whole, _, harvest) = run(&bench).await;
+    assert_eq!(collected(&harvest), truth(&bench));
+    assert!(whole, "the vendor counted it before, too");
+
+    // A vendor that does not take the filter.
+    bench.fault("list?limit=250&filter=", 1, FaultKind::Status(400, vec![], "{}".to_owned()));
+    let (whole, requests, harvest) = run(&bench).await;
+    assert!(whole && requests <= all + 4);
+    assert_eq!(collected(&harvest), truth(&bench));
+    assert!(!run(&bench).await.0);
+}
+
+#[tokio::test]
+async fn clocks_that_disagree_hide_nothing() {
+    let bench = bench(600).await;
+    // A record of the future, which must not keep others from being looked for until then.
+    touch(&bench, [3], 86_400_000, |_| {});
+    assert!(run(&bench).await.0);
+    for (cycle, after) in [(1, 1_000), (2, 2_000), (3, -20_000), (4, -59_000)] {
+        touch(&bench, [cycle * 10], after, |container| container.risk_score = Some(900));
+        let (whole, _, harvest) = run(&bench).await;
+        assert_eq!((whole, collected(&harvest)), (false, truth(&bench)), "cycle {cycle}");
+    }
+    // The record of the future itself, by a clock that is right.
+    touch(&bench, [3], 3_000, |container| container.risk_score = Some(901));
+    let (whole, _, harvest) = run(&bench).await;
+    assert_eq!((whole, collected(&harvest)), (false, truth(&bench)));
+}
+
+#[tokio::test]
+async fn what_changes_is_asked_for_by_the_vendors_clock() {
+    let bench = bench(600).await;
+    let date = |now: i64| {
+        let now = UNIX_EPOCH + Duration::from_millis(now.unsigned_abs());
+        FaultKind::WithHeader("date".to_owned(), httpdate::fmt_http_date(now))
+    };
+    // Our own clock is three minutes ahead, as is that of one of the vendor's servers.
+    bench.fault("/csapi/", usize::MAX, date(NOW));
+    change(&bench, [3], 180_000, |_| {});
+    assert!(run(&bench).await.0);
+    touch(&bench, [4], 60_000, |container| container.risk_score = Some(902));
+    let (whole, _, harvest) = run(&bench).await;
+    assert_eq!((whole, collected(&harvest)), (false, truth(&bench)));
+}
+
+#[test]
+fn of_records_without_a_time_nobody_can_tell_that_they_changed() {
+    let (began, resync) = (Timestamp::from_millis(NOW).unwrap(), Instant::now());
+    let known = |pages: &str, bulk: &str| {
+        let staging = Staging::new([].into());
+        staging.take::<PageHalf>(format!(r#"{{"data":[{pages}]}}"#).as_bytes()).unwrap();
+        staging.take::<BulkHalf>(format!(r#"{{"data":[{bulk}]}}"#).as_bytes()).unwrap();
+        let known = Known::new(
+            Arc::new(staging.finish().0),
+            began,
+            Walk { unread: 0, unreadable: Arc::default(), walked: began, resync },
+        )?;
+        Some((known.pages.millis(), known.bulk.millis()))
+    };
+    let (dated, later) = (r#"{"uuid":"a","updated":"70000"}"#, r#"{"uuid":"b","updated":"90000"}"#);
+    let undated = r#"{"uuid":"c"}"#;
+    assert_eq!(known(&format!("{dated},{later}"), dated), Some((30_000, 10_000)));
+    assert_eq!(known(&format!("{dated},{undated}"), dated), None);
+    assert_eq!(known(&format!("{dated},{undated}"), &format!("{dated},{undated}")), None);
+    assert_eq!(known(&format!("{dated},{later}"), r#"{"uuid":"b"}"#), None);
+    assert_eq!(known(dated, ""), None);
+}
+
+#[test]
+fn a_count_of_ten_thousand_means_any_number_above() {
+    for (counted, known, order) in [
+        (5, 5, Equal),
+        (4, 5, Less),
+        (6, 5, Greater),
+        (10_000, 9_999, Greater),
+        (10_000, 25_000, Equal),
+        (9_999, 25_000, Less),
+    ] {
+        assert_eq!(compare(counted, known), order, "{counted} {known}");
+    }
+}
+
+#[tokio::test]
+async fn a_delta_that_fails_costs_nothing_that_is_known() {
+    let bench = bench(600).await;
+    run(&bench).await;
+    change(&bench, 0..6, 1_000, |container| container.risk_score = Some(1));
+    for path in [PAGES, "filter=updated", BULK] {
+        bench.fault(path, 1, FaultKind::Status(403, vec![], "{}".to_owned()));
+        assert_eq!(refusal(bench.run("containers").await).0, Failure::Forbidden);
+    }
+    let (whole, _, harvest) = run(&bench).await;
+    assert_eq!((whole, collected(&harvest)), (false, truth(&bench)));
+}
+
+#[tokio::test]
+async fn a_container_that_only_the_page_list_knows_is_no_reason_to_doubt_the_other() {
+    let bench = bench(600).await;
+    change(&bench, [5], 1_000, |container| container.bulk_row = Row::Absent);
+    assert!(run(&bench).await.0);
+    // It alone changes: the bulk list has nothing to tell.
+    change(&bench, [5], 700_000, |container| container.risk_score = Some(2));
+    let (whole, _, harvest) = run(&bench).await;
+    assert_eq!((whole, collected(&harvest)), (false, truth(&bench)));
+}

@@ -1,0 +1,242 @@
+//! Resources behind posture, reports and policies: the vendor's own samples, and odd ones.
+
+use super::{answer, fixture};
+use crate::clock::Timestamp;
+use crate::inventory::Table;
+use crate::names::{Name, Names};
+use crate::record::{Outcome, PostureResource, Report, Severity};
+use crate::source::qualys::listing::by_page::Fill as _;
+use crate::source::qualys::policies::rules::Rules;
+use crate::source::qualys::policies::{Listed, read_rules};
+use crate::source::qualys::posture::resources::Resources;
+use crate::source::qualys::wire::{self, PolicyRow};
+use crate::telemetry::Rejection;
+
+fn page(rows: &str) -> String {
+    format!(r#"{{"data":[{rows}]}}"#)
+}
+
+fn words<const N: usize>(names: &Names, all: [Name; N]) -> [&str; N] {
+    all.map(|name| names.text(name))
+}
+
+#[test]
+fn the_sample_of_resources() {
+    let mut resources = Resources::default();
+    let seen = resources.take(&answer(fixture!("k8s_postures_count.json")), 1).unwrap();
+    assert_eq!((seen.sent, seen.new, seen.count, resources.only_numbers), (4, 4, Some(4), false));
+    let table = &resources.table;
+    let rows: Vec<&PostureResource> = table.iter().map(|(_, row)| row).collect();
+    assert_eq!(rows.iter().map(|row| row.outcome == Outcome::Fail).collect::<Vec<_>>(), [true, false, false, false]);
+    for row in &rows {
+        assert_eq!((row.severity, table.names.text(row.cluster)), (Severity::High, "example-cluster"));
+        assert_eq!(table.names.text(row.vendor_severity), "high");
+        assert_eq!(row.last_evaluated.map(Timestamp::millis), Some(1_744_347_768_000));
+    }
+    let kinds: Vec<_> = rows.iter().map(|row| table.names.text(row.kind)).collect();
+    assert_eq!(kinds, ["ServiceAccount", "ClusterRoleBinding", "ClusterRoleBinding", "ClusterRoleBinding"]);
+    assert_eq!(resources.take(&answer(fixture!("k8s_postures_count.json")), 2).unwrap().new, 0, "they were seen");
+}
+
+#[test]
+fn a_resource_is_known_by_what_tells_it_from_others() {
+    let mut resources = Resources::default();
+    let rows = [
+        r#"{"cid":1,"clusterUid":"c","resourceUid":"u","resourceId":"i","status":"PASS"}"#,
+        // The same by its uid, then others: by control, cluster, id, type and name.
+        r#"{"cid":"1","clusterUid":"c","resourceUid":"u","resourceId":"j","status":"FAIL"}"#,
+        r#"{"cid":2,"clusterUid":"c","resourceUid":"u","status":"PASS"}"#,
+        r#"{"cid":1,"clusterUid":"d","resourceUid":"u","status":"PASS"}"#,
+        r#"{"cid":1,"clusterUid":"c","resourceUid":null,"resourceId":"u","status":"PASS"}"#,
+        r#"{"cid":1,"clusterUid":"c","resourceType":"Role","resourceName":"u","status":"PASS"}"#,
+        r#"{"cid":1,"clusterUid":"c","resourceType":"Group","resourceName":"u","status":"PASS"}"#,
+        r#"{"cid":1,"resourceName":"u","status":"Skipped"}"#,
+        r#"{"cid":1,"clusterUid":"c","resourceId":"i","resourceType":"Role","resourceName":"u","status":"PASS"}"#,
+    ];
+    let seen = resources.take(&answer(page(&rows.join(",")).as_bytes()), 1).unwrap();
+    assert_eq!((seen.taken, seen.new, seen.rejected.len()), (9, 8, 0));
+    let outcomes: Vec<_> = resources.table.iter().map(|(_, row)| row.outcome).collect();
+    assert_eq!((outcomes[0], outcomes[6]), (Outcome::Fail, Outcome::Skip), "of two rows, the later one");
+    let row = &resources.table.iter().next().unwrap().1;
+    assert_eq!(words(&resources.table.names, [row.cluster, row.kind, row.vendor_severity]), ["", "", "unknown"]);
+    assert_eq!(row.severity, Severity::Unknown);
+}
+
+#[test]
+fn of_a_resource_that_comes_again_the_last_evaluation_counts() {
+    let row = |status: &str, evaluated: &str| {
+        format!(r#"{{"cid":1,"resourceUid":"u","status":"{status}","lastEvaluated":{evaluated}}}"#)
+    };
+    for (rows, outcome, evaluated) in [
+        ([row("FAIL", "2000"), row("PASS", "1000")], Outcome::Fail, Some(2000)),
+        ([row("PASS", "1000"), row("FAIL", "2000")], Outcome::Fail, Some(2000)),
+        ([row("FAIL", "2000"), row("PASS", "null")], Outcome::Fail, Some(2000)),
+        ([row("PASS", "null"), row("FAIL", "2000")], Outcome::Fail, Some(2000)),
+        ([row("PASS", "2000"), row("FAIL", "2000")], Outcome::Fail, Some(2000)),
+        ([row("PASS", "null"), row("FAIL", "null")], Outcome::Fail, None),
+    ] {
+        // On one page, and on two of them.
+        let mut one = Resources::default();
+        let seen = one.take(&answer(page(&rows.join(",")).as_bytes()), 1).unwrap();
+        assert_eq!((seen.taken, seen.new, seen.fresh), (2, 1, 1), "{rows:?}");
+        let mut two = Resources::default();
+        for (number, row) in (1..).zip(&rows) {
+            two.take(&answer(page(row).as_bytes()), number).unwrap();
+        }
+        for resources in [one, two] {
+            let known: Vec<_> = resources.table.iter().map(|(_, row)| (row.outcome, row.last_evaluated)).collect();
+            assert_eq!(known, [(outcome, evaluated.and_then(Timestamp::from_millis))], "{rows:?}");
+        }
+    }
+}
+
+#[test]
+fn resources_that_cannot_be_counted_are_left_out() {
+    for (row, why) in [
+        (r#"{"cid":null,"resourceUid":"u","status":"PASS"}"#, Rejection::Unidentified),
+        (r#"{"cid":1,"resourceType":"Role","status":"PASS"}"#, Rejection::Unidentified),
+        (r#"{"cid":1,"resourceUid":"","resourceId":null,"status":"PASS"}"#, Rejection::Unidentified),
+        (r#"{"cid":1,"resourceUid":"u","status":"ERROR"}"#, Rejection::Unreadable),
+        (r#"{"cid":1,"resourceUid":"u","status":null}"#, Rejection::Unreadable),
+        (r#"{"cid":1,"resourceUid":"u"}"#, Rejection::Unreadable),
+        (r#"{"cid":1,"resourceUid":"u","status":"PASS","lastEvaluated":"soon"}"#, Rejection::Unreadable),
+    ] {
+        let mut resources = Resources::default();
+        let good = r#"{"cid":1,"resourceUid":"v","status":"PASS"}"#;
+        let seen = resources.take(&answer(page(&format!("{row},{good}")).as_bytes()), 1).unwrap();
+        let reasons: Vec<_> = seen.rejected.iter().map(|reject| reject.why).collect();
+        assert_eq!((resources.table.len(), reasons), (1, vec![why]), "{row}");
+    }
+}
+
+#[test]
+fn numbers_without_resources_are_no_resources() {
+    let numbers = br#"{"data":[],"count":2,"groups":{"status":{"FAIL":12}}}"#;
+    let mut resources = Resources::default();
+    let seen = resources.take(&answer(numbers), 1).unwrap();
+    assert_eq!((seen.sent, seen.count, resources.only_numbers), (0, None, true));
+    let mut resources = Resources::default();
+    assert!(resources.take(&answer(numbers), 2).unwrap_err().0.contains("the page before it had"));
+    assert!(!resources.only_numbers);
+    for none in [&br#"{"data":[],"count":0,"groups":{}}"#[..], b""] {
+        assert_eq!(resources.take(&answer(none), 1).unwrap().sent, 0);
+        assert!(!resources.only_numbers);
+    }
+    assert!(resources.take(&answer(b"<html>"), 1).is_err());
+}
+
+#[test]
+fn the_sample_of_reports() {
+    let mut table = Table::<Report>::default();
+    let seen = table.take(&answer(fixture!("reports.json")), 1).unwrap();
+    assert_eq!((seen.sent, seen.new, seen.count), (6, 6, Some(6)));
+    let report = table.get("00000000-0000-11f0-8000-00000000f101").unwrap();
+    let [template, status, scheduled] = words(&table.names, [report.template, report.status, report.scheduled]);
+    assert_eq!((template, status, scheduled), ("cs_container_vulnerability", "completed", "true"));
+    assert_eq!(report.created.map(Timestamp::millis), Some(1_742_204_700_000));
+    assert_eq!(report.expires.map(Timestamp::millis), Some(1_749_980_700_000));
+    let report = table.get("00000000-0000-11f0-8000-00000000f103").unwrap();
+    assert_eq!(table.names.text(report.scheduled), "false");
+    let kept: Vec<_> = table.names.iter().map(|(_, text)| text).collect();
+    assert_eq!(kept, ["", "unknown", "cs_container_vulnerability", "completed", "true", "false"], "and nobody's name");
+}
+
+#[test]
+fn odd_reports() {
+    let mut table = Table::<Report>::default();
+    let rows = r#"{"reportUuid":"a","isScheduled":null,"expireOn":null,"recipient":["who"],"filter":{}},
+        {"reportUuid":"b","isScheduled":"true","status":"In Progress"},{"reportUuid":null},
+        {"reportUuid":"c","isScheduled":"weekly"}"#;
+    let seen = table.take(&answer(page(rows).as_bytes()), 1).unwrap();
+    assert_eq!((seen.taken, seen.rejected.len()), (2, 2));
+    let [a, b] = ["a", "b"].map(|id| table.get(id).unwrap());
+    assert_eq!(words(&table.names, [a.template, a.status, a.scheduled]), ["unknown"; 3]);
+    assert_eq!(words(&table.names, [b.status, b.scheduled]), ["in_progress", "true"]);
+    assert!(a.created.is_none() && a.expires.is_none());
+}
+
+#[test]
+fn the_samples_of_policies() {
+    const ID: &str = "00000000-0000-4000-8000-00000000b001";
+    let mut listed = Listed::default();
+    let seen = listed.take(&answer(fixture!("centralized_policy.json")), 1).unwrap();
+    assert_eq!((seen.taken, seen.count), (1, Some(1)));
+    assert_eq!(listed.wanting, [(ID.into(), Timestamp::from_millis(1_741_869_341_208))].into());
+    let policy = listed.table.get(ID).unwrap();
+    let [name, kind, mode] = words(&listed.table.names, [policy.name, policy.kind, policy.mode]);
+    assert_eq!((name, kind, mode), ("CPM Block older image demo", "k8s_admission_controller", "active"));
+    assert!(policy.rules.is_empty() && policy.image_age_limit_days.is_none());
+
+    let detail = answer(fixture!("centralized_policy_detail.json"));
+    let mut names = Names::default();
+    let (rules, limit) = read_rules(ID, &detail).unwrap().in_words(&mut names);
+    assert_eq!((rules.len(), limit), (1, Some(1000.0)));
+    let [kind, action, enabled] = words(&names, [rules[0].kind, rules[0].action, rules[0].enabled]);
+    assert_eq!((kind, action, enabled), ("imagescan_vuln_restricted_older_images", "fail", "true"));
+}
+
+#[test]
+fn what_is_not_the_policy_that_was_asked_for_tells_no_rules() {
+    for body in ["", "{}", "null", "[]", r#"{"uuid":"other","centralizedPolicyRules":[]}"#, "<html>"] {
+        assert!(read_rules("a", &answer(body.as_bytes())).is_err(), "{body}");
+    }
+    let why = |body: &str| read_rules("a", &answer(body.as_bytes())).unwrap_err().0;
+    assert!(why(r#"{"uuid":"other"}"#).contains("not the policy that was asked for"));
+    assert!(why(r#"{"uuid":"a","centralizedPolicyRules":[{"isEnabled":"hunter2"}]}"#).ends_with("cannot be read"));
+    let mut names = Names::default();
+    let (rules, limit) = read_rules("a", &answer(br#"{"uuid":"a"}"#)).unwrap().in_words(&mut names);
+    assert!(rules.is_empty() && limit.is_none());
+}
+
+#[test]
+fn a_policy_in_the_list_may_have_its_rules() {
+    let mut listed = Listed::default();
+    let rows = r#"{"uuid":"a","centralizedPolicyRules":[{"type":"X","isEnabled":null,"metaData":"any text"},null],
+            "exclusionPolicyRules":[{"type":"Y Z","action":"ALLOW","isEnabled":false}]},
+        {"uuid":"b","centralizedPolicyRules":[],"policyMode":null},
+        {"uuid":"c","centralizedPolicyRules":null,"updated":null},
+        {"uuid":"d","centralizedPolicyRules":[{"type":"X","isEnabled":"perhaps"}]}"#;
+    let seen = listed.take(&answer(page(rows).as_bytes()), 1).unwrap();
+    assert_eq!((seen.taken, seen.rejected.len()), (3, 1));
+    assert_eq!(listed.wanting, [("c".into(), None)].into());
+    let names = &listed.table.names;
+    let policy = listed.table.get("a").unwrap();
+    let rules: Vec<_> = policy.rules.iter().map(|rule| words(names, [rule.kind, rule.action, rule.enabled])).collect();
+    assert_eq!(rules, [["x", "unknown", "unknown"], ["y_z", "allow", "false"]]);
+    assert_eq!(words(names, [policy.name, policy.kind, policy.mode]), ["", "unknown", "unknown"]);
+    // A later row of the same policy may leave them out, or bring them.
+    listed
+        .take(&answer(page(r#"{"uuid":"c","centralizedPolicyRules":[]},{"uuid":"b","updated":7}"#).as_bytes()), 2)
+        .unwrap();
+    assert_eq!(listed.wanting, [("b".into(), Timestamp::from_millis(7))].into());
+}
+
+#[test]
+fn the_strictest_enabled_age_limit_counts() {
+    let rule = |kind: &str, enabled: &str, meta_data: &str| {
+        format!(r#"{{"type":"{kind}","isEnabled":{enabled},"metaData":{meta_data}}}"#)
+    };
+    let older = |enabled: &str, days: &str| {
+        rule("IMAGESCAN_VULN_RESTRICTED_OLDER_IMAGES", enabled, &format!("{{\"value\":{days}}}"))
+    };
+    for (rules, exclusions, limit) in [
+        (vec![older("true", "30"), older("true", "\"7\""), older("true", "90")], vec![], Some(7.0)),
+        (vec![older("true", "30"), older("false", "7"), older("null", "7")], vec![], Some(30.0)),
+        (vec![older("true", "30")], vec![older("true", "7")], Some(30.0)),
+        (vec![older("true", "30"), rule("OTHER", "true", "{\"value\":7}")], vec![], Some(30.0)),
+        (vec![older("true", "null"), older("true", "[7]")], vec![], None),
+        (vec![rule("OTHER", "true", "7")], vec![], None),
+    ] {
+        let json = format!(
+            r#"{{"uuid":"a","centralizedPolicyRules":[{}],"exclusionPolicyRules":[{}]}}"#,
+            rules.join(","),
+            exclusions.join(",")
+        );
+        let row: PolicyRow<'_> = serde_json::from_str(&json).unwrap();
+        assert_eq!(Rules::of(&row).in_words(&mut Names::default()).1, limit, "{json}");
+    }
+    // A rule in a page of a list is read from the page's text, not from one of its own.
+    let text = page(&format!(r#"{{"uuid":"a","centralizedPolicyRules":[{}]}},null"#, older("true", "30")));
+    let row = wire::rows::<PolicyRow<'_>>(&text).unwrap().into_keyed().next().unwrap();
+    assert_eq!(Rules::of(&row).in_words(&mut Names::default()).1, Some(30.0));
+}

@@ -1,0 +1,108 @@
+//! Walks of all containers that go on where another process was broken off.
+
+use simulator::server::FaultKind;
+use tempfile::TempDir;
+
+use super::delta::{bench, change, collected, edit, truth};
+use super::live::{Bench, NOW, refusal, store};
+use crate::checkpoint::{Saved, Slot, Store};
+use crate::clock::Timestamp;
+use crate::record::Vendor;
+use crate::source::qualys::two_listings::walk_checkpoint::Position;
+use crate::source::{Extent, Harvest};
+use crate::telemetry::Failure;
+
+const BULK: &str = "/csapi/v1.3/containers/list";
+
+/// An account whose walk was broken off in the middle of the bulk list, and where that is stored.
+struct BrokenOff {
+    bench: Bench,
+    slot: Slot,
+    _dir: TempDir,
+}
+
+impl BrokenOff {
+    async fn new() -> Self {
+        let bench = bench(1_600).await;
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        let slot = store.slot("account", Vendor::Qualys, "containers", 1);
+        bench.collector("containers").listing.resume(slot.clone(), Saved::default());
+        bench.fault_after(4, BULK, FaultKind::Status(403, vec![], "{}".to_owned()));
+        assert_eq!(refusal(bench.run("containers").await).0, Failure::Forbidden);
+        bench.server.clear_faults();
+        // It is stored as it goes, by another thread.
+        while slot.load().walk.is_none() {
+            tokio::task::yield_now().await;
+        }
+        Self { bench, slot, _dir: dir }
+    }
+
+    /// The next run, as of another process: what it asked of the bulk list, and what it brought.
+    async fn run(&self) -> (usize, Harvest) {
+        self.bench.collector("containers").listing.resume(self.slot.clone(), self.slot.load());
+        self.bench.server.forget_requests();
+        let harvest = self.bench.run("containers").await.unwrap();
+        assert_eq!((harvest.missing.as_deref(), collected(&harvest)), (None, truth(&self.bench)));
+        (self.bench.server.request_count(BULK), harvest)
+    }
+}
+
+#[tokio::test]
+async fn a_walk_goes_on_where_it_was() {
+    let walk = BrokenOff::new().await;
+    change(&walk.bench, (0..1_500).step_by(70), 1_000, |container| container.risk_score = Some(903));
+    let (asked, harvest) = walk.run().await;
+    assert_eq!(harvest.extent, Extent::Rest);
+    assert!(asked < 7, "{asked} of 7 pages");
+    // Deltas go on from it.
+    change(&walk.bench, [7], 300_000, |container| container.risk_score = Some(904));
+    let harvest = walk.bench.run("containers").await.unwrap();
+    assert_eq!((harvest.extent, collected(&harvest)), (Extent::Changes, truth(&walk.bench)));
+    assert!(harvest.onward.is_some());
+}
+
+#[tokio::test]
+async fn a_walk_whose_records_went_meanwhile_begins_anew() {
+    let walk = BrokenOff::new().await;
+    edit(&walk.bench, |tenant| drop(tenant.containers.drain(100..120)));
+    assert_eq!(walk.run().await.1.extent, Extent::Whole);
+}
+
+#[tokio::test]
+async fn a_walk_that_is_too_old_begins_anew() {
+    let walk = BrokenOff::new().await;
+    walk.bench.set_clock(NOW + 86_400_000);
+    assert_eq!(walk.run().await.1.extent, Extent::Whole);
+}
+
+#[tokio::test]
+async fn a_walk_goes_on_once_the_vendor_is_back() {
+    let walk = BrokenOff::new().await;
+    walk.bench.collector("containers").listing.resume(walk.slot.clone(), walk.slot.load());
+    for path in ["pageSize=1&", "/csapi/v1.3/containers?", BULK] {
+        walk.bench.fault(path, 1, FaultKind::Status(403, vec![], "{}".to_owned()));
+        assert_eq!(refusal(walk.bench.run("containers").await).0, Failure::Forbidden);
+        walk.bench.server.clear_faults();
+    }
+    let harvest = walk.bench.run("containers").await.unwrap();
+    assert_eq!((harvest.extent, collected(&harvest)), (Extent::Rest, truth(&walk.bench)));
+}
+
+#[tokio::test]
+async fn what_was_served_is_gone_on_from() {
+    let walk = BrokenOff::new().await;
+    let (_, harvest) = walk.run().await;
+    store(&walk.slot, &harvest, 1);
+    assert!(walk.slot.load().walk.is_none());
+    change(&walk.bench, [9], 300_000, |container| container.risk_score = Some(905));
+    assert_eq!(walk.run().await.1.extent, Extent::Changes);
+
+    // A stored walk that began before that was another one.
+    let table = walk.slot.load().served.unwrap().0.containers.unwrap();
+    let position = Position::start(Timestamp::from_millis(NOW).unwrap());
+    walk.slot.save_walk(&*table, &postcard::to_stdvec(&position).unwrap()).unwrap();
+    assert!(walk.slot.load().walk.is_some());
+    change(&walk.bench, [9], 600_000, |container| container.risk_score = Some(906));
+    assert_eq!(walk.run().await.1.extent, Extent::Changes);
+}

@@ -1,0 +1,243 @@
+//! Collectors against answers that are written here, over the simulated vendor's connection and log-in.
+
+use simulator::server::FaultKind;
+
+use super::live::{Bench, refusal, store};
+use crate::checkpoint::Store;
+use crate::record::Vendor;
+use crate::source::Harvest;
+use crate::telemetry::Failure;
+
+const COUNT: &str = "/csapi/v1.3/k8s_postures/count";
+const POLICIES: &str = "/csapi/v1.3/centralizedPolicy?";
+const POLICY: &str = "/csapi/v1.3/centralizedPolicy/";
+
+fn body(body: &str) -> FaultKind {
+    FaultKind::Status(200, vec![], body.to_owned())
+}
+
+fn status(status: u16) -> FaultKind {
+    FaultKind::Status(status, vec![], "{}".to_owned())
+}
+
+fn resources(harvest: &Harvest) -> Option<usize> {
+    harvest.tables.posture_resources.as_ref().map(|table| table.len())
+}
+
+fn resource_rows(ids: std::ops::Range<usize>, count: usize) -> FaultKind {
+    let rows = ids.map(|id| format!(r#"{{"cid":{id},"resourceUid":"u","status":"PASS"}}"#));
+    body(&format!(r#"{{"data":[{}],"count":{count}}}"#, rows.collect::<Vec<_>>().join(",")))
+}
+
+#[tokio::test]
+async fn resources_are_walked_to_their_end() {
+    let bench = Bench::new(20, |_, _| {}).await;
+    bench.fault("count?pageNumber=1&", usize::MAX, resource_rows(0..250, 300));
+    bench.fault("count?pageNumber=2&", usize::MAX, resource_rows(250..300, 300));
+    let harvest = bench.run("posture").await.unwrap();
+    let controls = harvest.tables.controls.as_ref().unwrap().len();
+    assert_eq!((resources(&harvest), harvest.missing, harvest.note), (Some(300), None, None));
+    assert_eq!((harvest.records, controls > 0), (300 + controls as u64, true));
+    let asked: Vec<_> = bench.server.requests().into_iter().filter(|request| request.path == COUNT).collect();
+    assert_eq!(asked[1].query, "pageNumber=2&pageNo=2&pageSize=250&limit=250");
+    bench.server.clear_faults();
+
+    bench.fault(COUNT, 1, resource_rows(0..10, 300));
+    bench.fault(COUNT, 1, resource_rows(0..0, 300));
+    let harvest = bench.run("posture").await.unwrap();
+    assert_eq!(resources(&harvest), Some(10));
+    assert!(harvest.missing.unwrap().contains("counts 300 records, but gave 10"));
+}
+
+#[tokio::test]
+async fn controls_stand_whatever_becomes_of_their_resources() {
+    let bench = Bench::new(20, |_, _| {}).await;
+    let controls = bench.server.tenant().lock().unwrap().controls.len();
+    for numbers in [r#"{"data":[],"count":0,"groups":{"FAIL":12}}"#, r#"{"count":3160}"#, "3160"] {
+        bench.fault(COUNT, 1, body(numbers));
+        let harvest = bench.run("posture").await.unwrap();
+        assert_eq!((resources(&harvest), harvest.missing.as_deref()), (None, None), "{numbers}");
+        assert!(harvest.note.unwrap().starts_with("the vendor tells how many resources were evaluated, but not which"));
+    }
+    bench.fault(COUNT, 1, body(r#"{"data":[],"count":0,"groups":{}}"#));
+    let harvest = bench.run("posture").await.unwrap();
+    assert_eq!((resources(&harvest), harvest.missing, harvest.note), (Some(0), None, None));
+
+    for (kind, words) in [
+        (status(403), "lacks the permission for the resources behind Kubernetes posture"),
+        (FaultKind::Html(503), "k8s_postures_count"),
+        (FaultKind::Reset, "k8s_postures_count"),
+        (FaultKind::Garbage, "is not JSON"),
+        (status(404), "no listing of the resources behind Kubernetes posture"),
+    ] {
+        bench.fault(COUNT, 1, kind);
+        let harvest = bench.run("posture").await.unwrap();
+        let missing = harvest.missing.as_deref().unwrap();
+        assert!(
+            missing.starts_with("controls are known, but not the resources") && missing.contains(words),
+            "{missing}"
+        );
+        let known = harvest.tables.controls.as_ref().unwrap();
+        assert!(known.len() == controls && known.iter().any(|(_, control)| control.category.index() != 0));
+        assert_eq!((resources(&harvest), harvest.records, harvest.note), (None, controls as u64, None));
+    }
+
+    bench.fault("count?pageNumber=1&", 1, resource_rows(0..250, 300));
+    bench.fault("count?pageNumber=2&", 1, body("3160"));
+    let harvest = bench.run("posture").await.unwrap();
+    assert_eq!(resources(&harvest), None);
+    assert!(harvest.missing.unwrap().contains("though the page before it had"));
+}
+
+#[tokio::test]
+async fn what_a_tenant_does_not_have_is_told_and_fails_nothing() {
+    for (collector, path, what) in [
+        ("reports", "/csapi/v1.3/reports", "reports"),
+        ("policies", "/csapi/v1.3/centralizedPolicy", "centralized policies"),
+        ("posture", "/csapi/v1.3/k8s_postures/list", "Kubernetes posture"),
+        ("posture", COUNT, "the resources behind Kubernetes posture"),
+    ] {
+        let bench = Bench::new(20, |_, _| {}).await;
+        bench.fault(path, 1, FaultKind::Html(404));
+        let harvest = bench.run(collector).await.unwrap();
+        let note = format!("this tenant has no listing of {what}; nothing is shown of it");
+        assert_eq!((harvest.note, harvest.missing), (Some(note), None));
+        let tables = harvest.tables;
+        let known = [
+            tables.reports.map(|table| table.len()),
+            tables.policies.map(|table| table.len()),
+            tables.controls.filter(|_| path != COUNT).map(|table| table.len()),
+        ];
+        assert!(known.iter().all(|known| known.is_none_or(|records| records == 0)), "{known:?}");
+        assert_eq!(known.iter().flatten().count(), usize::from(path != COUNT));
+        // What answered once does not vanish.
+        bench.fault(path, 1, body(r#"{"data":[],"count":0}"#));
+        assert_eq!(bench.run(collector).await.unwrap().missing, None);
+        bench.fault(path, 1, FaultKind::Html(404));
+        match bench.run(collector).await {
+            Err(error) => assert_eq!(error.failure, Failure::NotFound),
+            Ok(harvest) => assert!(path == COUNT && harvest.missing.is_some()),
+        }
+        // Nor does what another process has kept of it.
+        let before = Bench::new(20, |_, _| {}).await.run(collector).await.unwrap();
+        assert!(before.records > 0);
+        let dir = tempfile::tempdir().unwrap();
+        let slot = Store::open(dir.path()).unwrap().slot("account", Vendor::Qualys, bench.collector(collector).name, 1);
+        store(&slot, &before, 0);
+        let bench = Bench::new(20, |_, _| {}).await;
+        bench.collector(collector).listing.resume(slot.clone(), slot.load());
+        bench.fault(path, 1, FaultKind::Html(404));
+        match bench.run(collector).await {
+            Err(error) => assert_eq!(error.failure, Failure::NotFound),
+            Ok(harvest) => assert!(path == COUNT && harvest.missing.is_some()),
+        }
+    }
+    let bench = Bench::new(20, |_, _| {}).await;
+    for (collector, path, words) in [
+        ("reports", "/reports", "the permission for reports (to view reports)"),
+        ("policies", "/centralizedPolicy", "the permission for centralized policies (to view centralized policies)"),
+        ("images", "/images", "the permission for images (such as CS.IMAGE.VIEW)"),
+    ] {
+        bench.fault(path, 1, status(403));
+        let (failure, told) = refusal(bench.run(collector).await);
+        assert!(failure == Failure::Forbidden && told.contains(words), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn images_are_walked_by_both_their_listings() {
+    let bench = Bench::new(20, |_, _| {}).await;
+    let full = |first: usize, rows: usize, count: &str| {
+        let rows =
+            (first..first + rows).map(|at| format!(r#"{{"uuid":"{at}","updated":{},"vulnerabilities":[]}}"#, at + 1));
+        format!(r#"{{"data":[{}]{count}}}"#, rows.collect::<Vec<_>>().join(","))
+    };
+    let page_rows = |first, rows| full(first, rows, &format!(",\"count\":{}", 1300 - first)).replace("[]", "{}");
+    bench.fault(
+        "/images?pageNumber=1&pageSize=1000&sort=updated%3Aasc&filter=updated%3E%3D1000",
+        1,
+        body(&page_rows(999, 301)),
+    );
+    bench.fault("/images?pageNumber=1&pageSize=1000&sort=updated%3Aasc", 1, body(&page_rows(0, 1000)));
+    let link = "<http://other/csapi/v1.3/images/list?limit=250&paginationQuery=updated%3E%3D250<;rel=next";
+    let headers = vec![("link".to_owned(), link.to_owned())];
+    bench.fault("/images/list?limit=250&paginationQuery=updated%3E%3D250", 1, body(&full(250, 100, "")));
+    bench.fault("/images/list?limit=250", 1, FaultKind::Status(200, headers, full(0, 250, "")));
+    let harvest = bench.run("images").await.unwrap();
+    let table = harvest.tables.images.unwrap();
+    assert_eq!((harvest.records, harvest.missing, harvest.note), (1300, None, None));
+    let [assessed, looked_into] = [
+        table.iter().filter(|(_, image)| image.assessment.is_some()).count(),
+        table.iter().filter(|(_, image)| image.contents.is_some()).count(),
+    ];
+    assert_eq!((table.len(), assessed, looked_into), (1300, 1300, 350));
+}
+
+#[tokio::test]
+async fn reports_are_collected() {
+    let bench = Bench::new(20, |_, _| {}).await;
+    bench.fault("/reports?pageNumber=1&pageSize=50", 1, body(r#"{"data":[{"reportUuid":"a"},{}],"count":2}"#));
+    let harvest = bench.run("reports").await.unwrap();
+    assert_eq!((harvest.records, harvest.missing, harvest.note), (1, None, None));
+    assert_eq!(bench.rejected("reports").iter().sum::<u64>(), 1);
+}
+
+/// Rules of each policy, by the policy's id.
+fn rules(harvest: &Harvest) -> Vec<(String, usize)> {
+    let table = harvest.tables.policies.as_ref().unwrap();
+    table.iter().map(|(id, policy)| (id.to_string(), policy.rules.len())).collect()
+}
+
+fn detail(id: &str, rules: usize) -> FaultKind {
+    let rules = vec![r#"{"type":"X"}"#; rules].join(",");
+    body(&format!(r#"{{"uuid":"{id}","centralizedPolicyRules":[{rules}]}}"#))
+}
+
+#[tokio::test]
+async fn rules_are_asked_for_where_the_list_leaves_them_out_and_kept_while_the_policy_stays() {
+    let bench = Bench::new(20, |_, _| {}).await;
+    let list = |updated: &str| {
+        let rows = format!(
+            r#"{{"uuid":"told","centralizedPolicyRules":[{{}}]}},{{"uuid":"timed","updated":{updated}}},{{"uuid":"untimed"}}"#
+        );
+        body(&format!(r#"{{"data":[{rows}],"count":3}}"#))
+    };
+    let run = async |updated: &str| {
+        bench.server.forget_requests();
+        bench.fault(POLICIES, 1, list(updated));
+        let harvest = bench.run("policies").await.unwrap();
+        (harvest, bench.server.request_count(POLICY))
+    };
+    let expected = |told: usize, timed: usize, untimed: usize| {
+        vec![("told".to_owned(), told), ("timed".to_owned(), timed), ("untimed".to_owned(), untimed)]
+    };
+    bench.fault("/centralizedPolicy/timed", 1, detail("timed", 2));
+    bench.fault("/centralizedPolicy/untimed", 3, detail("untimed", 3));
+    let (harvest, asked) = run("5").await;
+    assert_eq!((rules(&harvest), harvest.missing, asked), (expected(1, 2, 3), None, 2));
+    assert_eq!((harvest.records, harvest.note), (3, None));
+    let (harvest, asked) = run("5").await;
+    assert_eq!((rules(&harvest), harvest.missing, asked), (expected(1, 2, 3), None, 1));
+    // Once it has changed, what was known of it is not told any more.
+    bench.fault("/centralizedPolicy/timed", 1, status(403));
+    let (harvest, asked) = run("6").await;
+    assert_eq!((rules(&harvest), asked), (expected(1, 0, 3), 2));
+    let missing = harvest.missing.unwrap();
+    assert!(missing.starts_with("the rules of 1 policies could not be had: "), "{missing}");
+    assert!(missing.contains("the permission for centralized policies"), "{missing}");
+    bench.fault("/centralizedPolicy/timed", 1, detail("timed", 1));
+    bench.fault("/centralizedPolicy/untimed", 1, detail("another", 1));
+    let (harvest, _) = run("6").await;
+    assert_eq!(rules(&harvest), expected(1, 1, 0));
+    assert!(harvest.missing.unwrap().contains("not the policy that was asked for"));
+}
+
+#[tokio::test]
+async fn an_id_that_would_lead_elsewhere_is_not_asked_for() {
+    let bench = Bench::new(20, |_, _| {}).await;
+    bench.fault(POLICIES, 1, body(r#"{"data":[{"uuid":".."},{"uuid":"a/b"}],"count":2}"#));
+    let harvest = bench.run("policies").await.unwrap();
+    let told = "the rules of 2 policies could not be had: their ids cannot be asked for";
+    assert_eq!((harvest.records, harvest.missing.as_deref()), (2, Some(told)));
+    assert_eq!(bench.server.request_count("/csapi/v1.3/"), 1);
+}

@@ -1,0 +1,100 @@
+//! Walks of the simulated vendor's listings that are cut short on the way.
+
+use simulator::server::FaultKind;
+
+use super::live::{Bench, refusal};
+use crate::source::Harvest;
+use crate::telemetry::Failure;
+
+const BULK: &str = "/csapi/v1.3/containers/list";
+const SENSORS: [&str; 2] = ["/csapi/v1.3/sensors", "/csapi/v1.1/sensors"];
+
+/// Containers and how many of them have no placement.
+fn placed(harvest: &Harvest) -> (usize, usize) {
+    let table = harvest.tables.containers.as_ref().unwrap();
+    (table.len(), table.iter().filter(|(_, container)| container.placement.is_none()).count())
+}
+
+#[tokio::test]
+async fn a_bulk_walk_that_was_cut_short_is_ended_or_told() {
+    let bench = Bench::new(1_100, |_, _| {}).await;
+    let whole = bench.run("containers").await.unwrap();
+    assert_eq!(whole.missing, None);
+    let pages = bench.server.request_count(BULK);
+    assert!(pages > 3, "{pages}");
+    for (path, times, kind, more) in [
+        (BULK, 1, FaultKind::WithoutHeader("link".to_owned()), 0),
+        (BULK, usize::MAX, FaultKind::WithoutHeader("link".to_owned()), 1),
+        (BULK, 1, FaultKind::Status(204, vec![], String::new()), 1),
+        ("paginationQuery", 1, FaultKind::Status(204, vec![], String::new()), 1),
+        ("paginationQuery", 1, FaultKind::Empty, 1),
+    ] {
+        bench.server.forget_requests();
+        bench.fault(path, times, kind.clone());
+        let harvest = bench.run("containers").await.unwrap();
+        bench.server.clear_faults();
+        assert_eq!((harvest.missing.as_deref(), placed(&harvest)), (None, placed(&whole)), "{path} {kind:?}");
+        assert!(bench.server.request_count(BULK) <= pages + more, "{path} {kind:?}");
+    }
+
+    bench.fault("paginationQuery", usize::MAX, FaultKind::Status(204, vec![], String::new()));
+    let harvest = bench.run("containers").await.unwrap();
+    bench.server.clear_faults();
+    assert!(harvest.missing.as_deref().unwrap().contains("with an empty page"), "{:?}", harvest.missing);
+    assert_eq!((placed(&harvest).0, placed(&harvest).1 > 800), (placed(&whole).0, true));
+
+    // A vendor that takes no cursor but its own cannot be asked what is behind a page.
+    bench.fault(BULK, 1, FaultKind::WithoutHeader("link".to_owned()));
+    bench.fault("paginationQuery", usize::MAX, FaultKind::Status(400, vec![], "{}".to_owned()));
+    let harvest = bench.run("containers").await.unwrap();
+    assert!(harvest.missing.as_deref().unwrap().contains("refuses to tell"), "{:?}", harvest.missing);
+    assert!(placed(&harvest).1 > 800);
+}
+
+#[tokio::test]
+async fn a_page_walk_that_was_cut_short_is_told() {
+    let bench = Bench::new(1_300, |_, _| {}).await;
+    let whole = bench.run("containers").await.unwrap();
+    for (times, told) in [(1, false), (usize::MAX, true)] {
+        bench.fault("filter=updated", times, FaultKind::Empty);
+        let harvest = bench.run("containers").await.unwrap();
+        bench.server.clear_faults();
+        assert_eq!(harvest.missing.is_some_and(|words| words.contains("but gave 1000 of them")), told);
+        assert_eq!(harvest.records < whole.records, told);
+    }
+    bench.fault("/containers?", 1, FaultKind::Status(204, vec![], String::new()));
+    let harvest = bench.run("containers").await.unwrap();
+    assert_eq!(harvest.records, 0);
+    assert!(harvest.missing.unwrap().starts_with("the page list has no containers, but the bulk list has 1"));
+}
+
+#[tokio::test]
+async fn a_list_that_answered_does_not_vanish() {
+    let bench = Bench::new(20, |_, _| {}).await;
+    for (collector, path) in [("posture", "/k8s_postures/list"), ("sensors", SENSORS[0])] {
+        let known = bench.run(collector).await.unwrap().records;
+        bench.fault(path, 1, FaultKind::Html(404));
+        assert_eq!(refusal(bench.run(collector).await).0, Failure::NotFound);
+        assert_eq!(bench.run(collector).await.unwrap().records, known);
+    }
+    assert_eq!(bench.server.request_count(SENSORS[1]), 0);
+
+    // What was found out about the old list holds as long as it answers.
+    let bench = Bench::new(20, |options, _| options.sensors_v13 = false).await;
+    bench.run("sensors").await.unwrap();
+    bench.fault(SENSORS[1], 1, FaultKind::Html(404));
+    assert_eq!(refusal(bench.run("sensors").await).0, Failure::NotFound);
+    bench.run("sensors").await.unwrap();
+    assert_eq!(bench.server.request_count(SENSORS[0]), 2, "asked again once the old one is gone");
+}
+
+#[tokio::test]
+async fn a_bulk_page_that_is_too_large_is_asked_for_in_halves_by_the_next_run() {
+    let bench = Bench::new(240, |_, config| config.http.max_body_bytes = 250_000).await;
+    let (failure, words) = refusal(bench.run("containers").await);
+    assert_eq!(failure, Failure::TooLarge, "{words}");
+    let harvest = bench.run("containers").await.unwrap();
+    assert!(harvest.records > 200 && harvest.missing.is_none(), "{harvest:?}");
+    let asked = |limit: &str| bench.server.requests().iter().filter(|request| request.query.contains(limit)).count();
+    assert!(asked("limit=250") == 1 && asked("limit=125") >= 2);
+}

@@ -1,0 +1,186 @@
+//! Two listings of the same records, put together by key while both are walked.
+//!
+//! Each tells one half of a record; one that changes during the walk comes again, and its newest version stays. The page
+//! list decides what exists. A walk of what changed is put over what was known before. Here is neither a request nor what
+//! a row means: that is a [`Half`]'s.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, OnceLock};
+
+use serde::Deserialize;
+
+use crate::checkpoint::Slot;
+use crate::client::Unreadable;
+use crate::clock::Timestamp;
+use crate::inventory::{Record, Table};
+use crate::lock::lock;
+use crate::names::Names;
+use crate::paging::{Brought, Seen, changed_since};
+use crate::source::qualys::wire;
+use crate::wire::{Keyed, Rows, text};
+
+/// A record of which two listings tell one half each.
+pub trait Joined: Record + Default {
+    /// What the configuration wants to be kept of a row besides.
+    type Wanted: Clone + Send + Sync + fmt::Debug + 'static;
+    /// The page list: only what it tells of exists.
+    type Page: Half<Record = Self>;
+    /// The bulk list.
+    type Bulk: Half<Record = Self>;
+
+    /// What it is, in the plural, for people.
+    const WHAT: &'static str;
+}
+
+/// One of the two listings: the half of a record that it knows.
+pub trait Half {
+    /// The record.
+    type Record: Joined;
+    /// A row of the listing.
+    type Row<'a>: Keyed + Deserialize<'a>;
+    /// What is kept of a row.
+    type Known;
+
+    /// What a row tells.
+    fn read(names: &mut Names, row: &Self::Row<'_>, wanted: &<Self::Record as Joined>::Wanted) -> Self::Known;
+
+    /// When the record was last changed, by this half.
+    fn updated(known: &Self::Known) -> Option<Timestamp>;
+
+    /// This half of the record.
+    fn known(record: &Self::Record) -> Option<&Self::Known>;
+
+    /// Its place in the record.
+    fn slot(record: &mut Self::Record) -> &mut Option<Self::Known>;
+}
+
+/// The two listings being put together.
+#[derive(Debug)]
+pub struct Staging<R: Joined> {
+    table: Mutex<Table<R>>,
+    /// What was known before, over which it is put.
+    base: Option<Arc<Table<R>>>,
+    wanted: R::Wanted,
+    /// When the first page came, by the vendor's clock.
+    date: OnceLock<Timestamp>,
+}
+
+impl<R: Joined> Staging<R> {
+    /// Nothing yet.
+    pub fn new(wanted: R::Wanted) -> Self {
+        Self { table: Mutex::default(), base: None, wanted, date: OnceLock::new() }
+    }
+
+    /// Nothing yet of what has changed since these records were read.
+    pub(crate) fn over(base: Arc<Table<R>>, wanted: R::Wanted) -> Self {
+        let table = Mutex::new(Table::with_names_of(&base));
+        Self { table, base: Some(base), wanted, date: OnceLock::new() }
+    }
+
+    /// What a walk had before it was broken off.
+    pub(crate) fn resumed(so_far: Table<R>, wanted: R::Wanted) -> Self {
+        Self { table: Mutex::new(so_far), base: None, wanted, date: OnceLock::new() }
+    }
+
+    /// Notes when a page came, by the vendor's clock.
+    pub(crate) fn came(&self, date: Option<Timestamp>) {
+        if let Some(date) = date {
+            self.date.get_or_init(|| date);
+        }
+    }
+
+    /// When the first page came, by the vendor's clock, if it told.
+    pub(crate) fn date(&self) -> Option<Timestamp> {
+        self.date.get().copied()
+    }
+
+    /// Takes out what there is so far.
+    pub(crate) fn so_far(&self) -> Table<R> {
+        std::mem::take(&mut *lock(&self.table))
+    }
+
+    /// Stores what there is so far, with the position of the walk.
+    pub(crate) fn save(&self, slot: &Slot, position: &[u8]) -> Result<(), String> {
+        slot.save_walk(&*lock(&self.table), position)
+    }
+
+    /// How many records of the page list there are so far.
+    pub(crate) fn listed(&self) -> u64 {
+        lock(&self.table).iter().filter(|(_, record)| R::Page::known(record).is_some()).count() as u64
+    }
+
+    /// Takes a page of a listing. It is decoded first, so as not to keep the other listing waiting.
+    pub fn take<H: Half<Record = R>>(&self, body: &[u8]) -> Result<Seen, Unreadable> {
+        let text = text(body);
+        let rows = wire::rows::<H::Row<'_>>(&text)?;
+        Ok(self.put::<H>(rows).close(body))
+    }
+
+    fn put<H: Half<Record = R>>(&self, rows: Rows<H::Row<'_>>) -> Seen {
+        let mut seen = Seen::of(&rows);
+        let mut table = lock(&self.table);
+        for row in rows.into_keyed() {
+            let fresh = H::read(&mut table.names, &row, &self.wanted);
+            let updated = H::updated(&fresh);
+            let slot = H::slot(table.entry(row.key(), R::default));
+            let (brought, stays) = match slot {
+                None => (Brought::New, true),
+                Some(known) if updated > H::updated(known) => (Brought::Newer, true),
+                // Of two versions of the same time, the one seen later is the later one.
+                Some(known) => (Brought::Nothing, updated == H::updated(known)),
+            };
+            seen.row(row.key(), updated, brought);
+            if stays {
+                *slot = Some(fresh);
+            }
+        }
+        seen
+    }
+
+    /// Whether the page list has records that the bulk list may still have to give: it comes in the order of `updated`,
+    /// and has not yet come to theirs. One that it passed over it does not have.
+    pub(crate) fn lacks_bulk(&self) -> bool {
+        let table = lock(&self.table);
+        let latest = table.iter().filter_map(|(_, record)| R::Bulk::updated(R::Bulk::known(record)?)).max();
+        table.iter().any(|(_, record)| {
+            let listed = R::Page::known(record).filter(|_| R::Bulk::known(record).is_none());
+            listed.is_some_and(|listed| R::Page::updated(listed).is_none_or(|updated| Some(updated) >= latest))
+        })
+    }
+
+    /// The bulk list's cursor for what follows the records that have come, up to those of the time `last`; in the form of
+    /// the vendor's own.
+    pub(crate) fn cursor_behind(&self, last: Timestamp) -> String {
+        let table = lock(&self.table);
+        let of_last = table
+            .iter()
+            .filter(|(_, record)| R::Bulk::known(record).is_some_and(|known| R::Bulk::updated(known) == Some(last)));
+        let uuids: Vec<_> = of_last.map(|(key, _)| key.to_string()).collect();
+        format!("{} AND not uuid: [{}]", changed_since(last), uuids.join(","))
+    }
+
+    /// The records that exist, and why they cannot be all, if neither walk found out itself.
+    pub fn finish(&self) -> (Table<R>, Option<String>) {
+        let mut table = self.so_far();
+        if let Some(base) = &self.base {
+            let changed = std::mem::replace(&mut table, Table::clone(base));
+            table.absorb(changed, R::default, |known, mut fresh| {
+                replace::<R::Page>(known, &mut fresh);
+                replace::<R::Bulk>(known, &mut fresh);
+            });
+        }
+        let listed = table.len();
+        table.retain(|record| R::Page::known(record).is_some());
+        let empty = table.is_empty() && listed > 0;
+        let missing = empty.then(|| format!("the page list has no {}, but the bulk list has {listed}", R::WHAT));
+        (table, missing)
+    }
+}
+
+/// Puts half of `fresh`, if it is there, in place of that of `known`. That was read before: if it bears a later time, one
+/// of the vendor's clocks was wrong.
+fn replace<H: Half>(known: &mut H::Record, fresh: &mut H::Record) {
+    if let Some(half) = H::slot(fresh).take() {
+        *H::slot(known) = Some(half);
+    }
+}
