@@ -11,12 +11,13 @@ use std::sync::Mutex;
 use container_security_exporter::client::{Answer, Unreadable};
 use container_security_exporter::inventory::Table;
 use container_security_exporter::names::Names;
-use container_security_exporter::record::{Control, Image, Report, Sensor, Vulnerability};
 use container_security_exporter::paging::Seen;
+use container_security_exporter::record::{Control, Image, Report, Sensor, Vulnerability};
 use container_security_exporter::source::prisma::{self, vulnerabilities};
 use container_security_exporter::source::qualys::listing::by_page::Fill;
 use container_security_exporter::source::qualys::two_listings::staging::Half;
-use container_security_exporter::source::qualys::{self, policies, posture, resources};
+use container_security_exporter::source::qualys::posture::{self, resources};
+use container_security_exporter::source::qualys::{self, policies};
 use http::{HeaderMap, StatusCode};
 use libfuzzer_sys::{Corpus, fuzz_target};
 

@@ -1,30 +1,19 @@
-//! What is asked of a vendor, how that becomes a request, and what a reader of the answer gets to see.
+//! What is asked of a vendor, and how that becomes a request.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fmt;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, header};
 use reqwest::{RequestBuilder, Url};
 use serde::{Serialize, Serializer};
 
+use super::endpoint::Endpoint;
 use super::error::{ApiError, Fault};
-use crate::clock::Timestamp;
 use crate::setting::Secret;
 use crate::telemetry::Failure;
-
-/// One listing or service of a vendor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Endpoint {
-    /// Its fixed name: a label value, and the word for it in errors and logs.
-    pub name: &'static str,
-    /// Which of the client's rate limits it falls under.
-    pub class: &'static str,
-}
 
 /// The value of a field of what is posted.
 #[derive(Clone, Debug)]
@@ -237,46 +226,3 @@ impl Authorize for Infallible {
         match *self {}
     }
 }
-
-/// When an answer was sent, by the server's clock, if it tells.
-pub(super) fn date(headers: &HeaderMap) -> Option<SystemTime> {
-    httpdate::parse_http_date(headers.get(header::DATE)?.to_str().ok()?.trim()).ok()
-}
-
-/// A whole answer with a status of success.
-#[derive(Clone)]
-pub struct Answer {
-    /// 200 to 299; 204 and some 200 have an empty body.
-    pub status: StatusCode,
-    /// Its headers.
-    pub headers: HeaderMap,
-    /// Its body, decompressed.
-    pub body: Bytes,
-}
-
-impl Answer {
-    /// The time of day as the server tells it.
-    pub fn date(&self) -> Option<Timestamp> {
-        let millis = date(&self.headers)?.duration_since(UNIX_EPOCH).ok()?.as_millis();
-        Timestamp::from_millis(i64::try_from(millis).ok()?)
-    }
-
-    /// Whether it says to be a web page: a log-in form or an error of something between the vendor and us.
-    pub fn is_html(&self) -> bool {
-        let kind = self.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-        let kind = kind.split(';').next().unwrap_or_default().trim();
-        kind.eq_ignore_ascii_case("text/html") || kind.eq_ignore_ascii_case("application/xhtml+xml")
-    }
-}
-
-impl fmt::Debug for Answer {
-    /// Without headers and body, which hold what the customer runs.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Answer({}, {} bytes)", self.status.as_u16(), self.body.len())
-    }
-}
-
-/// What a reader says of an answer it cannot take: words for people, and nothing out of the answer that is not a
-/// plain fact such as a count or a column.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unreadable(pub String);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use http::StatusCode;
 use serde::Deserialize;
 
-use super::call::Endpoint;
+use super::endpoint::Endpoint;
 use super::retry;
 use crate::setting::Span;
 use crate::telemetry::Failure;

@@ -26,8 +26,10 @@ use crate::clock::Clock;
 use crate::setting::RateLimit;
 use crate::telemetry::{Failure, SourceTelemetry, span};
 
+mod answer;
 mod call;
 mod config;
+mod endpoint;
 mod error;
 mod identity;
 mod limit;
@@ -36,8 +38,10 @@ mod retry;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use call::{Answer, Authorization, Authorize, Call, Endpoint, Field, Unreadable};
+pub use answer::{Answer, Unreadable};
+pub use call::{Authorization, Authorize, Call, Field};
 pub use config::{Config, check_base_url, check_ca_file};
+pub use endpoint::Endpoint;
 pub use error::ApiError;
 pub use identity::{ClientCertificate, Connection};
 pub use post::{Posted, Poster};

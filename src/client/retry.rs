@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::{HeaderMap, StatusCode, header};
 
-use super::call::date;
+use super::answer::date;
 use crate::clock::Timestamp;
 use crate::telemetry::Failure;
 

@@ -20,7 +20,8 @@ use crate::telemetry::Rejection;
 mod scalar;
 mod time;
 
-pub use scalar::{Count, Flag, Number, Text, Time, known};
+pub use scalar::{Count, Flag, Number, Text, known};
+pub use time::Time;
 
 /// Why a row cannot be taken, counted by reason in the order of [`Rejection::ALL`].
 pub type Rejected = [u64; Rejection::ALL.len()];

@@ -9,9 +9,7 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
-use crate::clock::Timestamp;
-
-use super::time;
+use super::time::{self, Time};
 
 /// What JSON can say in a single value.
 #[derive(Clone, Debug, PartialEq)]
@@ -197,10 +195,6 @@ impl<'de> Deserialize<'de> for Flag {
         })
     }
 }
-
-/// A point in time, in any of the vendor's forms.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Time(pub Option<Timestamp>);
 
 impl<'de> Deserialize<'de> for Time {
     #[expect(

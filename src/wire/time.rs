@@ -7,8 +7,11 @@
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
-use super::scalar::Time;
 use crate::clock::Timestamp;
+
+/// A point in time, in any of the vendor's forms.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Time(pub Option<Timestamp>);
 
 /// The time that a number means; none if that is "never".
 pub(super) fn from_number(number: i64) -> Option<Timestamp> {

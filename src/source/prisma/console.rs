@@ -5,6 +5,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 
 use super::account::Account;
+use super::login::VERSION;
 use super::wire::{self, License};
 use crate::client::{Answer, ApiError, Call, Endpoint, Unreadable};
 use crate::clock::Timestamp;
@@ -14,13 +15,6 @@ use crate::session::Listing;
 use crate::source::{Collect, Harvest};
 use crate::telemetry::Failure;
 use crate::wire::{Nested, Text, text, unreadable};
-
-/// The version. Consoles tell it at every version of the API, or at the first one only.
-pub(super) const VERSION: Listing = Listing {
-    endpoint: Endpoint { name: "version", class: "other" },
-    what: "the console's version",
-    permission: "any role",
-};
 
 /// The licence.
 pub(super) const LICENSE: Listing = Listing {

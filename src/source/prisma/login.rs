@@ -2,7 +2,6 @@
 
 use serde::Deserialize;
 
-use super::console::VERSION;
 use crate::client::{Answer, ApiError, Authorization, Call, Client, Endpoint, Unreadable};
 use crate::clock::Timestamp;
 use crate::session::credentials::{Credentials, read};
@@ -14,6 +13,13 @@ use crate::wire::{Nested, text};
 
 /// Where tokens are had. Its class has no limit, and is no other's: a call that waits for a token has its place already.
 pub(super) const AUTHENTICATE: Endpoint = Endpoint { name: "authenticate", class: "authenticate" };
+
+/// The version. Consoles tell it at every version of the API, or at the first one only.
+pub(super) const VERSION: Listing = Listing {
+    endpoint: Endpoint { name: "version", class: "other" },
+    what: "the console's version",
+    permission: "any role",
+};
 
 /// How long a token is good that does not tell (Compute's docs, "Access the API": 30 minutes on a console of one's own).
 const USUAL_LIFETIME_MS: i64 = 30 * 60 * 1000;

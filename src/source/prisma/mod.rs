@@ -43,7 +43,7 @@ const ENDPOINTS: [&str; 7] = [
     images::IMAGES.endpoint.name,
     sensors::SUMMARY.endpoint.name,
     vulnerabilities::STATS.endpoint.name,
-    console::VERSION.endpoint.name,
+    login::VERSION.endpoint.name,
     console::LICENSE.endpoint.name,
 ];
 

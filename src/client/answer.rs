@@ -1,0 +1,52 @@
+//! What a reader of an answer gets to see.
+
+use std::fmt;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, header};
+
+use crate::clock::Timestamp;
+
+/// When an answer was sent, by the server's clock, if it tells.
+pub(super) fn date(headers: &HeaderMap) -> Option<SystemTime> {
+    httpdate::parse_http_date(headers.get(header::DATE)?.to_str().ok()?.trim()).ok()
+}
+
+/// A whole answer with a status of success.
+#[derive(Clone)]
+pub struct Answer {
+    /// 200 to 299; 204 and some 200 have an empty body.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body, decompressed.
+    pub body: Bytes,
+}
+
+impl Answer {
+    /// The time of day as the server tells it.
+    pub fn date(&self) -> Option<Timestamp> {
+        let millis = date(&self.headers)?.duration_since(UNIX_EPOCH).ok()?.as_millis();
+        Timestamp::from_millis(i64::try_from(millis).ok()?)
+    }
+
+    /// Whether it says to be a web page: a log-in form or an error of something between the vendor and us.
+    pub fn is_html(&self) -> bool {
+        let kind = self.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        kind.eq_ignore_ascii_case("text/html") || kind.eq_ignore_ascii_case("application/xhtml+xml")
+    }
+}
+
+impl fmt::Debug for Answer {
+    /// Without headers and body, which hold what the customer runs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Answer({}, {} bytes)", self.status.as_u16(), self.body.len())
+    }
+}
+
+/// What a reader says of an answer it cannot take: words for people, and nothing out of the answer that is not a
+/// plain fact such as a count or a column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable(pub String);
