@@ -11,7 +11,7 @@ use reqwest::{RequestBuilder, Url};
 use serde::{Serialize, Serializer};
 
 use super::endpoint::Endpoint;
-use super::error::{ApiError, Fault};
+use super::error::{ApiError, AttemptError};
 use crate::setting::Secret;
 use crate::telemetry::Failure;
 
@@ -133,7 +133,7 @@ impl Call {
         client: &reqwest::Client,
         base: &Url,
         authorization: Option<&Authorization>,
-    ) -> Result<RequestBuilder, Fault> {
+    ) -> Result<RequestBuilder, AttemptError> {
         let mut request = client.request(self.method.clone(), self.url(base.clone()));
         if let Some(authorization) = authorization {
             request = request.header(header::AUTHORIZATION, sensitive(&authorization.header())?);
@@ -148,7 +148,7 @@ impl Call {
             Body::Form(_) => request,
             Body::Json(members) => {
                 let body = serde_json::to_vec(members)
-                    .map_err(|_| Fault::new(Failure::Internal, "the request could not be built"))?;
+                    .map_err(|_| AttemptError::new(Failure::Internal, "the request could not be built"))?;
                 request.header(header::CONTENT_TYPE, "application/json").body(body)
             }
         })
@@ -169,9 +169,9 @@ impl Call {
 }
 
 /// A header's value that is not shown, even in debugging output of the libraries.
-fn sensitive(secret: &Secret) -> Result<HeaderValue, Fault> {
+fn sensitive(secret: &Secret) -> Result<HeaderValue, AttemptError> {
     let mut value = HeaderValue::from_str(secret.expose()).map_err(|_| {
-        Fault::new(
+        AttemptError::new(
             Failure::Unauthorized,
             "a credential holds a character that cannot be sent, such as a line break or a letter with an accent; \
              look into the file or variable it comes from",

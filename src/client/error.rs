@@ -27,7 +27,7 @@ pub struct ApiError {
 struct Detail {
     endpoint: &'static str,
     host: Option<String>,
-    fault: Fault,
+    attempt: AttemptError,
     tries: u32,
     over: Duration,
 }
@@ -40,42 +40,48 @@ impl ApiError {
             detail: Box::new(Detail {
                 endpoint: endpoint.name,
                 host: None,
-                fault: Fault::new(failure, words),
+                attempt: AttemptError::new(failure, words),
                 tries: 0,
                 over: Duration::ZERO,
             }),
         }
     }
 
-    pub(super) fn of_call(endpoint: &'static Endpoint, host: &str, fault: Fault, tries: u32, over: Duration) -> Self {
+    pub(super) fn of_call(
+        endpoint: &'static Endpoint,
+        host: &str,
+        attempt: AttemptError,
+        tries: u32,
+        over: Duration,
+    ) -> Self {
         Self {
-            failure: fault.failure,
-            detail: Box::new(Detail { endpoint: endpoint.name, host: Some(host.to_owned()), fault, tries, over }),
+            failure: attempt.failure,
+            detail: Box::new(Detail { endpoint: endpoint.name, host: Some(host.to_owned()), attempt, tries, over }),
         }
     }
 
     /// The HTTP status of the last answer, if there was one.
     pub fn status(&self) -> Option<u16> {
-        self.detail.fault.status.map(|status| status.as_u16())
+        self.detail.attempt.status.map(|status| status.as_u16())
     }
 
     /// Whether the start of the refusal's body (4 KiB) holds `text`, upper and lower case alike. The body itself is
     /// not to be had: it can name the user.
     pub fn mentions(&self, text: &str) -> bool {
-        let body = String::from_utf8_lossy(&self.detail.fault.probe).to_ascii_lowercase();
+        let body = String::from_utf8_lossy(&self.detail.attempt.probe).to_ascii_lowercase();
         body.contains(&text.to_ascii_lowercase())
     }
 }
 
 impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Detail { endpoint, host, fault, tries, over } = &*self.detail;
+        let Detail { endpoint, host, attempt, tries, over } = &*self.detail;
         f.write_str(endpoint)?;
         if let Some(host) = host {
             write!(f, " at {host}")?;
         }
-        write!(f, ": {}", fault.words)?;
-        if let Some(code) = error_code(&fault.probe) {
+        write!(f, ": {}", attempt.words)?;
+        if let Some(code) = error_code(&attempt.probe) {
             write!(f, " (the vendor's code: {code})")?;
         }
         if *tries > 1 {
@@ -96,10 +102,10 @@ impl fmt::Debug for ApiError {
 impl Error for ApiError {}
 
 /// How one try failed.
-pub(super) struct Fault {
+pub(super) struct AttemptError {
     pub(super) failure: Failure,
     /// Whether it is worth another try.
-    pub(super) again: bool,
+    pub(super) retry: bool,
     /// How long the server asked to wait before that.
     pub(super) wait: Option<Duration>,
     pub(super) status: Option<StatusCode>,
@@ -108,28 +114,28 @@ pub(super) struct Fault {
     pub(super) probe: Vec<u8>,
 }
 
-impl Fault {
+impl AttemptError {
     /// One that is final.
     pub(super) fn new(failure: Failure, words: impl Into<String>) -> Self {
-        Self { failure, again: false, wait: None, status: None, words: words.into(), probe: Vec::new() }
+        Self { failure, retry: false, wait: None, status: None, words: words.into(), probe: Vec::new() }
     }
 
     /// One that may pass.
-    pub(super) fn passing(failure: Failure, words: impl Into<String>) -> Self {
-        Self { again: true, ..Self::new(failure, words) }
+    pub(super) fn transient(failure: Failure, words: impl Into<String>) -> Self {
+        Self { retry: true, ..Self::new(failure, words) }
     }
 
     /// This one is final after all, for the server wants a pause longer than is waited for.
     pub(super) fn too_long(mut self, wait: Duration) -> Self {
         let wait = Span(Duration::from_secs(wait.as_secs()));
-        self.again = false;
+        self.retry = false;
         self.words = format!("{}; the vendor asks to be left alone for {wait}, too long to wait", self.words);
         self
     }
 
     pub(super) fn of_status(status: StatusCode, wait: Option<Duration>, probe: Vec<u8>) -> Self {
-        let (failure, again) = retry::of_status(status);
-        Self { failure, again, wait, status: Some(status), words: words_of_status(status, failure), probe }
+        let (failure, retry) = retry::of_status(status);
+        Self { failure, retry, wait, status: Some(status), words: words_of_status(status, failure), probe }
     }
 
     /// What a failure to send or to receive means. Only its innermost reason is told: the outer ones hold the URL.
@@ -159,34 +165,34 @@ impl Fault {
             } else {
                 "no whole answer in time; raise http.read_timeout or http.timeout, or ask for smaller pages"
             };
-            return Self::passing(Failure::Timeout, words);
+            return Self::transient(Failure::Timeout, words);
         }
         let innermost = causes.innermost;
         if error.is_builder() {
             return Self::new(Failure::Internal, format!("the request could not be built: {innermost}"));
         }
         if error.is_dns() {
-            return Self::passing(
+            return Self::transient(
                 Failure::Unreachable,
                 format!("its name could not be looked up: {innermost}; check base_url, http.proxy and the DNS"),
             );
         }
         if error.is_connect() {
-            return Self::passing(
+            return Self::transient(
                 Failure::Unreachable,
                 format!("no connection: {innermost}; check base_url, http.proxy and the firewall"),
             );
         }
         if causes.garbled {
-            return Self::passing(Failure::BadResponse, format!("its answer is garbled: {innermost}"));
+            return Self::transient(Failure::BadResponse, format!("its answer is garbled: {innermost}"));
         }
-        Self::passing(Failure::Unreachable, format!("the connection broke: {innermost}"))
+        Self::transient(Failure::Unreachable, format!("the connection broke: {innermost}"))
     }
 }
 
 /// What a failure to send or to receive means, in words that fit any server.
 pub(super) fn plain(error: &reqwest::Error) -> (Failure, String) {
-    let failure = Fault::of_transport(error).failure;
+    let failure = AttemptError::of_transport(error).failure;
     let words = if failure == Failure::Timeout {
         "no answer in time".to_owned()
     } else {
@@ -290,8 +296,8 @@ mod tests {
     const LIST: Endpoint = Endpoint { name: "list", class: "list" };
 
     fn refused(status: u16, body: &str) -> ApiError {
-        let fault = Fault::of_status(StatusCode::from_u16(status).unwrap(), None, body.as_bytes().to_vec());
-        ApiError::of_call(&LIST, "gateway.example", fault, 3, Duration::from_millis(2_500))
+        let attempt = AttemptError::of_status(StatusCode::from_u16(status).unwrap(), None, body.as_bytes().to_vec());
+        ApiError::of_call(&LIST, "gateway.example", attempt, 3, Duration::from_millis(2_500))
     }
 
     #[test]

@@ -47,9 +47,9 @@ pub use identity::{ClientCertificate, Connection};
 pub use post::{Posted, Poster};
 
 use config::{is_loopback, read_base_url, read_certificates, read_proxy};
-use error::{Fault, PROBE_BYTES};
-use limit::{Gate, Held, LONGEST_HOLD, Place};
-use retry::Word;
+use error::{AttemptError, PROBE_BYTES};
+use limit::{Blocked, LONGEST_HOLD, Permit, RateLimiter};
+use retry::RateLimitHeaders;
 
 /// Asks one vendor account. Shared by all its collectors, so that its limits hold across them.
 pub struct Client {
@@ -60,9 +60,9 @@ pub struct Client {
     max_body_bytes: u64,
     retries: u32,
     first_pause: Duration,
-    gates: BTreeMap<&'static str, Gate>,
+    limiters: BTreeMap<&'static str, RateLimiter>,
     /// For classes without a limit of their own; a vendor that refuses one of them is left alone by all of them.
-    unlimited: Gate,
+    unlimited: RateLimiter,
     telemetry: Arc<SourceTelemetry>,
     clock: Clock,
 }
@@ -88,8 +88,8 @@ impl Client {
             max_body_bytes: config.max_body_bytes,
             retries: config.retries,
             first_pause: retry::FIRST_PAUSE,
-            gates: limits.iter().map(|(class, limit)| (*class, Gate::new(Some(*limit)))).collect(),
-            unlimited: Gate::new(None),
+            limiters: limits.iter().map(|(class, limit)| (*class, RateLimiter::new(Some(*limit)))).collect(),
+            unlimited: RateLimiter::new(None),
             telemetry,
             clock,
         })
@@ -123,38 +123,38 @@ impl Client {
         read: impl Fn(&Answer) -> Result<T, Unreadable> + Send + Sync + Clone + 'static,
     ) -> Result<T, ApiError> {
         let started = Instant::now();
-        let gate = self.gates.get(call.endpoint.class).unwrap_or(&self.unlimited);
+        let limiter = self.limiters.get(call.endpoint.class).unwrap_or(&self.unlimited);
         let mut tries = 0;
-        let fault = loop {
-            let fault = match self.attempt(call, authorize, gate, &mut tries, read.clone()).await {
+        let error = loop {
+            let error = match self.attempt(call, authorize, limiter, &mut tries, read.clone()).await {
                 Ok(value) => return Ok(value),
-                Err(Miss::Unauthorised(error)) => return Err(error),
-                Err(Miss::Fault(fault)) => fault,
+                Err(SendError::Unauthorized(error)) => return Err(error),
+                Err(SendError::Attempt(error)) => error,
             };
             let pause = retry::backoff(self.first_pause, tries, crate::random::bits());
-            let limited = fault.failure == Failure::RateLimited;
-            if limited && fault.again {
+            let is_refused = error.failure == Failure::RateLimited;
+            if is_refused && error.retry {
                 // Known to all of the class, and even if this call is given up: the others would meet it too.
-                gate.hold(fault.wait.unwrap_or_else(|| pause.max(retry::part_of_window(gate.window(), tries))));
+                limiter.hold(error.wait.unwrap_or_else(|| pause.max(retry::part_of_window(limiter.window(), tries))));
             }
-            if let Some(wait) = fault.wait.filter(|wait| *wait > LONGEST_HOLD) {
-                break fault.too_long(wait);
+            if let Some(wait) = error.wait.filter(|wait| *wait > LONGEST_HOLD) {
+                break error.too_long(wait);
             }
-            if !fault.again || tries > self.retries {
-                break fault;
+            if !error.retry || tries > self.retries {
+                break error;
             }
-            self.telemetry.count_retry(fault.failure);
+            self.telemetry.count_retry(error.failure);
             tracing::debug!(
                 endpoint = call.endpoint.name,
                 host = self.host,
-                reason = fault.failure.as_str(),
+                reason = error.failure.as_str(),
                 "asking again"
             );
-            if !limited {
-                sleep(fault.wait.unwrap_or_default().max(pause)).await;
+            if !is_refused {
+                sleep(error.wait.unwrap_or_default().max(pause)).await;
             }
         };
-        Err(ApiError::of_call(call.endpoint, &self.host, fault, tries, started.elapsed()))
+        Err(ApiError::of_call(call.endpoint, &self.host, error, tries, started.elapsed()))
     }
 
     /// Sends the call once, when its class allows it, and reads the answer.
@@ -162,40 +162,40 @@ impl Client {
         &self,
         call: &Call,
         authorize: Option<&impl Authorize>,
-        gate: &Gate,
+        limiter: &RateLimiter,
         tries: &mut u32,
         read: impl Fn(&Answer) -> Result<T, Unreadable> + Send + 'static,
-    ) -> Result<T, Miss> {
+    ) -> Result<T, SendError> {
         let waiting = self.telemetry.wait_for_limit();
-        let mut entering = pin!(gate.enter());
-        let place = match poll_immediate(entering.as_mut()).await {
-            Some(place) => place,
+        let mut entering = pin!(limiter.enter());
+        let permit = match poll_immediate(entering.as_mut()).await {
+            Some(permit) => permit,
             None => entering.instrument(span::of_wait(call.endpoint.name)).await,
         };
         drop(waiting);
-        let place = place.map_err(|Held(remaining)| {
-            Fault::new(Failure::RateLimited, "not asked, because of an earlier answer").too_long(remaining)
+        let permit = permit.map_err(|Blocked(remaining)| {
+            AttemptError::new(Failure::RateLimited, "not asked, because of an earlier answer").too_long(remaining)
         })?;
         let authorization = match authorize {
-            Some(authorize) => Some(authorize.authorization().await.map_err(Miss::Unauthorised)?),
+            Some(authorize) => Some(authorize.authorization().await.map_err(SendError::Unauthorized)?),
             None => None,
         };
         let request = call.request(&self.http, &self.base, authorization.as_ref())?;
         let span = span::of_request(call.method.as_str(), call.endpoint.name, &self.host, *tries);
         *tries += 1;
-        let answer = self.exchange(call.endpoint, request, gate, place, read).instrument(span.clone()).await;
-        Ok(answer.inspect_err(|fault| span::failed(&span, fault.failure, &fault.words))?)
+        let answer = self.exchange(call.endpoint, request, limiter, permit, read).instrument(span.clone()).await;
+        Ok(answer.inspect_err(|error| span::failed(&span, error.failure, &error.words))?)
     }
 
-    /// Sends the request, which has its `place`, and reads the answer.
+    /// Sends the request, which has its `permit`, and reads the answer.
     async fn exchange<T: Send + 'static>(
         &self,
         endpoint: &Endpoint,
         request: RequestBuilder,
-        gate: &Gate,
-        place: Place<'_>,
+        limiter: &RateLimiter,
+        permit: Permit<'_>,
         read: impl Fn(&Answer) -> Result<T, Unreadable> + Send + 'static,
-    ) -> Result<T, Fault> {
+    ) -> Result<T, AttemptError> {
         let sent = Instant::now();
         let count = |status, bytes| {
             let took = sent.elapsed();
@@ -206,32 +206,32 @@ impl Client {
             tracing::debug!(source, endpoint = endpoint.name, status, milliseconds, bytes, "asked the vendor");
         };
         let answer = request.send().await;
-        drop(place);
+        drop(permit);
         let mut response = answer.map_err(|error| {
             count(None, 0);
-            Fault::of_transport(&error.without_url())
+            AttemptError::of_transport(&error.without_url())
         })?;
         let status = response.status();
-        let word = Word::read(response.headers(), self.clock.now());
+        let limits = RateLimitHeaders::read(response.headers(), self.clock.now());
         let refused = retry::of_status(status).0 == Failure::RateLimited;
-        gate.heed(&word, refused);
+        limiter.observe(&limits, refused);
         if !status.is_success() {
             // What can be had of the reason; a refusal stays one if its body breaks off.
             let (mut probe, _) = receive(&mut response, PROBE_BYTES as u64).await;
             count(Some(status.as_u16()), probe.len() as u64);
             probe.truncate(PROBE_BYTES);
-            let wait = if refused { word.wait() } else { word.retry_after };
-            return Err(Fault::of_status(status, wait, probe));
+            let wait = if refused { limits.wait() } else { limits.retry_after };
+            return Err(AttemptError::of_status(status, wait, probe));
         }
         let headers = std::mem::take(response.headers_mut());
         let (body, end) = receive(&mut response, self.max_body_bytes).await;
         let bytes = body.len() as u64;
         match end {
-            End::Whole => count(Some(status.as_u16()), bytes),
-            End::TooLarge => {
+            BodyEnd::Whole => count(Some(status.as_u16()), bytes),
+            BodyEnd::TooLarge => {
                 count(Some(status.as_u16()), bytes);
                 let most = self.max_body_bytes;
-                return Err(Fault::new(
+                return Err(AttemptError::new(
                     Failure::TooLarge,
                     format!(
                         "its answer is larger than {most} bytes; ask for smaller pages where that can be set, or raise \
@@ -239,9 +239,9 @@ impl Client {
                     ),
                 ));
             }
-            End::Broken(error) => {
+            BodyEnd::Broken(error) => {
                 count(None, bytes);
-                return Err(Fault::of_transport(&error));
+                return Err(AttemptError::of_transport(&error));
             }
         }
         let answer = Answer { status, headers, body: Bytes::from(body) };
@@ -251,10 +251,13 @@ impl Client {
             Err(error) => match error.try_into_panic() {
                 // As if it had been read here.
                 Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => return Err(Fault::new(Failure::Internal, "the program is stopping")),
+                Err(_) => return Err(AttemptError::new(Failure::Internal, "the program is stopping")),
             },
         };
-        value.map_err(|Unreadable(words)| Fault { status: Some(status), ..Fault::passing(Failure::BadResponse, words) })
+        value.map_err(|Unreadable(words)| AttemptError {
+            status: Some(status),
+            ..AttemptError::transient(Failure::BadResponse, words)
+        })
     }
 }
 
@@ -266,20 +269,20 @@ impl fmt::Debug for Client {
 }
 
 /// Why a try brought nothing.
-enum Miss {
+enum SendError {
     /// It was not sent, for want of what authorises it.
-    Unauthorised(ApiError),
-    Fault(Fault),
+    Unauthorized(ApiError),
+    Attempt(AttemptError),
 }
 
-impl From<Fault> for Miss {
-    fn from(fault: Fault) -> Self {
-        Self::Fault(fault)
+impl From<AttemptError> for SendError {
+    fn from(error: AttemptError) -> Self {
+        Self::Attempt(error)
     }
 }
 
 /// How the body of an answer ended.
-enum End {
+enum BodyEnd {
     Whole,
     TooLarge,
     Broken(reqwest::Error),
@@ -287,16 +290,16 @@ enum End {
 
 /// Receives a body piece by piece, for its decompressed size is known only then. Stops after the piece that makes
 /// it larger than `most`; the connection is closed when the response is dropped before its end.
-async fn receive(response: &mut Response, most: u64) -> (Vec<u8>, End) {
+async fn receive(response: &mut Response, most: u64) -> (Vec<u8>, BodyEnd) {
     let mut body = Vec::new();
     loop {
         match response.chunk().await {
             Ok(Some(piece)) => body.extend_from_slice(&piece),
-            Ok(None) => return (body, End::Whole),
-            Err(error) => return (body, End::Broken(error.without_url())),
+            Ok(None) => return (body, BodyEnd::Whole),
+            Err(error) => return (body, BodyEnd::Broken(error.without_url())),
         }
         if body.len() as u64 > most {
-            return (body, End::TooLarge);
+            return (body, BodyEnd::TooLarge);
         }
     }
 }

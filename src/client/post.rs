@@ -12,8 +12,8 @@ use reqwest::{Url, redirect};
 use super::config::{is_loopback, read_certificates};
 use super::error::{of_build, plain};
 use super::identity::ClientCertificate;
-use super::retry::Word;
-use super::{End, receive};
+use super::retry::RateLimitHeaders;
+use super::{BodyEnd, receive};
 use crate::clock::Timestamp;
 use crate::telemetry::Failure;
 
@@ -82,12 +82,12 @@ impl Poster {
         let mut response = request.send().await.map_err(|error| plain(&error.without_url()))?;
         let content_type = response.headers().get(header::CONTENT_TYPE);
         let content_type = content_type.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
-        let retry_after = Word::read(response.headers(), now).retry_after;
+        let retry_after = RateLimitHeaders::read(response.headers(), now).retry_after;
         let (body, end) = receive(&mut response, MOST_ANSWER).await;
         match end {
-            End::Broken(error) if response.status().is_success() => return Err(plain(&error)),
+            BodyEnd::Broken(error) if response.status().is_success() => return Err(plain(&error)),
             // What came of it says enough.
-            End::Whole | End::TooLarge | End::Broken(_) => {}
+            BodyEnd::Whole | BodyEnd::TooLarge | BodyEnd::Broken(_) => {}
         }
         Ok(Posted { status: response.status(), content_type, retry_after, body: body.into() })
     }

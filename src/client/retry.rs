@@ -15,7 +15,7 @@ pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// No word of a server about time is taken for more than this, whatever number it sends.
-const LONGEST_WORD: Duration = Duration::from_hours(24);
+const LONGEST_WAIT: Duration = Duration::from_hours(24);
 
 /// What a status without success means, and whether asking again may help.
 pub(super) fn of_status(status: StatusCode) -> (Failure, bool) {
@@ -48,7 +48,7 @@ pub(super) fn backoff(first: Duration, tries: u32, random: u64) -> Duration {
 
 /// What a server says about its limits, in the headers of any answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Word {
+pub(super) struct RateLimitHeaders {
     /// `X-RateLimit-Limit`: requests per window; more than zero.
     pub(super) limit: Option<u32>,
     /// `X-RateLimit-Remaining`: requests left.
@@ -61,7 +61,7 @@ pub(super) struct Word {
     pub(super) retry_after: Option<Duration>,
 }
 
-impl Word {
+impl RateLimitHeaders {
     /// Reads the headers; what cannot be read was not said. `now` is for a server that does not tell its own time.
     pub(super) fn read(headers: &HeaderMap, now: Timestamp) -> Self {
         let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
@@ -90,7 +90,7 @@ fn seconds_or_date(text: &str, now: impl Fn() -> SystemTime) -> Option<Duration>
     seconds(text).or_else(|| {
         let date = httpdate::parse_http_date(text).ok()?;
         // A date gone by means now.
-        Some(date.duration_since(now()).unwrap_or_default().min(LONGEST_WORD))
+        Some(date.duration_since(now()).unwrap_or_default().min(LONGEST_WAIT))
     })
 }
 
@@ -99,7 +99,7 @@ fn seconds(text: &str) -> Option<Duration> {
         return None;
     }
     // Through a float, for some servers send fractions, and numbers too large for an integer mean "long" too.
-    let seconds = text.parse::<f64>().ok()?.min(LONGEST_WORD.as_secs_f64());
+    let seconds = text.parse::<f64>().ok()?.min(LONGEST_WAIT.as_secs_f64());
     Duration::try_from_secs_f64(seconds).ok()
 }
 
@@ -111,11 +111,11 @@ mod tests {
 
     const NOW: i64 = 784_111_777_000; // Sun, 06 Nov 1994 08:49:37 GMT
 
-    fn read(headers: &[(&'static str, &str)]) -> Word {
+    fn read(headers: &[(&'static str, &str)]) -> RateLimitHeaders {
         let headers = headers
             .iter()
             .map(|(name, value)| (http::HeaderName::from_static(name), http::HeaderValue::from_str(value).unwrap()));
-        Word::read(&headers.collect(), Timestamp::from_millis(NOW).unwrap())
+        RateLimitHeaders::read(&headers.collect(), Timestamp::from_millis(NOW).unwrap())
     }
 
     fn seconds_of(text: &str) -> Option<u64> {
@@ -177,8 +177,11 @@ mod tests {
         assert_eq!((word.limit, word.remaining), (Some(120), Some(0)));
         // No use to one that was just refused, or for a division.
         assert_eq!(read(&[("retry-after", "0")]).wait(), None);
-        assert_eq!(read(&[("x-ratelimit-limit", "0"), ("x-ratelimit-window-sec", "0")]), Word::default());
-        assert_eq!(read(&[("x-ratelimit-limit", "many"), ("x-ratelimit-remaining", "-1")]), Word::default());
+        assert_eq!(read(&[("x-ratelimit-limit", "0"), ("x-ratelimit-window-sec", "0")]), RateLimitHeaders::default());
+        assert_eq!(
+            read(&[("x-ratelimit-limit", "many"), ("x-ratelimit-remaining", "-1")]),
+            RateLimitHeaders::default()
+        );
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Rate limits: who may send now, who waits, and for how long.
 //!
-//! One [`Gate`] per class of endpoints, shared by all who call them. It keeps a sliding window exactly: there is no
+//! One [`RateLimiter`] per class of endpoints, shared by all who call them. It keeps a sliding window exactly: there is no
 //! window, as the server sees it, with more requests than allowed. For that a request takes its place when it is
 //! sent and gives it back one window after its answer began, for somewhere in between the server has counted it.
 //! Counting from the sending alone would be too early by as much as one request was slower on its way than another.
@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-use super::retry::Word;
+use super::retry::RateLimitHeaders;
 use crate::lock::lock;
 use crate::setting::RateLimit;
 
@@ -27,46 +27,46 @@ const MOST_REQUESTS: u32 = 100_000;
 
 /// Lets requests of one class through, in the order in which they came.
 #[derive(Debug)]
-pub(super) struct Gate {
-    /// Held by the first in line while it waits; tokio's mutex is fair, so those behind it keep their order.
+pub(super) struct RateLimiter {
+    /// Blocked by the first in line while it waits; tokio's mutex is fair, so those behind it keep their order.
     line: tokio::sync::Mutex<()>,
     /// Tells the first in line that something it waits for has changed.
     changed: Notify,
-    state: Mutex<State>,
+    state: Mutex<LimiterState>,
 }
 
 /// A place in the window. Dropped when the answer begins, or when it is known that none will come.
 #[derive(Debug)]
-pub(super) struct Place<'gate>(&'gate Gate);
+pub(super) struct Permit<'limiter>(&'limiter RateLimiter);
 
 /// The class is to be left alone for longer than [`LONGEST_HOLD`]: for this long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Held(pub(super) Duration);
+pub(super) struct Blocked(pub(super) Duration);
 
-impl Gate {
-    /// A gate for so many requests, or for any number.
+impl RateLimiter {
+    /// A limiter for so many requests, or for any number.
     pub(super) fn new(limit: Option<RateLimit>) -> Self {
         Self {
             line: tokio::sync::Mutex::default(),
             changed: Notify::new(),
-            state: Mutex::new(State { ours: limit, ..State::default() }),
+            state: Mutex::new(LimiterState { ours: limit, ..LimiterState::default() }),
         }
     }
 
     /// Waits until a request may be sent.
-    pub(super) async fn enter(&self) -> Result<Place<'_>, Held> {
+    pub(super) async fn enter(&self) -> Result<Permit<'_>, Blocked> {
         let _first = self.line.lock().await;
         loop {
             let turn = self.state().take(Instant::now());
             match turn {
-                Turn::Now => return Ok(Place(self)),
-                Turn::Held(remaining) => return Err(Held(remaining)),
+                Admission::Now => return Ok(Permit(self)),
+                Admission::Blocked(remaining) => return Err(Blocked(remaining)),
                 // A change that came since `take` has left its mark in `changed`, so it is not missed.
-                Turn::At(at) => tokio::select! {
+                Admission::At(at) => tokio::select! {
                     () = sleep_until(at) => {}
                     () = self.changed.notified() => {}
                 },
-                Turn::AfterAnAnswer => self.changed.notified().await,
+                Admission::AfterAnAnswer => self.changed.notified().await,
             }
         }
     }
@@ -82,13 +82,13 @@ impl Gate {
         self.state().window()
     }
 
-    /// Minds what the server says about its limits. When to come back after a refusal is for [`Gate::hold`].
-    pub(super) fn heed(&self, word: &Word, refused: bool) {
+    /// Minds what the server says about its limits. When to come back after a refusal is for [`RateLimiter::hold`].
+    pub(super) fn observe(&self, headers: &RateLimitHeaders, refused: bool) {
         let now = Instant::now();
         let mut state = self.state();
-        state.learn(word);
-        if word.remaining == Some(0) && !refused {
-            let until = match (word.to_wait, word.window) {
+        state.learn(headers);
+        if headers.remaining == Some(0) && !refused {
+            let until = match (headers.to_wait, headers.window) {
                 (Some(wait), _) => Some(now + wait),
                 // The oldest request in the server's window is no younger than the oldest of ours in it, so room
                 // comes when that one leaves, and not only a whole window from now.
@@ -107,13 +107,13 @@ impl Gate {
         self.changed.notify_one();
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, LimiterState> {
         // What is kept here is never half-changed when a panic could come.
         lock(&self.state)
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for Permit<'_> {
     fn drop(&mut self) {
         let mut state = self.0.state();
         // Asked for under the lock, so that `ended` stays in order.
@@ -124,16 +124,16 @@ impl Drop for Place<'_> {
 }
 
 #[derive(Debug, PartialEq, Eq)]
-enum Turn {
+enum Admission {
     Now,
     At(Instant),
     AfterAnAnswer,
-    Held(Duration),
+    Blocked(Duration),
 }
 
-/// The books of a gate; pure, with the time as an argument.
+/// The books of a limiter; pure, with the time as an argument.
 #[derive(Debug, Default)]
-struct State {
+struct LimiterState {
     /// What the configuration allows. It holds whatever the server says.
     ours: Option<RateLimit>,
     /// What the server said last.
@@ -145,14 +145,14 @@ struct State {
     held: Option<Instant>,
 }
 
-impl State {
+impl LimiterState {
     /// Takes a place if there is one, or says what to wait for.
-    fn take(&mut self, now: Instant) -> Turn {
+    fn take(&mut self, now: Instant) -> Admission {
         let mut at = now;
         if let Some(held) = self.held {
             let remaining = held.saturating_duration_since(now);
             if remaining > LONGEST_HOLD {
-                return Turn::Held(remaining);
+                return Admission::Blocked(remaining);
             }
             at = at.max(held);
         }
@@ -160,14 +160,14 @@ impl State {
         for limit in self.limits() {
             match self.room(limit, now) {
                 Some(room) => at = at.max(room),
-                None => return Turn::AfterAnAnswer,
+                None => return Admission::AfterAnAnswer,
             }
         }
         if at > now {
-            return Turn::At(at);
+            return Admission::At(at);
         }
         self.sent += 1;
-        Turn::Now
+        Admission::Now
     }
 
     /// When there is room under `limit`; none if first an answer must come.
@@ -202,9 +202,9 @@ impl State {
         self.limits().map(|limit| limit.window).max().unwrap_or_default()
     }
 
-    fn learn(&mut self, word: &Word) {
-        if let Some(requests) = word.limit
-            && let Some(window) = word.window.or(self.ours.map(|ours| ours.window))
+    fn learn(&mut self, headers: &RateLimitHeaders) {
+        if let Some(requests) = headers.limit
+            && let Some(window) = headers.window.or(self.ours.map(|ours| ours.window))
         {
             // Taken anew each time, so that one odd answer does not slow us down for ever.
             self.theirs = (requests <= MOST_REQUESTS).then_some(RateLimit { requests, window });

@@ -1,4 +1,4 @@
-//! The window against a slow and obvious count of it, and the line before the gate with the clock stopped.
+//! The window against a slow and obvious count of it, and the line before the limiter with the clock stopped.
 
 use futures_util::future::join_all;
 use proptest::prelude::*;
@@ -46,7 +46,7 @@ proptest! {
         steps in steps(),
         server in prop::collection::vec(0.0..=1.0_f64, 200),
     ) {
-        let mut state = State { ours, theirs, ..State::default() };
+        let mut state = LimiterState { ours, theirs, ..LimiterState::default() };
         let limits: Vec<RateLimit> = ours.into_iter().chain(theirs).collect();
         let mut history = History::new();
         let mut now = Instant::now();
@@ -65,16 +65,16 @@ proptest! {
                         limits.iter().all(|l| counted(&history, l.window, at) < l.requests as usize)
                     };
                     match state.take(now) {
-                        Turn::Now => {
+                        Admission::Now => {
                             prop_assert!(free(now));
                             history.push((now, None));
                         }
-                        Turn::At(at) => {
+                        Admission::At(at) => {
                             prop_assert!(at > now && free(at));
                             prop_assert!(!free(at - Duration::from_nanos(1)));
                         }
-                        Turn::AfterAnAnswer => prop_assert!(!free(now + Duration::from_hours(1))),
-                        Turn::Held(_) => prop_assert!(false, "nothing holds it"),
+                        Admission::AfterAnAnswer => prop_assert!(!free(now + Duration::from_hours(1))),
+                        Admission::Blocked(_) => prop_assert!(false, "nothing holds it"),
                     }
                 }
             }
@@ -93,17 +93,17 @@ proptest! {
 }
 
 /// Enters, and tells when; the answer begins at once.
-async fn enter(gate: &Gate, start: Instant) -> Result<u64, Held> {
-    gate.enter().await.map(|_place| start.elapsed().as_secs())
+async fn enter(limiter: &RateLimiter, start: Instant) -> Result<u64, Blocked> {
+    limiter.enter().await.map(|_place| start.elapsed().as_secs())
 }
 
 #[tokio::test(start_paused = true)]
 async fn those_who_wait_go_in_the_order_in_which_they_came() {
-    let gate = Gate::new(Some(RateLimit::per_seconds(2, 10)));
+    let limiter = RateLimiter::new(Some(RateLimit::per_seconds(2, 10)));
     let start = Instant::now();
     let order = Mutex::new(Vec::new());
     let callers = (0..5).map(async |caller| {
-        let at = enter(&gate, start).await.unwrap();
+        let at = enter(&limiter, start).await.unwrap();
         order.lock().unwrap().push((caller, at));
     });
     join_all(callers).await;
@@ -112,19 +112,19 @@ async fn those_who_wait_go_in_the_order_in_which_they_came() {
 
 #[tokio::test(start_paused = true)]
 async fn one_who_gives_up_waiting_takes_no_place() {
-    let gate = Gate::new(Some(RateLimit::per_seconds(1, 10)));
+    let limiter = RateLimiter::new(Some(RateLimit::per_seconds(1, 10)));
     let start = Instant::now();
-    enter(&gate, start).await.unwrap();
-    assert!(tokio::time::timeout(seconds(3), gate.enter()).await.is_err());
-    assert_eq!(enter(&gate, start).await, Ok(10));
+    enter(&limiter, start).await.unwrap();
+    assert!(tokio::time::timeout(seconds(3), limiter.enter()).await.is_err());
+    assert_eq!(enter(&limiter, start).await, Ok(10));
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_makes_room_for_one_who_waits_for_it() {
-    let gate = Gate::new(Some(RateLimit::per_seconds(1, 10)));
+    let limiter = RateLimiter::new(Some(RateLimit::per_seconds(1, 10)));
     let start = Instant::now();
-    let place = gate.enter().await.unwrap();
-    let (next, ()) = tokio::join!(enter(&gate, start), async {
+    let place = limiter.enter().await.unwrap();
+    let (next, ()) = tokio::join!(enter(&limiter, start), async {
         sleep_until(start + seconds(5)).await;
         drop(place);
     });
@@ -133,49 +133,49 @@ async fn an_answer_makes_room_for_one_who_waits_for_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_hold_is_waited_for_unless_it_is_long() {
-    let gate = Gate::new(None);
+    let limiter = RateLimiter::new(None);
     let start = Instant::now();
-    gate.hold(seconds(600));
-    gate.hold(seconds(5));
-    assert_eq!(enter(&gate, start).await, Ok(600));
-    gate.hold(seconds(30));
-    let (waiting, ()) = tokio::join!(enter(&gate, start), async {
+    limiter.hold(seconds(600));
+    limiter.hold(seconds(5));
+    assert_eq!(enter(&limiter, start).await, Ok(600));
+    limiter.hold(seconds(30));
+    let (waiting, ()) = tokio::join!(enter(&limiter, start), async {
         sleep_until(start + seconds(601)).await;
-        gate.hold(seconds(601));
+        limiter.hold(seconds(601));
     });
-    assert_eq!(waiting, Err(Held(seconds(601))), "known at once, and not when the first hold ends");
+    assert_eq!(waiting, Err(Blocked(seconds(601))), "known at once, and not when the first hold ends");
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_servers_word_counts_beside_ours() {
-    let gate = Gate::new(Some(RateLimit::per_seconds(3, 10)));
+    let limiter = RateLimiter::new(Some(RateLimit::per_seconds(3, 10)));
     let start = Instant::now();
-    let word = |limit, window| Word { limit, window, ..Word::default() };
-    gate.heed(&word(Some(1), None), false);
-    assert_eq!((enter(&gate, start).await, enter(&gate, start).await), (Ok(0), Ok(10)));
-    gate.heed(&word(Some(1), Some(seconds(60))), false);
-    assert_eq!(enter(&gate, start).await, Ok(70));
-    gate.heed(&word(Some(5_000), Some(seconds(1))), false);
-    let more = join_all((0..4).map(|_| enter(&gate, start))).await;
+    let headers = |limit, window| RateLimitHeaders { limit, window, ..RateLimitHeaders::default() };
+    limiter.observe(&headers(Some(1), None), false);
+    assert_eq!((enter(&limiter, start).await, enter(&limiter, start).await), (Ok(0), Ok(10)));
+    limiter.observe(&headers(Some(1), Some(seconds(60))), false);
+    assert_eq!(enter(&limiter, start).await, Ok(70));
+    limiter.observe(&headers(Some(5_000), Some(seconds(1))), false);
+    let more = join_all((0..4).map(|_| enter(&limiter, start))).await;
     assert_eq!(more, [Ok(70), Ok(70), Ok(80), Ok(80)], "ours still holds");
 }
 
 #[tokio::test(start_paused = true)]
 async fn none_remaining_holds_until_the_window_has_room() {
-    let gate = Gate::new(Some(RateLimit::per_seconds(100, 60)));
+    let limiter = RateLimiter::new(Some(RateLimit::per_seconds(100, 60)));
     let start = Instant::now();
-    enter(&gate, start).await.unwrap();
+    enter(&limiter, start).await.unwrap();
     sleep_until(start + seconds(20)).await;
-    enter(&gate, start).await.unwrap();
-    let spent = Word { remaining: Some(0), window: Some(seconds(60)), ..Word::default() };
-    gate.heed(&spent, true);
-    assert_eq!(enter(&gate, start).await, Ok(20), "a refusal is held by its own word");
-    gate.heed(&spent, false);
-    assert_eq!(enter(&gate, start).await, Ok(60));
-    gate.heed(&Word { to_wait: Some(seconds(7)), ..spent }, false);
-    assert_eq!(enter(&gate, start).await, Ok(67));
-    gate.heed(&Word { remaining: Some(0), ..Word::default() }, false);
-    assert_eq!(enter(&gate, start).await, Ok(67), "no time is told");
-    gate.heed(&Word { window: Some(Duration::from_hours(1)), ..spent }, false);
-    assert_eq!(enter(&gate, start).await, Ok(620), "a window is no promise, so no longer than this");
+    enter(&limiter, start).await.unwrap();
+    let spent = RateLimitHeaders { remaining: Some(0), window: Some(seconds(60)), ..RateLimitHeaders::default() };
+    limiter.observe(&spent, true);
+    assert_eq!(enter(&limiter, start).await, Ok(20), "a refusal is held back by what it says itself");
+    limiter.observe(&spent, false);
+    assert_eq!(enter(&limiter, start).await, Ok(60));
+    limiter.observe(&RateLimitHeaders { to_wait: Some(seconds(7)), ..spent }, false);
+    assert_eq!(enter(&limiter, start).await, Ok(67));
+    limiter.observe(&RateLimitHeaders { remaining: Some(0), ..RateLimitHeaders::default() }, false);
+    assert_eq!(enter(&limiter, start).await, Ok(67), "no time is told");
+    limiter.observe(&RateLimitHeaders { window: Some(Duration::from_hours(1)), ..spent }, false);
+    assert_eq!(enter(&limiter, start).await, Ok(620), "a window is no promise, so no longer than this");
 }
