@@ -11,7 +11,7 @@ use std::sync::Mutex;
 use container_security_exporter::client::{Answer, Unreadable};
 use container_security_exporter::inventory::Table;
 use container_security_exporter::names::Names;
-use container_security_exporter::paging::Seen;
+use container_security_exporter::paging::PageSummary;
 use container_security_exporter::record::{Control, Image, Report, Sensor, Vulnerability};
 use container_security_exporter::source::prisma::{self, vulnerabilities};
 use container_security_exporter::source::qualys::listing::by_page::Fill;
@@ -93,15 +93,15 @@ struct Page {
     keys: Vec<u64>,
 }
 
-impl From<Seen> for Page {
-    fn from(seen: Seen) -> Self {
+impl From<PageSummary> for Page {
+    fn from(seen: PageSummary) -> Self {
         let nameless = seen.rejected.iter().filter(|reject| reject.text.is_none()).count();
         assert_eq!(seen.nameless.len(), nameless);
         assert!(seen.nameless.is_sorted_by(|one, next| one < next));
         assert!(seen.nameless.last().is_none_or(|last| *last < seen.sent));
         assert_eq!(seen.keys.len(), seen.taken);
         assert!(seen.updated.is_none_or(|(least, greatest)| least <= greatest));
-        let Seen { sent, taken, rejected, fresh, new, keys, .. } = seen;
+        let PageSummary { sent, taken, rejected, fresh, new, keys, .. } = seen;
         Self { sent, taken, rejected: rejected.len(), fresh, new, keys }
     }
 }
@@ -141,7 +141,7 @@ impl Check<'_> {
             || qualys::two_listings::staging::Staging::<H::Record>::new(wanted.clone()),
             |staging, answer| {
                 let page = staging.take::<H>(&answer.body)?;
-                let _: Result<Seen, Unreadable> =
+                let _: Result<PageSummary, Unreadable> =
                     staging.take::<<H::Record as qualys::two_listings::staging::Joined>::Page>(&answer.body);
                 Ok(page.into())
             },

@@ -16,7 +16,7 @@ use crate::checkpoint::{Slot, Standing};
 use crate::clock::{Clock, Timestamp};
 use crate::lock::lock;
 use crate::random;
-use crate::source::{Collector, Extent, Harvest};
+use crate::source::{CollectOutput, Collector, WalkKind};
 use crate::telemetry::{CollectorState, Failure, SourceTelemetry, span};
 
 mod collection;
@@ -152,9 +152,9 @@ impl Runner {
             state.last_duration = Some(took.as_secs_f64());
         });
         let result = match result {
-            Ok(harvest) => {
-                span::brought(harvest.extent.as_str(), harvest.records);
-                self.take(harvest, took).await
+            Ok(output) => {
+                span::brought(output.walk_kind.as_str(), output.records);
+                self.take(output, took).await
             }
             Err(error) => Err(error),
         };
@@ -194,7 +194,7 @@ impl Runner {
     }
 
     /// Runs the collector, and drops what is stale meanwhile if nothing comes.
-    async fn collect(&mut self) -> Result<Harvest, RunError> {
+    async fn collect(&mut self) -> Result<CollectOutput, RunError> {
         let name = self.collector.name;
         let telemetry = Arc::clone(&self.telemetry);
         let last_page = Mutex::new(None);
@@ -226,7 +226,7 @@ impl Runner {
             }
         };
         match result {
-            Ok(Ok(harvest)) => Ok(harvest),
+            Ok(Ok(output)) => Ok(output),
             Ok(Err(error)) => Err((error.failure, error.to_string())),
             Err(_) => Err((
                 Failure::Internal,
@@ -237,21 +237,21 @@ impl Runner {
     }
 
     /// Serves what a run brought.
-    async fn take(&mut self, harvest: Harvest, took: Duration) -> Result<(), RunError> {
-        let Harvest { tables, records, extent, missing, note, onward } = harvest;
+    async fn take(&mut self, output: CollectOutput, took: Duration) -> Result<(), RunError> {
+        let CollectOutput { tables, records, walk_kind, missing, note, resume_state } = output;
         let (now, complete) = (self.clock.now(), missing.is_none());
-        match extent {
-            Extent::Whole => self.walk = took,
+        match walk_kind {
+            WalkKind::Full => self.walk = took,
             // How long it took before it was broken off is not known, nor how long it lay.
-            Extent::Rest => self.walk = self.walk.max(took),
-            Extent::Changes => {}
+            WalkKind::Resumed => self.walk = self.walk.max(took),
+            WalkKind::Incremental => {}
         }
         // What is known to lack records is better than nothing, and worse than whole data that is not too old.
         let serves = complete || self.is_stale() || !self.held.is_some_and(|held| held.complete);
         let walk = self.walk;
         if complete {
             self.last_success = Some(now);
-            if extent != Extent::Changes {
+            if walk_kind != WalkKind::Incremental {
                 self.last_walk = Some(now);
             }
         }
@@ -274,8 +274,16 @@ impl Runner {
                 state.complete = complete;
                 state.records = records;
                 state.note.clone_from(&note);
-                standing =
-                    Some(Standing { since: now, complete, records, walk, last_success, last_walk, note, onward });
+                standing = Some(Standing {
+                    since: now,
+                    complete,
+                    records,
+                    walk,
+                    last_success,
+                    last_walk,
+                    note,
+                    onward: resume_state,
+                });
             }
         });
         if let Some(standing) = standing {

@@ -15,7 +15,7 @@ use crate::inventory::{Table, Tables};
 use crate::lock::lock;
 use crate::record::Vendor;
 use crate::setting::Span;
-use crate::source::{Collect, Collector, Harvest};
+use crate::source::{Collect, CollectOutput, Collector};
 use crate::telemetry::{CollectorState, Failure, SourceTelemetry, Telemetry};
 
 static ENDPOINT: Endpoint = Endpoint { name: "list", class: "list" };
@@ -47,19 +47,19 @@ struct Scripted {
     telemetry: Arc<SourceTelemetry>,
 }
 
-fn harvest(records: u64, missing: Option<&str>) -> Harvest {
+fn output(records: u64, missing: Option<&str>) -> CollectOutput {
     let tables = Tables { sensors: Some(Arc::new(Table::default())), ..Tables::default() };
     let records = usize::try_from(records).unwrap();
-    Harvest { missing: missing.map(str::to_owned), ..Harvest::whole(records, tables) }
+    CollectOutput { missing: missing.map(str::to_owned), ..CollectOutput::full(records, tables) }
 }
 
 impl Collect for Scripted {
-    fn collect<'a>(&'a self, progress: &'a (dyn Fn() + Sync)) -> BoxFuture<'a, Result<Harvest, ApiError>> {
+    fn collect<'a>(&'a self, progress: &'a (dyn Fn() + Sync)) -> BoxFuture<'a, Result<CollectOutput, ApiError>> {
         let next = lock(&self.script).pop_front().unwrap_or(Script::Fails);
         Box::pin(async move {
             match next {
-                Script::Brings(records) => Ok(harvest(records, None)),
-                Script::BringsSome(records) => Ok(harvest(records, Some("there are more"))),
+                Script::Brings(records) => Ok(output(records, None)),
+                Script::BringsSome(records) => Ok(output(records, Some("there are more"))),
                 Script::Fails => Err(ApiError::new(&ENDPOINT, Failure::Unreachable, "no connection")),
                 Script::Stalls(page) => loop {
                     sleep(Duration::from_secs(page.unwrap_or(3600))).await;
@@ -72,7 +72,7 @@ impl Collect for Scripted {
                         progress();
                         sleep(Duration::from_secs(10)).await;
                     }
-                    Ok(harvest(records, Some("there are more")))
+                    Ok(output(records, Some("there are more")))
                 }
                 Script::GetsStuck => {
                     progress();
@@ -82,7 +82,7 @@ impl Collect for Scripted {
                     let wait = self.telemetry.wait_for_limit();
                     sleep(Duration::from_secs(seconds)).await;
                     drop(wait);
-                    Ok(harvest(9, None))
+                    Ok(output(9, None))
                 }
                 Script::Panics => panic!("as scripted"),
             }

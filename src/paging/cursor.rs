@@ -16,7 +16,7 @@ use crate::client::{ApiError, Endpoint};
 use crate::clock::Timestamp;
 use crate::telemetry::Failure;
 
-use super::{Follow, Next, Seen, Tally, Walked, changed_since, stray};
+use super::{Next, PageSummary, WalkCounters, WalkObserver, WalkSummary, changed_since, walk_error};
 
 /// Where a walk by cursor stands: it can go on from here, once it has the rows that it had then.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -27,7 +27,7 @@ pub struct CursorPosition {
     last: Option<Timestamp>,
     /// Rows of the largest page so far: a server may give fewer than the limit.
     largest: Option<u64>,
-    tally: Tally,
+    counters: WalkCounters,
 }
 
 /// Walks the listing, the whole of it from a position that is the default, in pages of `limit`; `fetch` is given the
@@ -36,12 +36,12 @@ pub async fn by_cursor<'a, F, Fut>(
     endpoint: &'static Endpoint,
     limit: u64,
     position: CursorPosition,
-    follow: Follow<'a, CursorPosition>,
+    follow: WalkObserver<'a, CursorPosition>,
     fetch: F,
 ) -> Result<CursorWalk<'a, F>, ApiError>
 where
     F: Fn(Option<String>) -> Fut,
-    Fut: Future<Output = Result<Seen, ApiError>>,
+    Fut: Future<Output = Result<PageSummary, ApiError>>,
 {
     let mut walk = CursorWalk {
         endpoint,
@@ -51,7 +51,7 @@ where
         at: position,
         cursors: HashSet::new(),
         fingerprint: None,
-        end: End::Told,
+        end: WalkEnd::AsAnnounced,
     };
     let cursor = walk.at.cursor.clone();
     walk.walk(cursor).await?;
@@ -60,9 +60,9 @@ where
 
 /// How a walk ended.
 #[derive(Debug, PartialEq, Eq)]
-enum End {
+enum WalkEnd {
     /// As the vendor tells, with a page that tells no times.
-    Told,
+    AsAnnounced,
     /// With a page up to this time, whose link to the next may have been lost; sooner if it is full.
     Last { last: Timestamp, full: bool },
     /// With nothing under this cursor.
@@ -73,18 +73,18 @@ enum End {
 pub struct CursorWalk<'a, F> {
     endpoint: &'static Endpoint,
     limit: u64,
-    follow: Follow<'a, CursorPosition>,
+    follow: WalkObserver<'a, CursorPosition>,
     fetch: F,
     at: CursorPosition,
     cursors: HashSet<String>,
     fingerprint: Option<u64>,
-    end: End,
+    end: WalkEnd,
 }
 
 impl<F, Fut> CursorWalk<'_, F>
 where
     F: Fn(Option<String>) -> Fut,
-    Fut: Future<Output = Result<Seen, ApiError>>,
+    Fut: Future<Output = Result<PageSummary, ApiError>>,
 {
     /// What the walk amounts to. As long as records are `lacking`, an end that may be none is looked at again:
     /// `behind` makes the cursor for what follows the records of a time and before that have come.
@@ -92,16 +92,16 @@ where
         mut self,
         lacking: impl Fn() -> bool,
         behind: impl Fn(Timestamp) -> String,
-    ) -> Result<Walked, ApiError> {
+    ) -> Result<WalkSummary, ApiError> {
         loop {
-            match std::mem::replace(&mut self.end, End::Told) {
-                End::Last { last, full } if lacking() => {
+            match std::mem::replace(&mut self.end, WalkEnd::AsAnnounced) {
+                WalkEnd::Last { last, full } if lacking() => {
                     let cursor = Some(behind(last));
                     let page = match (self.fetch)(cursor.clone()).await {
                         // It may take no cursors but its own; what is behind the page cannot be known then.
                         Err(error) if refuses(&error) => {
                             if full {
-                                self.at.tally.miss(REFUSED.to_owned());
+                                self.at.counters.miss(REFUSED.to_owned());
                             }
                             break;
                         }
@@ -109,27 +109,27 @@ where
                     };
                     let follows = page.updated.is_none_or(|(earliest, _)| earliest >= last);
                     if page.fresh == 0 || !follows {
-                        self.at.tally.add(&page.again(), self.follow.page);
+                        self.at.counters.add(&page.again(), self.follow.page);
                         break;
                     }
                     if let Some(next) = self.step(cursor, &page)? {
                         self.walk(Some(next)).await?;
                     }
                 }
-                End::Empty(cursor) if lacking() => {
+                WalkEnd::Empty(cursor) if lacking() => {
                     self.walk(cursor.clone()).await?;
-                    if self.end == End::Empty(cursor) {
-                        self.at.tally.miss(
+                    if self.end == WalkEnd::Empty(cursor) {
+                        self.at.counters.miss(
                             "the bulk list ended with an empty page before all the records of the page list had come"
                                 .to_owned(),
                         );
                         break;
                     }
                 }
-                End::Told | End::Last { .. } | End::Empty(_) => break,
+                WalkEnd::AsAnnounced | WalkEnd::Last { .. } | WalkEnd::Empty(_) => break,
             }
         }
-        Ok(self.at.tally.done())
+        Ok(self.at.counters.done())
     }
 
     async fn walk(&mut self, mut cursor: Option<String>) -> Result<(), ApiError> {
@@ -149,32 +149,32 @@ where
     }
 
     /// Takes the page under `cursor` into account; tells the cursor of the next, if it did not end the walk.
-    fn step(&mut self, cursor: Option<String>, page: &Seen) -> Result<Option<String>, ApiError> {
-        self.at.tally.add(page, self.follow.page);
+    fn step(&mut self, cursor: Option<String>, page: &PageSummary) -> Result<Option<String>, ApiError> {
+        self.at.counters.add(page, self.follow.page);
         let sent = page.sent as u64;
         let full = sent >= self.at.largest.unwrap_or(self.limit).min(self.limit);
         self.at.largest = self.at.largest.max(Some(sent));
         let next = match &page.next {
             Next::Nothing => {
                 self.end = match page.updated {
-                    _ if sent == 0 => End::Empty(cursor),
-                    Some((_, last)) => End::Last { last, full },
-                    None => End::Told,
+                    _ if sent == 0 => WalkEnd::Empty(cursor),
+                    Some((_, last)) => WalkEnd::Last { last, full },
+                    None => WalkEnd::AsAnnounced,
                 };
                 return Ok(None);
             }
-            Next::Broken(words) => return Err(stray(self.endpoint, words)),
+            Next::Broken(words) => return Err(walk_error(self.endpoint, words)),
             Next::Cursor(next) => next.clone(),
         };
         // The first page after a walk was taken up again may have come before.
         if sent == 0 || (self.fingerprint.is_some() && page.repeats(self.fingerprint)) {
-            return Err(stray(
+            return Err(walk_error(
                 self.endpoint,
                 "a page tells of a next one, but holds nothing new; the walk would never end",
             ));
         }
         if !self.cursors.insert(next.clone()) {
-            return Err(stray(
+            return Err(walk_error(
                 self.endpoint,
                 "a page points back to one that was read before; the walk would never end",
             ));
@@ -189,10 +189,10 @@ where
 
     /// The cursor that leaves out what is left of the last page's millisecond, which is noted as missing.
     fn next_millisecond(&mut self) -> Result<String, ApiError> {
-        self.at.tally.miss(CROWDED.to_owned());
+        self.at.counters.miss(CROWDED.to_owned());
         let after = self.at.last.take().and_then(|last| Timestamp::from_millis(last.millis().saturating_add(1)));
         let cursor = after.map(changed_since);
-        cursor.ok_or_else(|| stray(self.endpoint, CROWDED))
+        cursor.ok_or_else(|| walk_error(self.endpoint, CROWDED))
     }
 }
 

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::client::{ApiError, Endpoint};
 use crate::clock::Timestamp;
 
-use super::{Follow, REPEATS, Seen, Tally, Walked, stray, too_few};
+use super::{PageSummary, REPEATS, WalkCounters, WalkObserver, WalkSummary, too_few, walk_error};
 
 /// Rows that the vendor gives by page number; what comes behind them is undocumented (Fetch a List of Containers:
 /// "at most 10,000 records"). A `count` of so many means at least so many.
@@ -58,7 +58,7 @@ pub struct KeyPosition {
     total: Option<u64>,
     /// Whether nothing came where records must have been.
     doubtful: bool,
-    tally: Tally,
+    counters: WalkCounters,
 }
 
 impl KeyPosition {
@@ -70,7 +70,7 @@ impl KeyPosition {
     /// The position of a walk to which so many records have come.
     #[must_use]
     pub fn with_keys(mut self, keys: u64) -> Self {
-        self.tally.keys = keys;
+        self.counters.keys = keys;
         self
     }
 }
@@ -80,21 +80,21 @@ pub async fn by_key<F, Fut>(
     endpoint: &'static Endpoint,
     size: u64,
     position: KeyPosition,
-    follow: Follow<'_, KeyPosition>,
+    follow: WalkObserver<'_, KeyPosition>,
     fetch: F,
-) -> Result<Walked, ApiError>
+) -> Result<WalkSummary, ApiError>
 where
     F: Fn(KeyAsk) -> Fut,
-    Fut: Future<Output = Result<Seen, ApiError>>,
+    Fut: Future<Output = Result<PageSummary, ApiError>>,
 {
     let mut walk = KeyWalk { endpoint, follow, fetch, at: position };
     walk.listing(size).await?;
     walk.confirm().await?;
-    Ok(walk.at.tally.done())
+    Ok(walk.at.counters.done())
 }
 
 /// How the pages of one filter ended.
-enum End {
+enum FilterEnd {
     /// There is nothing behind them.
     Whole,
     /// They go on behind this time.
@@ -106,7 +106,7 @@ enum End {
 /// A walk under way.
 struct KeyWalk<'a, F> {
     endpoint: &'static Endpoint,
-    follow: Follow<'a, KeyPosition>,
+    follow: WalkObserver<'a, KeyPosition>,
     fetch: F,
     at: KeyPosition,
 }
@@ -114,31 +114,31 @@ struct KeyWalk<'a, F> {
 impl<F, Fut> KeyWalk<'_, F>
 where
     F: Fn(KeyAsk) -> Fut,
-    Fut: Future<Output = Result<Seen, ApiError>>,
+    Fut: Future<Output = Result<PageSummary, ApiError>>,
 {
     async fn listing(&mut self, size: u64) -> Result<(), ApiError> {
         loop {
             let ask = KeyAsk { since: self.at.since, number: 1, size };
             let (end, last) = self.forwards(ask).await?;
-            if matches!(end, End::Window) {
-                self.at.tally.miss(
+            if matches!(end, FilterEnd::Window) {
+                self.at.counters.miss(
                     "10,000 records or more changed in the same millisecond; the vendor gives no way to reach any behind those"
                         .to_owned(),
                 );
             } else if last > 1 {
                 for number in (1..last).rev() {
                     let page = self.page(KeyAsk { number, ..ask }, true).await?;
-                    self.at.tally.add(&page.again(), self.follow.page);
+                    self.at.counters.add(&page.again(), self.follow.page);
                 }
             }
-            self.at.met = matches!(end, End::At(_));
+            self.at.met = matches!(end, FilterEnd::At(_));
             self.at.since = match (ask.since, end) {
                 // Rows that change from now on are later than the group.
                 (Some(since), _) if last > 1 => Timestamp::from_millis(since.millis().saturating_add(1)),
-                (_, End::At(time)) => Some(time),
+                (_, FilterEnd::At(time)) => Some(time),
                 // Rows without a time came first; the others are somewhere behind.
-                (None, End::Window) => Timestamp::from_millis(1),
-                (_, End::Whole | End::Window) => None,
+                (None, FilterEnd::Window) => Timestamp::from_millis(1),
+                (_, FilterEnd::Whole | FilterEnd::Window) => None,
             };
             if self.at.since.is_none() {
                 return Ok(());
@@ -148,14 +148,14 @@ where
     }
 
     /// Walks the pages of one filter; tells how they ended, and the number of the last.
-    async fn forwards(&mut self, mut ask: KeyAsk) -> Result<(End, u64), ApiError> {
-        let mut pass = Pass::default();
+    async fn forwards(&mut self, mut ask: KeyAsk) -> Result<(FilterEnd, u64), ApiError> {
+        let mut pass = FilterPages::default();
         loop {
             if ask.number.saturating_mul(ask.size) > WINDOW.max(ask.size) {
-                return Ok((End::Window, ask.number));
+                return Ok((FilterEnd::Window, ask.number));
             }
             let page = self.page(ask, if ask.number == 1 { self.at.met } else { pass.tells_of_more() }).await?;
-            self.at.tally.add(&page, self.follow.page);
+            self.at.counters.add(&page, self.follow.page);
             if ask.since == self.at.from {
                 self.at.total = self.at.total.or(page.count);
             }
@@ -167,7 +167,7 @@ where
     }
 
     /// Asks for a page, and again if it is empty where something is `expected`.
-    async fn page(&mut self, ask: KeyAsk, expected: bool) -> Result<Seen, ApiError> {
+    async fn page(&mut self, ask: KeyAsk, expected: bool) -> Result<PageSummary, ApiError> {
         let mut page = (self.fetch)(ask).await?;
         if expected && page.sent == 0 {
             page = (self.fetch)(ask).await?;
@@ -182,48 +182,53 @@ where
         // What changed last is to be found again, whatever else did: where nothing came, no count can allay a doubt.
         let Some(mut least) = self.at.total.filter(|_| self.at.from.is_none() || !self.at.doubtful) else {
             if self.at.doubtful {
-                self.at.tally.miss(EARLY.to_owned());
+                self.at.counters.miss(EARLY.to_owned());
             }
             return Ok(());
         };
-        if self.at.tally.walked.missing.is_some() || self.reaches(least) {
+        if self.at.counters.walked.missing.is_some() || self.reaches(least) {
             return Ok(());
         }
         // Those that were purged before the walk came to them are not missing. An answer that counts none tells
         // nothing: it may be what cut the walk short.
         let page = (self.fetch)(KeyAsk { since: self.at.from, number: 1, size: 1 }).await?;
         least = page.count.map_or(least, |count| count.min(least));
-        self.at.tally.add(&page.again(), self.follow.page);
+        self.at.counters.add(&page.again(), self.follow.page);
         if !self.reaches(least) {
-            let (least, given) = (least.min(WINDOW), self.at.tally.given());
-            self.at.tally.miss(if given < least { too_few(least, given) } else { EARLY.to_owned() });
+            let (least, given) = (least.min(WINDOW), self.at.counters.given());
+            self.at.counters.miss(if given < least { too_few(least, given) } else { EARLY.to_owned() });
         }
         Ok(())
     }
 
     /// Whether all of so many records came. A count that reaches the window cannot allay a doubt.
     fn reaches(&self, count: u64) -> bool {
-        self.at.tally.given() >= count.min(WINDOW) && !(self.at.doubtful && count >= WINDOW)
+        self.at.counters.given() >= count.min(WINDOW) && !(self.at.doubtful && count >= WINDOW)
     }
 }
 
 /// The pages of one filter, up to now.
 #[derive(Default)]
-struct Pass {
+struct FilterPages {
     rows: u64,
     count: Option<u64>,
     fingerprint: Option<u64>,
 }
 
-impl Pass {
+impl FilterPages {
     fn tells_of_more(&self) -> bool {
         self.count.is_some_and(|count| count > self.rows)
     }
 
     /// Takes the page that was asked for into account; tells whether it ends the pass.
-    fn end(&mut self, endpoint: &'static Endpoint, ask: KeyAsk, page: &Seen) -> Result<Option<End>, ApiError> {
+    fn end(
+        &mut self,
+        endpoint: &'static Endpoint,
+        ask: KeyAsk,
+        page: &PageSummary,
+    ) -> Result<Option<FilterEnd>, ApiError> {
         if page.sent == 0 {
-            return Ok(Some(End::Whole));
+            return Ok(Some(FilterEnd::Whole));
         }
         self.rows += page.sent as u64;
         self.count = page.count.or(self.count);
@@ -233,22 +238,22 @@ impl Pass {
         // Without a count, a short page may be a server's own smaller page size, unless it is given for ever.
         let whole = if self.count.is_some() { !self.tells_of_more() } else { repeats };
         if short && whole {
-            return Ok(Some(End::Whole));
+            return Ok(Some(FilterEnd::Whole));
         }
         if let Some((_, latest)) = page.updated
             && ask.since.is_none_or(|since| latest > since)
         {
-            return Ok(Some(End::At(latest)));
+            return Ok(Some(FilterEnd::At(latest)));
         }
-        if repeats { Err(stray(endpoint, REPEATS)) } else { Ok(None) }
+        if repeats { Err(walk_error(endpoint, REPEATS)) } else { Ok(None) }
     }
 }
 
 /// A page out of order, or before the time asked for, would make the walk lose records.
-fn in_order(endpoint: &'static Endpoint, page: &Seen, since: Option<Timestamp>) -> Result<(), ApiError> {
+fn in_order(endpoint: &'static Endpoint, page: &PageSummary, since: Option<Timestamp>) -> Result<(), ApiError> {
     let early = page.updated.is_some_and(|(earliest, _)| since.is_some_and(|since| earliest < since));
     if page.disordered || early {
-        return Err(stray(
+        return Err(walk_error(
             endpoint,
             "the records are not in the order of their last change as was asked for; going on would lose some",
         ));

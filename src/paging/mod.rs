@@ -1,7 +1,7 @@
 //! How a vendor's listings are walked to their end without losing or repeating a record.
 //!
 //! Owns the order of requests and when a walk is over or has gone wrong. It knows neither HTTP nor rows: a walk asks
-//! for a page through a closure and is told what was [`Seen`] on it; what is on it has gone elsewhere by then.
+//! for a page through a closure and is told what was [`PageSummary`] on it; what is on it has gone elsewhere by then.
 //!
 //! Four ways, one for each kind of listing: Qualys' [`by_key`] (page lists of containers and images),
 //! [`by_cursor`] (their bulk lists) and [`by_number`] (all others), and Prisma's [`by_offset`].
@@ -44,18 +44,18 @@ pub enum Next {
 
 /// What a row brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Brought {
+pub enum Upsert {
     /// A key that was not known.
     New,
     /// A newer version of what was known under its key.
     Newer,
     /// Nothing that was not known.
-    Nothing,
+    Unchanged,
 }
 
 /// What a walk needs to know of a page that has been read.
 #[derive(Clone, Debug, Default)]
-pub struct Seen {
+pub struct PageSummary {
     /// Rows on the page, those that could not be taken included.
     pub sent: usize,
     /// Rows that could be taken.
@@ -82,7 +82,7 @@ pub struct Seen {
     pub next: Next,
 }
 
-impl Seen {
+impl PageSummary {
     /// A page of which no row was looked at yet.
     pub fn of<T>(rows: &Rows<T>) -> Self {
         Self {
@@ -95,14 +95,14 @@ impl Seen {
     }
 
     /// Notes a row that was taken.
-    pub fn row(&mut self, key: &str, updated: Option<Timestamp>, brought: Brought) {
+    pub fn row(&mut self, key: &str, updated: Option<Timestamp>, brought: Upsert) {
         // A sum, for a server may give the rows of one time in any order. Compared within one walk only.
         let hash = FixedState::default().hash_one((key, updated));
         self.fingerprint = self.fingerprint.wrapping_add(hash);
         self.taken += 1;
         self.keys.push(FixedState::default().hash_one(key));
-        self.fresh += usize::from(brought != Brought::Nothing);
-        self.new += usize::from(brought == Brought::New);
+        self.fresh += usize::from(brought != Upsert::Unchanged);
+        self.new += usize::from(brought == Upsert::New);
         if let Some(updated) = updated {
             let (least, greatest) = self.updated.unwrap_or((updated, updated));
             self.disordered |= updated < greatest;
@@ -112,7 +112,7 @@ impl Seen {
 
     /// Notes a row that was taken and that tells no time of its last change; `new` tells whether its key is.
     pub fn undated(&mut self, key: &str, new: bool) {
-        self.row(key, None, if new { Brought::New } else { Brought::Nothing });
+        self.row(key, None, if new { Upsert::New } else { Upsert::Unchanged });
     }
 
     /// The page with these bytes, all rows of which were looked at.
@@ -138,7 +138,7 @@ impl Seen {
 
 /// Who is told how a walk comes on, for walks that can be taken up again.
 #[derive(Clone, Copy)]
-pub struct Follow<'a, Position> {
+pub struct WalkObserver<'a, Position> {
     /// Called for every page that has rows.
     pub page: &'a (dyn Fn() + Sync),
     /// Told where the walk stands, as often as that changes.
@@ -147,7 +147,7 @@ pub struct Follow<'a, Position> {
 
 /// What a whole walk amounts to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-pub struct Walked {
+pub struct WalkSummary {
     /// Rows that could not be taken.
     pub rejected: Rejected,
     /// What stands for the texts of those of them that can be known again.
@@ -156,7 +156,7 @@ pub struct Walked {
     pub missing: Option<String>,
 }
 
-impl Walked {
+impl WalkSummary {
     /// Whether all rows that could not be taken are among those that `known` stands for.
     pub fn rejects_only(&self, known: &HashSet<u64>) -> bool {
         self.rejected.iter().sum::<u64>() == self.unreadable.len() as u64 && self.unreadable.is_subset(known)
@@ -165,8 +165,8 @@ impl Walked {
 
 /// What a walk amounts to so far.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
-struct Tally {
-    walked: Walked,
+struct WalkCounters {
+    walked: WalkSummary,
     /// Keys that came.
     keys: u64,
     /// How often each row that could not be taken stood on one page, at most: pages overlap, but within one of them
@@ -174,9 +174,9 @@ struct Tally {
     rejects: HashMap<u64, u64>,
 }
 
-impl Tally {
+impl WalkCounters {
     /// Adds a page; `progress` hears of it if it brought something.
-    fn add(&mut self, page: &Seen, progress: &(dyn Fn() + Sync)) {
+    fn add(&mut self, page: &PageSummary, progress: &(dyn Fn() + Sync)) {
         self.keys += page.new as u64;
         let mut here = HashMap::new();
         for Reject { why, text } in &page.rejected {
@@ -197,8 +197,8 @@ impl Tally {
     }
 
     /// What it amounts to in the end.
-    fn done(self) -> Walked {
-        Walked { unreadable: self.rejects.into_keys().collect(), ..self.walked }
+    fn done(self) -> WalkSummary {
+        WalkSummary { unreadable: self.rejects.into_keys().collect(), ..self.walked }
     }
 
     /// How many records came, those included that could not be taken.
@@ -213,7 +213,7 @@ impl Tally {
 }
 
 /// A walk that cannot go on because of what the vendor answered.
-fn stray(endpoint: &'static Endpoint, words: &str) -> ApiError {
+fn walk_error(endpoint: &'static Endpoint, words: &str) -> ApiError {
     ApiError::new(endpoint, Failure::BadResponse, words)
 }
 

@@ -3,7 +3,7 @@
 use crate::client::{ApiError, Endpoint};
 
 use super::key::WINDOW;
-use super::{REPEATS, Seen, Tally, Walked, stray, too_few};
+use super::{PageSummary, REPEATS, WalkCounters, WalkSummary, too_few, walk_error};
 
 /// So often the whole listing is read anew because records left it meanwhile.
 const MOST_PASSES: usize = 3;
@@ -25,29 +25,29 @@ pub async fn by_number<F, Fut>(
     size: u64,
     progress: &(dyn Fn() + Sync),
     fetch: F,
-) -> Result<Walked, ApiError>
+) -> Result<WalkSummary, ApiError>
 where
     F: Fn(u64) -> Fut,
-    Fut: Future<Output = Result<Seen, ApiError>>,
+    Fut: Future<Output = Result<PageSummary, ApiError>>,
 {
-    let mut walk = NumberWalk { endpoint, size, progress, fetch, tally: Tally::default() };
+    let mut walk = NumberWalk { endpoint, size, progress, fetch, counters: WalkCounters::default() };
     for number in 1..=MOST_PASSES {
-        let Pass { sent, count, fell } = walk.pass(number == 1).await?;
+        let NumberPass { sent, count, fell } = walk.pass(number == 1).await?;
         if fell && number < MOST_PASSES {
             continue;
         }
-        let given = walk.tally.given();
+        let given = walk.counters.given();
         if let Some(count) = count.filter(|count| *count > given) {
-            walk.tally.miss(too_few(count, given));
+            walk.counters.miss(too_few(count, given));
         }
         if fell {
-            walk.tally.miss(
+            walk.counters.miss(
                 "records left the listing each time that it was read, and may have drawn others past the page that was next"
                     .to_owned(),
             );
         }
         if sent == WINDOW {
-            walk.tally.miss(
+            walk.counters.miss(
                 "the vendor gave 10,000 records and no more, which may be the most it gives of a listing; there may be \
                  others"
                     .to_owned(),
@@ -55,7 +55,7 @@ where
         }
         break;
     }
-    Ok(walk.tally.done())
+    Ok(walk.counters.done())
 }
 
 /// A walk under way.
@@ -64,12 +64,12 @@ struct NumberWalk<'a, F> {
     size: u64,
     progress: &'a (dyn Fn() + Sync),
     fetch: F,
-    tally: Tally,
+    counters: WalkCounters,
 }
 
 /// What one way through the whole listing came to.
 #[derive(Default)]
-struct Pass {
+struct NumberPass {
     /// Rows on its pages.
     sent: u64,
     /// How many there are, as told last.
@@ -81,10 +81,10 @@ struct Pass {
 impl<F, Fut> NumberWalk<'_, F>
 where
     F: Fn(u64) -> Fut,
-    Fut: Future<Output = Result<Seen, ApiError>>,
+    Fut: Future<Output = Result<PageSummary, ApiError>>,
 {
-    async fn pass(&mut self, first: bool) -> Result<Pass, ApiError> {
-        let mut pass = Pass::default();
+    async fn pass(&mut self, first: bool) -> Result<NumberPass, ApiError> {
+        let mut pass = NumberPass::default();
         let mut fingerprint = None;
         for number in 1.. {
             let page = (self.fetch)(number).await?;
@@ -99,12 +99,12 @@ where
             pass.sent += page.sent as u64;
             fingerprint = Some(page.fingerprint);
             let ends = page.sent == 0 || (short && pass.count.is_some_and(|count| count <= pass.sent));
-            self.tally.add(&if first { page } else { page.again() }, self.progress);
+            self.counters.add(&if first { page } else { page.again() }, self.progress);
             if ends {
                 break;
             }
             if repeats {
-                return Err(stray(self.endpoint, REPEATS));
+                return Err(walk_error(self.endpoint, REPEATS));
             }
         }
         Ok(pass)

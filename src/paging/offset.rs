@@ -14,7 +14,7 @@ use std::collections::HashSet;
 
 use crate::client::{ApiError, Endpoint};
 
-use super::{REPEATS, Seen, Tally, Walked, stray, too_few};
+use super::{PageSummary, REPEATS, WalkCounters, WalkSummary, too_few, walk_error};
 
 /// So often the whole listing is walked before records count as missing.
 const MOST_PASSES: usize = 3;
@@ -31,12 +31,12 @@ pub async fn by_offset<F, Fut>(
     endpoint: &'static Endpoint,
     progress: &(dyn Fn() + Sync),
     fetch: F,
-) -> Result<Walked, ApiError>
+) -> Result<WalkSummary, ApiError>
 where
     F: Fn(u64) -> Fut,
-    Fut: Future<Output = Result<Seen, ApiError>>,
+    Fut: Future<Output = Result<PageSummary, ApiError>>,
 {
-    let mut walk = OffsetWalk { endpoint, progress, fetch, tally: Tally::default(), count: None };
+    let mut walk = OffsetWalk { endpoint, progress, fetch, counters: WalkCounters::default(), count: None };
     let mut lacking = None;
     for number in 0..MOST_PASSES {
         let pass = walk.pass(number == 0).await?;
@@ -45,14 +45,14 @@ where
             break;
         }
         if pass.pages > 1 && !pass.differ {
-            return Err(stray(endpoint, REPEATS));
+            return Err(walk_error(endpoint, REPEATS));
         }
     }
     if let Some(count) = lacking {
-        let given = walk.tally.given();
-        walk.tally.miss(too_few(count, given));
+        let given = walk.counters.given();
+        walk.counters.miss(too_few(count, given));
     }
-    Ok(walk.tally.done())
+    Ok(walk.counters.done())
 }
 
 /// A walk under way.
@@ -60,14 +60,14 @@ struct OffsetWalk<'a, F> {
     endpoint: &'static Endpoint,
     progress: &'a (dyn Fn() + Sync),
     fetch: F,
-    tally: Tally,
+    counters: WalkCounters,
     /// How many rows there are, as told last.
     count: Option<u64>,
 }
 
 /// One way through the whole listing, up to now.
 #[derive(Default)]
-struct Pass {
+struct OffsetPass {
     /// Where the next page begins.
     offset: u64,
     /// Rows at its beginning that were on a page before.
@@ -93,15 +93,15 @@ struct Pass {
     gap: bool,
 }
 
-impl Pass {
+impl OffsetPass {
     /// Whether there can be no unknown row between this page and those before it. One of which no row can be read does
     /// not tell.
-    fn follows(&self, page: &Seen) -> bool {
+    fn follows(&self, page: &PageSummary) -> bool {
         self.lap == 0 || page.keys.first().map_or(page.sent > 0, |first| self.known.contains(first))
     }
 
     /// Whether the page surely follows those before it.
-    fn surely_follows(&self, page: &Seen) -> bool {
+    fn surely_follows(&self, page: &PageSummary) -> bool {
         self.offset == 0 || (self.lap > 0 && page.keys.first().is_some_and(|first| self.known.contains(first)))
     }
 
@@ -129,7 +129,7 @@ impl Pass {
 
     /// Takes in a page that follows those before it; tells whether there is a row on it that was on none of them. One
     /// that cannot be read may be.
-    fn take(&mut self, page: &Seen) -> bool {
+    fn take(&mut self, page: &PageSummary) -> bool {
         let sent = page.sent as u64;
         self.reached = self.reached.max(self.offset + sent);
         self.largest = self.largest.max(sent);
@@ -142,16 +142,16 @@ impl Pass {
 impl<F, Fut> OffsetWalk<'_, F>
 where
     F: Fn(u64) -> Fut,
-    Fut: Future<Output = Result<Seen, ApiError>>,
+    Fut: Future<Output = Result<PageSummary, ApiError>>,
 {
-    async fn pass(&mut self, first: bool) -> Result<Pass, ApiError> {
-        let mut pass = Pass::default();
+    async fn pass(&mut self, first: bool) -> Result<OffsetPass, ApiError> {
+        let mut pass = OffsetPass::default();
         loop {
             let page = (self.fetch)(pass.offset).await?;
             let follows = pass.follows(&page) || !pass.can_step_back();
             let page =
                 if follows && first { unmet(page, pass.reached.saturating_sub(pass.offset)) } else { page.again() };
-            self.tally.add(&page, self.progress);
+            self.counters.add(&page, self.progress);
             // That there is nothing, an empty page would say as well that is a fault.
             self.count = page.count.filter(|count| page.sent > 0 || *count > 0).or(self.count);
             if let Some(count) = self.count {
@@ -183,7 +183,7 @@ where
             }
             pass.repeats = if same || (self.count.is_none() && !fresh) { pass.repeats + 1 } else { 0 };
             if pass.repeats >= MOST_REPEATS {
-                return Err(stray(self.endpoint, REPEATS));
+                return Err(walk_error(self.endpoint, REPEATS));
             }
             // Once steps back were needed, pages go on to overlap as much.
             pass.lap = pass.lap.max(1).min(sent.saturating_sub(1));
@@ -193,12 +193,12 @@ where
 
     /// How many records there are, if not so many came, less the `allowance`.
     fn lacking(&self, allowance: u64) -> Option<u64> {
-        self.count.filter(|count| count.saturating_sub(allowance) > self.tally.given())
+        self.count.filter(|count| count.saturating_sub(allowance) > self.counters.given())
     }
 }
 
 /// The page without the rows that cannot be known again, as far as they were met: those among its first `known` rows.
-fn unmet(mut page: Seen, known: u64) -> Seen {
+fn unmet(mut page: PageSummary, known: u64) -> PageSummary {
     let mut met = page.nameless.iter().filter(|at| (**at as u64) < known).count();
     page.rejected.retain(|reject| {
         let drop = reject.text.is_none() && met > 0;

@@ -83,21 +83,21 @@ pub(crate) struct Session<L> {
     login: L,
     clock: Clock,
     telemetry: Arc<SourceTelemetry>,
-    state: Mutex<State>,
+    state: Mutex<LoginState>,
     /// How many attempts to log in have ended: tells those who waited for the lock that one did meanwhile.
     attempts: AtomicU64,
     /// Lets one thread at a time read the credentials.
     reading: Arc<Semaphore>,
     /// Why every listing will be refused, where the last token tells it.
     hopeless: PlainMutex<Option<&'static str>>,
-    left_out: LeftOut,
+    rejected_records: RejectedRecords,
 }
 
 /// How many records each collector left out when that was last told.
 #[derive(Default)]
-struct LeftOut(PlainMutex<BTreeMap<&'static str, u64>>);
+struct RejectedRecords(PlainMutex<BTreeMap<&'static str, u64>>);
 
-impl LeftOut {
+impl RejectedRecords {
     /// Whether it is to be told. Such records stay from run to run: told each time, they would drown the rest.
     fn is_news(&self, collector: &'static str, records: u64) -> bool {
         records > 0 && lock(&self.0).insert(collector, records) != Some(records)
@@ -105,7 +105,7 @@ impl LeftOut {
 }
 
 #[derive(Default)]
-struct State {
+struct LoginState {
     token: Option<Token>,
     /// How the last attempt failed, if it did.
     failed: Option<Failed>,
@@ -120,7 +120,7 @@ struct Token {
 }
 
 /// Gives a call its tokens.
-struct Pass<'s, L> {
+struct TokenSource<'s, L> {
     session: &'s Session<L>,
     /// The attempt whose token the vendor refused.
     refused: Option<u64>,
@@ -128,7 +128,7 @@ struct Pass<'s, L> {
     given: AtomicU64,
 }
 
-impl<L: Login> Authorize for Pass<'_, L> {
+impl<L: Login> Authorize for TokenSource<'_, L> {
     async fn authorization(&self) -> Result<Authorization, ApiError> {
         let (authorization, attempt) = self.session.token(self.refused).await?;
         self.given.store(attempt, Ordering::Relaxed);
@@ -147,7 +147,7 @@ impl<L: Login> Session<L> {
             attempts: AtomicU64::new(0),
             reading: Arc::new(Semaphore::new(1)),
             hopeless: PlainMutex::default(),
-            left_out: LeftOut::default(),
+            rejected_records: RejectedRecords::default(),
         }
     }
 
@@ -158,7 +158,7 @@ impl<L: Login> Session<L> {
         call: Call,
         read: impl Fn(&Answer) -> Result<T, Unreadable> + Send + Sync + Clone + 'static,
     ) -> Result<T, ApiError> {
-        let mut pass = Pass { session: self, refused: None, given: AtomicU64::new(0) };
+        let mut pass = TokenSource { session: self, refused: None, given: AtomicU64::new(0) };
         for _ in 0..MOST_RENEWALS {
             let error = match self.client.call_with(&call, &pass, read.clone()).await {
                 Err(error) if error.status() == Some(401) => error,
@@ -194,7 +194,7 @@ impl<L: Login> Session<L> {
             self.telemetry.count_rejected(collector, reason, records);
             all += records;
         }
-        if self.left_out.is_news(collector, all) {
+        if self.rejected_records.is_news(collector, all) {
             tracing::warn!(
                 source = self.telemetry.source(),
                 collector,
@@ -307,10 +307,10 @@ mod tests {
 
     #[test]
     fn what_is_left_out_is_told_when_it_changes() {
-        let left_out = LeftOut::default();
+        let rejected_records = RejectedRecords::default();
         for (records, news) in [(0, false), (3, true), (3, false), (0, false), (3, false), (4, true), (3, true)] {
-            assert_eq!(left_out.is_news("containers", records), news, "{records}");
+            assert_eq!(rejected_records.is_news("containers", records), news, "{records}");
         }
-        assert!(left_out.is_news("sensors", 3));
+        assert!(rejected_records.is_news("sensors", 3));
     }
 }

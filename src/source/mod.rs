@@ -121,54 +121,61 @@ fn check_name<'a>(name: &'a str, at: &str, names: &mut HashSet<&'a str>, mistake
 
 /// What a run asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Extent {
+pub enum WalkKind {
     /// All there is.
-    Whole,
+    Full,
     /// What was left of all there is where another run was broken off.
-    Rest,
+    Resumed,
     /// What has changed since the run before.
-    Changes,
+    Incremental,
 }
 
-impl Extent {
+impl WalkKind {
     /// The word for it in traces.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Whole => "whole",
-            Self::Rest => "rest",
-            Self::Changes => "changes",
+            Self::Full => "whole",
+            Self::Resumed => "rest",
+            Self::Incremental => "changes",
         }
     }
 }
 
 /// What one run of a collector brought.
 #[derive(Debug)]
-pub struct Harvest {
+pub struct CollectOutput {
     /// The tables this collector fills.
     pub tables: Tables,
     /// How many records they hold.
     pub records: u64,
     /// What the run asked for.
-    pub extent: Extent,
+    pub walk_kind: WalkKind,
     /// Why records are known to be missing, in words for people; none if the run saw every record.
     pub missing: Option<String>,
     /// What people should know of the data though nothing is wrong with it, such as that the tenant has none.
     pub note: Option<String>,
     /// What the collector wants to have again after a restart, besides the tables; see [`Collect::resume`].
-    pub onward: Option<Vec<u8>>,
+    pub resume_state: Option<Vec<u8>>,
 }
 
-impl Harvest {
+impl CollectOutput {
     /// So many records, of a run that asked for all of them, with nothing to be said of them.
-    pub fn whole(records: usize, tables: Tables) -> Self {
-        Self { tables, records: records as u64, extent: Extent::Whole, missing: None, note: None, onward: None }
+    pub fn full(records: usize, tables: Tables) -> Self {
+        Self {
+            tables,
+            records: records as u64,
+            walk_kind: WalkKind::Full,
+            missing: None,
+            note: None,
+            resume_state: None,
+        }
     }
 }
 
 /// How one kind of listing of a source is read.
 pub trait Collect: Send + Sync {
     /// Reads the listing, as far as is needed to know all of it. `progress` is called for every page that brought something.
-    fn collect<'a>(&'a self, progress: &'a (dyn Fn() + Sync)) -> BoxFuture<'a, Result<Harvest, ApiError>>;
+    fn collect<'a>(&'a self, progress: &'a (dyn Fn() + Sync)) -> BoxFuture<'a, Result<CollectOutput, ApiError>>;
 
     /// Goes on with what was kept over a restart, and keeps in `slot` from now on how far a run is. Only for collectors
     /// of which a run can go on where another one was, or that know a fault by what was there before.

@@ -33,7 +33,7 @@ fn faults() -> impl Strategy<Value = Vec<Fault>> {
 }
 
 /// A page of at most `most` rows of those that are asked for.
-fn cut(fake: &mut Fake, ask: KeyAsk, most: usize) -> Seen {
+fn cut(fake: &mut Fake, ask: KeyAsk, most: usize) -> PageSummary {
     let rows = fake.sorted(ask.since.map_or(0, Timestamp::millis));
     let start = usize::try_from((ask.number - 1) * ask.size).unwrap().min(rows.len());
     let end = rows.len().min(start + most.min(usize::try_from(ask.size).unwrap()));
@@ -52,7 +52,7 @@ proptest! {
             // An account whose first page is empty is an empty one.
             let fault = if fake.requests == 0 { None } else { faults.borrow_mut().next() };
             match fault {
-                Some(Fault::Empty) => Seen::default(),
+                Some(Fault::Empty) => PageSummary::default(),
                 Some(Fault::Short(most)) => cut(&mut fake, ask, most),
                 Some(Fault::None | Fault::NoLink) | None => fake.page(ask, 10_000),
             }
@@ -73,7 +73,7 @@ proptest! {
             if let Some(change) = changes.borrow_mut().next() {
                 fake.apply(&change);
             }
-            Seen { count: None, ..fake.page(KeyAsk { size: most, ..ask }, 10_000) }
+            PageSummary { count: None, ..fake.page(KeyAsk { size: most, ..ask }, 10_000) }
         })
         .unwrap();
         let fake = fake.into_inner();
@@ -91,7 +91,7 @@ proptest! {
             let ask = KeyAsk { since: None, number, size: 5 };
             let fault = if number == 1 { None } else { faults.borrow_mut().next() };
             ready(Ok(match fault {
-                Some(Fault::Empty) => Seen::default(),
+                Some(Fault::Empty) => PageSummary::default(),
                 Some(Fault::Short(most)) => cut(&mut fake, ask, most),
                 Some(Fault::None | Fault::NoLink) | None => fake.page(ask, 10_000),
             }))
@@ -115,8 +115,8 @@ proptest! {
             let mut fake = fake.borrow_mut();
             let probe = probing.take();
             ready(Ok(match faults.borrow_mut().next() {
-                Some(Fault::Empty) if !probe => Seen::default(),
-                Some(Fault::NoLink) => Seen { next: Next::Nothing, ..fake.bulk(cursor.as_deref(), limit) },
+                Some(Fault::Empty) if !probe => PageSummary::default(),
+                Some(Fault::NoLink) => PageSummary { next: Next::Nothing, ..fake.bulk(cursor.as_deref(), limit) },
                 Some(_) | None => fake.bulk(cursor.as_deref(), limit),
             }))
         });
@@ -166,7 +166,7 @@ fn nothing_where_records_were_is_asked_for_again() {
             // More came by then than the count tells, which ends at the window.
             if fake.borrow().kept.len() > 11_000 && empty.get() > 0 {
                 empty.set(empty.get() - 1);
-                return Seen::default();
+                return PageSummary::default();
             }
             fake.borrow_mut().page(ask, 10_000)
         });
@@ -180,7 +180,10 @@ fn nothing_where_records_were_is_asked_for_again() {
 fn a_page_that_is_empty_in_the_middle_of_a_millisecond_is_told() {
     let fake = RefCell::new(Fake::with(&[5; 30]));
     let walked =
-        walk_by_key(10, |ask| if ask.number == 2 { Seen::default() } else { fake.borrow_mut().page(ask, 10_000) });
+        walk_by_key(
+            10,
+            |ask| if ask.number == 2 { PageSummary::default() } else { fake.borrow_mut().page(ask, 10_000) },
+        );
     assert!(walked.unwrap().missing.unwrap().contains("counts 30 records, but gave 10"));
 }
 
@@ -199,16 +202,21 @@ fn a_purge_is_no_loss() {
 fn a_rejected_row_counts_once_for_all_pages_that_show_it() {
     let reject = |text| Reject { why: Rejection::Unreadable, text };
     let walked = walk_by_key(4, |ask| {
-        let mut seen = Seen { sent: 4, count: Some(7), ..Seen::default() };
+        let mut seen = PageSummary { sent: 4, count: Some(7), ..PageSummary::default() };
         let keys = if ask.since.is_none() { [("a", 1), ("b", 2)] } else { [("b", 2), ("c", 3)] };
         // Twice the same on one page are two; one that is no object cannot be known again.
         seen.rejected = vec![reject(Some(1)), reject(Some(1))];
         if ask.since.is_some_and(|since| since.millis() == 3) {
-            seen = Seen { sent: 2, count: Some(2), rejected: vec![reject(Some(2)), reject(None)], ..Seen::default() };
+            seen = PageSummary {
+                sent: 2,
+                count: Some(2),
+                rejected: vec![reject(Some(2)), reject(None)],
+                ..PageSummary::default()
+            };
             return seen;
         }
         for (key, updated) in keys {
-            let brought = if key == "b" && ask.since.is_some() { Brought::Nothing } else { Brought::New };
+            let brought = if key == "b" && ask.since.is_some() { Upsert::Unchanged } else { Upsert::New };
             seen.row(key, Timestamp::from_millis(updated), brought);
         }
         seen
@@ -224,7 +232,7 @@ fn a_cursor_of_our_own_that_is_refused_leaves_the_end_in_doubt() {
         let walk = by_cursor(&ENDPOINT, 2, CursorPosition::default(), unfollowed(), |cursor| {
             ready(match cursor {
                 Some(_) => Err(ApiError::new(&ENDPOINT, failure, "no")),
-                None => Ok(Seen { next: Next::Nothing, ..fake.borrow_mut().bulk(None, 2) }),
+                None => Ok(PageSummary { next: Next::Nothing, ..fake.borrow_mut().bulk(None, 2) }),
             })
         });
         let walk = walk.now_or_never().unwrap().unwrap();
@@ -239,7 +247,7 @@ fn a_cursor_of_our_own_that_is_refused_leaves_the_end_in_doubt() {
 fn a_server_that_knows_no_cursor_but_its_own_is_not_walked_anew() {
     let fake = RefCell::new(Fake::with(&[1, 2, 3, 4]));
     let walk = by_cursor(&ENDPOINT, 2, CursorPosition::default(), unfollowed(), |_| {
-        ready(Ok(Seen { next: Next::Nothing, ..fake.borrow_mut().bulk(None, 2) }))
+        ready(Ok(PageSummary { next: Next::Nothing, ..fake.borrow_mut().bulk(None, 2) }))
     });
     let walk = walk.now_or_never().unwrap().unwrap();
     let walked = walk.finish(|| true, |last| behind(&fake.borrow(), last)).now_or_never().unwrap();

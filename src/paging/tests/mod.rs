@@ -18,8 +18,8 @@ pub(super) const ENDPOINT: Endpoint = Endpoint { name: "fake", class: "fake" };
 pub(super) fn quiet() {}
 
 /// Nobody wants to know how the walk comes on.
-pub(super) fn unfollowed<Position>() -> Follow<'static, Position> {
-    Follow { page: &quiet, position: &|_| () }
+pub(super) fn unfollowed<Position>() -> WalkObserver<'static, Position> {
+    WalkObserver { page: &quiet, position: &|_| () }
 }
 
 /// A row: its `updated` and which version of the record it is.
@@ -79,17 +79,17 @@ impl Fake {
     }
 
     /// Reads some rows as a collector does.
-    pub(super) fn read(&mut self, rows: &[(u32, Version)], count: Option<usize>) -> Seen {
+    pub(super) fn read(&mut self, rows: &[(u32, Version)], count: Option<usize>) -> PageSummary {
         self.requests += 1;
         self.now += 1;
         let count = count.map(|count| count as u64);
-        let mut seen = Seen { sent: rows.len(), count, ..Seen::default() };
+        let mut seen = PageSummary { sent: rows.len(), count, ..PageSummary::default() };
         for (id, row) in rows {
             let known = self.kept.get(id).copied();
             let brought = match known {
-                None => Brought::New,
-                Some(known) if known.0 < row.0 => Brought::Newer,
-                Some(_) => Brought::Nothing,
+                None => Upsert::New,
+                Some(known) if known.0 < row.0 => Upsert::Newer,
+                Some(_) => Upsert::Unchanged,
             };
             seen.row(&id.to_string(), Timestamp::from_millis(row.0), brought);
             if known.is_none_or(|known| known.0 <= row.0) {
@@ -99,7 +99,7 @@ impl Fake {
         seen
     }
 
-    pub(super) fn page(&mut self, ask: KeyAsk, window: usize) -> Seen {
+    pub(super) fn page(&mut self, ask: KeyAsk, window: usize) -> PageSummary {
         let mut rows = self.sorted(ask.since.map_or(0, Timestamp::millis));
         rows.truncate(window);
         let start = usize::try_from((ask.number - 1) * ask.size).unwrap().min(rows.len());
@@ -108,7 +108,7 @@ impl Fake {
         self.read(&rows[start..end], count)
     }
 
-    pub(super) fn bulk(&mut self, cursor: Option<&str>, limit: usize) -> Seen {
+    pub(super) fn bulk(&mut self, cursor: Option<&str>, limit: usize) -> PageSummary {
         let (since, not) = cursor.map_or((0, vec![]), |cursor| {
             let (since, not) = cursor.split_once('!').unwrap();
             (since.parse().unwrap(), not.split(',').map(|id| id.parse::<u32>().unwrap()).collect())
@@ -186,7 +186,7 @@ proptest! {
     }
 }
 
-pub(super) fn walk_by_key(size: u64, fetch: impl Fn(KeyAsk) -> Seen) -> Result<Walked, ApiError> {
+pub(super) fn walk_by_key(size: u64, fetch: impl Fn(KeyAsk) -> PageSummary) -> Result<WalkSummary, ApiError> {
     by_key(&ENDPOINT, size, KeyPosition::default(), unfollowed(), |ask| ready(Ok(fetch(ask)))).now_or_never().unwrap()
 }
 
@@ -239,7 +239,7 @@ fn rows_without_a_time_take_no_part_in_the_order() {
     assert_eq!((fake.borrow().kept.len(), walked.missing), (5, None));
 }
 
-fn walk_by_number(pages: &[(&[u32], Option<usize>)]) -> (Result<Walked, ApiError>, usize) {
+fn walk_by_number(pages: &[(&[u32], Option<usize>)]) -> (Result<WalkSummary, ApiError>, usize) {
     let fake = RefCell::new(Fake::default());
     let progressed = std::sync::atomic::AtomicUsize::new(0);
     let progress = || {
@@ -326,12 +326,12 @@ const NAMELESS: Reject = Reject { why: Rejection::Unidentified, text: None };
 
 #[test]
 fn pages_of_unreadable_rows_repeat_only_if_their_bytes_do() {
-    let page = |body: &[u8]| Seen { sent: 2, rejected: vec![NAMELESS; 2], ..Seen::default() }.close(body);
+    let page = |body: &[u8]| PageSummary { sent: 2, rejected: vec![NAMELESS; 2], ..PageSummary::default() }.close(body);
     let walk = |same: bool| {
         let bodies: [&[u8]; 3] = [b"a", if same { b"a" } else { b"b" }, b""];
         let fetch = |number: u64| {
             let body = bodies[usize::try_from(number - 1).unwrap()];
-            ready(Ok(if body.is_empty() { Seen::default() } else { page(body) }))
+            ready(Ok(if body.is_empty() { PageSummary::default() } else { page(body) }))
         };
         by_number(&ENDPOINT, 2, &quiet, fetch).now_or_never().unwrap()
     };
@@ -350,7 +350,13 @@ fn a_walk_by_cursor_that_cannot_end_is_ended() {
         let asked = Cell::new(0);
         let walk = by_cursor(&ENDPOINT, 1, CursorPosition::default(), unfollowed(), |_| {
             let at = asked.replace(asked.get() + 1);
-            ready(Ok(Seen { sent: 1, taken: 1, fresh: fresh[at], next: next[at].clone(), ..Seen::default() }))
+            ready(Ok(PageSummary {
+                sent: 1,
+                taken: 1,
+                fresh: fresh[at],
+                next: next[at].clone(),
+                ..PageSummary::default()
+            }))
         });
         let error = walk.now_or_never().unwrap().err().unwrap();
         assert!(error.failure == Failure::BadResponse && error.to_string().contains(words), "{error}");

@@ -50,7 +50,7 @@ impl Fake {
         }
     }
 
-    fn page(&mut self, offset: u64, limit: u64) -> Seen {
+    fn page(&mut self, offset: u64, limit: u64) -> PageSummary {
         let start = usize::try_from(offset).unwrap().min(self.rows.len());
         let end = (start + usize::try_from(limit).unwrap().min(self.most)).min(self.rows.len());
         let rows = self.rows[start..end].to_vec();
@@ -58,10 +58,10 @@ impl Fake {
     }
 
     /// Reads some rows as a collector does.
-    fn read(&mut self, rows: &[u32]) -> Seen {
+    fn read(&mut self, rows: &[u32]) -> PageSummary {
         self.requests += 1;
         let count = self.counts.then_some(self.rows.len() as u64);
-        let mut seen = Seen { sent: rows.len(), count, ..Seen::default() };
+        let mut seen = PageSummary { sent: rows.len(), count, ..PageSummary::default() };
         for row in rows {
             let new = self.kept.insert(*row);
             seen.undated(&row.to_string(), new);
@@ -75,7 +75,7 @@ fn changes(most: usize) -> impl Strategy<Value = Vec<Vec<Change>>> {
     prop::collection::vec(prop::collection::vec(change, 0..4), 0..most)
 }
 
-fn walk(fetch: impl Fn(u64) -> Seen) -> Result<Walked, ApiError> {
+fn walk(fetch: impl Fn(u64) -> PageSummary) -> Result<WalkSummary, ApiError> {
     by_offset(&ENDPOINT, &quiet, |offset| ready(Ok(fetch(offset)))).now_or_never().unwrap()
 }
 
@@ -110,7 +110,7 @@ proptest! {
             changes.borrow_mut().next().unwrap_or_default().iter().for_each(|change| fake.apply(change));
             fake.page(offset, 50)
         });
-        prop_assert_eq!(walked.unwrap(), Walked::default());
+        prop_assert_eq!(walked.unwrap(), WalkSummary::default());
     }
 
     #[test]
@@ -123,7 +123,7 @@ proptest! {
             let mut fake = fake.borrow_mut();
             let fault = if fake.requests == 0 { None } else { faults.borrow_mut().next().flatten() };
             match fault {
-                Some(0) => Seen::default(),
+                Some(0) => PageSummary::default(),
                 Some(most) => fake.page(offset, limit.min(most as u64)),
                 None => fake.page(offset, limit),
             }
@@ -141,14 +141,14 @@ fn it_ends_where_the_listing_does() {
     {
         let fake = RefCell::new(Fake { counts, ..Fake::with(rows) });
         let walked = walk(|offset| fake.borrow_mut().page(offset, limit)).unwrap();
-        assert_eq!((walked, fake.borrow().kept.len()), (Walked::default(), rows as usize));
+        assert_eq!((walked, fake.borrow().kept.len()), (WalkSummary::default(), rows as usize));
         assert_eq!(fake.borrow().requests, requests, "{rows} rows by {limit}");
     }
     for (rows, most) in [(120, 50), (120, 7), (120, 1), (100, 50)] {
         for counts in [true, false] {
             let fake = RefCell::new(Fake { most, counts, ..Fake::with(rows) });
             let walked = walk(|offset| fake.borrow_mut().page(offset, 250)).unwrap();
-            assert_eq!((walked, fake.borrow().kept.len()), (Walked::default(), rows as usize), "{rows} by {most}");
+            assert_eq!((walked, fake.borrow().kept.len()), (WalkSummary::default(), rows as usize), "{rows} by {most}");
         }
     }
 }
@@ -156,18 +156,18 @@ fn it_ends_where_the_listing_does() {
 #[test]
 fn what_the_server_counts_but_does_not_give_is_told() {
     let fake = RefCell::new(Fake::with(60));
-    let walked = walk(|offset| Seen { count: Some(62), ..fake.borrow_mut().page(offset, 50) }).unwrap();
+    let walked = walk(|offset| PageSummary { count: Some(62), ..fake.borrow_mut().page(offset, 50) }).unwrap();
     assert_eq!(walked.missing.unwrap(), "the vendor counts 62 records, but gave 60 of them");
     assert!(fake.borrow().requests <= 12, "{}", fake.borrow().requests);
     // An empty listing that is none.
-    let walked = walk(|_| Seen { count: Some(3), ..Seen::default() }).unwrap();
+    let walked = walk(|_| PageSummary { count: Some(3), ..PageSummary::default() }).unwrap();
     assert!(walked.missing.unwrap().contains("3 records, but gave 0"));
     // An end that was none.
     let fake = RefCell::new(Fake::with(60));
     let asked = Cell::new(0);
     let walked = walk(|offset| {
         asked.set(asked.get() + 1);
-        if asked.get() == 2 { Seen::default() } else { fake.borrow_mut().page(offset, 50) }
+        if asked.get() == 2 { PageSummary::default() } else { fake.borrow_mut().page(offset, 50) }
     });
     assert_eq!((walked.unwrap().missing, fake.borrow().kept.len()), (None, 60));
 }
@@ -203,7 +203,7 @@ fn rows_that_cannot_be_read_count_as_given_and_once() {
     let known = RefCell::new(BTreeSet::new());
     let walked = walk(|offset| {
         let rows: Vec<u64> = (offset..(offset + 10).min(31)).collect();
-        let mut seen = Seen { sent: rows.len(), count: Some(31), ..Seen::default() };
+        let mut seen = PageSummary { sent: rows.len(), count: Some(31), ..PageSummary::default() };
         for (at, row) in rows.into_iter().enumerate() {
             match row % 3 {
                 0 => {
@@ -242,7 +242,7 @@ fn a_listing_that_goes_on_changing_is_walked_once() {
             }
             fake.page(offset, 50)
         });
-        assert_eq!(walked.unwrap(), Walked::default());
+        assert_eq!(walked.unwrap(), WalkSummary::default());
         assert!(fake.borrow().requests < 500, "{adds} {purges}: {} for 400 pages", fake.borrow().requests);
     }
 }

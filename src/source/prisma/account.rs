@@ -3,7 +3,7 @@
 use super::config::Config;
 use super::login::Login;
 use crate::client::{Answer, ApiError, Call, Unreadable};
-use crate::paging::{Seen, Walked, by_offset};
+use crate::paging::{PageSummary, WalkSummary, by_offset};
 use crate::session::{Listing, Session};
 
 /// The calls of one account.
@@ -50,8 +50,8 @@ impl Account {
         listing: &'static Listing,
         call: Call,
         progress: &(dyn Fn() + Sync),
-        read: impl Fn(&Answer) -> Result<Seen, Unreadable> + Send + Sync + Clone + 'static,
-    ) -> Result<Walked, ApiError> {
+        read: impl Fn(&Answer) -> Result<PageSummary, Unreadable> + Send + Sync + Clone + 'static,
+    ) -> Result<WalkSummary, ApiError> {
         by_offset(&listing.endpoint, progress, |offset| {
             self.session.call(listing, self.page(&call, offset), read.clone())
         })

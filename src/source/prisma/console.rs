@@ -12,7 +12,7 @@ use crate::clock::Timestamp;
 use crate::inventory::{Table, Tables};
 use crate::record::Console;
 use crate::session::Listing;
-use crate::source::{Collect, Harvest};
+use crate::source::{Collect, CollectOutput};
 use crate::telemetry::Failure;
 use crate::wire::{Nested, Text, text, unreadable};
 
@@ -51,7 +51,7 @@ pub(super) struct ConsoleItself {
 }
 
 impl ConsoleItself {
-    async fn run(&self, progress: &(dyn Fn() + Sync)) -> Result<Harvest, ApiError> {
+    async fn run(&self, progress: &(dyn Fn() + Sync)) -> Result<CollectOutput, ApiError> {
         let session = &self.account.session;
         let version = match session.call(&VERSION, self.account.get(&VERSION, "version"), read_version).await {
             Err(error) if error.failure == Failure::NotFound => {
@@ -73,12 +73,12 @@ impl ConsoleItself {
         let version = table.names.intern(&version);
         table.put(KEY, Console { version, licence_expiry });
         let console = Some(Arc::new(table));
-        Ok(Harvest { note, ..Harvest::whole(1, Tables { console, ..Tables::default() }) })
+        Ok(CollectOutput { note, ..CollectOutput::full(1, Tables { console, ..Tables::default() }) })
     }
 }
 
 impl Collect for ConsoleItself {
-    fn collect<'a>(&'a self, progress: &'a (dyn Fn() + Sync)) -> BoxFuture<'a, Result<Harvest, ApiError>> {
+    fn collect<'a>(&'a self, progress: &'a (dyn Fn() + Sync)) -> BoxFuture<'a, Result<CollectOutput, ApiError>> {
         Box::pin(self.run(progress))
     }
 }

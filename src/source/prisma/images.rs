@@ -10,10 +10,10 @@ use crate::client::{Answer, ApiError, Endpoint, Unreadable};
 use crate::inventory::{Table, Tables};
 use crate::lock::lock;
 use crate::names::{Name, Names};
-use crate::paging::Seen;
+use crate::paging::PageSummary;
 use crate::record::{Image, ImageAssessment, ImageName, Score};
 use crate::session::Listing;
-use crate::source::{Collect, Harvest};
+use crate::source::{Collect, CollectOutput};
 use crate::wire::{Keyed, text};
 
 /// The list of images.
@@ -27,10 +27,10 @@ pub(super) const IMAGES: Listing = Listing {
 pub(super) const NAME: &str = "images";
 
 /// Takes a page of the listing into the table.
-pub fn take(table: &Mutex<Table<Image>>, answer: &Answer) -> Result<Seen, Unreadable> {
+pub fn take(table: &Mutex<Table<Image>>, answer: &Answer) -> Result<PageSummary, Unreadable> {
     let text = text(&answer.body);
     let rows = wire::rows::<ImageRow<'_>>(answer, &text)?;
-    let mut seen = Seen::of(&rows);
+    let mut seen = PageSummary::of(&rows);
     let mut table = lock(table);
     for row in rows.into_keyed() {
         let assessment = Some(assessment(&mut table.names, &row));
@@ -71,7 +71,7 @@ pub(super) struct Images {
 }
 
 impl Images {
-    async fn run(&self, progress: &(dyn Fn() + Sync)) -> Result<Harvest, ApiError> {
+    async fn run(&self, progress: &(dyn Fn() + Sync)) -> Result<CollectOutput, ApiError> {
         let table = Arc::new(Mutex::new(Table::default()));
         let taking = Arc::clone(&table);
         let call = self.account.list(&IMAGES, "images").query("compact", "true");
@@ -79,12 +79,15 @@ impl Images {
         self.account.session.count_rejected(NAME, walked.rejected);
         let table = std::mem::take(&mut *lock(&table));
         let (records, images) = (table.len(), Some(Arc::new(table)));
-        Ok(Harvest { missing: walked.missing, ..Harvest::whole(records, Tables { images, ..Tables::default() }) })
+        Ok(CollectOutput {
+            missing: walked.missing,
+            ..CollectOutput::full(records, Tables { images, ..Tables::default() })
+        })
     }
 }
 
 impl Collect for Images {
-    fn collect<'a>(&'a self, progress: &'a (dyn Fn() + Sync)) -> BoxFuture<'a, Result<Harvest, ApiError>> {
+    fn collect<'a>(&'a self, progress: &'a (dyn Fn() + Sync)) -> BoxFuture<'a, Result<CollectOutput, ApiError>> {
         Box::pin(self.run(progress))
     }
 }

@@ -11,7 +11,7 @@ use crate::inventory::{Table, Tables};
 use crate::labels::word;
 use crate::record::Defenders;
 use crate::session::Listing;
-use crate::source::{Collect, Harvest};
+use crate::source::{Collect, CollectOutput};
 use crate::telemetry::Rejection;
 use crate::wire::{Keyed, Rejected, text};
 
@@ -53,18 +53,18 @@ pub(super) struct Sensors {
 }
 
 impl Sensors {
-    async fn run(&self, progress: &(dyn Fn() + Sync)) -> Result<Harvest, ApiError> {
+    async fn run(&self, progress: &(dyn Fn() + Sync)) -> Result<CollectOutput, ApiError> {
         let call = self.account.list(&SUMMARY, "defenders/summary");
         let (table, rejected) = self.account.session.call(&SUMMARY, call, read).await?;
         progress();
         self.account.session.count_rejected(NAME, rejected);
         let (records, defenders) = (table.len(), Some(Arc::new(table)));
-        Ok(Harvest::whole(records, Tables { defenders, ..Tables::default() }))
+        Ok(CollectOutput::full(records, Tables { defenders, ..Tables::default() }))
     }
 }
 
 impl Collect for Sensors {
-    fn collect<'a>(&'a self, progress: &'a (dyn Fn() + Sync)) -> BoxFuture<'a, Result<Harvest, ApiError>> {
+    fn collect<'a>(&'a self, progress: &'a (dyn Fn() + Sync)) -> BoxFuture<'a, Result<CollectOutput, ApiError>> {
         Box::pin(self.run(progress))
     }
 }

@@ -11,7 +11,7 @@ use crate::inventory::{Table, Tables};
 use crate::lock::lock;
 use crate::record::Vulnerability;
 use crate::session::Listing;
-use crate::source::{Collect, Harvest};
+use crate::source::{Collect, CollectOutput};
 use crate::wire::{Keyed, Rejected, text};
 
 /// The numbers of vulnerabilities.
@@ -67,7 +67,7 @@ pub(super) struct Vulnerabilities {
 }
 
 impl Vulnerabilities {
-    async fn run(&self, progress: &(dyn Fn() + Sync)) -> Result<Harvest, ApiError> {
+    async fn run(&self, progress: &(dyn Fn() + Sync)) -> Result<CollectOutput, ApiError> {
         let table = Arc::new(Mutex::new(Table::default()));
         let (rejected, missing) = self.walk(&table, progress).await?;
         self.account.session.count_rejected(NAME, rejected);
@@ -75,7 +75,11 @@ impl Vulnerabilities {
         table.retain(|vulnerability| vulnerability.images > 0);
         let note = table.is_empty().then(|| NONE.to_owned());
         let (records, vulnerabilities) = (table.len(), Some(Arc::new(table)));
-        Ok(Harvest { missing, note, ..Harvest::whole(records, Tables { vulnerabilities, ..Tables::default() }) })
+        Ok(CollectOutput {
+            missing,
+            note,
+            ..CollectOutput::full(records, Tables { vulnerabilities, ..Tables::default() })
+        })
     }
 
     /// Asks for page after page; tells how many rows could not be taken, and why others are missing.
@@ -111,7 +115,7 @@ impl Vulnerabilities {
 }
 
 impl Collect for Vulnerabilities {
-    fn collect<'a>(&'a self, progress: &'a (dyn Fn() + Sync)) -> BoxFuture<'a, Result<Harvest, ApiError>> {
+    fn collect<'a>(&'a self, progress: &'a (dyn Fn() + Sync)) -> BoxFuture<'a, Result<CollectOutput, ApiError>> {
         Box::pin(self.run(progress))
     }
 }

@@ -12,9 +12,9 @@ use crate::checkpoint::{Saved, Slot};
 use crate::client::{ApiError, Endpoint};
 use crate::inventory::{Table, Tables};
 use crate::labels::{flag, word};
-use crate::paging::{Seen, Walked};
+use crate::paging::{PageSummary, WalkSummary};
 use crate::record::Report;
-use crate::source::{Collect, Harvest};
+use crate::source::{Collect, CollectOutput};
 use crate::wire::Rows;
 
 /// The list of reports.
@@ -45,24 +45,24 @@ impl Reports {
         Self { session, absence: Absence::default() }
     }
 
-    async fn run(&self, progress: &(dyn Fn() + Sync)) -> Result<Harvest, ApiError> {
+    async fn run(&self, progress: &(dyn Fn() + Sync)) -> Result<CollectOutput, ApiError> {
         let walked = NUMBERED.walk::<Table<Report>>(&self.session, &self.absence.answered, progress).await;
         let ((table, walked), note) = match self.absence.heed(&self.session, &REPORTS, walked)? {
             Found::Here(found) => (found, None),
-            Found::Absent(words) => ((Table::default(), Walked::default()), Some(words)),
+            Found::Absent(words) => ((Table::default(), WalkSummary::default()), Some(words)),
         };
         self.session.count_rejected(NAME, walked.rejected);
         let (records, reports) = (table.len(), Some(Arc::new(table)));
         let tables = Tables { reports, ..Tables::default() };
-        Ok(Harvest { missing: walked.missing, note, ..Harvest::whole(records, tables) })
+        Ok(CollectOutput { missing: walked.missing, note, ..CollectOutput::full(records, tables) })
     }
 }
 
 impl Fill for Table<Report> {
     type Row<'a> = ReportRow<'a>;
 
-    fn fill(&mut self, rows: Rows<ReportRow<'_>>) -> Seen {
-        let mut seen = Seen::of(&rows);
+    fn fill(&mut self, rows: Rows<ReportRow<'_>>) -> PageSummary {
+        let mut seen = PageSummary::of(&rows);
         for row in rows.into_keyed() {
             let names = &mut self.names;
             let report = Report {
@@ -80,7 +80,7 @@ impl Fill for Table<Report> {
 }
 
 impl Collect for Reports {
-    fn collect<'a>(&'a self, progress: &'a (dyn Fn() + Sync)) -> BoxFuture<'a, Result<Harvest, ApiError>> {
+    fn collect<'a>(&'a self, progress: &'a (dyn Fn() + Sync)) -> BoxFuture<'a, Result<CollectOutput, ApiError>> {
         Box::pin(self.run(progress))
     }
 

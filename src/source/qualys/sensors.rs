@@ -11,9 +11,9 @@ use super::wire::SensorRow;
 use crate::client::{ApiError, Endpoint};
 use crate::inventory::{Table, Tables};
 use crate::labels::word;
-use crate::paging::Seen;
+use crate::paging::PageSummary;
 use crate::record::Sensor;
-use crate::source::{Collect, Harvest};
+use crate::source::{Collect, CollectOutput};
 use crate::telemetry::Failure;
 use crate::wire::Rows;
 
@@ -54,21 +54,21 @@ impl Sensors {
         Self { session, has_new: AtomicBool::new(false), only_old: AtomicBool::new(false) }
     }
 
-    async fn run(&self, progress: &(dyn Fn() + Sync)) -> Result<Harvest, ApiError> {
+    async fn run(&self, progress: &(dyn Fn() + Sync)) -> Result<CollectOutput, ApiError> {
         if !self.only_old.load(Ordering::Relaxed) {
             match self.walk(&NEW, &self.has_new, progress).await {
                 Err(error) if error.failure == Failure::NotFound && !self.has_new.load(Ordering::Relaxed) => {}
                 other => return other,
             }
         }
-        let harvest = self.walk(&OLD, &AtomicBool::default(), progress).await;
-        match &harvest {
+        let output = self.walk(&OLD, &AtomicBool::default(), progress).await;
+        match &output {
             Ok(_) => self.only_old.store(true, Ordering::Relaxed),
             // Once the old one is gone, the new one is asked again.
             Err(error) if error.failure == Failure::NotFound => self.only_old.store(false, Ordering::Relaxed),
             Err(_) => {}
         }
-        harvest
+        output
     }
 
     async fn walk(
@@ -76,19 +76,22 @@ impl Sensors {
         list: &'static Numbered,
         answered: &AtomicBool,
         progress: &(dyn Fn() + Sync),
-    ) -> Result<Harvest, ApiError> {
+    ) -> Result<CollectOutput, ApiError> {
         let (table, walked) = list.walk::<Table<Sensor>>(&self.session, answered, progress).await?;
         self.session.count_rejected(NAME, walked.rejected);
         let (records, sensors) = (table.len(), Some(Arc::new(table)));
-        Ok(Harvest { missing: walked.missing, ..Harvest::whole(records, Tables { sensors, ..Tables::default() }) })
+        Ok(CollectOutput {
+            missing: walked.missing,
+            ..CollectOutput::full(records, Tables { sensors, ..Tables::default() })
+        })
     }
 }
 
 impl Fill for Table<Sensor> {
     type Row<'a> = SensorRow<'a>;
 
-    fn fill(&mut self, rows: Rows<SensorRow<'_>>) -> Seen {
-        let mut seen = Seen::of(&rows);
+    fn fill(&mut self, rows: Rows<SensorRow<'_>>) -> PageSummary {
+        let mut seen = PageSummary::of(&rows);
         for row in rows.into_keyed() {
             let names = &mut self.names;
             let sensor = Sensor {
@@ -111,7 +114,7 @@ impl Fill for Table<Sensor> {
 }
 
 impl Collect for Sensors {
-    fn collect<'a>(&'a self, progress: &'a (dyn Fn() + Sync)) -> BoxFuture<'a, Result<Harvest, ApiError>> {
+    fn collect<'a>(&'a self, progress: &'a (dyn Fn() + Sync)) -> BoxFuture<'a, Result<CollectOutput, ApiError>> {
         Box::pin(self.run(progress))
     }
 }

@@ -9,14 +9,14 @@ use crate::inventory::{Table, Tables};
 use crate::labels::lower;
 use crate::lock::lock;
 use crate::names::{Name, Names};
-use crate::paging::Seen;
+use crate::paging::PageSummary;
 use crate::record::{
     Assessment, Condition, Conditions, Container, Control, Identity, Particulars, Placement, PrismaParticulars, Score,
 };
 use crate::session::Listing;
 use crate::source::prisma::account::Account;
 use crate::source::prisma::wire::{self, ContainerRow, Info};
-use crate::source::{Collect, Harvest, off_thread};
+use crate::source::{Collect, CollectOutput, off_thread};
 use crate::wire::{Keyed, text};
 
 mod posture;
@@ -51,10 +51,10 @@ impl Staging {
     }
 
     /// Takes a page of the listing.
-    pub fn take(&self, answer: &Answer) -> Result<Seen, Unreadable> {
+    pub fn take(&self, answer: &Answer) -> Result<PageSummary, Unreadable> {
         let text = text(&answer.body);
         let rows = wire::rows::<ContainerRow<'_>>(answer, &text)?;
-        let mut seen = Seen::of(&rows);
+        let mut seen = PageSummary::of(&rows);
         let mut known = lock(&self.known);
         let Known { table, posture } = &mut *known;
         for row in rows.into_keyed() {
@@ -157,7 +157,7 @@ pub(in crate::source::prisma) struct Containers {
 }
 
 impl Containers {
-    async fn run(&self, progress: &(dyn Fn() + Sync)) -> Result<Harvest, ApiError> {
+    async fn run(&self, progress: &(dyn Fn() + Sync)) -> Result<CollectOutput, ApiError> {
         let staging = Arc::new(Staging::new(Arc::clone(&self.promote)));
         let taking = Arc::clone(&staging);
         let call = self.account.list(&CONTAINERS, "containers");
@@ -166,12 +166,12 @@ impl Containers {
         let (containers, controls) = off_thread(&CONTAINERS.endpoint, move || staging.finish()).await?;
         let (records, containers, controls) = (containers.len(), Some(Arc::new(containers)), Some(Arc::new(controls)));
         let tables = Tables { containers, controls, ..Tables::default() };
-        Ok(Harvest { missing: walked.missing, ..Harvest::whole(records, tables) })
+        Ok(CollectOutput { missing: walked.missing, ..CollectOutput::full(records, tables) })
     }
 }
 
 impl Collect for Containers {
-    fn collect<'a>(&'a self, progress: &'a (dyn Fn() + Sync)) -> BoxFuture<'a, Result<Harvest, ApiError>> {
+    fn collect<'a>(&'a self, progress: &'a (dyn Fn() + Sync)) -> BoxFuture<'a, Result<CollectOutput, ApiError>> {
         Box::pin(self.run(progress))
     }
 }

@@ -13,7 +13,7 @@ use crate::client::tests::read_request;
 use crate::clock::{Clock, Timestamp};
 use crate::record::Vendor;
 use crate::source::prisma::{Config, Method};
-use crate::source::{self, Harvest, Source};
+use crate::source::{self, CollectOutput, Source};
 use crate::telemetry::{Failure, Telemetry};
 
 const NOW: i64 = 1_750_000_000_000;
@@ -152,12 +152,12 @@ impl Bench {
         Self { console, source, now, telemetry, _password: password }
     }
 
-    async fn run(&self, collector: &str) -> Result<Harvest, ApiError> {
+    async fn run(&self, collector: &str) -> Result<CollectOutput, ApiError> {
         let collector = self.source.collectors.iter().find(|known| known.name == collector).unwrap();
         collector.listing.collect(&|| {}).await
     }
 
-    async fn all(&self) -> Vec<Result<Harvest, ApiError>> {
+    async fn all(&self) -> Vec<Result<CollectOutput, ApiError>> {
         let names = ["containers", "images", "sensors", "vulnerabilities", "console"];
         join_all(names.map(|name| self.run(name))).await
     }
@@ -169,8 +169,8 @@ impl Bench {
 }
 
 #[track_caller]
-fn refusal(failed: Result<Harvest, ApiError>) -> (Failure, String) {
-    let error = failed.map(|harvest| harvest.records).unwrap_err();
+fn refusal(failed: Result<CollectOutput, ApiError>) -> (Failure, String) {
+    let error = failed.map(|output| output.records).unwrap_err();
     (error.failure, error.to_string())
 }
 
@@ -184,8 +184,8 @@ async fn a_whole_console_is_collected() {
     assert_eq!((bench.source.name.as_str(), bench.source.vendor), ("account", Vendor::Prisma));
     assert_eq!(bench.source.collector_names(), ["console", "containers", "images", "sensors", "vulnerabilities"]);
     let harvests: Vec<_> = bench.all().await.into_iter().map(Result::unwrap).collect();
-    assert_eq!(harvests.iter().map(|harvest| harvest.records).collect::<Vec<_>>(), [120, 3, 3, 0, 1]);
-    assert!(harvests.iter().all(|harvest| harvest.missing.is_none()));
+    assert_eq!(harvests.iter().map(|output| output.records).collect::<Vec<_>>(), [120, 3, 3, 0, 1]);
+    assert!(harvests.iter().all(|output| output.missing.is_none()));
     assert!(harvests[0].tables.controls.is_some() && harvests[3].note.as_ref().unwrap().contains("collections"));
     assert!(harvests[4].tables.console.as_ref().unwrap().get("console").unwrap().licence_expiry.is_some());
     assert_eq!(bench.asked("authenticate").len(), 1);
@@ -279,9 +279,9 @@ async fn basic_credentials_go_with_each_call_and_are_not_tried_twice() {
 async fn a_licence_that_may_not_be_seen_is_a_note() {
     for status in [403, 404] {
         let bench = Bench::new(|console, _| console.instead = vec![("/license", status, "")]);
-        let harvest = bench.run("console").await.unwrap();
-        assert!(harvest.note.unwrap().contains("licence"));
-        let table = harvest.tables.console.unwrap();
+        let output = bench.run("console").await.unwrap();
+        assert!(output.note.unwrap().contains("licence"));
+        let table = output.tables.console.unwrap();
         let console = table.get("console").unwrap();
         assert_eq!((table.names.text(console.version), console.licence_expiry), ("30.00.140", None));
     }
@@ -303,8 +303,8 @@ async fn vulnerabilities_are_asked_for_to_their_end() {
         let bench = Bench::new(|console, _| {
             (console.vulnerabilities, console.limits, console.pages) = (rows, limits, pages);
         });
-        let harvest = bench.run("vulnerabilities").await.unwrap();
-        assert_eq!((harvest.records, harvest.missing.is_some()), (records, missing), "{rows}");
+        let output = bench.run("vulnerabilities").await.unwrap();
+        assert_eq!((output.records, output.missing.is_some()), (records, missing), "{rows}");
         assert_eq!(bench.asked("/stats/vulnerabilities?").len(), requests, "{rows}");
         let told = bench.telemetry.read().0.remove(0);
         let counted: u64 = told.collectors.iter().flat_map(|collector| collector.state.rejected).sum();

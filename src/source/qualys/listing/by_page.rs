@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::client::{Answer, ApiError, Call, Unreadable};
 use crate::lock::lock;
-use crate::paging::{Seen, Walked, by_number};
+use crate::paging::{PageSummary, WalkSummary, by_number};
 use crate::source::qualys::session::{Listing, Session};
 use crate::source::qualys::wire;
 use crate::wire::{Keyed, Rows, text};
@@ -33,10 +33,10 @@ pub trait Fill: Default + Send + 'static {
     type Row<'a>: Keyed + Deserialize<'a>;
 
     /// Takes the rows of a page.
-    fn fill(&mut self, rows: Rows<Self::Row<'_>>) -> Seen;
+    fn fill(&mut self, rows: Rows<Self::Row<'_>>) -> PageSummary;
 
     /// Takes the page of this number.
-    fn take(&mut self, answer: &Answer, _number: u64) -> Result<Seen, Unreadable> {
+    fn take(&mut self, answer: &Answer, _number: u64) -> Result<PageSummary, Unreadable> {
         let text = text(&answer.body);
         let rows = wire::rows(&text)?;
         Ok(self.fill(rows).close(&answer.body))
@@ -50,7 +50,7 @@ impl Numbered {
         session: &Session,
         answered: &AtomicBool,
         progress: &(dyn Fn() + Sync),
-    ) -> Result<(F, Walked), ApiError> {
+    ) -> Result<(F, WalkSummary), ApiError> {
         let filled = Arc::new(Mutex::new(F::default()));
         let fetch = |number: u64| {
             let filled = Arc::clone(&filled);

@@ -10,14 +10,14 @@ use crate::clock::Timestamp;
 use crate::inventory::{Table, Tables};
 use crate::labels::word;
 use crate::lock::lock;
-use crate::paging::{Seen, Walked};
+use crate::paging::{PageSummary, WalkSummary};
 use crate::record::Policy;
 use crate::source::qualys::listing::by_page::{Fill, Numbered};
 use crate::source::qualys::listing::details::{self, Details, Wanted};
 use crate::source::qualys::listing::optional_listing::{Absence, Found};
 use crate::source::qualys::session::{Listing, Session};
 use crate::source::qualys::wire::PolicyRow;
-use crate::source::{Collect, Harvest};
+use crate::source::{Collect, CollectOutput};
 use crate::wire::{Nested, Rows, text};
 use rules::Rules;
 
@@ -60,17 +60,17 @@ impl Policies {
         Self { session, rules: Mutex::default(), absence: Absence::default() }
     }
 
-    async fn run(&self, progress: &(dyn Fn() + Sync)) -> Result<Harvest, ApiError> {
+    async fn run(&self, progress: &(dyn Fn() + Sync)) -> Result<CollectOutput, ApiError> {
         let walked = NUMBERED.walk::<Listed>(&self.session, &self.absence.answered, progress).await;
         let ((Listed { mut table, wanting }, walked), note) = match self.absence.heed(&self.session, &LIST, walked)? {
             Found::Here(found) => (found, None),
-            Found::Absent(words) => ((Listed::default(), Walked::default()), Some(words)),
+            Found::Absent(words) => ((Listed::default(), WalkSummary::default()), Some(words)),
         };
         self.session.count_rejected(NAME, walked.rejected);
         let missing = self.fill_rules(&mut table, &wanting, progress).await;
         let (records, policies) = (table.len(), Some(Arc::new(table)));
         let tables = Tables { policies, ..Tables::default() };
-        Ok(Harvest { missing: walked.missing.or(missing), note, ..Harvest::whole(records, tables) })
+        Ok(CollectOutput { missing: walked.missing.or(missing), note, ..CollectOutput::full(records, tables) })
     }
 
     /// Puts the rules of those `wanting` into the table; tells why some are missing.
@@ -124,8 +124,8 @@ pub struct Listed {
 impl Fill for Listed {
     type Row<'a> = PolicyRow<'a>;
 
-    fn fill(&mut self, rows: Rows<PolicyRow<'_>>) -> Seen {
-        let mut seen = Seen::of(&rows);
+    fn fill(&mut self, rows: Rows<PolicyRow<'_>>) -> PageSummary {
+        let mut seen = PageSummary::of(&rows);
         for row in rows.into_keyed() {
             let names = &mut self.table.names;
             let id = row.uuid.get();
@@ -151,7 +151,7 @@ impl Fill for Listed {
 }
 
 impl Collect for Policies {
-    fn collect<'a>(&'a self, progress: &'a (dyn Fn() + Sync)) -> BoxFuture<'a, Result<Harvest, ApiError>> {
+    fn collect<'a>(&'a self, progress: &'a (dyn Fn() + Sync)) -> BoxFuture<'a, Result<CollectOutput, ApiError>> {
         Box::pin(self.run(progress))
     }
 

@@ -11,14 +11,14 @@ use crate::inventory::{Table, Tables};
 use crate::labels::word;
 use crate::lock::lock;
 use crate::names::Name;
-use crate::paging::Seen;
+use crate::paging::PageSummary;
 use crate::record::{Control, Severity};
 use crate::source::qualys::listing::by_page::{Fill, Numbered};
 use crate::source::qualys::listing::details::{self, Details, Wanted};
 use crate::source::qualys::listing::optional_listing::{Absence, Found};
 use crate::source::qualys::session::{Listing, Session};
 use crate::source::qualys::wire::{ControlDetail, ControlRow};
-use crate::source::{Collect, Harvest};
+use crate::source::{Collect, CollectOutput};
 use crate::telemetry::Failure;
 use crate::wire::{Nested, Rows, text};
 use resources::Evaluated;
@@ -64,13 +64,13 @@ impl Posture {
         Self { session, categories: Mutex::default(), no_controls, no_resources }
     }
 
-    async fn run(&self, progress: &(dyn Fn() + Sync)) -> Result<Harvest, ApiError> {
+    async fn run(&self, progress: &(dyn Fn() + Sync)) -> Result<CollectOutput, ApiError> {
         let walked = NUMBERED.walk::<Table<Control>>(&self.session, &self.no_controls.answered, progress).await;
         let (mut table, walked) = match self.no_controls.heed(&self.session, &LIST, walked)? {
             Found::Here(found) => found,
             Found::Absent(words) => {
                 let tables = Tables { controls: Some(Arc::default()), ..Tables::default() };
-                return Ok(Harvest { note: Some(words), ..Harvest::whole(0, tables) });
+                return Ok(CollectOutput { note: Some(words), ..CollectOutput::full(0, tables) });
             }
         };
         self.ask_categories(&table, progress).await;
@@ -82,7 +82,7 @@ impl Posture {
         let records = table.len() + resources.as_ref().map_or(0, Table::len);
         let (controls, posture_resources) = (Some(Arc::new(table)), resources.map(Arc::new));
         let tables = Tables { controls, posture_resources, ..Tables::default() };
-        Ok(Harvest { missing: walked.missing.or(missing), note, ..Harvest::whole(records, tables) })
+        Ok(CollectOutput { missing: walked.missing.or(missing), note, ..CollectOutput::full(records, tables) })
     }
 
     /// Asks for the categories that are not known yet. That some cannot be had fails no run: all else is known.
@@ -131,8 +131,8 @@ pub fn read_category(answer: &Answer) -> Result<String, Unreadable> {
 impl Fill for Table<Control> {
     type Row<'a> = ControlRow<'a>;
 
-    fn fill(&mut self, rows: Rows<ControlRow<'_>>) -> Seen {
-        let mut seen = Seen::of(&rows);
+    fn fill(&mut self, rows: Rows<ControlRow<'_>>) -> PageSummary {
+        let mut seen = PageSummary::of(&rows);
         for row in rows.into_keyed() {
             let names = &mut self.names;
             let mut policies: Vec<Name> = Vec::new();
@@ -159,7 +159,7 @@ impl Fill for Table<Control> {
 }
 
 impl Collect for Posture {
-    fn collect<'a>(&'a self, progress: &'a (dyn Fn() + Sync)) -> BoxFuture<'a, Result<Harvest, ApiError>> {
+    fn collect<'a>(&'a self, progress: &'a (dyn Fn() + Sync)) -> BoxFuture<'a, Result<CollectOutput, ApiError>> {
         Box::pin(self.run(progress))
     }
 

@@ -6,7 +6,7 @@
 use crate::client::{Answer, Endpoint, Unreadable};
 use crate::inventory::Table;
 use crate::labels::word;
-use crate::paging::Seen;
+use crate::paging::PageSummary;
 use crate::record::{PostureResource, Severity};
 use crate::source::qualys::listing::by_page::{Fill, Numbered};
 use crate::source::qualys::listing::optional_listing::{Absence, Found};
@@ -77,8 +77,8 @@ pub struct Resources {
 impl Fill for Resources {
     type Row<'a> = ResourceRow<'a>;
 
-    fn fill(&mut self, rows: Rows<ResourceRow<'_>>) -> Seen {
-        let mut seen = Seen::of(&rows);
+    fn fill(&mut self, rows: Rows<ResourceRow<'_>>) -> PageSummary {
+        let mut seen = PageSummary::of(&rows);
         for row in rows.into_keyed() {
             let Some(key) = row.place() else { continue };
             let names = &mut self.table.names;
@@ -99,7 +99,7 @@ impl Fill for Resources {
         seen
     }
 
-    fn take(&mut self, answer: &Answer, number: u64) -> Result<Seen, Unreadable> {
+    fn take(&mut self, answer: &Answer, number: u64) -> Result<PageSummary, Unreadable> {
         let text = text(&answer.body);
         let only_numbers = wire::is_only_numbers(&text);
         if only_numbers && number > 1 {
@@ -107,7 +107,7 @@ impl Fill for Resources {
         }
         self.only_numbers = only_numbers;
         if only_numbers {
-            return Ok(Seen::default());
+            return Ok(PageSummary::default());
         }
         let rows = wire::rows(&text)?;
         Ok(self.fill(rows).close(&answer.body))

@@ -15,7 +15,7 @@ use crate::clock::Timestamp;
 use crate::setting::Span;
 use crate::source::qualys::containers::{BulkHalf, PageHalf, Staging};
 use crate::source::qualys::two_listings::delta::{Known, Walk, compare};
-use crate::source::{Extent, Harvest};
+use crate::source::{CollectOutput, WalkKind};
 use crate::telemetry::Failure;
 
 const PAGES: &str = "/csapi/v1.3/containers?";
@@ -55,16 +55,16 @@ pub(crate) fn edit(bench: &Bench, edit: impl FnOnce(&mut Tenant)) {
 }
 
 /// A run of the containers: whether it walked all, how many requests it sent, and what it brought.
-pub(crate) async fn run(bench: &Bench) -> (bool, usize, Harvest) {
+pub(crate) async fn run(bench: &Bench) -> (bool, usize, CollectOutput) {
     bench.server.forget_requests();
-    let harvest = bench.run("containers").await.unwrap();
-    assert_eq!(harvest.missing, None);
-    (harvest.extent == Extent::Whole, bench.server.requests().len(), harvest)
+    let output = bench.run("containers").await.unwrap();
+    assert_eq!(output.missing, None);
+    (output.walk_kind == WalkKind::Full, bench.server.requests().len(), output)
 }
 
 /// The risk and the namespace of every container that was collected.
-pub(crate) fn collected(harvest: &Harvest) -> BTreeMap<String, (Option<f64>, String)> {
-    let table = harvest.tables.containers.as_ref().unwrap();
+pub(crate) fn collected(output: &CollectOutput) -> BTreeMap<String, (Option<f64>, String)> {
+    let table = output.tables.containers.as_ref().unwrap();
     let told = table.iter().map(|(key, container)| {
         let crate::record::Particulars::Qualys(particulars) = &container.assessment.as_ref().unwrap().particulars
         else {
@@ -92,9 +92,9 @@ pub(crate) fn truth(bench: &Bench) -> BTreeMap<String, (Option<f64>, String)> {
 #[tokio::test]
 async fn what_changed_is_found_at_a_fraction_of_the_cost() {
     let bench = bench(25_000).await;
-    let (whole, all, harvest) = run(&bench).await;
+    let (whole, all, output) = run(&bench).await;
     assert!(whole && all > 100, "{all}");
-    assert_eq!(collected(&harvest), truth(&bench));
+    assert_eq!(collected(&output), truth(&bench));
     for (cycle, after) in (1..=5).zip((300_000..).step_by(300_000)) {
         change(&bench, (cycle..25_000).step_by(100), after, |container| {
             container.risk_score = Some(container.risk_score.map_or(7, |risk| risk / 2));
@@ -102,9 +102,9 @@ async fn what_changed_is_found_at_a_fraction_of_the_cost() {
                 pod.namespace = format!("moved-{cycle}");
             }
         });
-        let (whole, some, harvest) = run(&bench).await;
+        let (whole, some, output) = run(&bench).await;
         assert!(!whole && some * 20 <= all, "{some} of {all} requests in cycle {cycle}");
-        assert_eq!(collected(&harvest), truth(&bench), "cycle {cycle}");
+        assert_eq!(collected(&output), truth(&bench), "cycle {cycle}");
     }
     let (whole, none, _) = run(&bench).await;
     assert!(!whole && none <= 4, "{none} requests for nothing new");
@@ -118,9 +118,9 @@ async fn what_a_delta_cannot_tell_is_walked_again() {
 
     // Purged: the vendor counts fewer.
     edit(&bench, |tenant| drop(tenant.containers.remove(17)));
-    let (whole, _, harvest) = run(&bench).await;
+    let (whole, _, output) = run(&bench).await;
     assert!(whole);
-    assert_eq!(collected(&harvest), truth(&bench));
+    assert_eq!(collected(&output), truth(&bench));
 
     // Shown long after the time it bears: the vendor counts more.
     edit(&bench, |tenant| {
@@ -128,9 +128,9 @@ async fn what_a_delta_cannot_tell_is_walked_again() {
         late.uuid = "00000000-0000-4000-8000-000000000001".to_owned();
         tenant.containers.push(late);
     });
-    let (whole, _, harvest) = run(&bench).await;
+    let (whole, _, output) = run(&bench).await;
     assert!(whole);
-    assert_eq!(collected(&harvest), truth(&bench));
+    assert_eq!(collected(&output), truth(&bench));
 
     // Where the vendor says that nothing changed last: something did.
     bench.fault("pageSize=1000", 2, FaultKind::Status(200, vec![], r#"{"data":[],"count":0}"#.to_owned()));
@@ -138,26 +138,26 @@ async fn what_a_delta_cannot_tell_is_walked_again() {
 
     // One that changed cannot be read any more: what was known of it is not shown either.
     change(&bench, [40], 1000, |container| container.page_row = Row::Unreadable(DAMAGES[2]));
-    let (whole, _, harvest) = run(&bench).await;
+    let (whole, _, output) = run(&bench).await;
     assert!(whole);
-    assert_eq!(collected(&harvest), truth(&bench));
+    assert_eq!(collected(&output), truth(&bench));
     // That is known now, and it is still among the latest.
     let rejected = bench.rejected("containers");
-    let (whole, _, harvest) = run(&bench).await;
-    assert_eq!((whole, collected(&harvest)), (false, truth(&bench)));
+    let (whole, _, output) = run(&bench).await;
+    assert_eq!((whole, collected(&output)), (false, truth(&bench)));
     assert_eq!(bench.rejected("containers")[1], rejected[1] + 1);
 
     // And once it can be read, it is one more than there are.
     change(&bench, [40], 300_000, |container| container.page_row = Row::Readable);
-    let (whole, _, harvest) = run(&bench).await;
-    assert_eq!(collected(&harvest), truth(&bench));
+    let (whole, _, output) = run(&bench).await;
+    assert_eq!(collected(&output), truth(&bench));
     assert!(whole, "the vendor counted it before, too");
 
     // A vendor that does not take the filter.
     bench.fault("list?limit=250&filter=", 1, FaultKind::Status(400, vec![], "{}".to_owned()));
-    let (whole, requests, harvest) = run(&bench).await;
+    let (whole, requests, output) = run(&bench).await;
     assert!(whole && requests <= all + 4);
-    assert_eq!(collected(&harvest), truth(&bench));
+    assert_eq!(collected(&output), truth(&bench));
     assert!(!run(&bench).await.0);
 }
 
@@ -169,13 +169,13 @@ async fn clocks_that_disagree_hide_nothing() {
     assert!(run(&bench).await.0);
     for (cycle, after) in [(1, 1_000), (2, 2_000), (3, -20_000), (4, -59_000)] {
         touch(&bench, [cycle * 10], after, |container| container.risk_score = Some(900));
-        let (whole, _, harvest) = run(&bench).await;
-        assert_eq!((whole, collected(&harvest)), (false, truth(&bench)), "cycle {cycle}");
+        let (whole, _, output) = run(&bench).await;
+        assert_eq!((whole, collected(&output)), (false, truth(&bench)), "cycle {cycle}");
     }
     // The record of the future itself, by a clock that is right.
     touch(&bench, [3], 3_000, |container| container.risk_score = Some(901));
-    let (whole, _, harvest) = run(&bench).await;
-    assert_eq!((whole, collected(&harvest)), (false, truth(&bench)));
+    let (whole, _, output) = run(&bench).await;
+    assert_eq!((whole, collected(&output)), (false, truth(&bench)));
 }
 
 #[tokio::test]
@@ -190,8 +190,8 @@ async fn what_changes_is_asked_for_by_the_vendors_clock() {
     change(&bench, [3], 180_000, |_| {});
     assert!(run(&bench).await.0);
     touch(&bench, [4], 60_000, |container| container.risk_score = Some(902));
-    let (whole, _, harvest) = run(&bench).await;
-    assert_eq!((whole, collected(&harvest)), (false, truth(&bench)));
+    let (whole, _, output) = run(&bench).await;
+    assert_eq!((whole, collected(&output)), (false, truth(&bench)));
 }
 
 #[test]
@@ -240,8 +240,8 @@ async fn a_delta_that_fails_costs_nothing_that_is_known() {
         bench.fault(path, 1, FaultKind::Status(403, vec![], "{}".to_owned()));
         assert_eq!(refusal(bench.run("containers").await).0, Failure::Forbidden);
     }
-    let (whole, _, harvest) = run(&bench).await;
-    assert_eq!((whole, collected(&harvest)), (false, truth(&bench)));
+    let (whole, _, output) = run(&bench).await;
+    assert_eq!((whole, collected(&output)), (false, truth(&bench)));
 }
 
 #[tokio::test]
@@ -251,6 +251,6 @@ async fn a_container_that_only_the_page_list_knows_is_no_reason_to_doubt_the_oth
     assert!(run(&bench).await.0);
     // It alone changes: the bulk list has nothing to tell.
     change(&bench, [5], 700_000, |container| container.risk_score = Some(2));
-    let (whole, _, harvest) = run(&bench).await;
-    assert_eq!((whole, collected(&harvest)), (false, truth(&bench)));
+    let (whole, _, output) = run(&bench).await;
+    assert_eq!((whole, collected(&output)), (false, truth(&bench)));
 }

@@ -14,7 +14,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::record::Vendor;
 use crate::setting::Span;
 use crate::source::qualys::{Collectors, Config};
-use crate::source::{self, Collector, Harvest, Source};
+use crate::source::{self, CollectOutput, Collector, Source};
 use crate::telemetry::{Failure, Telemetry};
 
 pub(crate) const NOW: i64 = 1_750_000_000_000;
@@ -75,7 +75,7 @@ impl Bench {
         self.source.collectors.iter().find(|known| known.name == name).unwrap()
     }
 
-    pub(crate) async fn run(&self, collector: &str) -> Result<Harvest, ApiError> {
+    pub(crate) async fn run(&self, collector: &str) -> Result<CollectOutput, ApiError> {
         self.collector(collector).listing.collect(&|| {}).await
     }
 
@@ -104,23 +104,23 @@ impl Bench {
 }
 
 /// Stores what a run brought, as if it was served so long after the start of the clock.
-pub(crate) fn store(slot: &Slot, harvest: &Harvest, after: i64) {
+pub(crate) fn store(slot: &Slot, output: &CollectOutput, after: i64) {
     let standing = Standing {
         since: Timestamp::from_millis(NOW + after).unwrap(),
         complete: true,
-        records: harvest.records,
+        records: output.records,
         walk: Duration::ZERO,
         last_success: None,
         last_walk: None,
         note: None,
-        onward: harvest.onward.clone(),
+        onward: output.resume_state.clone(),
     };
-    slot.save(&harvest.tables, &standing).unwrap();
+    slot.save(&output.tables, &standing).unwrap();
 }
 
 #[track_caller]
-pub(crate) fn refusal(failed: Result<Harvest, ApiError>) -> (Failure, String) {
-    let error = failed.map(|harvest| harvest.records).unwrap_err();
+pub(crate) fn refusal(failed: Result<CollectOutput, ApiError>) -> (Failure, String) {
+    let error = failed.map(|output| output.records).unwrap_err();
     (error.failure, error.to_string())
 }
 
@@ -134,16 +134,16 @@ async fn a_whole_tenant_is_collected() {
     let count = || {
         pages.fetch_add(1, Ordering::Relaxed);
     };
-    let harvest = containers.listing.collect(&count).await.unwrap();
-    let table = harvest.tables.containers.unwrap();
+    let output = containers.listing.collect(&count).await.unwrap();
+    let table = output.tables.containers.unwrap();
     let expected = tenant.lock().unwrap().containers.iter().filter(|container| container.exists()).count();
-    assert_eq!((table.len(), harvest.records, harvest.missing), (expected, expected as u64, None));
+    assert_eq!((table.len(), output.records, output.missing), (expected, expected as u64, None));
     assert!(pages.into_inner() > 10);
-    let harvest = bench.run("sensors").await.unwrap();
+    let output = bench.run("sensors").await.unwrap();
     let expected = tenant.lock().unwrap().sensors.len() as u64;
-    assert_eq!((harvest.records, harvest.missing), (expected, None));
-    let harvest = bench.run("posture").await.unwrap();
-    let table = harvest.tables.controls.unwrap();
+    assert_eq!((output.records, output.missing), (expected, None));
+    let output = bench.run("posture").await.unwrap();
+    let table = output.tables.controls.unwrap();
     for control in &tenant.lock().unwrap().controls {
         let known = table.get(&control.cid.to_string()).unwrap();
         let category = control.category.as_deref().filter(|_| control.has_detail).unwrap_or_default();
@@ -157,9 +157,9 @@ async fn a_whole_tenant_is_collected() {
 async fn a_hostile_tenant_is_collected_but_for_its_unreadable_rows() {
     let bench = Bench::of(Shape::small(3, NOW).containers(2_000).hostile(true), |_, _| {}).await;
     let tenant = bench.server.tenant();
-    let harvest = bench.run("containers").await.unwrap();
+    let output = bench.run("containers").await.unwrap();
     let expected = tenant.lock().unwrap().containers.iter().filter(|container| container.exists()).count();
-    assert_eq!(harvest.records, expected as u64);
+    assert_eq!(output.records, expected as u64);
     let tenant = tenant.lock().unwrap().clone();
     for (collector, rows) in [
         ("sensors", tenant.unreadable_sensor_rows()),
@@ -315,8 +315,8 @@ async fn old_sensors_and_no_posture() {
     assert_eq!(bench.run("sensors").await.unwrap().records, first);
     assert_eq!(bench.server.request_count("/csapi/v1.3/sensors"), 1, "asked once only");
     bench.fault("/k8s_postures/list", 1, FaultKind::Html(404));
-    let harvest = bench.run("posture").await.unwrap();
-    assert_eq!((harvest.records, harvest.tables.controls.map(|table| table.len())), (0, Some(0)));
+    let output = bench.run("posture").await.unwrap();
+    assert_eq!((output.records, output.tables.controls.map(|table| table.len())), (0, Some(0)));
     assert!(bench.source.collectors.iter().all(|collector| collector.interval == Span::seconds(60)));
 }
 

@@ -9,7 +9,7 @@ use crate::checkpoint::{Saved, Slot, Store};
 use crate::clock::Timestamp;
 use crate::record::Vendor;
 use crate::source::qualys::two_listings::walk_checkpoint::Position;
-use crate::source::{Extent, Harvest};
+use crate::source::{CollectOutput, WalkKind};
 use crate::telemetry::Failure;
 
 const BULK: &str = "/csapi/v1.3/containers/list";
@@ -39,12 +39,12 @@ impl BrokenOff {
     }
 
     /// The next run, as of another process: what it asked of the bulk list, and what it brought.
-    async fn run(&self) -> (usize, Harvest) {
+    async fn run(&self) -> (usize, CollectOutput) {
         self.bench.collector("containers").listing.resume(self.slot.clone(), self.slot.load());
         self.bench.server.forget_requests();
-        let harvest = self.bench.run("containers").await.unwrap();
-        assert_eq!((harvest.missing.as_deref(), collected(&harvest)), (None, truth(&self.bench)));
-        (self.bench.server.request_count(BULK), harvest)
+        let output = self.bench.run("containers").await.unwrap();
+        assert_eq!((output.missing.as_deref(), collected(&output)), (None, truth(&self.bench)));
+        (self.bench.server.request_count(BULK), output)
     }
 }
 
@@ -52,28 +52,28 @@ impl BrokenOff {
 async fn a_walk_goes_on_where_it_was() {
     let walk = BrokenOff::new().await;
     change(&walk.bench, (0..1_500).step_by(70), 1_000, |container| container.risk_score = Some(903));
-    let (asked, harvest) = walk.run().await;
-    assert_eq!(harvest.extent, Extent::Rest);
+    let (asked, output) = walk.run().await;
+    assert_eq!(output.walk_kind, WalkKind::Resumed);
     assert!(asked < 7, "{asked} of 7 pages");
     // Deltas go on from it.
     change(&walk.bench, [7], 300_000, |container| container.risk_score = Some(904));
-    let harvest = walk.bench.run("containers").await.unwrap();
-    assert_eq!((harvest.extent, collected(&harvest)), (Extent::Changes, truth(&walk.bench)));
-    assert!(harvest.onward.is_some());
+    let output = walk.bench.run("containers").await.unwrap();
+    assert_eq!((output.walk_kind, collected(&output)), (WalkKind::Incremental, truth(&walk.bench)));
+    assert!(output.resume_state.is_some());
 }
 
 #[tokio::test]
 async fn a_walk_whose_records_went_meanwhile_begins_anew() {
     let walk = BrokenOff::new().await;
     edit(&walk.bench, |tenant| drop(tenant.containers.drain(100..120)));
-    assert_eq!(walk.run().await.1.extent, Extent::Whole);
+    assert_eq!(walk.run().await.1.walk_kind, WalkKind::Full);
 }
 
 #[tokio::test]
 async fn a_walk_that_is_too_old_begins_anew() {
     let walk = BrokenOff::new().await;
     walk.bench.set_clock(NOW + 86_400_000);
-    assert_eq!(walk.run().await.1.extent, Extent::Whole);
+    assert_eq!(walk.run().await.1.walk_kind, WalkKind::Full);
 }
 
 #[tokio::test]
@@ -85,18 +85,18 @@ async fn a_walk_goes_on_once_the_vendor_is_back() {
         assert_eq!(refusal(walk.bench.run("containers").await).0, Failure::Forbidden);
         walk.bench.server.clear_faults();
     }
-    let harvest = walk.bench.run("containers").await.unwrap();
-    assert_eq!((harvest.extent, collected(&harvest)), (Extent::Rest, truth(&walk.bench)));
+    let output = walk.bench.run("containers").await.unwrap();
+    assert_eq!((output.walk_kind, collected(&output)), (WalkKind::Resumed, truth(&walk.bench)));
 }
 
 #[tokio::test]
 async fn what_was_served_is_gone_on_from() {
     let walk = BrokenOff::new().await;
-    let (_, harvest) = walk.run().await;
-    store(&walk.slot, &harvest, 1);
+    let (_, output) = walk.run().await;
+    store(&walk.slot, &output, 1);
     assert!(walk.slot.load().walk.is_none());
     change(&walk.bench, [9], 300_000, |container| container.risk_score = Some(905));
-    assert_eq!(walk.run().await.1.extent, Extent::Changes);
+    assert_eq!(walk.run().await.1.walk_kind, WalkKind::Incremental);
 
     // A stored walk that began before that was another one.
     let table = walk.slot.load().served.unwrap().0.containers.unwrap();
@@ -104,5 +104,5 @@ async fn what_was_served_is_gone_on_from() {
     walk.slot.save_walk(&*table, &postcard::to_stdvec(&position).unwrap()).unwrap();
     assert!(walk.slot.load().walk.is_some());
     change(&walk.bench, [9], 600_000, |container| container.risk_score = Some(906));
-    assert_eq!(walk.run().await.1.extent, Extent::Changes);
+    assert_eq!(walk.run().await.1.walk_kind, WalkKind::Incremental);
 }

@@ -5,7 +5,7 @@ use simulator::server::FaultKind;
 use super::live::{Bench, refusal, store};
 use crate::checkpoint::Store;
 use crate::record::Vendor;
-use crate::source::Harvest;
+use crate::source::CollectOutput;
 use crate::telemetry::Failure;
 
 const COUNT: &str = "/csapi/v1.3/k8s_postures/count";
@@ -20,8 +20,8 @@ fn status(status: u16) -> FaultKind {
     FaultKind::Status(status, vec![], "{}".to_owned())
 }
 
-fn resources(harvest: &Harvest) -> Option<usize> {
-    harvest.tables.posture_resources.as_ref().map(|table| table.len())
+fn resources(output: &CollectOutput) -> Option<usize> {
+    output.tables.posture_resources.as_ref().map(|table| table.len())
 }
 
 fn resource_rows(ids: std::ops::Range<usize>, count: usize) -> FaultKind {
@@ -34,19 +34,19 @@ async fn resources_are_walked_to_their_end() {
     let bench = Bench::new(20, |_, _| {}).await;
     bench.fault("count?pageNumber=1&", usize::MAX, resource_rows(0..250, 300));
     bench.fault("count?pageNumber=2&", usize::MAX, resource_rows(250..300, 300));
-    let harvest = bench.run("posture").await.unwrap();
-    let controls = harvest.tables.controls.as_ref().unwrap().len();
-    assert_eq!((resources(&harvest), harvest.missing, harvest.note), (Some(300), None, None));
-    assert_eq!((harvest.records, controls > 0), (300 + controls as u64, true));
+    let output = bench.run("posture").await.unwrap();
+    let controls = output.tables.controls.as_ref().unwrap().len();
+    assert_eq!((resources(&output), output.missing, output.note), (Some(300), None, None));
+    assert_eq!((output.records, controls > 0), (300 + controls as u64, true));
     let asked: Vec<_> = bench.server.requests().into_iter().filter(|request| request.path == COUNT).collect();
     assert_eq!(asked[1].query, "pageNumber=2&pageNo=2&pageSize=250&limit=250");
     bench.server.clear_faults();
 
     bench.fault(COUNT, 1, resource_rows(0..10, 300));
     bench.fault(COUNT, 1, resource_rows(0..0, 300));
-    let harvest = bench.run("posture").await.unwrap();
-    assert_eq!(resources(&harvest), Some(10));
-    assert!(harvest.missing.unwrap().contains("counts 300 records, but gave 10"));
+    let output = bench.run("posture").await.unwrap();
+    assert_eq!(resources(&output), Some(10));
+    assert!(output.missing.unwrap().contains("counts 300 records, but gave 10"));
 }
 
 #[tokio::test]
@@ -55,13 +55,13 @@ async fn controls_stand_whatever_becomes_of_their_resources() {
     let controls = bench.server.tenant().lock().unwrap().controls.len();
     for numbers in [r#"{"data":[],"count":0,"groups":{"FAIL":12}}"#, r#"{"count":3160}"#, "3160"] {
         bench.fault(COUNT, 1, body(numbers));
-        let harvest = bench.run("posture").await.unwrap();
-        assert_eq!((resources(&harvest), harvest.missing.as_deref()), (None, None), "{numbers}");
-        assert!(harvest.note.unwrap().starts_with("the vendor tells how many resources were evaluated, but not which"));
+        let output = bench.run("posture").await.unwrap();
+        assert_eq!((resources(&output), output.missing.as_deref()), (None, None), "{numbers}");
+        assert!(output.note.unwrap().starts_with("the vendor tells how many resources were evaluated, but not which"));
     }
     bench.fault(COUNT, 1, body(r#"{"data":[],"count":0,"groups":{}}"#));
-    let harvest = bench.run("posture").await.unwrap();
-    assert_eq!((resources(&harvest), harvest.missing, harvest.note), (Some(0), None, None));
+    let output = bench.run("posture").await.unwrap();
+    assert_eq!((resources(&output), output.missing, output.note), (Some(0), None, None));
 
     for (kind, words) in [
         (status(403), "lacks the permission for the resources behind Kubernetes posture"),
@@ -71,22 +71,22 @@ async fn controls_stand_whatever_becomes_of_their_resources() {
         (status(404), "no listing of the resources behind Kubernetes posture"),
     ] {
         bench.fault(COUNT, 1, kind);
-        let harvest = bench.run("posture").await.unwrap();
-        let missing = harvest.missing.as_deref().unwrap();
+        let output = bench.run("posture").await.unwrap();
+        let missing = output.missing.as_deref().unwrap();
         assert!(
             missing.starts_with("controls are known, but not the resources") && missing.contains(words),
             "{missing}"
         );
-        let known = harvest.tables.controls.as_ref().unwrap();
+        let known = output.tables.controls.as_ref().unwrap();
         assert!(known.len() == controls && known.iter().any(|(_, control)| control.category.index() != 0));
-        assert_eq!((resources(&harvest), harvest.records, harvest.note), (None, controls as u64, None));
+        assert_eq!((resources(&output), output.records, output.note), (None, controls as u64, None));
     }
 
     bench.fault("count?pageNumber=1&", 1, resource_rows(0..250, 300));
     bench.fault("count?pageNumber=2&", 1, body("3160"));
-    let harvest = bench.run("posture").await.unwrap();
-    assert_eq!(resources(&harvest), None);
-    assert!(harvest.missing.unwrap().contains("though the page before it had"));
+    let output = bench.run("posture").await.unwrap();
+    assert_eq!(resources(&output), None);
+    assert!(output.missing.unwrap().contains("though the page before it had"));
 }
 
 #[tokio::test]
@@ -99,10 +99,10 @@ async fn what_a_tenant_does_not_have_is_told_and_fails_nothing() {
     ] {
         let bench = Bench::new(20, |_, _| {}).await;
         bench.fault(path, 1, FaultKind::Html(404));
-        let harvest = bench.run(collector).await.unwrap();
+        let output = bench.run(collector).await.unwrap();
         let note = format!("this tenant has no listing of {what}; nothing is shown of it");
-        assert_eq!((harvest.note, harvest.missing), (Some(note), None));
-        let tables = harvest.tables;
+        assert_eq!((output.note, output.missing), (Some(note), None));
+        let tables = output.tables;
         let known = [
             tables.reports.map(|table| table.len()),
             tables.policies.map(|table| table.len()),
@@ -116,7 +116,7 @@ async fn what_a_tenant_does_not_have_is_told_and_fails_nothing() {
         bench.fault(path, 1, FaultKind::Html(404));
         match bench.run(collector).await {
             Err(error) => assert_eq!(error.failure, Failure::NotFound),
-            Ok(harvest) => assert!(path == COUNT && harvest.missing.is_some()),
+            Ok(output) => assert!(path == COUNT && output.missing.is_some()),
         }
         // Nor does what another process has kept of it.
         let before = Bench::new(20, |_, _| {}).await.run(collector).await.unwrap();
@@ -129,7 +129,7 @@ async fn what_a_tenant_does_not_have_is_told_and_fails_nothing() {
         bench.fault(path, 1, FaultKind::Html(404));
         match bench.run(collector).await {
             Err(error) => assert_eq!(error.failure, Failure::NotFound),
-            Ok(harvest) => assert!(path == COUNT && harvest.missing.is_some()),
+            Ok(output) => assert!(path == COUNT && output.missing.is_some()),
         }
     }
     let bench = Bench::new(20, |_, _| {}).await;
@@ -163,9 +163,9 @@ async fn images_are_walked_by_both_their_listings() {
     let headers = vec![("link".to_owned(), link.to_owned())];
     bench.fault("/images/list?limit=250&paginationQuery=updated%3E%3D250", 1, body(&full(250, 100, "")));
     bench.fault("/images/list?limit=250", 1, FaultKind::Status(200, headers, full(0, 250, "")));
-    let harvest = bench.run("images").await.unwrap();
-    let table = harvest.tables.images.unwrap();
-    assert_eq!((harvest.records, harvest.missing, harvest.note), (1300, None, None));
+    let output = bench.run("images").await.unwrap();
+    let table = output.tables.images.unwrap();
+    assert_eq!((output.records, output.missing, output.note), (1300, None, None));
     let [assessed, looked_into] = [
         table.iter().filter(|(_, image)| image.assessment.is_some()).count(),
         table.iter().filter(|(_, image)| image.contents.is_some()).count(),
@@ -177,14 +177,14 @@ async fn images_are_walked_by_both_their_listings() {
 async fn reports_are_collected() {
     let bench = Bench::new(20, |_, _| {}).await;
     bench.fault("/reports?pageNumber=1&pageSize=50", 1, body(r#"{"data":[{"reportUuid":"a"},{}],"count":2}"#));
-    let harvest = bench.run("reports").await.unwrap();
-    assert_eq!((harvest.records, harvest.missing, harvest.note), (1, None, None));
+    let output = bench.run("reports").await.unwrap();
+    assert_eq!((output.records, output.missing, output.note), (1, None, None));
     assert_eq!(bench.rejected("reports").iter().sum::<u64>(), 1);
 }
 
 /// Rules of each policy, by the policy's id.
-fn rules(harvest: &Harvest) -> Vec<(String, usize)> {
-    let table = harvest.tables.policies.as_ref().unwrap();
+fn rules(output: &CollectOutput) -> Vec<(String, usize)> {
+    let table = output.tables.policies.as_ref().unwrap();
     table.iter().map(|(id, policy)| (id.to_string(), policy.rules.len())).collect()
 }
 
@@ -205,39 +205,39 @@ async fn rules_are_asked_for_where_the_list_leaves_them_out_and_kept_while_the_p
     let run = async |updated: &str| {
         bench.server.forget_requests();
         bench.fault(POLICIES, 1, list(updated));
-        let harvest = bench.run("policies").await.unwrap();
-        (harvest, bench.server.request_count(POLICY))
+        let output = bench.run("policies").await.unwrap();
+        (output, bench.server.request_count(POLICY))
     };
     let expected = |told: usize, timed: usize, untimed: usize| {
         vec![("told".to_owned(), told), ("timed".to_owned(), timed), ("untimed".to_owned(), untimed)]
     };
     bench.fault("/centralizedPolicy/timed", 1, detail("timed", 2));
     bench.fault("/centralizedPolicy/untimed", 3, detail("untimed", 3));
-    let (harvest, asked) = run("5").await;
-    assert_eq!((rules(&harvest), harvest.missing, asked), (expected(1, 2, 3), None, 2));
-    assert_eq!((harvest.records, harvest.note), (3, None));
-    let (harvest, asked) = run("5").await;
-    assert_eq!((rules(&harvest), harvest.missing, asked), (expected(1, 2, 3), None, 1));
+    let (output, asked) = run("5").await;
+    assert_eq!((rules(&output), output.missing, asked), (expected(1, 2, 3), None, 2));
+    assert_eq!((output.records, output.note), (3, None));
+    let (output, asked) = run("5").await;
+    assert_eq!((rules(&output), output.missing, asked), (expected(1, 2, 3), None, 1));
     // Once it has changed, what was known of it is not told any more.
     bench.fault("/centralizedPolicy/timed", 1, status(403));
-    let (harvest, asked) = run("6").await;
-    assert_eq!((rules(&harvest), asked), (expected(1, 0, 3), 2));
-    let missing = harvest.missing.unwrap();
+    let (output, asked) = run("6").await;
+    assert_eq!((rules(&output), asked), (expected(1, 0, 3), 2));
+    let missing = output.missing.unwrap();
     assert!(missing.starts_with("the rules of 1 policies could not be had: "), "{missing}");
     assert!(missing.contains("the permission for centralized policies"), "{missing}");
     bench.fault("/centralizedPolicy/timed", 1, detail("timed", 1));
     bench.fault("/centralizedPolicy/untimed", 1, detail("another", 1));
-    let (harvest, _) = run("6").await;
-    assert_eq!(rules(&harvest), expected(1, 1, 0));
-    assert!(harvest.missing.unwrap().contains("not the policy that was asked for"));
+    let (output, _) = run("6").await;
+    assert_eq!(rules(&output), expected(1, 1, 0));
+    assert!(output.missing.unwrap().contains("not the policy that was asked for"));
 }
 
 #[tokio::test]
 async fn an_id_that_would_lead_elsewhere_is_not_asked_for() {
     let bench = Bench::new(20, |_, _| {}).await;
     bench.fault(POLICIES, 1, body(r#"{"data":[{"uuid":".."},{"uuid":"a/b"}],"count":2}"#));
-    let harvest = bench.run("policies").await.unwrap();
+    let output = bench.run("policies").await.unwrap();
     let told = "the rules of 2 policies could not be had: their ids cannot be asked for";
-    assert_eq!((harvest.records, harvest.missing.as_deref()), (2, Some(told)));
+    assert_eq!((output.records, output.missing.as_deref()), (2, Some(told)));
     assert_eq!(bench.server.request_count("/csapi/v1.3/"), 1);
 }

@@ -3,15 +3,15 @@
 use simulator::server::FaultKind;
 
 use super::live::{Bench, refusal};
-use crate::source::Harvest;
+use crate::source::CollectOutput;
 use crate::telemetry::Failure;
 
 const BULK: &str = "/csapi/v1.3/containers/list";
 const SENSORS: [&str; 2] = ["/csapi/v1.3/sensors", "/csapi/v1.1/sensors"];
 
 /// Containers and how many of them have no placement.
-fn placed(harvest: &Harvest) -> (usize, usize) {
-    let table = harvest.tables.containers.as_ref().unwrap();
+fn placed(output: &CollectOutput) -> (usize, usize) {
+    let table = output.tables.containers.as_ref().unwrap();
     (table.len(), table.iter().filter(|(_, container)| container.placement.is_none()).count())
 }
 
@@ -31,24 +31,24 @@ async fn a_bulk_walk_that_was_cut_short_is_ended_or_told() {
     ] {
         bench.server.forget_requests();
         bench.fault(path, times, kind.clone());
-        let harvest = bench.run("containers").await.unwrap();
+        let output = bench.run("containers").await.unwrap();
         bench.server.clear_faults();
-        assert_eq!((harvest.missing.as_deref(), placed(&harvest)), (None, placed(&whole)), "{path} {kind:?}");
+        assert_eq!((output.missing.as_deref(), placed(&output)), (None, placed(&whole)), "{path} {kind:?}");
         assert!(bench.server.request_count(BULK) <= pages + more, "{path} {kind:?}");
     }
 
     bench.fault("paginationQuery", usize::MAX, FaultKind::Status(204, vec![], String::new()));
-    let harvest = bench.run("containers").await.unwrap();
+    let output = bench.run("containers").await.unwrap();
     bench.server.clear_faults();
-    assert!(harvest.missing.as_deref().unwrap().contains("with an empty page"), "{:?}", harvest.missing);
-    assert_eq!((placed(&harvest).0, placed(&harvest).1 > 800), (placed(&whole).0, true));
+    assert!(output.missing.as_deref().unwrap().contains("with an empty page"), "{:?}", output.missing);
+    assert_eq!((placed(&output).0, placed(&output).1 > 800), (placed(&whole).0, true));
 
     // A vendor that takes no cursor but its own cannot be asked what is behind a page.
     bench.fault(BULK, 1, FaultKind::WithoutHeader("link".to_owned()));
     bench.fault("paginationQuery", usize::MAX, FaultKind::Status(400, vec![], "{}".to_owned()));
-    let harvest = bench.run("containers").await.unwrap();
-    assert!(harvest.missing.as_deref().unwrap().contains("refuses to tell"), "{:?}", harvest.missing);
-    assert!(placed(&harvest).1 > 800);
+    let output = bench.run("containers").await.unwrap();
+    assert!(output.missing.as_deref().unwrap().contains("refuses to tell"), "{:?}", output.missing);
+    assert!(placed(&output).1 > 800);
 }
 
 #[tokio::test]
@@ -57,15 +57,15 @@ async fn a_page_walk_that_was_cut_short_is_told() {
     let whole = bench.run("containers").await.unwrap();
     for (times, told) in [(1, false), (usize::MAX, true)] {
         bench.fault("filter=updated", times, FaultKind::Empty);
-        let harvest = bench.run("containers").await.unwrap();
+        let output = bench.run("containers").await.unwrap();
         bench.server.clear_faults();
-        assert_eq!(harvest.missing.is_some_and(|words| words.contains("but gave 1000 of them")), told);
-        assert_eq!(harvest.records < whole.records, told);
+        assert_eq!(output.missing.is_some_and(|words| words.contains("but gave 1000 of them")), told);
+        assert_eq!(output.records < whole.records, told);
     }
     bench.fault("/containers?", 1, FaultKind::Status(204, vec![], String::new()));
-    let harvest = bench.run("containers").await.unwrap();
-    assert_eq!(harvest.records, 0);
-    assert!(harvest.missing.unwrap().starts_with("the page list has no containers, but the bulk list has 1"));
+    let output = bench.run("containers").await.unwrap();
+    assert_eq!(output.records, 0);
+    assert!(output.missing.unwrap().starts_with("the page list has no containers, but the bulk list has 1"));
 }
 
 #[tokio::test]
@@ -93,8 +93,8 @@ async fn a_bulk_page_that_is_too_large_is_asked_for_in_halves_by_the_next_run() 
     let bench = Bench::new(240, |_, config| config.http.max_body_bytes = 250_000).await;
     let (failure, words) = refusal(bench.run("containers").await);
     assert_eq!(failure, Failure::TooLarge, "{words}");
-    let harvest = bench.run("containers").await.unwrap();
-    assert!(harvest.records > 200 && harvest.missing.is_none(), "{harvest:?}");
+    let output = bench.run("containers").await.unwrap();
+    assert!(output.records > 200 && output.missing.is_none(), "{output:?}");
     let asked = |limit: &str| bench.server.requests().iter().filter(|request| request.query.contains(limit)).count();
     assert!(asked("limit=250") == 1 && asked("limit=125") >= 2);
 }

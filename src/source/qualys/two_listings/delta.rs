@@ -34,7 +34,7 @@ pub(crate) struct Known<R> {
 
 /// What is kept over a restart of what is known, besides the records.
 #[derive(Debug, Deserialize, Serialize)]
-struct Onward {
+struct ResumeState {
     pages: Timestamp,
     bulk: Timestamp,
     unread: u64,
@@ -68,21 +68,21 @@ impl<R: Joined> Known<R> {
         Some(Self { table, pages, bulk, last })
     }
 
-    /// What is known once `table` and `onward` were kept over a restart.
+    /// What is known once `table` and `resume_state` were kept over a restart.
     pub(crate) fn restored(
         table: Arc<Table<R>>,
-        onward: &[u8],
+        resume_state: &[u8],
         resync: impl FnOnce(Timestamp) -> Instant,
     ) -> Option<Self> {
-        let Onward { pages, bulk, unread, unreadable, walked } = postcard::from_bytes(onward).ok()?;
+        let ResumeState { pages, bulk, unread, unreadable, walked } = postcard::from_bytes(resume_state).ok()?;
         let last = Walk { unread, unreadable: Arc::new(unreadable), walked, resync: resync(walked) };
         Some(Self { table, pages, bulk, last })
     }
 
     /// What is to be kept over a restart, besides the records.
-    pub(crate) fn onward(&self) -> Option<Vec<u8>> {
+    pub(crate) fn resume_state(&self) -> Option<Vec<u8>> {
         let &Self { pages, bulk, last: Walk { unread, ref unreadable, walked, .. }, .. } = self;
-        postcard::to_stdvec(&Onward { pages, bulk, unread, unreadable: HashSet::clone(unreadable), walked }).ok()
+        postcard::to_stdvec(&ResumeState { pages, bulk, unread, unreadable: HashSet::clone(unreadable), walked }).ok()
     }
 
     /// How many records the vendor is to count if `table` are all that can be read.

@@ -13,9 +13,11 @@ use crate::client::{Answer, ApiError, Call};
 use crate::clock::{Clock, Timestamp};
 use crate::inventory::{Table, Tables};
 use crate::lock::lock;
-use crate::paging::{CursorPosition, Follow, KeyAsk, KeyPosition, Seen, Walked, by_cursor, by_key, changed_since};
+use crate::paging::{
+    CursorPosition, KeyAsk, KeyPosition, PageSummary, WalkObserver, WalkSummary, by_cursor, by_key, changed_since,
+};
 use crate::source::qualys::session::{Listing, Session};
-use crate::source::{Collect, Extent, Harvest, off_thread};
+use crate::source::{Collect, CollectOutput, WalkKind, off_thread};
 use crate::telemetry::Failure;
 use delta::{Known, Walk, compare};
 use link::next;
@@ -75,7 +77,7 @@ struct Came<R> {
     table: Arc<Table<R>>,
     missing: Option<String>,
     /// What the walks of the page list and of the bulk list amount to.
-    walked: [Walked; 2],
+    walked: [WalkSummary; 2],
     /// When the first page came, by the vendor's clock.
     date: Option<Timestamp>,
 }
@@ -102,22 +104,22 @@ impl<R: Paired> Pair<R> {
         }
     }
 
-    async fn run(&self, progress: &(dyn Fn() + Sync)) -> Result<Harvest, ApiError> {
+    async fn run(&self, progress: &(dyn Fn() + Sync)) -> Result<CollectOutput, ApiError> {
         let unfinished = lock(&self.unfinished).take().filter(|walk| self.age(walk.position.began) < self.full_resync);
         let known = lock(&self.known).clone().filter(|known| Instant::now() < known.last.resync);
         let began = self.clock.now();
-        let harvest = match (unfinished, known) {
+        let output = match (unfinished, known) {
             (Some(unfinished), _) => self.go_on(unfinished, progress).await?,
             (None, Some(known)) => self.catch_up(&known, began, progress).await?,
             (None, None) => None,
         };
-        if let Some(harvest) = harvest {
-            return Ok(harvest);
+        if let Some(output) = output {
+            return Ok(output);
         }
         let staging = Staging::new(self.wanted.clone());
         let keeping = Keeping::new(staging, Position::start(began), self.slot.get().cloned());
         match self.walk(&keeping, None, progress).await {
-            Ok(came) => self.harvest(came, began, None).await,
+            Ok(came) => self.output(came, began, None).await,
             Err(error) => {
                 // For another process: this one begins anew, for it would not see what is purged until the vendor is back.
                 keeping.broken_off().await;
@@ -131,7 +133,7 @@ impl<R: Paired> Pair<R> {
         &self,
         unfinished: Unfinished<R>,
         progress: &(dyn Fn() + Sync),
-    ) -> Result<Option<Harvest>, ApiError> {
+    ) -> Result<Option<CollectOutput>, ApiError> {
         let Unfinished { mut position, table } = unfinished;
         let began = position.began;
         let staging = Staging::resumed(table, self.wanted.clone());
@@ -148,8 +150,8 @@ impl<R: Paired> Pair<R> {
                 if self.counts_fewer(counted, expected).await.unwrap_or(true) {
                     return Ok(None);
                 }
-                let harvest = self.harvest(came, began, None).await?;
-                Ok(Some(Harvest { extent: Extent::Rest, ..harvest }))
+                let output = self.output(came, began, None).await?;
+                Ok(Some(CollectOutput { walk_kind: WalkKind::Resumed, ..output }))
             }
             Err(error) if error.failure != Failure::BadResponse => {
                 *lock(&self.unfinished) = Some(keeping.broken_off().await);
@@ -173,9 +175,9 @@ impl<R: Paired> Pair<R> {
         known: &Known<R>,
         began: Timestamp,
         progress: &(dyn Fn() + Sync),
-    ) -> Result<Option<Harvest>, ApiError> {
+    ) -> Result<Option<CollectOutput>, ApiError> {
         match self.changes(known, progress).await {
-            Ok(Ok(came)) => self.harvest(came, began, Some(known)).await.map(Some),
+            Ok(Ok(came)) => self.output(came, began, Some(known)).await.map(Some),
             Ok(Err(why)) => {
                 tracing::debug!(collector = R::NAME, why, "walking all again");
                 Ok(None)
@@ -234,12 +236,12 @@ impl<R: Paired> Pair<R> {
     ) -> Result<Came<R>, ApiError> {
         let (staging, from) = (&keeping.staging, keeping.position());
         let moved = |at: &KeyPosition| keeping.moved(|position| position.pages = at.clone());
-        let follow = Follow { page: progress, position: &moved };
+        let follow = WalkObserver { page: progress, position: &moved };
         let pages =
             by_key(&R::PAGES.0.endpoint, PAGE_SIZE, from.pages, follow, |ask| self.page(ask, Arc::clone(staging)));
         let limit = self.bulk_limit.load(Relaxed);
         let moved = |at: &CursorPosition| keeping.moved(|position| position.bulk = at.clone());
-        let follow = Follow { page: progress, position: &moved };
+        let follow = WalkObserver { page: progress, position: &moved };
         let bulk = by_cursor(&R::BULK.0.endpoint, limit, from.bulk, follow, |cursor| {
             self.bulk(since, cursor, limit, Arc::clone(staging))
         });
@@ -260,11 +262,16 @@ impl<R: Paired> Pair<R> {
     }
 
     /// Takes over what a run that began at `began` came to; `over` tells what it was put over.
-    async fn harvest(&self, came: Came<R>, began: Timestamp, over: Option<&Known<R>>) -> Result<Harvest, ApiError> {
+    async fn output(
+        &self,
+        came: Came<R>,
+        began: Timestamp,
+        over: Option<&Known<R>>,
+    ) -> Result<CollectOutput, ApiError> {
         let [pages, bulk] = &came.walked;
         let rejected = std::array::from_fn(|reason| pages.rejected[reason] + bulk.rejected[reason]);
         self.session.count_rejected(R::NAME, rejected);
-        let mut onward = None;
+        let mut resume_state = None;
         if came.missing.is_none() {
             let walk = || Walk {
                 unread: came.unread(),
@@ -276,19 +283,19 @@ impl<R: Paired> Pair<R> {
             let table = Arc::clone(&came.table);
             let began = came.date.map_or(began, |date| date.min(began));
             let known = off_thread(&R::PAGES.0.endpoint, move || Known::new(table, began, last)).await?;
-            onward = known.as_ref().and_then(Known::onward);
+            resume_state = known.as_ref().and_then(Known::resume_state);
             *lock(&self.known) = known.map(Arc::new);
         } else if let Some(slot) = self.slot.get().cloned() {
             // It cannot be gone on with. How that went is the store's to tell.
             _ = off_thread(&R::PAGES.0.endpoint, move || slot.drop_walk()).await?;
         }
-        Ok(Harvest {
+        Ok(CollectOutput {
             records: came.table.len() as u64,
             tables: R::tables(came.table),
-            extent: if over.is_none() { Extent::Whole } else { Extent::Changes },
+            walk_kind: if over.is_none() { WalkKind::Full } else { WalkKind::Incremental },
             missing: came.missing,
             note: None,
-            onward,
+            resume_state,
         })
     }
 
@@ -301,7 +308,7 @@ impl<R: Paired> Pair<R> {
         self.clock.now().since(time)
     }
 
-    async fn page(&self, ask: KeyAsk, staging: Arc<Staging<R>>) -> Result<Seen, ApiError> {
+    async fn page(&self, ask: KeyAsk, staging: Arc<Staging<R>>) -> Result<PageSummary, ApiError> {
         let (listing, path) = R::PAGES;
         let mut call = Call::get(&listing.endpoint, path)
             .query("pageNumber", ask.number.to_string())
@@ -323,7 +330,7 @@ impl<R: Paired> Pair<R> {
         cursor: Option<String>,
         limit: u64,
         staging: Arc<Staging<R>>,
-    ) -> Result<Seen, ApiError> {
+    ) -> Result<PageSummary, ApiError> {
         let (listing, path) = R::BULK;
         let mut call = Call::get(&listing.endpoint, path).query("limit", limit.to_string());
         if let Some(since) = since {
@@ -335,7 +342,7 @@ impl<R: Paired> Pair<R> {
         let read = move |answer: &Answer| {
             staging.came(answer.date());
             let seen = staging.take::<R::Bulk>(&answer.body)?;
-            Ok(Seen { next: next(&answer.headers), ..seen })
+            Ok(PageSummary { next: next(&answer.headers), ..seen })
         };
         let page = self.session.call(listing, call, read).await;
         if page.as_ref().is_err_and(|error| error.failure == Failure::TooLarge) {
@@ -346,14 +353,15 @@ impl<R: Paired> Pair<R> {
 }
 
 impl<R: Paired> Collect for Pair<R> {
-    fn collect<'a>(&'a self, progress: &'a (dyn Fn() + Sync)) -> BoxFuture<'a, Result<Harvest, ApiError>> {
+    fn collect<'a>(&'a self, progress: &'a (dyn Fn() + Sync)) -> BoxFuture<'a, Result<CollectOutput, ApiError>> {
         Box::pin(self.run(progress))
     }
 
     fn resume(&self, slot: Slot, saved: Saved) {
         let since = saved.served.as_ref().map(|(_, standing)| standing.since);
         let served = saved.served.and_then(|(tables, standing)| Some((R::table(tables)?, standing.onward?)));
-        let known = served.and_then(|(table, onward)| Known::restored(table, &onward, |walked| self.resync(walked)));
+        let known = served
+            .and_then(|(table, resume_state)| Known::restored(table, &resume_state, |walked| self.resync(walked)));
         let walk = saved.walk.and_then(|(tables, position)| {
             let position: Position = postcard::from_bytes(&position).ok()?;
             Some(Unfinished { position, table: Arc::unwrap_or_clone(R::table(tables)?) })

@@ -15,7 +15,7 @@ use crate::clock::Timestamp;
 use crate::inventory::{Record, Table};
 use crate::lock::lock;
 use crate::names::Names;
-use crate::paging::{Brought, Seen, changed_since};
+use crate::paging::{PageSummary, Upsert, changed_since};
 use crate::source::qualys::wire;
 use crate::wire::{Keyed, Rows, text};
 
@@ -110,24 +110,24 @@ impl<R: Joined> Staging<R> {
     }
 
     /// Takes a page of a listing. It is decoded first, so as not to keep the other listing waiting.
-    pub fn take<H: Half<Record = R>>(&self, body: &[u8]) -> Result<Seen, Unreadable> {
+    pub fn take<H: Half<Record = R>>(&self, body: &[u8]) -> Result<PageSummary, Unreadable> {
         let text = text(body);
         let rows = wire::rows::<H::Row<'_>>(&text)?;
         Ok(self.put::<H>(rows).close(body))
     }
 
-    fn put<H: Half<Record = R>>(&self, rows: Rows<H::Row<'_>>) -> Seen {
-        let mut seen = Seen::of(&rows);
+    fn put<H: Half<Record = R>>(&self, rows: Rows<H::Row<'_>>) -> PageSummary {
+        let mut seen = PageSummary::of(&rows);
         let mut table = lock(&self.table);
         for row in rows.into_keyed() {
             let fresh = H::read(&mut table.names, &row, &self.wanted);
             let updated = H::updated(&fresh);
             let slot = H::slot(table.entry(row.key(), R::default));
             let (brought, stays) = match slot {
-                None => (Brought::New, true),
-                Some(known) if updated > H::updated(known) => (Brought::Newer, true),
+                None => (Upsert::New, true),
+                Some(known) if updated > H::updated(known) => (Upsert::Newer, true),
                 // Of two versions of the same time, the one seen later is the later one.
-                Some(known) => (Brought::Nothing, updated == H::updated(known)),
+                Some(known) => (Upsert::Unchanged, updated == H::updated(known)),
             };
             seen.row(row.key(), updated, brought);
             if stays {
