@@ -5,7 +5,7 @@ use super::label::{FIXABLE, IN_USE, REGISTRY, SCAN_STATUS, SOURCE, VULNERABILITY
 use crate::clock::Timestamp;
 use crate::metric::{Closed, Column, Family, Kind, Metric, Unit, Value};
 use crate::names::Name;
-use crate::record::{Image, ImageAssessment, ImageName, Vulnerability};
+use crate::record::{Image, ImageAssessment, ImageName, Vulnerability, VulnerabilityStatistics};
 use crate::view::Row;
 
 /// What an image is called: as the page list says, else as the bulk list does.
@@ -114,6 +114,14 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         help: "When the oldest of the images was built",
         by: GROUP,
         value: Value::Min(|row| assessment(row)?.created.map(Timestamp::seconds)),
+    },
+    &Family::<VulnerabilityStatistics> {
+        name: "container_security_vulnerability_statistics_timestamp_seconds",
+        kind: Kind::Gauge,
+        unit: Unit::UnixSeconds,
+        help: "When the vendor computed its vulnerability statistics, Unix seconds",
+        by: &[of_source()],
+        value: Value::Each(|row| Some(row.record.computed.seconds()), |_| 0.0),
     },
     &Family::<Vulnerability> {
         name: "container_security_top_vulnerability_affected_images",

@@ -17,6 +17,7 @@ use crate::clock::Timestamp;
 use crate::names::Names;
 use crate::record::{
     Console, Container, Control, Defenders, Image, Policy, PostureResource, Report, Sensor, Vendor, Vulnerability,
+    VulnerabilityStatistics,
 };
 
 mod key;
@@ -218,6 +219,8 @@ tables! {
     images: Image,
     /// Vulnerabilities by their id, where the vendor itself tells which images carry them.
     vulnerabilities: Vulnerability,
+    /// When the vendor computed those, at most one.
+    vulnerability_statistics: VulnerabilityStatistics,
     /// Sensors by their key.
     sensors: Sensor,
     /// Defenders by their category.

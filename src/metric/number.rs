@@ -24,7 +24,8 @@ impl Number {
     pub fn at(&self, now: f64) -> f64 {
         match self {
             Self::Fixed(value) => *value,
-            Self::Age(since) => now - since,
+            // A time in the future is another clock's error.
+            Self::Age(since) => (now - since).max(0.0),
             Self::Before(times, age) => as_f64(before(times, now - age)),
             Self::Since(times, age) => as_f64(times.len() - before(times, now - age)),
             #[expect(clippy::cast_precision_loss, reason = "fewer than 2^53 observations")]
@@ -63,6 +64,7 @@ mod tests {
             assert_eq!((stale.at(now), live.at(now)), (expected, 4.0 - expected), "at {now}");
         }
         assert_eq!(Number::Age(100.0).at(160.5), 60.5);
+        assert_eq!(Number::Age(200.0).at(160.5), 0.0);
         assert_eq!(Number::Fixed(7.0).at(160.5), 7.0);
     }
 }

@@ -90,6 +90,13 @@ pub struct Finding {
     pub fixable: bool,
 }
 
+/// When a vendor computed what it says of vulnerabilities; can be months ago.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+pub struct VulnerabilityStatistics {
+    /// The vendor's own time.
+    pub computed: Timestamp,
+}
+
 /// A vulnerability over all images of a source.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub struct Vulnerability {

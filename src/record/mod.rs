@@ -22,6 +22,7 @@ pub use fleet::{Console, Defenders, Sensor};
 pub use governance::{Policy, PolicyRule, Report};
 pub use image::{
     Finding, FindingCounts, FindingType, Findings, Image, ImageAssessment, ImageContents, ImageName, Vulnerability,
+    VulnerabilityStatistics,
 };
 pub use posture::{Control, Outcome, PostureResource};
 

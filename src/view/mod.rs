@@ -7,6 +7,7 @@ use crate::inventory::{Inventory, SourceInventory, Table, Tables};
 use crate::names::{Name, Names};
 use crate::record::{
     Console, Container, Control, Image, Policy, PostureResource, Report, Sensor, Vendor, Vulnerability,
+    VulnerabilityStatistics,
 };
 use crate::telemetry::{CollectorReading, EndpointReading, PushReading, SourceReading};
 
@@ -179,6 +180,7 @@ tables! {
     Report => reports,
     Policy => policies,
     Console => console,
+    VulnerabilityStatistics => vulnerability_statistics,
 }
 
 /// Visits what was joined from one table of every source that has it.

@@ -9,6 +9,10 @@ use jiff::tz::TimeZone;
 
 use crate::clock::Timestamp;
 
+/// How a date begins that stands for "never", such as the end of a licence without one. Its last days are beyond what a
+/// point in time can be.
+const WITHOUT_END: &str = "9999-";
+
 /// A point in time, in any of the vendor's forms.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Time(pub Option<Timestamp>);
@@ -28,6 +32,9 @@ pub(super) fn from_text(text: &str) -> Option<Time> {
     }
     if let Ok(number) = text.parse() {
         return Some(Time(from_number(number)));
+    }
+    if text.starts_with(WITHOUT_END) {
+        return Some(Time(None));
     }
     let millis = from_iso(text).or_else(|| from_java(text))?;
     Some(Time(Timestamp::from_millis(millis)))
@@ -86,7 +93,9 @@ mod tests {
 
     #[test]
     fn never_and_nonsense_are_told_apart() {
-        for never in ["", "0", "-1", "-62135596800000", "0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z"] {
+        for never in
+            ["", "0", "-1", "-62135596800000", "0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z", "9999-12-31T23:59:59Z"]
+        {
             assert_eq!(from_text(never), Some(Time(None)), "{never}");
         }
         for nonsense in

@@ -188,7 +188,7 @@ async fn a_console_of_the_vendors_cloud_tells_of_no_licence() {
     assert!(!families.contains_key("container_security_console_licence_expiry_timestamp_seconds"));
     assert_eq!(of_cloud(&families, "container_security_collector_up"), 5.0);
     let page = bench.landing_page().await;
-    assert!(page.contains("the console does not tell this account when its licence expires"), "{page}");
+    assert!(page.contains("the console does not show this account when its licence expires"), "{page}");
     bench.stop().await;
 }
 

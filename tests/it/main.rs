@@ -3,6 +3,7 @@
 mod absent;
 mod asked;
 mod both;
+mod cases;
 mod cloud;
 mod cloud_fault;
 mod contract;

@@ -11,6 +11,7 @@ use crate::record::{
     Assessment, Condition, Conditions, Console, Container, Control, Finding, Findings, Identity, Image,
     ImageAssessment, ImageContents, ImageName, Outcome, Particulars, Placement, Policy, PolicyRule, PostureResource,
     PrismaParticulars, QdsSeverity, QualysParticulars, Report, Score, Sensor, Severity, Vulnerability,
+    VulnerabilityStatistics,
 };
 
 fn time(millis: i64) -> Option<Timestamp> {
@@ -46,6 +47,9 @@ pub(super) fn every() -> Tables {
         vulnerabilities: Some(table(|names| {
             let of = |id, images, yes| Vulnerability { id, images, in_use: yes, fixable: !yes };
             vec![("CVE-1", of(names.intern("CVE-1"), 0, false)), ("CVE-2", of(names.intern("ŧwo"), u64::MAX, true))]
+        })),
+        vulnerability_statistics: Some(table(|_| {
+            vec![("images", VulnerabilityStatistics { computed: time(1_700_000_000_000).expect("a time") })]
         })),
         sensors: Some(table(|names| {
             let of = |uuid, registered, last_checkin| Sensor {

@@ -37,12 +37,11 @@ pub fn read(answer: &Answer) -> Result<(Table<Defenders>, Rejected), Unreadable>
             rejected[Rejection::Unreadable as usize] += 1;
             continue;
         }
-        let defenders = Defenders {
-            kind: word(&mut table.names, row.category.get()),
-            connected: row.connected.0.unwrap_or_default(),
-            deployed: row.deployed.0.unwrap_or_default(),
-        };
-        table.put(row.key(), defenders);
+        let kind = word(&mut table.names, row.category.get());
+        // A console may list one category in several rows.
+        let defenders = table.entry(row.key(), || Defenders { kind, connected: 0, deployed: 0 });
+        defenders.connected = defenders.connected.saturating_add(row.connected.0.unwrap_or_default());
+        defenders.deployed = defenders.deployed.saturating_add(row.deployed.0.unwrap_or_default());
     }
     Ok((table, rejected))
 }

@@ -1,4 +1,4 @@
-//! The collector of vulnerabilities: in how many images each is. The console reckons that once a day.
+//! The collector of vulnerabilities: in how many images each is. The console computes that once a day.
 
 use std::sync::{Arc, Mutex};
 
@@ -7,9 +7,10 @@ use futures_util::future::BoxFuture;
 use super::account::Account;
 use super::wire::{self, CveRow, Daily};
 use crate::client::{Answer, ApiError, Endpoint, Unreadable};
+use crate::clock::Timestamp;
 use crate::inventory::{Table, Tables};
 use crate::lock::lock;
-use crate::record::Vulnerability;
+use crate::record::{Vulnerability, VulnerabilityStatistics};
 use crate::session::Listing;
 use crate::source::{Collect, CollectOutput};
 use crate::wire::{Keyed, Rejected, text};
@@ -27,8 +28,14 @@ pub(super) const NAME: &str = "vulnerabilities";
 const NONE: &str = "the console tells of no vulnerability in any image; it tells nothing where collections limit what is \
                     asked for or what the user may see, and on its first day";
 
-const CUT_SHORT: &str = "the console gave a whole page of vulnerabilities, and none that was new on the one behind it; \
-                         those behind may be missing";
+const CUT_SHORT: &str = "the console gave a full page of vulnerabilities and nothing new on the next one; those after \
+                         it may be missing";
+
+const COMPUTED_AGAIN: &str =
+    "the console computed the statistics again while they were read; the next run reads them whole";
+
+/// The key of the one row of [`VulnerabilityStatistics`].
+const STATISTICS: &str = "images";
 
 /// What was on a page.
 #[derive(Debug, PartialEq, Eq)]
@@ -41,13 +48,26 @@ pub struct Page {
     pub new: u64,
     /// Rows that could not be taken.
     pub rejected: Rejected,
+    /// How many rows there are on all pages, where the console counts them.
+    pub total: Option<u64>,
+    /// When the console computed them.
+    pub computed: Option<Timestamp>,
 }
 
 /// Takes a page into the table.
 pub fn take(table: &Mutex<Table<Vulnerability>>, answer: &Answer) -> Result<Page, Unreadable> {
     let text = text(&answer.body);
     let rows = wire::open::<Daily, CveRow<'_>>(answer, &text)?;
-    let mut page = Page { sent: rows.sent as u64, taken: 0, new: 0, rejected: rows.rejections() };
+    let sent = rows.sent as u64;
+    let mut page = Page {
+        sent,
+        taken: 0,
+        new: 0,
+        rejected: rows.rejections(),
+        // A page with rows of a listing without any contradicts itself.
+        total: rows.count.filter(|count| *count > 0 || sent == 0),
+        computed: wire::computed(&text),
+    };
     let mut table = lock(table);
     let before = table.len();
     for row in rows.into_keyed() {
@@ -61,6 +81,17 @@ pub fn take(table: &Mutex<Table<Vulnerability>>, answer: &Answer) -> Result<Page
     Ok(page)
 }
 
+/// What a walk over all pages found out, besides the vulnerabilities.
+#[derive(Default)]
+struct Walk {
+    /// Rows that could not be taken.
+    rejected: Rejected,
+    /// Why vulnerabilities are missing, if any are.
+    missing: Option<String>,
+    /// When the console computed what was read.
+    computed: Option<Timestamp>,
+}
+
 /// Asks for the numbers of vulnerabilities.
 pub(super) struct Vulnerabilities {
     pub(super) account: Arc<Account>,
@@ -69,47 +100,69 @@ pub(super) struct Vulnerabilities {
 impl Vulnerabilities {
     async fn run(&self, progress: &(dyn Fn() + Sync)) -> Result<CollectOutput, ApiError> {
         let table = Arc::new(Mutex::new(Table::default()));
-        let (rejected, missing) = self.walk(&table, progress).await?;
+        let Walk { rejected, missing, computed } = self.walk(&table, progress).await?;
         self.account.session.count_rejected(NAME, rejected);
         let mut table = std::mem::take(&mut *lock(&table));
         table.retain(|vulnerability| vulnerability.images > 0);
         let note = table.is_empty().then(|| NONE.to_owned());
-        let (records, vulnerabilities) = (table.len(), Some(Arc::new(table)));
-        Ok(CollectOutput {
-            missing,
-            note,
-            ..CollectOutput::full(records, Tables { vulnerabilities, ..Tables::default() })
-        })
+        let mut statistics = Table::default();
+        if let Some(computed) = computed {
+            statistics.put(STATISTICS, VulnerabilityStatistics { computed });
+        }
+        let records = table.len();
+        let tables = Tables {
+            vulnerabilities: Some(Arc::new(table)),
+            vulnerability_statistics: Some(Arc::new(statistics)),
+            ..Tables::default()
+        };
+        Ok(CollectOutput { missing, note, ..CollectOutput::full(records, tables) })
     }
 
-    /// Asks for page after page; tells how many rows could not be taken, and why others are missing.
+    /// Asks for page after page.
     ///
-    /// The vendor's own scripts ask for these rows with `limit` and `offset`, and say that there is a most for the
-    /// first. A console that heeds neither is taken as well: it gives more than was asked for, or all of it again.
+    /// The vendor's own scripts ask for these rows with `limit` and `offset` and go by `Total-Count`. A console that
+    /// ignores either parameter is read as well: it gives more than was asked for, or all of it again.
     async fn walk(
         &self,
         table: &Arc<Mutex<Table<Vulnerability>>>,
         progress: &(dyn Fn() + Sync),
-    ) -> Result<(Rejected, Option<String>), ApiError> {
+    ) -> Result<Walk, ApiError> {
         let Account { session, page_limit, .. } = &*self.account;
         let call = self.account.list(&STATS, "stats/vulnerabilities");
-        let mut rejected = Rejected::default();
-        let mut offset = 0;
+        let mut walk = Walk::default();
+        let (mut offset, mut total) = (0, None);
         loop {
             let taking = Arc::clone(table);
             let read = move |answer: &Answer| take(&taking, answer);
             let page = session.call(&STATS, self.account.page(&call, offset), read).await?;
             progress();
+            total = page.total.or(total);
+            if offset == 0 {
+                walk.computed = page.computed;
+            } else if page.computed.is_some_and(|computed| walk.computed != Some(computed)) {
+                walk.missing = Some(COMPUTED_AGAIN.to_owned());
+                return Ok(walk);
+            }
             let repeats = page.taken > 0 && page.new == 0;
-            if !repeats {
-                rejected.iter_mut().zip(page.rejected).for_each(|(all, here)| *all += here);
-            }
             let unlimited = offset == 0 && page.sent > *page_limit;
-            if unlimited || page.new == 0 {
-                let cut_short = page.new == 0 && page.sent == *page_limit;
-                return Ok((rejected, cut_short.then(|| CUT_SHORT.to_owned())));
+            if !repeats {
+                walk.rejected.iter_mut().zip(page.rejected).for_each(|(all, here)| *all += here);
+                offset += page.sent;
             }
-            offset += page.sent;
+            let ended = match total {
+                Some(total) => offset >= total || page.sent == 0 || repeats,
+                None => unlimited || page.new == 0,
+            };
+            if ended {
+                walk.missing = match total {
+                    Some(total) if offset < total => {
+                        Some(format!("the vendor counts {total} vulnerabilities, but returned {offset} of them"))
+                    }
+                    None if page.new == 0 && page.sent == *page_limit => Some(CUT_SHORT.to_owned()),
+                    Some(_) | None => None,
+                };
+                return Ok(walk);
+            }
         }
     }
 }

@@ -249,7 +249,7 @@ async fn refusals_are_explained() {
         ),
         ("/defenders", 401, "", Failure::Unauthorized, "gave out a moment ago"),
         ("/defenders", 200, "<html>", Failure::BadResponse, "web page"),
-        ("/defenders", 200, r#"{"err":"jdoe"}"#, Failure::BadResponse, "no list of records"),
+        ("/defenders", 200, r#"{"err":"jdoe"}"#, Failure::BadResponse, "an error message"),
     ] {
         let bench = Bench::new(|console, _| console.instead = vec![(part, status, body)]);
         let (found, told) = refusal(bench.run("sensors").await);

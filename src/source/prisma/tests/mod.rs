@@ -258,7 +258,7 @@ fn the_samples_of_the_console() {
 fn what_is_no_listing_is_told_without_what_it_says() {
     let staging = Staging::new([].into());
     for (body, words) in
-        [(r#"{"err":"jdoe may not"}"#, "no list of records"), ("<html>jdoe", "is not JSON"), ("[{", "breaks off")]
+        [(r#"{"err":"jdoe may not"}"#, "an error message"), ("<html>jdoe", "is not JSON"), ("[{", "breaks off")]
     {
         let told = staging.take(&answer(body)).unwrap_err().0;
         assert!(told.contains(words) && !told.contains("jdoe"), "{told}");

@@ -6,7 +6,7 @@
 use serde::de::Deserialize;
 
 use crate::client::{Answer, Unreadable};
-use crate::wire::{self, Envelope, Keyed, Rows};
+use crate::wire::{self, Envelope, Keyed, Nested, Rows, Text};
 
 mod container;
 mod image;
@@ -14,7 +14,7 @@ mod rows;
 
 pub use container::{Check, Cloud, ContainerRow, Firewall, Info, Passed, Products, Severities};
 pub use image::{ImageRow, RepoTag};
-pub use rows::{CveRow, Daily, DefenderRow, License};
+pub use rows::{CveRow, Daily, DefenderRow, License, computed};
 
 /// The header that tells how many rows the whole listing has.
 const TOTAL_COUNT: &str = "Total-Count";
@@ -46,10 +46,24 @@ pub(super) fn open<'a, E: Envelope, T: Deserialize<'a> + Keyed + 'a>(
         // The console says `null` where there is nothing.
         return Err(Unreadable("the answer is empty".to_owned()));
     }
+    if is_error(text) {
+        return Err(Unreadable("the console answered with an error message in place of records".to_owned()));
+    }
     let total = answer.headers.get(TOTAL_COUNT).and_then(|total| total.to_str().ok()?.trim().parse().ok());
     let mut rows = wire::rows::<E, T>(text)?;
     rows.count = total;
     Ok(rows)
+}
+
+/// Whether the console says that something went wrong, as it does with status 200, too.
+fn is_error(text: &str) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Refusal<'a> {
+        #[serde(borrow)]
+        err: Text<'a>,
+    }
+    serde_json::from_str::<Nested<Refusal<'_>>>(text)
+        .is_ok_and(|refusal| refusal.0.is_some_and(|it| it.err.filled().is_some()))
 }
 
 /// Fails for what something between the console and us answers, or the console's own web interface.

@@ -3,6 +3,7 @@
 use serde::de::{Deserialize, Deserializer, IgnoredAny};
 
 use crate::client::Unreadable;
+use crate::clock::Timestamp;
 use crate::wire::{Count, Envelope, Keyed, Nested, Text, Time};
 
 /// A row of `/defenders/summary`.
@@ -94,6 +95,17 @@ impl Envelope for Daily {
         let newest = days.max_by_key(|day| day.modified.0);
         Ok((newest.and_then(|day| day.images.0?.vulnerabilities).unwrap_or_default(), None))
     }
+}
+
+/// When the element that is read of an answer of `/stats/vulnerabilities` was computed.
+pub fn computed(text: &str) -> Option<Timestamp> {
+    #[derive(serde::Deserialize)]
+    struct Head {
+        #[serde(default)]
+        modified: Time,
+    }
+    let days: Option<Vec<Nested<Head>>> = serde_json::from_str(text).ok()?;
+    days.into_iter().flatten().filter_map(|day| day.0?.modified.0).max()
 }
 
 /// The answer of `/settings/license`.

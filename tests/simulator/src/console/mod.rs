@@ -136,6 +136,12 @@ impl Console {
         self.now_ms
     }
 
+    /// When the newest statistics of vulnerabilities were computed, in Unix milliseconds; none where there are none.
+    pub fn statistics_computed(&self) -> Option<i64> {
+        let rows = self.vulnerabilities.len() + self.older_vulnerabilities.len() + self.stray_vulnerability_rows.len();
+        (rows > 0).then_some(self.now_ms)
+    }
+
     /// Rows of the list of containers that a reader must reject.
     pub fn unreadable_container_rows(&self) -> usize {
         let own = self.containers.iter().filter(|container| container.damage.is_some());

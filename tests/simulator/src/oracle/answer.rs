@@ -39,6 +39,7 @@ pub(super) const FAMILIES: &[&str] = &[
     "image_size_bytes",
     "image_oldest_created_timestamp_seconds",
     "top_vulnerability_affected_images",
+    "vulnerability_statistics_timestamp_seconds",
     "sensors",
     "sensor_info",
     "sensor_last_checkin_timestamp_seconds",

@@ -14,7 +14,7 @@ pub(super) fn add<'a>(set: &mut FamilySet<'a>, tenant: &'a Tenant, question: &'a
         oldest_checkin(members).map_or_else(Vec::new, single)
     });
     set.add_grouped("sensor_checkin_age_max_seconds", &records, |members| {
-        oldest_checkin(members).map_or_else(Vec::new, |oldest| single(question.now_s - oldest))
+        oldest_checkin(members).map_or_else(Vec::new, |oldest| single((question.now_s - oldest).max(0.0)))
     });
     set.add_grouped("sensors_stale", &records, |members| stale(members, question));
 }

@@ -1,4 +1,4 @@
-//! The families about the vendor's own parts: defenders and the console.
+//! The families about the vendor's own parts: defenders, statistics and the console.
 
 use super::super::Question;
 use super::super::answer::{FamilySet, Key, pairs, single};
@@ -22,6 +22,9 @@ pub(super) fn add<'a>(set: &mut FamilySet<'a>, console: &'a Console, question: &
     set.add_grouped("sensors", &records, |members| single(members.iter().copied().map(f64::from).sum()));
     let version = pairs([("source", &question.source), ("console_version", &console.version)]);
     set.add_single("console_info", vec![(0.0, version, 1.0)]);
+    let computed =
+        seconds(console.statistics_computed()).map(|computed| (0.0, pairs([("source", &question.source)]), computed));
+    set.add_single("vulnerability_statistics_timestamp_seconds", computed.into_iter().collect());
     let expiry = seconds(console.licence_expiry).map(|expiry| (0.0, pairs([("source", &question.source)]), expiry));
     set.add_single("console_licence_expiry_timestamp_seconds", expiry.into_iter().collect());
 }

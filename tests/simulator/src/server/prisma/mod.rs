@@ -151,8 +151,11 @@ impl Prisma {
                 let (Some(offset), Some(limit)) = (number("offset", 0), number("limit", usize::MAX)) else {
                     return Err(problem(400, "offset and limit are numbers"));
                 };
-                let days = summaries::vulnerabilities(&lock(&self.console));
-                Ok(Answer::json(200, summaries::page(days, offset, limit).to_string()))
+                let console = lock(&self.console);
+                let days = summaries::vulnerabilities(&console);
+                let answer = Answer::json(200, summaries::page(days, offset, limit).to_string());
+                let total = summaries::total(&console).to_string();
+                Ok(if self.options.total_count { answer.with_header("total-count", total) } else { answer })
             }
             "settings/license" => summary(summaries::licence),
             "version" | VERSION => summary(|console| json!(console.version)),

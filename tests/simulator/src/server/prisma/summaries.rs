@@ -36,8 +36,8 @@ pub(super) fn vulnerabilities(console: &Console) -> Value {
     });
     let own = console.vulnerabilities.iter().map(|row| vulnerability(row, random));
     let rows: Vec<Value> = own.chain(strays).collect();
-    if rows.is_empty() && random.percent(50) {
-        return Value::Null;
+    if console.statistics_computed().is_none() {
+        return if random.percent(50) { Value::Null } else { json!([]) };
     }
     let mut days = vec![day(console.now_ms(), rows, random)];
     if !console.older_vulnerabilities.is_empty() {
@@ -67,6 +67,11 @@ fn vulnerability(row: &Vulnerability, random: &mut Random) -> Value {
         "description": "A flaw was found in…", "impactedResourceType": "image", "riskScore": random.count(100),
         "highestCVSS": 9.8, "highestRiskFactors": {}, "impactedPkgs": null, "exposedService": false,
     })
+}
+
+/// How many vulnerabilities the newest statistics hold.
+pub(super) fn total(console: &Console) -> usize {
+    console.vulnerabilities.len() + console.stray_vulnerability_rows.len()
 }
 
 /// So many of every day's vulnerabilities, from the one at `offset` on.
