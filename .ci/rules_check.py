@@ -15,7 +15,7 @@ THRESHOLD = "container_security:threshold:"
 # Each alert has at least one test whose name begins so.
 KINDS = ("firing", "not firing", "recovering", "data absent", "exporter restart")
 
-BOARDS = {"Overview", "Cluster / namespace", "Images", "Posture", "Sensors", "Exporter"}
+DASHBOARDS = {"Overview", "Cluster / namespace", "Images", "Posture", "Sensors", "Exporter"}
 SECTIONS = ["## What it means", "## How to check", "## What to do"]
 
 # A query in a runbook: code in backticks that names one of our series and is no list of them.
@@ -81,8 +81,8 @@ def wrong_with_runbook(alert):
         yield f"the runbook's sections are not {SECTIONS}"
     if any(len(part.split()) < 8 for part in re.split(r"^## .*$", text, flags=re.M)[1:]):
         yield "a section of the runbook says nothing"
-    if strange := set(re.findall(r"board \*([^*]+)\*", text)) - BOARDS:
-        yield f"the runbook names boards that there are not: {sorted(strange)}"
+    if strange := set(re.findall(r"dashboard \*([^*]+)\*", text)) - DASHBOARDS:
+        yield f"the runbook names dashboards that there are not: {sorted(strange)}"
     row = f"| [{alert.name}]({alert.name}.md) | {alert.field('severity')} | {alert.field('summary')} |"
     if row not in (RUNBOOKS / "README.md").read_text():
         yield f"docs/runbooks/README.md lacks the row {row}"
@@ -103,7 +103,7 @@ def wrong_with_tests(alert):
 
 def wrong_with_queries(promtool):
     """Queries in runbooks that are none, and records that they make up."""
-    known = {rule.name for rule in rules(RULES / "records.yaml", promtool)}
+    known = {rule.name for rule in rules(RULES / "recording-rules.yaml", promtool)}
     for path in sorted(RUNBOOKS.glob("*.md")):
         for query in QUERY.findall(path.read_text().replace("\n  ", " ")):
             said = subprocess.run(
@@ -118,7 +118,7 @@ def wrong_with_queries(promtool):
 
 def main():
     promtool = sys.argv[1]
-    records, alerts = (rules(RULES / f"{name}.yaml", promtool) for name in ("records", "alerts"))
+    records, alerts = (rules(RULES / f"{name}.yaml", promtool) for name in ("recording-rules", "alerts"))
     repository = re.search(r'^repository = "(.+)"$', (ROOT / "Cargo.toml").read_text(), re.M).group(1)
     wrong = []
     for alert in alerts:
@@ -138,7 +138,7 @@ def main():
         listed = re.findall(r"`([^`]+)`", row.group(2))
         full = {name.replace("…", listed[0].removesuffix("_rise")) for name in listed}
         used = {name.removeprefix(THRESHOLD) for name in NAME.findall(alert.expr) if name.startswith(THRESHOLD)}
-        if full != used and alert.name != f"{PREFIX}RecordsMissing":
+        if full != used and alert.name != f"{PREFIX}RecordingRulesMissing":
             wrong.append(f"README.md says that {alert.name} has the thresholds {sorted(full)}, and it has {sorted(used)}")
 
     strays = {path.stem for path in RUNBOOKS.glob("*.md")} - {"README"} - {alert.name for alert in alerts}

@@ -1,4 +1,4 @@
-// draw.js FOLDER BOARD… : draws each board in both themes into FOLDER, in Chromium. Before, all of its rows are opened, and no
+// draw.js FOLDER DASHBOARD… : draws each dashboard in both themes into FOLDER, in Chromium. Before, all of its rows are opened, and no
 // panel may have an error or nothing to show. $PROMETHEUS is asked for what was known at $HISTORY_END.
 import fs from 'node:fs';
 import http from 'node:http';
@@ -7,12 +7,12 @@ import path from 'node:path';
 import { chromium } from 'playwright-core';
 import UPNG from 'upng-js';
 
-const [, , folder, ...boards] = process.argv;
+const [, , folder, ...dashboards] = process.argv;
 const store = new URL(process.env.PROMETHEUS);
 const end = Number(process.env.HISTORY_END);
 
 const WIDTH = 1280;
-/** A unit of a board's grid, and what is above it and below. */
+/** A unit of a dashboard's grid, and what is above it and below. */
 const UNIT = 38;
 const MARGIN = 100;
 const PATIENCE = 60_000;
@@ -32,9 +32,9 @@ const PUBLIC = [
   [/^\/assets\//, 'dist/assets/'],
 ];
 
-/** Serves the page, the boards, and the store under the page's own address. */
+/** Serves the page, the dashboards, and the store under the page's own address. */
 function serve() {
-  const files = Object.fromEntries(boards.map((file) => [path.basename(file), file]));
+  const files = Object.fromEntries(dashboards.map((file) => [path.basename(file), file]));
   const server = http.createServer((request, answer) => {
     const { pathname, search } = new URL(request.url, 'http://page');
     if (pathname.startsWith('/store/')) {
@@ -45,7 +45,7 @@ function serve() {
       }).on('error', () => answer.writeHead(502).end());
       return;
     }
-    const file = pathname.startsWith('/board/')
+    const file = pathname.startsWith('/dashboard/')
       ? files[path.basename(pathname)]
       : PUBLIC.map(([pattern, place]) => pattern.test(pathname) && path.join(import.meta.dirname, pathname.replace(pattern, place)))
         .find(Boolean);
@@ -63,12 +63,12 @@ function serve() {
   return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server)));
 }
 
-/** How tall a board is, with its closed rows opened or not. */
-function height(board, expand) {
-  const closed = board.panels.filter((panel) => panel.type === 'row' && panel.collapsed);
+/** How tall a dashboard is, with its closed rows opened or not. */
+function height(dashboard, expand) {
+  const closed = dashboard.panels.filter((panel) => panel.type === 'row' && panel.collapsed);
   const bottom = (panels) => Math.max(...panels.map(({ gridPos }) => gridPos.y + gridPos.h));
   const inside = closed.map(({ gridPos, panels }) => bottom(panels) - gridPos.y - gridPos.h);
-  return (bottom(board.panels) + (expand ? inside.reduce((sum, one) => sum + one, 0) : 0)) * UNIT + MARGIN;
+  return (bottom(dashboard.panels) + (expand ? inside.reduce((sum, one) => sum + one, 0) : 0)) * UNIT + MARGIN;
 }
 
 /** Waits until all is asked for, answered and drawn; returns what is wrong. */
@@ -106,18 +106,18 @@ async function main() {
     args: ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
   });
   const wrong = [];
-  for (const file of boards) {
-    const board = JSON.parse(fs.readFileSync(file));
-    const [, count, unit] = /^now-(\d+)([mhd])$/.exec(board.time.from);
+  for (const file of dashboards) {
+    const dashboard = JSON.parse(fs.readFileSync(file));
+    const [, count, unit] = /^now-(\d+)([mhd])$/.exec(dashboard.time.from);
     for (const [theme, expand] of [['dark', true], ['dark', false], ['light', false]]) {
-      const name = `${board.uid}, ${theme}${expand ? ', all rows open' : ''}`;
-      const page = await browser.newPage({ viewport: { width: WIDTH, height: height(board, expand) } });
+      const name = `${dashboard.uid}, ${theme}${expand ? ', all rows open' : ''}`;
+      const page = await browser.newPage({ viewport: { width: WIDTH, height: height(dashboard, expand) } });
       const said = new Set();
       page.on('console', (message) => message.type() === 'error' && said.add(message.text()));
       page.on('pageerror', (error) => said.add(String(error.stack ?? error)));
       page.on('response', (answer) => answer.status() >= 400 && said.add(`${answer.status()} ${answer.url()}`));
       const [from, to] = [end - count * SECONDS[unit], end].map((seconds) => new Date(seconds * 1000).toISOString());
-      const query = new URLSearchParams({ board: path.basename(file), theme, from, to });
+      const query = new URLSearchParams({ dashboard: path.basename(file), theme, from, to });
       if (expand) {
         query.set('expand', '1');
       }
@@ -125,7 +125,7 @@ async function main() {
       const found = [...await drawn(page), ...said];
       wrong.push(...found.map((text) => `${name}: ${text}`));
       const picture = small(await page.screenshot());
-      const target = path.join(folder, expand ? `${board.uid}-open.png` : `${board.uid}-${theme}.png`);
+      const target = path.join(folder, expand ? `${dashboard.uid}-open.png` : `${dashboard.uid}-${theme}.png`);
       if (!expand || process.env.DRAW_OPEN) {
         fs.writeFileSync(target, picture);
       }

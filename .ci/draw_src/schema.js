@@ -1,4 +1,4 @@
-// schema.js BOARD… : holds boards to what Grafana's own schema package says of dashboards and of the options of panels. That
+// schema.js DASHBOARD… : holds dashboards to what Grafana's own schema package says of dashboards and of the options of panels. That
 // finds options that are misspelt and values that do not exist.
 import fs from 'node:fs';
 import path from 'node:path';
@@ -62,7 +62,7 @@ function withoutNulls(value) {
 }
 
 function check(file) {
-  const { panels, ...board } = withoutNulls(JSON.parse(fs.readFileSync(file)));
+  const { panels, ...dashboard } = withoutNulls(JSON.parse(fs.readFileSync(file)));
   const wrong = [];
   const hold = (validate, where, value) => {
     if (validate && !validate(value)) {
@@ -71,7 +71,7 @@ function check(file) {
       wrong.push(...said.filter((one) => !isGap(one)).map((one) => where + one.join(' ')));
     }
   };
-  hold(ajv.getSchema('dashboard#/definitions/Dashboard'), 'board ', board);
+  hold(ajv.getSchema('dashboard#/definitions/Dashboard'), 'dashboard ', dashboard);
   for (const panel of panels.flatMap((one) => [one, ...(one.panels ?? [])])) {
     const where = `${panel.type} «${panel.title}» `;
     if (panel.type === 'row') {

@@ -1,6 +1,6 @@
-//! One team's board: what runs in its clusters and namespaces, what is wrong with it, and what can be mended.
+//! One team's dashboard: what runs in its clusters and namespaces, what is wrong with it, and what can be mended.
 
-use crate::board::{Board, Narrow, Section, to_cluster};
+use crate::dashboard::{Dashboard, Narrow, Section, to_cluster};
 use crate::look::{CRITICAL, FEW_ARE_GOOD, HIGH, MEDIUM, NONE_IS_GOOD, PLAIN, RISK, SCAN_AGE, SEVERITY, STATUS};
 use crate::panel::Panel;
 use crate::query::{HERE, OF_NAMESPACE, PLACE, age, each, highest, of, total};
@@ -15,8 +15,8 @@ const DANGEROUS: &str =
 const OTHERS: &str =
     "condition=~\"instrumented|excepted|agentless|infrastructure|runtime_protected|waas_supported|waas_enabled\"";
 
-pub(crate) fn board() -> Board {
-    Board {
+pub(crate) fn dashboard() -> Dashboard {
+    Dashboard {
         uid: "cse-cluster",
         title: "Cluster / namespace",
         description: "What runs here, how risky is it, why, and what can be mended?",
@@ -193,11 +193,11 @@ fn namespaces() -> Panel {
         24,
         "Which namespaces are worst?",
         "The 50 namespaces here whose running containers have the most critical findings. A name narrows the \
-         board to it; no name does not.",
+         dashboard to it; no name does not.",
         "Critical",
         vec![
             Column::label("k8s_namespace_name", "Namespace").empty_is("(no namespace)").link(
-                "Narrow the board to this namespace",
+                "Narrow the dashboard to this namespace",
                 &to_cluster(
                     "var-cluster=${__data.fields.k8s_cluster_name:percentencode}&var-namespace=${__value.raw:percentencode}",
                 ),

@@ -1,6 +1,6 @@
-//! The board of the exporter itself, for three o'clock at night: what is broken, since when, and what the vendor says.
+//! The dashboard of the exporter itself, for three o'clock at night: what is broken, since when, and what the vendor says.
 
-use crate::board::{Board, Narrow, Section};
+use crate::dashboard::{Dashboard, Narrow, Section};
 use crate::look::{CRITICAL, DATA_AGE, FEW_ARE_GOOD, GOOD, HIGH, NONE_IS_GOOD, PLAIN, USE, YES_IS_GOOD};
 use crate::panel::Panel;
 use crate::query::{age, highest, in_range, lowest, of, own, rate};
@@ -18,8 +18,8 @@ fn named(expr: &str) -> String {
     format!("label_join({expr}, \"exporter\", \"\", \"instance\", \"service_instance_id\")")
 }
 
-pub(crate) fn board() -> Board {
-    Board {
+pub(crate) fn dashboard() -> Dashboard {
+    Dashboard {
         uid: "cse-exporter",
         title: "Exporter",
         description: "Does the exporter collect everything, in time and within the vendors' limits?",
@@ -43,7 +43,7 @@ fn how_bad() -> Vec<Panel> {
         Panel::stat(
             6,
             "How many records were rejected?",
-            "Records that could not be read and were left out, in the time that the board shows.",
+            "Records that could not be read and were left out, in the time that the dashboard shows.",
         )
         .scale(NONE_IS_GOOD)
         .decimals(0)

@@ -1,6 +1,6 @@
-//! The board of images: where they come from, what is wrong with those in use, what can be fixed, and how old they are.
+//! The dashboard of images: where they come from, what is wrong with those in use, what can be fixed, and how old they are.
 
-use crate::board::{Board, Narrow, Section};
+use crate::dashboard::{Dashboard, Narrow, Section};
 use crate::look::{CRITICAL, FEW_ARE_GOOD, HIGH, NONE_IS_GOOD, PLAIN, SEVERITY, USE};
 use crate::panel::Panel;
 use crate::query::{age, each, highest, lowest, of, total};
@@ -13,8 +13,8 @@ const IMAGES: &str = "images";
 const IN_USE: &str = "in_use=\"true\"";
 const OF_REGISTRY: &[&str] = &["source", "registry"];
 
-pub(crate) fn board() -> Board {
-    Board {
+pub(crate) fn dashboard() -> Dashboard {
+    Dashboard {
         uid: "cse-images",
         title: "Images",
         description: "What is wrong with the images in use, what can be fixed, and how old are they?",

@@ -1,13 +1,13 @@
-//! Where the boards come from: `cargo run -p dashboards` writes `dashboards/*.json` from this crate, and the
+//! Where the dashboards come from: `cargo run -p dashboards` writes `dashboards/*.json` from this crate, and the
 //! `PrometheusRule` from the plain rule files.
 //!
-//! They are generated because six boards of hand-kept JSON drift: here one look ([`look`], [`panel`]) and one way to
-//! count ([`query`]) serve all of them, a board reads as the questions it answers, and the tests hold every query to the
+//! They are generated because six dashboards of hand-kept JSON drift: here one look ([`look`], [`panel`]) and one way to
+//! count ([`query`]) serve all of them, a dashboard reads as the questions it answers, and the tests hold every query to the
 //! catalog of metrics. The JSON is checked in, for those who only import it; a test holds it to what is written here.
 
 use std::path::{Path, PathBuf};
 
-mod board;
+mod dashboard;
 pub mod look;
 mod panel;
 mod query;
@@ -22,11 +22,18 @@ mod rules;
 mod sensors;
 mod strip;
 
-use board::Board;
+use dashboard::Dashboard;
 
-/// Every board, in the order in which they are linked.
-fn boards() -> [Board; 6] {
-    [overview::board(), cluster::board(), images::board(), posture::board(), sensors::board(), exporter::board()]
+/// Every dashboard, in the order in which they are linked.
+fn dashboards() -> [Dashboard; 6] {
+    [
+        overview::dashboard(),
+        cluster::dashboard(),
+        images::dashboard(),
+        posture::dashboard(),
+        sensors::dashboard(),
+        exporter::dashboard(),
+    ]
 }
 
 /// The folder that all is written to: this crate's own.
@@ -36,8 +43,10 @@ pub fn folder() -> &'static Path {
 
 /// Every file that is generated: where it belongs, and what is in it.
 pub fn files() -> std::io::Result<Vec<(PathBuf, String)>> {
-    let mut files: Vec<_> =
-        boards().iter().map(|board| (folder().join(board.file_name()), format!("{:#}\n", board.json()))).collect();
+    let mut files: Vec<_> = dashboards()
+        .iter()
+        .map(|dashboard| (folder().join(dashboard.file_name()), format!("{:#}\n", dashboard.json())))
+        .collect();
     files.push(rules::prometheus_rule(&folder().join("rules"))?);
     Ok(files)
 }

@@ -1,4 +1,4 @@
-//! One look for all boards: what each colour means.
+//! One look for all dashboards: what each colour means.
 //!
 //! The colours of severity can be told apart by those who see no red, no green or no blue, and on a light and on a dark
 //! ground; a test reckons both. They are used for severity and for what is as bad as it, and for nothing else.

@@ -1,19 +1,19 @@
-//! The board of Monday morning: how bad is it, is it getting better, where first, and can it be believed.
+//! The dashboard of Monday morning: how bad is it, is it getting better, where first, and can it be believed.
 
-use crate::board::{Board, Narrow, Section, to_cluster};
+use crate::dashboard::{Dashboard, Narrow, Section, to_cluster};
 use crate::look::{CHANGE, CRITICAL, FEW_ARE_GOOD, HIGH, NONE_IS_GOOD, RISK, SEVERITY};
 use crate::panel::Panel;
 use crate::query::{CLUSTER, HERE, OF_CLUSTER, OF_NAMESPACE, change_or_unknown, each, of, total};
 use crate::strip::{data_age, in_doubt};
 use crate::table::{Column, table};
 
-/// What this board shows is theirs.
+/// What this dashboard shows is theirs.
 const COLLECTORS: &str = "containers|images|posture|sensors";
 /// What containers' findings come from; Prisma Cloud's are those of their images.
 const FINDINGS: &str = "containers|images";
 
-pub(crate) fn board() -> Board {
-    Board {
+pub(crate) fn dashboard() -> Dashboard {
+    Dashboard {
         uid: "cse-overview",
         title: "Overview",
         description: "How bad is it, is it getting better, where first, and can it be believed?",
@@ -167,7 +167,7 @@ fn clusters() -> Panel {
         24,
         "Which clusters are worst?",
         "Running containers and their findings by cluster, the most critical findings first. A name leads to the cluster's \
-         own board; no name leads to all of them.",
+         own dashboard; no name leads to all of them.",
         "Critical",
         vec![
             Column::label("k8s_cluster_name", "Cluster")
@@ -191,7 +191,7 @@ fn namespaces() -> Panel {
         24,
         "Which namespaces are worst?",
         "The 20 namespaces whose running containers have the most critical findings. A name leads to the namespace's \
-         own board; no name leads to all of them.",
+         own dashboard; no name leads to all of them.",
         "Critical",
         vec![
             Column::label("k8s_namespace_name", "Namespace").empty_is("(no namespace)").link(

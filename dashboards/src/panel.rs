@@ -216,7 +216,7 @@ impl Panel {
     }
 }
 
-/// The data source that the board's variable names.
+/// The data source that the dashboard's variable names.
 pub(crate) fn datasource() -> Value {
     json!({ "type": "prometheus", "uid": "${datasource}" })
 }

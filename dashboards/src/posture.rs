@@ -1,6 +1,6 @@
-//! The board of posture: what share of checks passes, where they fail, and what was not checked.
+//! The dashboard of posture: what share of checks passes, where they fail, and what was not checked.
 
-use crate::board::{Board, Narrow, Section};
+use crate::dashboard::{Dashboard, Narrow, Section};
 use crate::look::{CRITICAL, FEW_ARE_GOOD, GOOD, HIGH, MEDIUM, PASS_RATE, PLAIN, SCAN_AGE, SEVERITY};
 use crate::panel::Panel;
 use crate::query::{CLUSTER, OF_CLUSTER, PLACE, age, each, highest, lowest, of, share, total};
@@ -10,8 +10,8 @@ use crate::table::{Column, table};
 /// Prisma Cloud's posture comes with its containers.
 const COLLECTORS: &str = "posture|containers";
 
-pub(crate) fn board() -> Board {
-    Board {
+pub(crate) fn dashboard() -> Dashboard {
+    Dashboard {
         uid: "cse-posture",
         title: "Posture",
         description: "What share of checks passes, which controls fail where, and what was not checked?",

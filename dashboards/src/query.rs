@@ -3,7 +3,7 @@
 //! Two replicas of the exporter may serve the same source, so nothing is ever added up over exporters: [`each`] adds up
 //! within one exporter and takes the highest of what the exporters say of a source. Which labels group containers is
 //! configured; adding up before comparing is right whatever they are. Sources are added up: where two of them watch the
-//! same containers, a board has to be told to show one, and the overview says when that seems to be so.
+//! same containers, a dashboard has to be told to show one, and the overview says when that seems to be so.
 //!
 //! `job` and `instance` are compared as Grafana escapes values by itself. Other variables hold names that vendors chose,
 //! with quotes in them too, which that does not escape in every version: they are written as a regular expression into a
@@ -107,7 +107,7 @@ pub(crate) fn rate(by: &[&str], selector: &str) -> String {
     format!("{} (rate({selector}[$__rate_interval]))", sum_by(by))
 }
 
-/// How much a counter counted in the time that the board shows, by these labels, over all exporters.
+/// How much a counter counted in the time that the dashboard shows, by these labels, over all exporters.
 pub(crate) fn in_range(by: &[&str], selector: &str) -> String {
     format!("{} (increase({selector}[$__range]))", sum_by(by))
 }

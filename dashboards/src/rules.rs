@@ -6,7 +6,7 @@ use std::io::{Error, ErrorKind, Result};
 use std::path::{Path, PathBuf};
 
 const HEAD: &str = "\
-# Written by `cargo run -p dashboards` from records.yaml and alerts.yaml; do not edit.
+# Written by `cargo run -p dashboards` from recording-rules.yaml and alerts.yaml; do not edit.
 apiVersion: monitoring.coreos.com/v1
 kind: PrometheusRule
 metadata:
@@ -18,7 +18,7 @@ spec:
 ";
 
 /// The plain rule files, in the order in which their groups are.
-const PLAIN: [&str; 2] = ["records.yaml", "alerts.yaml"];
+const PLAIN: [&str; 2] = ["recording-rules.yaml", "alerts.yaml"];
 
 /// The `PrometheusRule` of a folder's plain rule files.
 pub(crate) fn prometheus_rule(folder: &Path) -> Result<(PathBuf, String)> {

@@ -1,6 +1,6 @@
-//! The board of sensors: what is watched, what is not, and which sensors are silent.
+//! The dashboard of sensors: what is watched, what is not, and which sensors are silent.
 
-use crate::board::{Board, Narrow, Section};
+use crate::dashboard::{Dashboard, Narrow, Section};
 use crate::look::{CRITICAL, FEW_ARE_GOOD, GOOD, HIGH, MEDIUM, NONE_IS_GOOD, PLAIN, SENSOR_STATE, SILENCE};
 use crate::panel::Panel;
 use crate::query::{CLUSTER, OF_CLUSTER, RUNNING, age, each, highest, of, share, total};
@@ -10,8 +10,8 @@ use crate::table::{Column, table};
 /// Coverage joins containers to sensors.
 const COLLECTORS: &str = "sensors|containers";
 
-pub(crate) fn board() -> Board {
-    Board {
+pub(crate) fn dashboard() -> Dashboard {
+    Dashboard {
         uid: "cse-sensors",
         title: "Sensors",
         description: "What is watched, what is not, and which sensors are silent?",

@@ -1,4 +1,4 @@
-//! What every board has on top: whether its numbers can be believed.
+//! What every dashboard has on top: whether its numbers can be believed.
 
 use crate::look::{DATA_AGE, FEW_ARE_GOOD};
 use crate::panel::Panel;
@@ -10,7 +10,7 @@ pub(crate) fn data_age(width: u64, collectors: &str) -> Panel {
     Panel::stat(
         width,
         "How old is the data?",
-        "Time since the last successful run of the collector that this board needs and whose last success is the longest ago, \
+        "Time since the last successful run of the collector that this dashboard needs and whose last success is the longest ago, \
          on any of the chosen exporters. Not known: none has ever succeeded, or no exporter answers.",
     )
     .unit("s")
@@ -25,7 +25,7 @@ pub(crate) fn in_doubt(width: u64, collectors: &str) -> Panel {
     Panel::stat(
         width,
         "Collectors in doubt?",
-        "Collectors that this board needs and whose last run failed, or whose data is known to lack records. The board of the \
+        "Collectors that this dashboard needs and whose last run failed, or whose data is known to lack records. The dashboard of the \
          exporter says which. Not known: no exporter answers.",
     )
     .scale(FEW_ARE_GOOD)

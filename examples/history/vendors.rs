@@ -1,6 +1,6 @@
 //! What happens at the vendors meanwhile: how their data changes, how fast they answer, and when they fail.
 //!
-//! Hours are counted from the beginning. Before the end, and before the moments a day and a week earlier that boards compare it
+//! Hours are counted from the beginning. Before the end, and before the moments a day and a week earlier that dashboards compare it
 //! with, nothing changes until all has been collected, so that it does not matter who is asked and when exactly.
 
 use std::collections::HashSet;

@@ -1,4 +1,4 @@
-// Draws the board that the address names, as Grafana's page of a dashboard does.
+// Draws the dashboard that the address names, as Grafana's page of a dashboard does.
 import { EventBusSrv, LoadingState, ThemeContext, createTheme, standardTransformers, standardTransformersRegistry, toDataFrame } from '@grafana/data';
 import { initPluginTranslations } from '@grafana/i18n';
 import * as runtime from '@grafana/runtime';
@@ -65,8 +65,8 @@ async function start() {
     place.style.color = theme.colors.text.primary;
   }
   provide();
-  const board = await (await fetch(`/board/${asked.get('board')}`)).json();
-  const scene = new EmbeddedScene(sceneOf(board, { from: asked.get('from'), to: asked.get('to'), expand: asked.has('expand') }));
+  const dashboard = await (await fetch(`/dashboard/${asked.get('dashboard')}`)).json();
+  const scene = new EmbeddedScene(sceneOf(dashboard, { from: asked.get('from'), to: asked.get('to'), expand: asked.has('expand') }));
   scene.activate();
   window.drawing = { report: () => report(scene), pending: () => traffic.pending };
   createRoot(document.getElementById('root')).render(

@@ -1,4 +1,4 @@
-// Panels: what a board says of one, handed to Grafana's own parts. The heat map alone is drawn here.
+// Panels: what a dashboard says of one, handed to Grafana's own parts. The heat map alone is drawn here.
 import {
   DashboardCursorSync, FieldColorModeId, FieldType, PanelPlugin, ThresholdsMode, cacheFieldDisplayNames, dataLinksOverrideProcessor,
   displayNameOverrideProcessor, getDisplayProcessor, getDisplayValueAlignmentFactors, getFieldDisplayName, getFieldDisplayValues,
@@ -32,7 +32,7 @@ export function registerStandardOptions() {
   ]);
 }
 
-/** The options of one kind of panel that a board may set under `custom`, and their defaults. */
+/** The options of one kind of panel that a dashboard may set under `custom`, and their defaults. */
 const CUSTOM = {
   timeseries: {
     drawStyle: 'line', lineInterpolation: 'linear', lineWidth: 1, lineStyle: undefined, fillOpacity: 0, gradientMode: 'none',

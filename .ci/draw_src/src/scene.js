@@ -1,4 +1,4 @@
-// A board's JSON as a scene, as Grafana itself turns one into the other.
+// A dashboard's JSON as a scene, as Grafana itself turns one into the other.
 import {
   DataSourceVariable, QueryVariable, SceneControlsSpacer, SceneDataTransformer, SceneGridItem, SceneGridLayout, SceneGridRow,
   SceneQueryRunner, SceneTimePicker, SceneTimeRange, SceneVariableSet, VariableValueSelectors, VizPanel,
@@ -63,11 +63,11 @@ function childrenOf(panels, expand) {
   return children;
 }
 
-export function sceneOf(board, { from, to, expand }) {
+export function sceneOf(dashboard, { from, to, expand }) {
   return {
     $timeRange: new SceneTimeRange({ from, to, timeZone: 'utc' }),
-    $variables: new SceneVariableSet({ variables: board.templating.list.map(variableOf) }),
+    $variables: new SceneVariableSet({ variables: dashboard.templating.list.map(variableOf) }),
     controls: [new VariableValueSelectors({}), new SceneControlsSpacer(), new SceneTimePicker({})],
-    body: new SceneGridLayout({ isLazy: false, children: childrenOf(board.panels, expand) }),
+    body: new SceneGridLayout({ isLazy: false, children: childrenOf(dashboard.panels, expand) }),
   };
 }

@@ -2,7 +2,7 @@
 
 use dashboards::look::{RISK, SEVERITY};
 
-use crate::boards;
+use crate::generated;
 
 type Linear = [f64; 3];
 
@@ -80,17 +80,17 @@ fn every_severity_stands_out_from_the_ground() {
 }
 
 #[test]
-fn a_name_has_the_same_colour_on_all_boards() {
+fn a_name_has_the_same_colour_on_all_dashboards() {
     let expected =
         |name: &str| SEVERITY.iter().chain(RISK).find(|(other, _)| *other == name).map(|(_, colour)| *colour);
     let mut seen = 0;
-    for (board, json) in boards::all() {
-        for panel in boards::panels(&json) {
+    for (dashboard, json) in generated::all() {
+        for panel in generated::panels(&json) {
             for field in panel["fieldConfig"]["overrides"].as_array().unwrap() {
                 let name = field["matcher"]["options"].as_str().unwrap();
                 for property in field["properties"].as_array().unwrap() {
                     if let (Some(colour), Some(fixed)) = (expected(name), property["value"]["fixedColor"].as_str()) {
-                        assert_eq!(fixed, colour, "{}: {name}", boards::called(&board, panel));
+                        assert_eq!(fixed, colour, "{}: {name}", generated::called(&dashboard, panel));
                         seen += 1;
                     }
                 }
@@ -100,7 +100,7 @@ fn a_name_has_the_same_colour_on_all_boards() {
                 let legend = target["legendFormat"].as_str().unwrap();
                 if ["{{severity}}", "{{qds_severity}}", "{{risk_level}}"].contains(&legend) {
                     let coloured = panel["fieldConfig"]["overrides"].to_string().contains("fixedColor");
-                    assert!(coloured, "{} has no colours", boards::called(&board, panel));
+                    assert!(coloured, "{} has no colours", generated::called(&dashboard, panel));
                 }
             }
         }

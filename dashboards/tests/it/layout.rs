@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::boards;
+use crate::generated;
 
 fn place(panel: &Value) -> [u64; 4] {
     ["x", "y", "w", "h"].map(|key| panel["gridPos"][key].as_u64().unwrap())
@@ -12,8 +12,8 @@ fn place(panel: &Value) -> [u64; 4] {
 
 #[test]
 fn every_row_is_full_and_nothing_overlaps() {
-    for (name, board) in boards::all() {
-        let top = board["panels"].as_array().unwrap();
+    for (name, dashboard) in generated::all() {
+        let top = dashboard["panels"].as_array().unwrap();
         let inside = top.iter().filter_map(|panel| panel["panels"].as_array()).flatten();
         let mut rows: BTreeMap<u64, Vec<[u64; 4]>> = BTreeMap::new();
         for panel in top.iter().chain(inside) {
@@ -36,8 +36,8 @@ fn every_row_is_full_and_nothing_overlaps() {
 
 #[test]
 fn the_answer_comes_first_and_detail_may_be_folded() {
-    for (name, board) in boards::all() {
-        let top = board["panels"].as_array().unwrap();
+    for (name, dashboard) in generated::all() {
+        let top = dashboard["panels"].as_array().unwrap();
         assert_eq!(top[0]["type"], "stat", "{name}: an answer in five seconds is on top");
         let rows: Vec<_> = top.iter().filter(|panel| panel["type"] == "row").collect();
         assert!(rows.len() > 1, "{name}");
@@ -52,10 +52,10 @@ fn the_answer_comes_first_and_detail_may_be_folded() {
 }
 
 #[test]
-fn the_age_of_the_data_is_on_every_board() {
-    for (name, board) in boards::all() {
+fn the_age_of_the_data_is_on_every_dashboard() {
+    for (name, dashboard) in generated::all() {
         let tells = |title: &str| {
-            let top = board["panels"].as_array().unwrap();
+            let top = dashboard["panels"].as_array().unwrap();
             top.iter().take_while(|panel| panel["type"] != "row").any(|panel| panel["title"] == title)
         };
         assert!(tells("How old is the data?"), "{name}");

@@ -1,4 +1,4 @@
-//! What is expected of a board that is shipped: the rules of Grafana's dashboard-linter, and ours.
+//! What is expected of a dashboard that is shipped: the rules of Grafana's dashboard-linter, and ours.
 //!
 //! Ours differ in one: All is `.*` and not `.+`, for series that do not have the label.
 
@@ -6,10 +6,10 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::boards::{all, called, panels};
+use crate::generated::{all, called, panels};
 
-fn variable<'a>(board: &'a Value, name: &str) -> &'a Value {
-    let mut list = board["templating"]["list"].as_array().unwrap().iter();
+fn variable<'a>(dashboard: &'a Value, name: &str) -> &'a Value {
+    let mut list = dashboard["templating"]["list"].as_array().unwrap().iter();
     list.find(|variable| variable["name"] == name).unwrap_or_else(|| panic!("no variable {name}"))
 }
 
@@ -27,38 +27,38 @@ fn every<'a>(key: &str, json: &'a Value, found: &mut Vec<&'a Value>) {
 
 #[test]
 fn there_are_six_with_short_stable_addresses() {
-    let uids: Vec<_> = all().iter().map(|(_, board)| board["uid"].as_str().unwrap().to_owned()).collect();
+    let uids: Vec<_> = all().iter().map(|(_, dashboard)| dashboard["uid"].as_str().unwrap().to_owned()).collect();
     // Links from elsewhere, runbooks among them, hold on to these.
     assert_eq!(uids, ["cse-overview", "cse-cluster", "cse-images", "cse-posture", "cse-sensors", "cse-exporter"]);
-    for (name, board) in all() {
-        assert_eq!(board["uid"], format!("cse-{name}"));
-        assert!(board["title"].as_str().unwrap().starts_with("Container security / "), "{name}");
-        assert!(!board["description"].as_str().unwrap().is_empty(), "{name}");
-        assert_eq!(board["tags"], json!(["container-security"]), "{name}");
-        assert_eq!(board["editable"], false, "{name}");
-        assert_eq!(board["graphTooltip"], 1, "{name}: the crosshair is shared");
-        // A board with a number of some Grafana, or that asks for inputs, cannot be provisioned.
+    for (name, dashboard) in all() {
+        assert_eq!(dashboard["uid"], format!("cse-{name}"));
+        assert!(dashboard["title"].as_str().unwrap().starts_with("Container security / "), "{name}");
+        assert!(!dashboard["description"].as_str().unwrap().is_empty(), "{name}");
+        assert_eq!(dashboard["tags"], json!(["container-security"]), "{name}");
+        assert_eq!(dashboard["editable"], false, "{name}");
+        assert_eq!(dashboard["graphTooltip"], 1, "{name}: the crosshair is shared");
+        // A dashboard with a number of some Grafana, or that asks for inputs, cannot be provisioned.
         assert!(
-            board.get("id").is_none() && board.get("__inputs").is_none() && board.get("gnetId").is_none(),
+            dashboard.get("id").is_none() && dashboard.get("__inputs").is_none() && dashboard.get("gnetId").is_none(),
             "{name}"
         );
     }
 }
 
 #[test]
-fn boards_lead_to_each_other_and_keep_what_is_chosen() {
-    for (name, board) in all() {
-        let link = &board["links"][0];
+fn dashboards_lead_to_each_other_and_keep_what_is_chosen() {
+    for (name, dashboard) in all() {
+        let link = &dashboard["links"][0];
         assert_eq!(link["type"], "dashboards", "{name}");
-        assert_eq!(link["tags"], board["tags"], "{name}");
+        assert_eq!(link["tags"], dashboard["tags"], "{name}");
         assert_eq!((&link["includeVars"], &link["keepTime"]), (&json!(true), &json!(true)), "{name}");
     }
 }
 
 #[test]
 fn there_is_one_data_source_and_it_can_be_chosen() {
-    for (name, board) in all() {
-        let list = board["templating"]["list"].as_array().unwrap();
+    for (name, dashboard) in all() {
+        let list = dashboard["templating"]["list"].as_array().unwrap();
         let sources: Vec<_> = list.iter().filter(|variable| variable["type"] == "datasource").collect();
         assert_eq!(sources.len(), 1, "{name}");
         assert_eq!(
@@ -68,7 +68,7 @@ fn there_is_one_data_source_and_it_can_be_chosen() {
         );
         assert_eq!(sources[0]["query"], "prometheus", "{name}");
         let mut found = Vec::new();
-        every("datasource", &board, &mut found);
+        every("datasource", &dashboard, &mut found);
         assert!(found.len() > 20, "{name}");
         for source in found {
             assert_eq!(*source, json!({ "type": "prometheus", "uid": "${datasource}" }), "{name}");
@@ -78,10 +78,11 @@ fn there_is_one_data_source_and_it_can_be_chosen() {
 
 #[test]
 fn one_some_or_all_can_be_chosen() {
-    for (name, board) in all() {
-        assert_eq!(variable(&board, "job")["label"], "Job");
-        assert_eq!(variable(&board, "instance")["label"], "Instance");
-        for variable in board["templating"]["list"].as_array().unwrap().iter().filter(|one| one["type"] == "query") {
+    for (name, dashboard) in all() {
+        assert_eq!(variable(&dashboard, "job")["label"], "Job");
+        assert_eq!(variable(&dashboard, "instance")["label"], "Instance");
+        for variable in dashboard["templating"]["list"].as_array().unwrap().iter().filter(|one| one["type"] == "query")
+        {
             let called = format!("{name}: {}", variable["name"]);
             assert_eq!(variable["multi"], true, "{called}");
             assert_eq!(variable["includeAll"], true, "{called}");
@@ -95,9 +96,9 @@ fn one_some_or_all_can_be_chosen() {
 
 #[test]
 fn every_panel_says_which_question_it_answers() {
-    for (name, board) in all() {
+    for (name, dashboard) in all() {
         let (mut ids, mut titles) = (BTreeSet::new(), BTreeSet::new());
-        for panel in panels(&board) {
+        for panel in panels(&dashboard) {
             let called = called(&name, panel);
             assert!(panel["title"].as_str().unwrap().ends_with('?'), "{called}");
             assert!(titles.insert(panel["title"].to_string()), "{called} is there twice");
@@ -108,7 +109,7 @@ fn every_panel_says_which_question_it_answers() {
             assert!(panel["description"].as_str().unwrap().ends_with('.'), "{called} has no description");
             assert!(ids.insert(panel["id"].as_u64().unwrap()), "{called}: its id is there twice");
         }
-        for row in board["panels"].as_array().unwrap().iter().filter(|panel| panel["type"] == "row") {
+        for row in dashboard["panels"].as_array().unwrap().iter().filter(|panel| panel["type"] == "row") {
             assert!(ids.insert(row["id"].as_u64().unwrap()), "{name}: {}", row["title"]);
         }
     }
@@ -116,8 +117,8 @@ fn every_panel_says_which_question_it_answers() {
 
 #[test]
 fn every_number_has_a_unit_and_nothing_is_said_to_be_nothing() {
-    for (name, board) in all() {
-        for panel in panels(&board) {
+    for (name, dashboard) in all() {
+        for panel in panels(&dashboard) {
             let called = called(&name, panel);
             let defaults = &panel["fieldConfig"]["defaults"];
             assert!(!defaults["unit"].as_str().unwrap().is_empty(), "{called}");
@@ -136,8 +137,8 @@ fn every_number_has_a_unit_and_nothing_is_said_to_be_nothing() {
 
 #[test]
 fn every_panel_asks_something_and_each_question_once() {
-    for (name, board) in all() {
-        for panel in panels(&board) {
+    for (name, dashboard) in all() {
+        for panel in panels(&dashboard) {
             let called = called(&name, panel);
             let targets = panel["targets"].as_array().unwrap();
             let letters: BTreeSet<_> = targets.iter().map(|target| target["refId"].as_str().unwrap()).collect();
@@ -151,15 +152,15 @@ fn every_panel_asks_something_and_each_question_once() {
 #[test]
 fn links_keep_what_is_chosen_and_escape_names() {
     let mut seen = 0;
-    let boards = all();
-    for (name, board) in &boards {
+    let dashboards = all();
+    for (name, dashboard) in &dashboards {
         let mut links = Vec::new();
-        every("url", board, &mut links);
+        every("url", dashboard, &mut links);
         for url in links.into_iter().filter_map(Value::as_str).filter(|url| !url.is_empty()) {
             seen += 1;
             let (path, query) = url.split_once('?').unwrap();
             assert!(
-                boards.iter().any(|(_, board)| path == format!("/d/{}", board["uid"].as_str().unwrap())),
+                dashboards.iter().any(|(_, dashboard)| path == format!("/d/{}", dashboard["uid"].as_str().unwrap())),
                 "{name}: {url}"
             );
             for kept in

@@ -1,10 +1,10 @@
-//! What the boards and rules are held to.
+//! What the dashboards and rules are held to.
 
 #![expect(clippy::unwrap_used, reason = "what cannot be read here has failed the test, and the line says where")]
 
-mod boards;
 mod colours;
 mod current;
+mod generated;
 mod layout;
 mod lint;
 mod names;

@@ -1,4 +1,4 @@
-//! Every name that boards and rules use is in the catalog, and every family of the catalog is used or left out for a reason.
+//! Every name that dashboards and rules use is in the catalog, and every family of the catalog is used or left out for a reason.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use container_security_exporter::catalog;
 use container_security_exporter::metric::Kind;
 use container_security_exporter::record::Vendor;
 
-use crate::boards;
+use crate::generated;
 use crate::promql::{Query, read};
 use crate::rules;
 
@@ -84,9 +84,9 @@ fn answers_with<'a>(query: &'a Query, label: &'a str) -> bool {
 }
 
 #[test]
-fn boards_use_names_that_exist() {
-    let (known, boards, mut used) = (Known::new(), boards::all(), BTreeSet::new());
-    for (called, _, target, expr) in boards::questions(&boards) {
+fn dashboards_use_names_that_exist() {
+    let (known, dashboards, mut used) = (Known::new(), generated::all(), BTreeSet::new());
+    for (called, _, target, expr) in generated::questions(&dashboards) {
         let query = read(expr).unwrap();
         known.check(&called, &query, &mut used);
         for label in target["legendFormat"].as_str().unwrap().split("{{").skip(1) {
@@ -94,7 +94,7 @@ fn boards_use_names_that_exist() {
             assert!(answers_with(&query, label), "{called}: no answer has {label}, which its name is made of");
         }
     }
-    for (called, series, label) in boards::variables(&boards) {
+    for (called, series, label) in generated::variables(&dashboards) {
         let query = read(&series).unwrap();
         known.check(&called, &query, &mut used);
         let [selector] = &query.selectors[..] else { panic!("{called}: {series}") };
@@ -104,10 +104,10 @@ fn boards_use_names_that_exist() {
 
 #[test]
 fn columns_are_of_labels_that_the_answer_has() {
-    let boards = boards::all();
-    for (name, board) in &boards {
-        for panel in boards::panels(board).into_iter().filter(|panel| panel["type"] == "table") {
-            let called = boards::called(name, panel);
+    let dashboards = generated::all();
+    for (name, dashboard) in &dashboards {
+        for panel in generated::panels(dashboard).into_iter().filter(|panel| panel["type"] == "table") {
+            let called = generated::called(name, panel);
             let targets = panel["targets"].as_array().unwrap();
             let queries: Vec<_> =
                 targets.iter().map(|target| read(target["expr"].as_str().unwrap()).unwrap()).collect();
@@ -155,9 +155,9 @@ fn rules_use_names_that_exist() {
 
 #[test]
 fn every_family_is_used_or_left_out_for_a_reason() {
-    let (boards, mut used) = (boards::all(), BTreeSet::new());
+    let (dashboards, mut used) = (generated::all(), BTreeSet::new());
     let known = Known::new();
-    for (called, _, _, expr) in boards::questions(&boards) {
+    for (called, _, _, expr) in generated::questions(&dashboards) {
         known.check(&called, &read(expr).unwrap(), &mut used);
     }
     for rule in rules::all() {
@@ -178,13 +178,13 @@ fn every_family_is_used_or_left_out_for_a_reason() {
     }
 }
 
-/// A board that picks out values of a closed label must not lose a new one.
+/// A dashboard that picks out values of a closed label must not lose a new one.
 #[test]
-fn every_condition_is_on_a_board() {
-    let (known, boards) = (Known::new(), boards::all());
+fn every_condition_is_on_a_dashboard() {
+    let (known, dashboards) = (Known::new(), generated::all());
     let family = "container_security_containers_with_condition";
     let mut shown = BTreeSet::new();
-    for (_, _, _, expr) in boards::questions(&boards) {
+    for (_, _, _, expr) in generated::questions(&dashboards) {
         for selector in read(expr).unwrap().selectors.into_iter().filter(|selector| selector.name == family) {
             let conditions = selector.matchers.into_iter().filter(|matcher| matcher.label == "condition");
             shown

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use container_security_exporter::catalog;
 use container_security_exporter::metric::Kind;
 
-use crate::boards;
+use crate::generated;
 use crate::promql::{Matcher, Selector, read};
 
-/// How the variables must stand in a query. `job` and `instance` as every tool that checks boards expects it; the names
+/// How the variables must stand in a query. `job` and `instance` as every tool that checks dashboards expects it; the names
 /// that vendors choose so that any name is compared as it is.
 const CHOSEN: [(&str, &str); 5] = [
     ("job", "$job"),
@@ -24,11 +24,11 @@ fn is_compared(selector: &Selector, label: &str, value: &str) -> bool {
 
 #[test]
 fn every_selector_heeds_what_is_chosen() {
-    let boards = boards::all();
+    let dashboards = generated::all();
     let of_sources: BTreeMap<_, _> = catalog::all()
         .map(|metric| (metric.name(), metric.labels().iter().flatten().any(|label| label.name == "source")))
         .collect();
-    for (called, _, _, expr) in boards::questions(&boards) {
+    for (called, _, _, expr) in generated::questions(&dashboards) {
         for selector in read(expr).unwrap_or_else(|error| panic!("{called}: {error}: {expr}")).selectors {
             for (label, value) in &CHOSEN[..2] {
                 assert!(is_compared(&selector, label, value), "{called}: {} is not of ${label}", selector.name);
@@ -42,9 +42,9 @@ fn every_selector_heeds_what_is_chosen() {
 }
 
 #[test]
-fn every_board_marks_where_data_was_missing() {
-    for (name, board) in boards::all() {
-        let marks = board["annotations"]["list"].as_array().unwrap();
+fn every_dashboard_marks_where_data_was_missing() {
+    for (name, dashboard) in generated::all() {
+        let marks = dashboard["annotations"]["list"].as_array().unwrap();
         assert_eq!(marks.len(), 1, "{name}");
         assert_eq!(marks[0]["datasource"]["uid"], "${datasource}", "{name}");
         let selectors = read(marks[0]["expr"].as_str().unwrap()).unwrap().selectors;
@@ -58,8 +58,8 @@ fn every_board_marks_where_data_was_missing() {
 
 #[test]
 fn a_variable_is_written_in_one_way() {
-    let boards = boards::all();
-    for (called, _, _, expr) in boards::questions(&boards) {
+    let dashboards = generated::all();
+    for (called, _, _, expr) in generated::questions(&dashboards) {
         for matcher in read(expr).unwrap().selectors.into_iter().flat_map(|selector| selector.matchers) {
             let known = CHOSEN.iter().any(|(label, value)| matcher.label == *label && matcher.value == *value);
             assert!(known || !matcher.value.contains(['$', '<']), "{called}: {matcher:?}");
@@ -70,16 +70,16 @@ fn a_variable_is_written_in_one_way() {
 }
 
 #[test]
-fn a_board_has_the_variables_that_it_asks_by_and_no_other() {
-    for (name, board) in boards::all() {
-        let text = board["panels"].to_string();
-        for variable in board["templating"]["list"].as_array().unwrap() {
+fn a_dashboard_has_the_variables_that_it_asks_by_and_no_other() {
+    for (name, dashboard) in generated::all() {
+        let text = dashboard["panels"].to_string();
+        for variable in dashboard["templating"]["list"].as_array().unwrap() {
             let variable = variable["name"].as_str().unwrap();
             let used = text.contains(&format!("${variable}\\\"")) || text.contains(&format!("${{{variable}"));
             assert!(used, "{name}: ${variable} is not used");
         }
         for variable in ["source", "cluster", "namespace"] {
-            let has = board["templating"]["list"].as_array().unwrap().iter().any(|other| other["name"] == variable);
+            let has = dashboard["templating"]["list"].as_array().unwrap().iter().any(|other| other["name"] == variable);
             assert!(has || !text.contains(&format!("${{{variable}:regex}}")), "{name}: ${variable} is missing");
         }
     }
@@ -87,11 +87,11 @@ fn a_board_has_the_variables_that_it_asks_by_and_no_other() {
 
 #[test]
 fn counters_are_asked_for_as_counters_and_gauges_as_gauges() {
-    let boards = boards::all();
+    let dashboards = generated::all();
     let kinds: BTreeMap<_, _> = catalog::all().map(|metric| (metric.name(), metric.kind())).collect();
     let counts =
         |name: &str| name.ends_with("_total") || kinds.get(name.trim_end_matches("_bucket")) == Some(&Kind::Histogram);
-    for (called, _, target, expr) in boards::questions(&boards) {
+    for (called, _, target, expr) in generated::questions(&dashboards) {
         for selector in read(expr).unwrap().selectors {
             let as_counter = matches!(selector.over_range.as_deref(), Some("rate" | "irate" | "increase"));
             assert_eq!(as_counter, counts(&selector.name), "{called}: {}", selector.name);
@@ -103,8 +103,8 @@ fn counters_are_asked_for_as_counters_and_gauges_as_gauges() {
 
 #[test]
 fn what_is_asked_of_now_is_not_an_answer_of_before() {
-    let boards = boards::all();
-    for (called, panel, target, _) in boards::questions(&boards) {
+    let dashboards = generated::all();
+    for (called, panel, target, _) in generated::questions(&dashboards) {
         let over_time = panel["type"] == "timeseries" || panel["type"] == "heatmap";
         assert_eq!(target["range"], over_time, "{called}");
         assert_eq!(target["instant"], !over_time, "{called}");
@@ -113,8 +113,8 @@ fn what_is_asked_of_now_is_not_an_answer_of_before() {
 
 #[test]
 fn nothing_is_added_up_over_exporters() {
-    let boards = boards::all();
-    for (called, _, _, expr) in boards::questions(&boards) {
+    let dashboards = generated::all();
+    for (called, _, _, expr) in generated::questions(&dashboards) {
         // A sum right over series of a vendor's state would count what two replicas tell twice.
         for (at, _) in expr
             .match_indices("sum")

@@ -14,7 +14,7 @@ pub(crate) struct Rule {
     pub(crate) expr: String,
 }
 
-const PLAIN: [&str; 2] = ["records.yaml", "alerts.yaml"];
+const PLAIN: [&str; 2] = ["recording-rules.yaml", "alerts.yaml"];
 
 fn text(name: &str) -> String {
     fs::read_to_string(dashboards::folder().join("rules").join(name)).unwrap()

@@ -1,4 +1,4 @@
-"""The questions that .ci/boards asks of a store of metrics: all that the boards ask, as Grafana would, and whether the
+"""The questions that .ci/dashboards asks of a store of metrics: all that the dashboards ask, as Grafana would, and whether the
 answers are what they must be. Loopback only; every request has an end."""
 
 import concurrent.futures
@@ -10,10 +10,10 @@ from collections import Counter
 from pathlib import Path
 
 from asking import Failed, answer, get, wait_for
-from boards_src.board import Board, Chosen, built_in, write, write_literally
-from boards_src.history import check_events, check_families, check_truth
-from boards_src.oracle import OF_ITSELF, OF_TARGET, is_close, of_vendor, read_oracle, reckon
-from boards_src.store import Store
+from dashboards_src.dashboard import Chosen, Dashboard, built_in, write, write_literally
+from dashboards_src.history import check_events, check_families, check_truth
+from dashboards_src.oracle import OF_ITSELF, OF_TARGET, is_close, of_vendor, read_oracle, reckon
+from dashboards_src.store import Store
 
 # Seconds from one scrape or push to the next, and of a day.
 SCRAPE = 240
@@ -30,39 +30,39 @@ NOTHING_FOR = {}
 
 
 class Checks:
-    """The boards, one after the other, against one store."""
+    """The dashboards, one after the other, against one store."""
 
     def __init__(self, store, oracle, at, days, is_steady):
         self.store, self.oracle, self.at, self.days, self.is_steady = store, oracle, at, days, is_steady
         self.wrong, self.empty, self.count = [], set(), Counter()
-        # At the end, with all chosen: {query: [(labels, value)]}, and the boards of those that were reckoned anew.
+        # At the end, with all chosen: {query: [(labels, value)]}, and the dashboards of those that were reckoned anew.
         self.answers, self.reckoned = {}, Counter()
 
-    def check(self, board):
-        """All of a board."""
+    def check(self, dashboard):
+        """All of a dashboard."""
         start = self.at - self.days * DAY
 
         def ask(label, selector):
             parameters = {"match[]": selector} if selector else {}
             return self.store.ask(f"label/{label}/values", start=start, end=self.at, **parameters)
 
-        values, everything = board.choices(ask)
+        values, everything = dashboard.choices(ask)
         for name, found in values.items():
             # Who pushes has no job and no instance, unless the receiver makes them up.
             if not found and name not in ("job", "instance"):
-                self.wrong.append(f"{board.uid}: ${name} has no values")
-        for mark in board.marks:
+                self.wrong.append(f"{dashboard.uid}: ${name} has no values")
+        for mark in dashboard.marks:
             text = write(mark, everything)
             self.count["marks"] += 1
             if not self.store.between(text, start, self.at, SCRAPE):
-                self.wrong.append(f"{board.uid}: nothing of these days is marked\n      {text}")
-        queries = [query for panel in board.panels for query in panel.queries]
+                self.wrong.append(f"{dashboard.uid}: nothing of these days is marked\n      {text}")
+        queries = [query for panel in dashboard.panels for query in panel.queries]
         with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
-            for seconds in sorted({board.seconds, self.days * DAY}):
+            for seconds in sorted({dashboard.seconds, self.days * DAY}):
                 list(pool.map(lambda query: self.check_all(query, everything, seconds), queries))
             for name, found in values.items():
                 self.check_some(pool, queries, name, found, everything)
-        for panel in board.panels:
+        for panel in dashboard.panels:
             self.check_fields(panel)
 
     def fail(self, query, what, text):
@@ -152,7 +152,7 @@ class Checks:
                 self.wrong.append(f"{panel}: arranges {name}, which is no field of its answers")
 
     def finish(self):
-        """What can be said once all boards are through."""
+        """What can be said once all dashboards are through."""
         panels = {query.panel for query in self.answers}
         empty = {str(query) for query in self.empty} | {str(query.panel) for query in self.empty}
         twice = Counter(map(str, self.answers))
@@ -163,8 +163,8 @@ class Checks:
             self.wrong.append(f"{uid}: no query of it could be reckoned anew")
         self.count["reckoned anew"] = sum(self.reckoned.values())
         if not panels:
-            self.wrong.append("there are no boards")
-        print(f"  boards: {len(panels)} panels, {', '.join(f'{count} {what}' for what, count in self.count.items())}")
+            self.wrong.append("there are no dashboards")
+        print(f"  dashboards: {len(panels)} panels, {', '.join(f'{count} {what}' for what, count in self.count.items())}")
         return self.wrong
 
     def keep(self, path):
@@ -200,15 +200,15 @@ def answers(args):
     wait_for(args.url, lambda: get(args.url)[0], args.pid)
 
 
-def boards(args):
-    """A store that holds the history answers all boards of a folder as it must, and as another one did if its answers were
+def dashboards(args):
+    """A store that holds the history answers all dashboards of a folder as it must, and as another one did if its answers were
     kept."""
     store, oracle, end, days = Store(args.store), read_oracle(args.oracle), int(args.end), int(args.days)
     wrong = check_families(store, args.reference, end - days * DAY, end) + check_events(store, end)
     wrong += check_truth(store, oracle, end)
     checks = Checks(store, oracle, end, days, is_steady=not args.compare)
     for path in sorted(Path(args.folder).glob("*.json")):
-        checks.check(Board(path))
+        checks.check(Dashboard(path))
     if args.keep:
         checks.keep(args.keep)
     if args.compare:
@@ -224,6 +224,6 @@ if __name__ == "__main__":
         answer(
             __doc__,
             (answers, ["url"], []),
-            (boards, ["store", "end", "days", "oracle", "reference", "folder"], ["keep", "compare"]),
+            (dashboards, ["store", "end", "days", "oracle", "reference", "folder"], ["keep", "compare"]),
         )
     )

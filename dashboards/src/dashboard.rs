@@ -1,4 +1,4 @@
-//! A board: its variables, its links, and its panels in rows of 24 columns.
+//! A dashboard: its variables, its links, and its panels in rows of 24 columns.
 
 use serde_json::{Value, json};
 
@@ -6,11 +6,11 @@ use crate::look::UNKNOWN;
 use crate::panel::{Panel, datasource};
 use crate::query::{CLUSTER, highest, of, own};
 
-/// What all boards are tagged with, and linked by.
+/// What all dashboards are tagged with, and linked by.
 const TAG: &str = "container-security";
 
-/// A board.
-pub(crate) struct Board {
+/// A dashboard.
+pub(crate) struct Dashboard {
     /// What links name it by; it never changes.
     pub(crate) uid: &'static str,
     /// Its title.
@@ -27,7 +27,7 @@ pub(crate) struct Board {
     pub(crate) sections: Vec<Section>,
 }
 
-/// What a board can be narrowed to.
+/// What a dashboard can be narrowed to.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Narrow {
     /// Vendor accounts.
@@ -85,13 +85,13 @@ fn missing() -> Value {
     })
 }
 
-impl Board {
+impl Dashboard {
     /// The file that it is written to.
     pub(crate) fn file_name(&self) -> String {
         format!("{}.json", self.uid.trim_start_matches("cse-"))
     }
 
-    /// The board as Grafana reads it.
+    /// The dashboard as Grafana reads it.
     pub(crate) fn json(&self) -> Value {
         json!({
             "annotations": { "list": [missing()] },
@@ -211,7 +211,7 @@ fn variable(name: &str, label: &str, description: &str, query: &str) -> Value {
     })
 }
 
-/// The address of the board of clusters and namespaces, of the source that a table's row tells.
+/// The address of the dashboard of clusters and namespaces, of the source that a table's row tells.
 pub(crate) fn to_cluster(place: &str) -> String {
     format!(
         "/d/cse-cluster?${{datasource:queryparam}}&${{job:queryparam}}&${{instance:queryparam}}\

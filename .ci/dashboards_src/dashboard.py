@@ -1,4 +1,4 @@
-"""A board as Grafana reads it: its panels, its variables, and the queries that it would send for what is chosen."""
+"""A dashboard as Grafana reads it: its panels, its variables, and the queries that it would send for what is chosen."""
 
 import dataclasses
 import json
@@ -35,7 +35,7 @@ FORMATS = {None: escape_for_string, "regex": escape_regex}
 
 @dataclasses.dataclass(frozen=True)
 class Chosen:
-    """What is chosen of a variable: values, or all of them by the board's own pattern."""
+    """What is chosen of a variable: values, or all of them by the dashboard's own pattern."""
 
     values: tuple = ()
     pattern: str | None = None
@@ -65,7 +65,7 @@ def write(text, chosen):
     def value(found):
         name, form = found[1] or found[2] or found[4], found[3] or found[5]
         if name not in chosen:
-            raise Failed(f"${name} is no variable of the board")
+            raise Failed(f"${name} is no variable of the dashboard")
         known = chosen[name]
         return known.written(form) if isinstance(known, Chosen) else str(known)
 
@@ -136,18 +136,18 @@ class Panel:
                     yield from options.get(how, {})
 
 
-class Board:
-    """A board out of its file."""
+class Dashboard:
+    """A dashboard out of its file."""
 
     def __init__(self, path):
-        board = json.loads(Path(path).read_text())
-        self.uid, self.variables = board["uid"], board["templating"]["list"]
-        found = AGO.fullmatch(board["time"]["from"])
-        if not found or board["time"]["to"] != "now":
-            raise Failed(f"{path}: the time {board['time']} is not understood here")
+        dashboard = json.loads(Path(path).read_text())
+        self.uid, self.variables = dashboard["uid"], dashboard["templating"]["list"]
+        found = AGO.fullmatch(dashboard["time"]["from"])
+        if not found or dashboard["time"]["to"] != "now":
+            raise Failed(f"{path}: the time {dashboard['time']} is not understood here")
         self.seconds = int(found[1]) * SECONDS[found[2]]
-        rows = [panel for row in board["panels"] for panel in [row, *row.get("panels", [])]]
-        self.marks = [mark["expr"] for mark in board["annotations"]["list"]]
+        rows = [panel for row in dashboard["panels"] for panel in [row, *row.get("panels", [])]]
+        self.marks = [mark["expr"] for mark in dashboard["annotations"]["list"]]
         self.panels = [Panel(self.uid, panel) for panel in rows if panel["type"] not in ("row", "text")]
 
     def choices(self, ask):

@@ -4,7 +4,7 @@ import re
 from collections import defaultdict
 from pathlib import Path
 
-from boards_src.oracle import is_close, of_vendor
+from dashboards_src.oracle import is_close, of_vendor
 
 P = "container_security_"
 # Of the exporter that was there all the time, by whichever label the store tells it.
