@@ -36,7 +36,6 @@ use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::
 use opentelemetry_proto::tonic::collector::metrics::v1::{ExportMetricsServiceRequest, ExportMetricsServiceResponse};
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::metrics::v1::{metric, number_data_point};
-use procfs::process::Process;
 use prost::Message as _;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -45,6 +44,8 @@ use tokio::time::{Instant, interval, timeout};
 use tonic::codec::CompressionEncoding;
 use tonic::codegen::Service as _;
 
+#[path = "../benches/resident.rs"]
+mod resident;
 #[path = "../benches/rows.rs"]
 mod rows;
 
@@ -207,12 +208,12 @@ fn wrong(received: &Received, expected: &HashMap<u64, u64>, before: &HashMap<u64
 
 /// Resident memory in MiB: now, or the most since it was asked for now.
 fn resident(most: bool) -> Result<u64, Failed> {
-    let status = Process::myself()?.status()?;
     if !most {
         // What is forgotten is the most so far.
         std::fs::write("/proc/self/clear_refs", "5")?;
     }
-    Ok(if most { status.vmhwm } else { status.vmrss }.unwrap_or_default() / 1024)
+    let kibibytes = resident::kibibytes("self", if most { "VmHWM" } else { "VmRSS" });
+    Ok(kibibytes.ok_or("no memory is reported")? / 1024)
 }
 
 fn say(line: &str) -> std::io::Result<()> {

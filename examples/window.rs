@@ -12,7 +12,6 @@ use clap::Parser;
 use container_security_exporter::app::App;
 use container_security_exporter::clock::Clock;
 use container_security_exporter::{config, logging};
-use procfs::process::Process;
 use simulator::exposition::{self, Format, differences};
 use simulator::oracle::{self, Families, Question};
 use simulator::server::{Options, Server};
@@ -20,6 +19,9 @@ use simulator::tenant::{Shape, Tenant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, interval, timeout};
+
+#[path = "../benches/resident.rs"]
+mod resident;
 
 /// Collects a simulated tenant once and holds what is shown to the truth
 #[derive(Clone, Parser)]
@@ -138,7 +140,8 @@ async fn collect(arguments: &Arguments) -> Result<(), Failed> {
     let address = app.address().ok_or("the exporter listens")?;
     let (families, seconds) = first_run(address, began).await?;
     // Its first run is over; what it takes at most is what it took up to now.
-    let status = Process::myself()?.status()?;
+    let mebibytes = |name| resident::kibibytes("self", name).map(|kibibytes| kibibytes / 1024);
+    let (resident, most) = mebibytes("VmRSS").zip(mebibytes("VmHWM")).ok_or("no memory is reported")?;
     let page = get(address, "/").await?;
     app.stop().await;
     drop(vendor.0.stdin.take());
@@ -147,7 +150,6 @@ async fn collect(arguments: &Arguments) -> Result<(), Failed> {
     let figure = |name: &str| families.get(name).into_iter().flatten().map(|(_, value)| value).sum::<f64>();
     let complete = figure("container_security_collector_complete") == 1.0;
     let records = figure("container_security_collector_records");
-    let resident = |kibibytes: Option<u64>| kibibytes.unwrap_or_default() / 1024;
     let mut expected = read_truth(&truth)?;
     let mut actual = families.clone();
     for families in [&mut expected, &mut actual] {
@@ -155,11 +157,9 @@ async fn collect(arguments: &Arguments) -> Result<(), Failed> {
     }
     let wrong = differences(&expected, &actual);
     println_all(&format!(
-        "{records} records of {containers} containers, {requests} requests, {seconds:.1} s, resident {now} MiB, at most \
+        "{records} records of {containers} containers, {requests} requests, {seconds:.1} s, resident {resident} MiB, at most \
          {most} MiB; complete: {complete}; {equal}",
         containers = arguments.containers,
-        now = resident(status.vmrss),
-        most = resident(status.vmhwm),
         equal = if wrong.is_empty() { "equal to the truth" } else { "not equal to the truth" },
     ))?;
     if arguments.burst > 10_000 {

@@ -57,6 +57,8 @@ pub mod catalog;
 
 pub mod snapshot;
 
+pub mod process;
+
 pub mod own;
 
 pub mod output;

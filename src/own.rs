@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use crate::checkpoint::Store;
 use crate::clock::Clock;
+use crate::process;
 use crate::telemetry::Telemetry;
-use crate::view::{OwnReading, Process, Program};
+use crate::view::{OwnReading, Program};
 
 /// The exporter's version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -40,7 +41,7 @@ impl Own {
                 reload,
                 checkpoints: checkpoints.map(|written| [written.succeeded, written.failed]),
             }],
-            process: vec![process()],
+            process: vec![process::read()],
             pushes: self.telemetry.read_pushes().into_iter().collect(),
             endpoints: sources.iter().flat_map(|source| source.endpoints.iter().cloned()).collect(),
             collectors: sources.iter().flat_map(|source| source.collectors.iter().cloned()).collect(),
@@ -48,34 +49,4 @@ impl Own {
             ..OwnReading::default()
         }
     }
-}
-
-/// What the operating system tells of this process. Without `/proc` nothing is known, and nothing is shown.
-fn process() -> Process {
-    let Ok(process) = procfs::process::Process::myself() else {
-        return Process::default();
-    };
-    let mut reading = Process {
-        open_fds: process.fd_count().ok().map(as_f64),
-        max_fds: process.limits().ok().and_then(|limits| match limits.max_open_files.soft_limit {
-            procfs::process::LimitValue::Value(most) => Some(as_f64(most)),
-            procfs::process::LimitValue::Unlimited => None,
-        }),
-        ..Process::default()
-    };
-    if let Ok(stat) = process.stat() {
-        let ticks = as_f64(procfs::ticks_per_second());
-        reading.cpu_seconds = Some(as_f64(stat.utime + stat.stime) / ticks);
-        reading.virtual_memory_bytes = Some(as_f64(stat.vsize));
-        reading.resident_memory_bytes = Some(as_f64(stat.rss * procfs::page_size()));
-        reading.threads = u32::try_from(stat.num_threads).ok().map(f64::from);
-        let booted = procfs::boot_time_secs().ok().map(as_f64);
-        reading.start_time_seconds = booted.map(|booted| booted + as_f64(stat.starttime) / ticks);
-    }
-    reading
-}
-
-#[expect(clippy::cast_precision_loss, reason = "none of these numbers passes 2^53")]
-fn as_f64(number: impl TryInto<u64>) -> f64 {
-    number.try_into().map_or(0.0, |number| number as f64)
 }

@@ -45,7 +45,8 @@ const MODULES: &[(&str, &[&str])] = &[
     ("metric", &["telemetry", "record", "view"]),
     ("catalog", &["setting", "clock", "telemetry", "names", "record", "view", "metric"]),
     ("snapshot", &["telemetry", "inventory", "view", "metric", "catalog"]),
-    ("own", &["checkpoint", "clock", "telemetry", "view"]),
+    ("process", &["view"]),
+    ("own", &["checkpoint", "clock", "telemetry", "view", "process"]),
     (
         "output",
         &[
