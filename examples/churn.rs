@@ -30,6 +30,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use mimalloc::MiMalloc;
 use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::{
     MetricsService, MetricsServiceServer,
 };
@@ -71,6 +72,10 @@ const SERIES_PER_WORKLOAD: usize = 45;
 
 /// What the names of sources begin with. Only series of a source are compared: the others are the exporter's own.
 const ROUND: &str = "round-";
+
+/// That of the program, whose memory is measured here.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 type Failed = Box<dyn Error>;
 

@@ -12,6 +12,7 @@ use clap::Parser;
 use container_security_exporter::app::App;
 use container_security_exporter::clock::Clock;
 use container_security_exporter::{config, logging};
+use mimalloc::MiMalloc;
 use simulator::exposition::{self, Format, differences};
 use simulator::oracle::{self, Families, Question};
 use simulator::server::{Options, Server};
@@ -51,6 +52,10 @@ const COMPARED: [&str; 3] = [
 ];
 
 const GROUPS: &str = "k8s_cluster_name";
+
+/// That of the program, whose memory is measured here.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 type Failed = Box<dyn Error>;
 

@@ -15,6 +15,11 @@ use container_security_exporter::logging::{self, Format, Level};
 use container_security_exporter::output::otlp::Traces;
 use container_security_exporter::own::{REVISION, RUSTC, VERSION};
 use container_security_exporter::{app, output};
+use mimalloc::MiMalloc;
+
+/// glibc's keeps a heap per thread and returns little of them: ten times the memory where many threads take turns.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// How long work on other threads may go on once everything else has ended.
 const LAST_WORK: Duration = Duration::from_secs(1);
