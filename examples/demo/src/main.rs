@@ -1,7 +1,9 @@
 //! The exporter against a simulated Qualys tenant and a simulated Prisma Cloud console, on loopback: what it shows,
 //! without an account.
 
+use std::fs::DirBuilder;
 use std::io::Write as _;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -11,6 +13,7 @@ use container_security_exporter::app::{App, Signals};
 use container_security_exporter::clock::Clock;
 use container_security_exporter::lock::lock;
 use container_security_exporter::{config, logging};
+use mimalloc::MiMalloc;
 use simulator::console::{self, Console};
 use simulator::oracle::{self, Question, Truth};
 use simulator::server::{Options, Server, prisma};
@@ -42,6 +45,10 @@ struct Arguments {
     oracle: Option<PathBuf>,
 }
 
+/// The program's own.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
+
 /// How often the vendors' data changes.
 const CHANGE: Duration = Duration::from_secs(10);
 
@@ -54,12 +61,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let shape = console::Shape::small(arguments.seed, clock.now().millis()).containers(arguments.prisma_containers);
     let console = Arc::new(Mutex::new(Console::generate(&shape)));
     let (options, of_cloud) = (Options::default(), prisma::Options::default());
-    let secrets = tempfile::tempdir()?;
-    let password_file = secrets.path().join("password");
+    let secrets = Folder::create()?;
+    let password_file = secrets.0.join("password");
     std::fs::write(&password_file, &options.password)?;
-    let cloud_password_file = secrets.path().join("cloud-password");
+    let cloud_password_file = secrets.0.join("cloud-password");
     std::fs::write(&cloud_password_file, &of_cloud.password)?;
-    let config_file = secrets.path().join("config.toml");
+    let config_file = secrets.0.join("config.toml");
     let (username, cloud_username) = (options.username.clone(), of_cloud.username.clone());
     let vendor = Server::start(Arc::clone(&tenant), options).await?;
     let cloud = Server::start_prisma(Arc::clone(&console), of_cloud).await?;
@@ -107,6 +114,23 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     vendor.stop().await;
     cloud.stop().await;
     Ok(())
+}
+
+/// A folder for secrets and the configuration, removed in the end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn create() -> std::io::Result<Self> {
+        let folder = std::env::temp_dir().join(format!("container-security-demo-{}", std::process::id()));
+        DirBuilder::new().mode(0o700).create(&folder)?;
+        Ok(Self(folder))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.0));
+    }
 }
 
 /// Lets the vendors' data change for ever.
