@@ -168,7 +168,7 @@ impl Fleet {
         }
         let (table, _) = staging.finish();
         assert_eq!(table.len(), self.containers, "every row is taken");
-        assert!(table.iter().all(|(_, container)| container.placement.is_some()), "the listings join");
+        assert!(table.iter().all(|(_, container)| container.bulk.is_some()), "the listings join");
         table
     }
 }

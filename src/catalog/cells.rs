@@ -86,8 +86,8 @@ pub(super) fn add_risk_level(score: Option<f64>, cells: &mut [f64]) -> bool {
 
 /// Adds the findings of an image by kind; tells whether they are known.
 pub(super) fn add_kinds(image: &Image, cells: &mut [f64]) -> bool {
-    let contents = image.assessment.as_ref().and(image.contents.as_ref());
-    let findings = contents.and_then(|contents| contents.findings.as_ref());
+    let bulk = image.page.as_ref().and(image.bulk.as_ref());
+    let findings = bulk.and_then(|bulk| bulk.findings.as_ref());
     let counts = findings.iter().flat_map(|findings| findings.counts.as_flattened());
     for (cell, count) in cells.iter_mut().zip(counts) {
         *cell += f64::from(*count);

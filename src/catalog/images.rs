@@ -5,13 +5,13 @@ use super::label::{FIXABLE, IN_USE, REGISTRY, SCAN_STATUS, SOURCE, VULNERABILITY
 use crate::clock::Timestamp;
 use crate::metric::{Closed, Column, Family, Kind, Metric, Unit, Value};
 use crate::names::Name;
-use crate::record::{Image, ImageAssessment, ImageName, Vulnerability, VulnerabilityStatistics};
+use crate::record::{Image, ImageName, ImagePageFields, Vulnerability, VulnerabilityStatistics};
 use crate::view::Row;
 
 /// What an image is called: as the page list says, else as the bulk list does.
 fn name(image: &Image) -> Option<ImageName> {
-    let listed = image.assessment.as_ref().and_then(|assessment| assessment.name);
-    listed.or_else(|| image.contents.as_ref().and_then(|contents| contents.name))
+    let listed = image.page.as_ref().and_then(|page| page.name);
+    listed.or_else(|| image.bulk.as_ref().and_then(|bulk| bulk.name))
 }
 
 /// Its first repository, behind its registry.
@@ -19,12 +19,12 @@ pub(super) fn repository(image: &Image) -> Name {
     name(image).map_or(Name::EMPTY, |name| name.repository)
 }
 
-fn assessment(row: Row<'_, Image>) -> Option<&ImageAssessment> {
-    row.record.assessment.as_ref()
+fn page(row: Row<'_, Image>) -> Option<&ImagePageFields> {
+    row.record.page.as_ref()
 }
 
 fn risk(row: Row<'_, Image>) -> Option<f64> {
-    assessment(row)?.risk.get()
+    page(row)?.risk.get()
 }
 
 fn flag(holds: bool) -> &'static str {
@@ -38,7 +38,7 @@ const fn of_source<T>() -> Column<T> {
 const OF_REGISTRY: Column<Image> =
     REGISTRY.fold(|row| row.text(name(row.record).map_or(Name::UNKNOWN, |name| name.registry)));
 
-const OF_USE: Column<Image> = IN_USE.place(|row| flag(assessment(row).is_some_and(|assessment| assessment.in_use)));
+const OF_USE: Column<Image> = IN_USE.place(|row| flag(page(row).is_some_and(|page| page.in_use)));
 
 static GROUP: &[Column<Image>] = &[of_source(), OF_REGISTRY, OF_USE];
 
@@ -52,8 +52,7 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
             of_source(),
             OF_REGISTRY,
             OF_USE,
-            SCAN_STATUS
-                .inner(|row| row.text(assessment(row).map_or(Name::UNKNOWN, |assessment| assessment.scan_status))),
+            SCAN_STATUS.inner(|row| row.text(page(row).map_or(Name::UNKNOWN, |page| page.scan_status))),
         ],
         value: Value::Count,
     },
@@ -63,9 +62,7 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         unit: Unit::Each("vulnerability"),
         help: "Findings of the images",
         by: GROUP,
-        value: Value::Cells(SEVERITIES, |row, cells| {
-            add_counts(assessment(row).and_then(|assessment| assessment.findings), cells)
-        }),
+        value: Value::Cells(SEVERITIES, |row, cells| add_counts(page(row).and_then(|page| page.findings), cells)),
     },
     &Family::<Image> {
         name: "container_security_image_findings",
@@ -105,7 +102,7 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         unit: Unit::Bytes,
         help: "Size of the images, added up",
         by: GROUP,
-        value: Value::Sum(|row| assessment(row)?.size.get()),
+        value: Value::Sum(|row| page(row)?.size.get()),
     },
     &Family::<Image> {
         name: "container_security_image_oldest_created_timestamp_seconds",
@@ -113,7 +110,7 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         unit: Unit::UnixSeconds,
         help: "When the oldest of the images was built",
         by: GROUP,
-        value: Value::Min(|row| assessment(row)?.created.map(Timestamp::seconds)),
+        value: Value::Min(|row| page(row)?.created.map(Timestamp::seconds)),
     },
     &Family::<VulnerabilityStatistics> {
         name: "container_security_vulnerability_statistics_timestamp_seconds",

@@ -9,10 +9,8 @@ use super::{Scratch, Series, Settings};
 use crate::catalog;
 use crate::clock::Timestamp;
 use crate::inventory::{Inventory, SourceInventory, Table, Tables};
-use crate::names::Name;
 use crate::record::{
-    Assessment, Conditions, Container, Identity, Particulars, Placement, QdsSeverity, QualysParticulars, Score, Sensor,
-    Vendor,
+    BulkListFields, Container, Identity, PageListFields, QualysFields, Score, Sensor, Vendor, VendorFields,
 };
 use crate::setting::Span;
 use crate::view::View;
@@ -62,13 +60,8 @@ fn sensors() -> Table<Sensor> {
         let sensor = Sensor {
             uuid,
             registered: number != 2,
-            host_name: Name::EMPTY,
-            kind: Name::UNKNOWN,
-            status: Name::UNKNOWN,
-            version: Name::EMPTY,
-            runtime: Name::UNKNOWN,
-            runtime_version: Name::EMPTY,
             last_checkin: Timestamp::from_millis(last * 1000),
+            ..Sensor::default()
         };
         table.put(&number.to_string(), sensor);
     }
@@ -80,41 +73,23 @@ fn inventory(containers: &[Known]) -> Inventory {
         let mut table: Table<Container> = Table::default();
         for (number, known) in containers.iter().enumerate().filter(|(_, known)| known.source == source) {
             let names = &mut table.names;
-            let assessment = Assessment {
-                updated: None,
+            let page = PageListFields {
                 identity: Identity::new(&number.to_string(), ""),
                 state: names.intern(STATES[known.state]),
-                image: Name::EMPTY,
-                cluster: Name::EMPTY,
-                conditions: Conditions::default(),
-                last_scan: None,
-                particulars: Particulars::Qualys(QualysParticulars {
+                vendor: VendorFields::Qualys(QualysFields {
                     criticality: names.intern(&known.criticality.to_string()),
                     findings: known.findings,
-                    checks: None,
                     risk: Score::new(known.risk.map(f64::from)),
-                    qds: Score::NONE,
-                    qds_severity: QdsSeverity::Unknown,
+                    ..QualysFields::default()
                 }),
+                ..PageListFields::default()
             };
-            let placement = Placement {
-                updated: None,
-                cluster: Name::EMPTY,
+            let bulk = BulkListFields {
                 namespace: names.intern(NAMESPACES[known.namespace]),
-                node: Name::EMPTY,
-                workload_kind: Name::EMPTY,
-                workload_name: Name::EMPTY,
-                host_name: Name::EMPTY,
                 sensor: names.intern(&known.sensor.to_string()),
-                cloud_provider: Name::EMPTY,
-                cloud_account: Name::EMPTY,
-                cloud_region: Name::EMPTY,
-                origin: Name::UNKNOWN,
-                labels: Box::default(),
-                conditions: Conditions::default(),
-                last_scan: None,
+                ..BulkListFields::default()
             };
-            table.put(&number.to_string(), Container { assessment: Some(assessment), placement: Some(placement) });
+            table.put(&number.to_string(), Container { page: Some(page), bulk: Some(bulk) });
         }
         SourceInventory {
             source: format!("source{source}").into(),

@@ -6,7 +6,7 @@ use super::{Score, SeverityCounts};
 use crate::clock::Timestamp;
 use crate::names::Name;
 
-/// Qualys' word for how bad the worst QDS is.
+/// Qualys' severity of the highest QDS.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub enum QdsSeverity {
     /// `CRITICAL`.
@@ -22,43 +22,43 @@ pub enum QdsSeverity {
     Unknown,
 }
 
-/// Something that holds for a container, or does not.
+/// A property that holds for a container or does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u16)]
 pub enum Condition {
-    /// It runs with all of the host's privileges.
+    /// Runs with all of the host's privileges.
     Privileged = 1,
-    /// Its process runs as root.
+    /// Runs as root.
     Root = 1 << 1,
-    /// It differs from the image it was made from.
+    /// Differs from the image it was created from.
     Drifted = 1 << 2,
-    /// Its vulnerabilities were carried over from another scan.
+    /// Its vulnerabilities were propagated from another scan.
     VulnerabilityPropagated = 1 << 3,
-    /// It can be reached from outside the cluster.
+    /// Reachable from outside the cluster.
     ExposedToWorld = 1 << 4,
-    /// It carries the vendor's own instrumentation.
+    /// Carries the vendor's instrumentation.
     Instrumented = 1 << 5,
-    /// Findings of it are excepted.
+    /// Has excepted findings.
     Excepted = 1 << 6,
-    /// It was looked at from outside its host, without an agent.
+    /// Scanned without an agent.
     Agentless = 1 << 7,
-    /// It belongs to the infrastructure, such as the vendor's own.
+    /// Part of the infrastructure, such as the vendor's own.
     Infrastructure = 1 << 8,
     /// A runtime rule applies to it.
     RuntimeProtected = 1 << 9,
-    /// It could have a web application firewall.
+    /// Supports a web application firewall.
     WaasSupported = 1 << 10,
-    /// It has one.
+    /// Has a web application firewall.
     WaasEnabled = 1 << 11,
-    /// A process in it serves the web without one.
+    /// A web process in it has no firewall.
     WaasUnprotected = 1 << 12,
 }
 
 impl Condition {
-    /// The bits of all of them.
+    /// The bits of all conditions.
     const ALL: u16 = (Self::WaasUnprotected as u16) * 2 - 1;
 
-    /// The word for it in labels.
+    /// Its label value.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Privileged => "privileged",
@@ -78,63 +78,63 @@ impl Condition {
     }
 }
 
-/// The conditions that hold for a container, and those a listing told about at all.
+/// The conditions that a listing reports for a container, and those of them that hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(into = "(u16, u16)", try_from = "(u16, u16)")]
 pub struct Conditions {
-    told: u16,
-    hold: u16,
+    known: u16,
+    set: u16,
 }
 
 impl Conditions {
-    /// These, with one more that a listing told: `Some(true)` and `Some(false)` count, `None` changes nothing.
+    /// Adds one condition: `None` means that the listing does not report it.
     #[must_use]
     pub fn with(mut self, condition: Condition, holds: Option<bool>) -> Self {
         if let Some(holds) = holds {
-            self.told |= condition as u16;
-            self.hold |= if holds { condition as u16 } else { 0 };
+            self.known |= condition as u16;
+            self.set |= if holds { condition as u16 } else { 0 };
         }
         self
     }
 
-    /// These, and what `other` tells of conditions that these do not tell of.
+    /// Fills in the conditions that only `other` reports.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
-        Self { told: self.told | other.told, hold: self.hold | (other.hold & !self.told) }
+        Self { known: self.known | other.known, set: self.set | (other.set & !self.known) }
     }
 
     /// Whether the condition is known to hold.
     pub fn hold(self, condition: Condition) -> bool {
-        self.hold & condition as u16 != 0
+        self.set & condition as u16 != 0
     }
 }
 
 impl From<Conditions> for (u16, u16) {
-    fn from(Conditions { told, hold }: Conditions) -> Self {
-        (told, hold)
+    fn from(Conditions { known, set }: Conditions) -> Self {
+        (known, set)
     }
 }
 
 impl TryFrom<(u16, u16)> for Conditions {
     type Error = &'static str;
 
-    fn try_from((told, hold): (u16, u16)) -> Result<Self, Self::Error> {
-        if told & !Condition::ALL != 0 || hold & !told != 0 {
-            return Err("conditions that there are not, or that hold untold");
+    fn try_from((known, set): (u16, u16)) -> Result<Self, Self::Error> {
+        if known & !Condition::ALL != 0 || set & !known != 0 {
+            return Err("undefined conditions, or conditions that hold without being known");
         }
-        Ok(Self { told, hold })
+        Ok(Self { known, set })
     }
 }
 
-/// A short id and a name in one allocation: nothing else of a container takes as much memory, and no two are alike.
-#[derive(Clone, Debug)]
+/// A short id and a name in one allocation: the largest part of a container, and never shared.
+#[derive(Clone, Debug, Default)]
 pub struct Identity {
     both: Box<str>,
     id_length: usize,
 }
 
 impl Identity {
-    /// This id and this name.
+    /// Stores both in one allocation.
     pub fn new(id: &str, name: &str) -> Self {
         Self { both: [id, name].concat().into(), id_length: id.len() }
     }
@@ -163,81 +163,113 @@ impl<'de> Deserialize<'de> for Identity {
     }
 }
 
-/// A container, as far as it is known: one listing assesses it, another one says where it runs.
+/// A container: the fields of the listing that counts findings, and those of the listing that locates it.
+///
+/// Qualys has a listing for each; Prisma Cloud fills both parts from its single one.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct Container {
-    /// How it is and what was found in it. A container without an assessment does not exist for any metric.
-    pub assessment: Option<Assessment>,
-    /// Where it runs; none where only the assessment is known.
-    pub placement: Option<Placement>,
+    /// State, findings and risk. A container without them does not exist for any metric.
+    pub page: Option<PageListFields>,
+    /// Where it runs; absent while only the page list is known.
+    pub bulk: Option<BulkListFields>,
 }
 
-/// What a vendor found out about a container.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct Assessment {
-    /// When the vendor changed this row last; the newest row of a container wins.
+/// A container's fields in Qualys' page list, and their equivalents in Prisma Cloud.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub struct PageListFields {
+    /// When the vendor last changed this row; the newest row of a container wins.
     pub updated: Option<Timestamp>,
-    /// What it is called.
+    /// Short id and name.
     pub identity: Identity,
     /// Life-cycle state, as a label value.
     pub state: Name,
     /// Key of its image.
     pub image: Name,
-    /// Kubernetes cluster, empty where not known.
+    /// Kubernetes cluster; empty if unknown.
     pub cluster: Name,
-    /// What this listing tells of its conditions.
+    /// Conditions that this listing reports.
     pub conditions: Conditions,
-    /// When it was last scanned, as this listing tells.
+    /// Last scan, according to this listing.
     pub last_scan: Option<Timestamp>,
-    /// What only its vendor tells.
-    pub particulars: Particulars,
+    /// Fields that only one vendor has.
+    pub vendor: VendorFields,
 }
 
-/// What only one vendor tells of a container.
+/// A container's fields that only one vendor has.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub enum Particulars {
-    /// Of a container in Qualys.
-    Qualys(QualysParticulars),
-    /// Of a container in Prisma Cloud.
-    Prisma(PrismaParticulars),
+pub enum VendorFields {
+    /// Qualys.
+    Qualys(QualysFields),
+    /// Prisma Cloud.
+    Prisma(PrismaFields),
 }
 
-/// What only Qualys tells of a container.
+impl Default for VendorFields {
+    fn default() -> Self {
+        Self::Qualys(QualysFields::default())
+    }
+}
+
+/// A container's fields that only Qualys has.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct QualysParticulars {
-    /// How critical the asset is, as a label value.
+pub struct QualysFields {
+    /// Criticality of the asset, as a label value.
     pub criticality: Name,
-    /// Findings by severity; none where it was never scanned.
+    /// Findings by severity; absent if it was never scanned.
     pub findings: Option<SeverityCounts>,
-    /// Compliance checks that passed, failed and erred; none where none were made.
+    /// Compliance checks that passed, failed and erred; absent if none ran.
     pub checks: Option<[u32; 3]>,
     /// Risk, 0 to 1000.
     pub risk: Score,
     /// Highest QDS of its findings, 0 to 100.
     pub qds: Score,
-    /// How bad that is.
+    /// Severity of that QDS.
     pub qds_severity: QdsSeverity,
 }
 
-/// What only Prisma Cloud tells of a container. Its findings are those of its image.
+impl Default for QualysFields {
+    fn default() -> Self {
+        Self {
+            criticality: Name::UNKNOWN,
+            findings: None,
+            checks: None,
+            risk: Score::NONE,
+            qds: Score::NONE,
+            qds_severity: QdsSeverity::default(),
+        }
+    }
+}
+
+/// A container's fields that only Prisma Cloud has. Its findings are those of its image.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct PrismaParticulars {
+pub struct PrismaFields {
     /// Container runtime, as a label value.
     pub runtime: Name,
-    /// Failed compliance checks by severity: critical, high, medium, low; none where it was not checked.
+    /// Failed compliance checks by severity: critical, high, medium, low; absent if it was not checked.
     pub compliance_issues: Option<[u32; 4]>,
     /// Compliance risk, 0 and up.
     pub compliance_risk: Score,
-    /// Whether the vendor keeps a record of the checks that it passed; none where it does not say.
+    /// Whether the vendor keeps a record of passed checks; absent if it does not say.
     pub keeps_passed_checks: Option<bool>,
 }
 
-/// Where a container runs.
+impl Default for PrismaFields {
+    fn default() -> Self {
+        Self {
+            runtime: Name::UNKNOWN,
+            compliance_issues: None,
+            compliance_risk: Score::NONE,
+            keeps_passed_checks: None,
+        }
+    }
+}
+
+/// A container's fields in Qualys' bulk list, and their equivalents in Prisma Cloud: where it runs.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct Placement {
-    /// When the vendor changed this row last; the newest row of a container wins.
+pub struct BulkListFields {
+    /// When the vendor last changed this row; the newest row of a container wins.
     pub updated: Option<Timestamp>,
-    /// Kubernetes cluster, for containers whose assessment does not name it.
+    /// Kubernetes cluster, used if the page list does not name one.
     pub cluster: Name,
     /// Kubernetes namespace.
     pub namespace: Name,
@@ -247,7 +279,7 @@ pub struct Placement {
     pub workload_kind: Name,
     /// Name of the pod's controller.
     pub workload_name: Name,
-    /// Host it runs on.
+    /// Host.
     pub host_name: Name,
     /// Key of the sensor on that host.
     pub sensor: Name,
@@ -257,12 +289,34 @@ pub struct Placement {
     pub cloud_account: Name,
     /// Cloud region.
     pub cloud_region: Name,
-    /// Where the vendor has it from, as a label value.
+    /// The vendor's own source of the container, as a label value.
     pub origin: Name,
     /// Values of the labels that the configuration promotes, in its order.
     pub labels: Box<[Name]>,
-    /// What this listing tells of its conditions.
+    /// Conditions that this listing reports.
     pub conditions: Conditions,
-    /// When it was last scanned, as this listing tells.
+    /// Last scan, according to this listing.
     pub last_scan: Option<Timestamp>,
+}
+
+impl Default for BulkListFields {
+    fn default() -> Self {
+        Self {
+            updated: None,
+            cluster: Name::EMPTY,
+            namespace: Name::EMPTY,
+            node: Name::EMPTY,
+            workload_kind: Name::EMPTY,
+            workload_name: Name::EMPTY,
+            host_name: Name::EMPTY,
+            sensor: Name::EMPTY,
+            cloud_provider: Name::EMPTY,
+            cloud_account: Name::EMPTY,
+            cloud_region: Name::EMPTY,
+            origin: Name::UNKNOWN,
+            labels: Box::default(),
+            conditions: Conditions::default(),
+            last_scan: None,
+        }
+    }
 }

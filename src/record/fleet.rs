@@ -1,4 +1,4 @@
-//! The vendor's own parts at the customer's: its agents, and its console.
+//! The vendor's agents and console.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,9 +10,9 @@ use crate::names::Name;
 pub struct Sensor {
     /// Its key, as the vendor writes it.
     pub uuid: Name,
-    /// Whether it ever finished registering.
+    /// Whether it finished registering.
     pub registered: bool,
-    /// Host it runs on.
+    /// Host.
     pub host_name: Name,
     /// Type, as a label value.
     pub kind: Name,
@@ -24,26 +24,42 @@ pub struct Sensor {
     pub runtime: Name,
     /// That runtime's version.
     pub runtime_version: Name,
-    /// When it was last heard of.
+    /// Last check-in.
     pub last_checkin: Option<Timestamp>,
 }
 
-/// The defenders of one category: Prisma Cloud's agents, of which it tells numbers only.
+impl Default for Sensor {
+    fn default() -> Self {
+        Self {
+            uuid: Name::EMPTY,
+            registered: false,
+            host_name: Name::EMPTY,
+            kind: Name::UNKNOWN,
+            status: Name::UNKNOWN,
+            version: Name::EMPTY,
+            runtime: Name::UNKNOWN,
+            runtime_version: Name::EMPTY,
+            last_checkin: None,
+        }
+    }
+}
+
+/// The defenders of one category: Prisma Cloud's agents, which it reports only as counts.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Defenders {
     /// Category, as a label value.
     pub kind: Name,
-    /// How many are connected.
+    /// Number connected.
     pub connected: u64,
-    /// How many are deployed; not fewer, unless the vendor's numbers are at odds.
+    /// Number deployed.
     pub deployed: u64,
 }
 
 /// A Prisma Cloud console.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Console {
-    /// Its version, empty where it tells none.
+    /// Version; empty if not reported.
     pub version: Name,
-    /// When its licence expires; none where it has no licence of its own, or the account may not see it.
+    /// Licence expiry; absent if it has no licence or the account may not see it.
     pub licence_expiry: Option<Timestamp>,
 }

@@ -5,22 +5,22 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::names::Name;
 
-/// A report that was made or is made again and again.
+/// A one-off or scheduled report.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Report {
-    /// What it is made from, as a label value.
+    /// Template, as a label value.
     pub template: Name,
-    /// How far it is, as a label value.
+    /// Status, as a label value.
     pub status: Name,
-    /// Whether it is made by a schedule: `true`, `false` or `unknown`.
+    /// Whether a schedule creates it: `true`, `false` or `unknown`.
     pub scheduled: Name,
-    /// When it was made.
+    /// Creation time.
     pub created: Option<Timestamp>,
     /// When the vendor deletes it.
     pub expires: Option<Timestamp>,
 }
 
-/// A policy that says what may run.
+/// A policy on what may run.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Policy {
     /// Its name.
@@ -29,9 +29,9 @@ pub struct Policy {
     pub kind: Name,
     /// Mode, as a label value.
     pub mode: Name,
-    /// Its rules, those that except something from it included.
+    /// Its rules, exclusion rules included.
     pub rules: Box<[PolicyRule]>,
-    /// Age in days past which an image is blocked, by the strictest enabled rule.
+    /// Image age in days that the strictest enabled rule allows.
     pub image_age_limit_days: Option<f64>,
 }
 
@@ -40,8 +40,8 @@ pub struct Policy {
 pub struct PolicyRule {
     /// Type, as a label value.
     pub kind: Name,
-    /// What it does, as a label value.
+    /// Action, as a label value.
     pub action: Name,
-    /// Whether it is in force: `true`, `false` or `unknown`.
+    /// Whether it is enabled: `true`, `false` or `unknown`.
     pub enabled: Name,
 }

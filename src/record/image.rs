@@ -6,79 +6,95 @@ use super::{Score, SeverityCounts};
 use crate::clock::Timestamp;
 use crate::names::Name;
 
-/// An image, as far as it is known: one listing assesses it, another one says what is in it.
+/// An image: the fields of the listing that counts findings, and those of the listing that names them.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct Image {
-    /// How it is. An image without an assessment does not exist for any metric.
-    pub assessment: Option<ImageAssessment>,
-    /// What was found in it; none where only the assessment is known.
-    pub contents: Option<ImageContents>,
+    /// Use, scan and findings by severity. An image without them does not exist for any metric.
+    pub page: Option<ImagePageFields>,
+    /// Its findings by id; absent while only the page list is known, and for Prisma Cloud.
+    pub bulk: Option<ImageBulkFields>,
 }
 
-/// What an image is called: its first repository.
+/// An image's first repository.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub struct ImageName {
-    /// The registry of that repository, [`Name::UNKNOWN`] where the vendor names none.
+    /// Registry of that repository, [`Name::UNKNOWN`] if the vendor names none.
     pub registry: Name,
-    /// The repository behind its registry, as in `docker.io/library/nginx`; empty where the image has none.
+    /// Registry and repository, as in `docker.io/library/nginx`; empty if the image has none.
     pub repository: Name,
 }
 
-/// What a vendor tells of an image as a whole.
+/// An image's fields in Qualys' page list, and their equivalents in Prisma Cloud.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct ImageAssessment {
-    /// When the vendor changed this row last; the newest row of an image wins.
+pub struct ImagePageFields {
+    /// When the vendor last changed this row; the newest row of an image wins.
     pub updated: Option<Timestamp>,
-    /// What containers know it by, where that is not its key; empty where it is.
+    /// The id that containers refer to it by, if that is not its key; else empty.
     pub id: Name,
-    /// What it is called; none where this listing names no repository.
+    /// First repository; absent if this listing names none.
     pub name: Option<ImageName>,
-    /// Whether any container was made of it.
+    /// Whether any container uses it.
     pub in_use: bool,
-    /// How its scan went, as a label value.
+    /// Scan status, as a label value.
     pub scan_status: Name,
-    /// Findings by severity; none where it was never scanned.
+    /// Findings by severity; absent if it was never scanned.
     pub findings: Option<SeverityCounts>,
     /// Risk, 0 to 1000.
     pub risk: Score,
     /// Size in bytes.
     pub size: Score,
-    /// When it was built.
+    /// Build time.
     pub created: Option<Timestamp>,
 }
 
-/// What a vendor tells of an image's findings.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct ImageContents {
-    /// When the vendor changed this row last; the newest row of an image wins.
+impl Default for ImagePageFields {
+    fn default() -> Self {
+        Self {
+            updated: None,
+            id: Name::EMPTY,
+            name: None,
+            in_use: false,
+            scan_status: Name::UNKNOWN,
+            findings: None,
+            risk: Score::NONE,
+            size: Score::NONE,
+            created: None,
+        }
+    }
+}
+
+/// An image's fields in Qualys' bulk list: its findings by id.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub struct ImageBulkFields {
+    /// When the vendor last changed this row; the newest row of an image wins.
     pub updated: Option<Timestamp>,
-    /// What the image is called; none where this listing names no repository.
+    /// First repository; absent if this listing names none.
     pub name: Option<ImageName>,
-    /// Its findings; none while a scan is pending.
+    /// Findings; absent while a scan is pending.
     pub findings: Option<Findings>,
 }
 
 /// The findings of one image.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Findings {
-    /// How many there are of each kind.
+    /// Number of each kind.
     pub counts: FindingCounts,
-    /// Which vulnerabilities there are, each once.
+    /// Distinct vulnerabilities.
     pub distinct: Box<[Finding]>,
 }
 
-/// How sure the vendor is of a finding.
+/// The vendor's confidence in a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub enum FindingType {
-    /// It is there.
+    /// Confirmed.
     Confirmed,
-    /// It may be there.
+    /// Potential.
     Potential,
     /// Another word, or none.
     Unknown,
 }
 
-/// Findings by [`FindingType`], in the order of its declaration, and by whether there is a fix: with one, without one.
+/// Findings by [`FindingType`], in declaration order, then with and without a fix.
 pub type FindingCounts = [[u32; 2]; 3];
 
 /// A vulnerability in one image.
@@ -86,7 +102,7 @@ pub type FindingCounts = [[u32; 2]; 3];
 pub struct Finding {
     /// The vendor's id of the vulnerability.
     pub vulnerability: Name,
-    /// Whether there is a fix for it here.
+    /// Whether a fix is known in this image.
     pub fixable: bool,
 }
 
@@ -102,10 +118,10 @@ pub struct VulnerabilityStatistics {
 pub struct Vulnerability {
     /// The vendor's id.
     pub id: Name,
-    /// How many images carry it, each once.
+    /// Number of images that carry it.
     pub images: u64,
     /// Whether any of them is in use.
     pub in_use: bool,
-    /// Whether there is a fix for it in any of them.
+    /// Whether a fix is known in any of them.
     pub fixable: bool,
 }

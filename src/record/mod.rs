@@ -1,10 +1,11 @@
-//! What the vendors tell, in our words: vendors write these records, the catalog reads them.
+//! What the vendors report, in our own terms: sources write these records, the catalog reads them.
 //!
-//! Records are compact: names that repeat are kept once, in the [`crate::names::Names`] of the table a record is in. They know
-//! neither a vendor's wire format nor a metric.
+//! Records are compact: repeated names are stored once, in the [`crate::names::Names`] of their table. Records know
+//! neither a vendor's wire format nor a metric. A record has a `Default`, so that a new field concerns only the mapping
+//! that fills it and the row that reads it.
 //!
-//! What derives `Serialize` here is what a checkpoint holds, field by field in the order of their declaration: a
-//! change of it asks for a new format number in `checkpoint`, whose tests say so.
+//! A checkpoint holds every field of a type that derives `Serialize` here, in declaration order: changing one requires a
+//! new format number in `checkpoint`, and its tests enforce that.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,18 +16,18 @@ mod image;
 mod posture;
 
 pub use container::{
-    Assessment, Condition, Conditions, Container, Identity, Particulars, Placement, PrismaParticulars, QdsSeverity,
-    QualysParticulars,
+    BulkListFields, Condition, Conditions, Container, Identity, PageListFields, PrismaFields, QdsSeverity,
+    QualysFields, VendorFields,
 };
 pub use fleet::{Console, Defenders, Sensor};
 pub use governance::{Policy, PolicyRule, Report};
 pub use image::{
-    Finding, FindingCounts, FindingType, Findings, Image, ImageAssessment, ImageContents, ImageName, Vulnerability,
+    Finding, FindingCounts, FindingType, Findings, Image, ImageBulkFields, ImageName, ImagePageFields, Vulnerability,
     VulnerabilityStatistics,
 };
 pub use posture::{Control, Outcome, PostureResource};
 
-/// Which vendor a source belongs to; decides which closed label values its series can have.
+/// The vendor of a source; decides which closed label values its series can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Vendor {
     /// Qualys Container Security.
@@ -39,7 +40,7 @@ impl Vendor {
     /// Every vendor, in the order of their declaration.
     pub const ALL: [Self; 2] = [Self::Qualys, Self::Prisma];
 
-    /// The word for it in labels and in the configuration.
+    /// Its name in labels and in the configuration.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Qualys => "qualys",
@@ -48,7 +49,7 @@ impl Vendor {
     }
 }
 
-/// How bad a finding is, on the one scale that serves every vendor.
+/// Severity of a finding, on one scale for all vendors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub enum Severity {
     /// Qualys 5; critical, urgent.
@@ -61,12 +62,12 @@ pub enum Severity {
     Low,
     /// Qualys 1; info, minimal, negligible, informational.
     Info,
-    /// Everything else, and nothing at all.
+    /// Any other word, or none.
     Unknown,
 }
 
 impl Severity {
-    /// The severity that a vendor's word means; case does not matter.
+    /// Maps a vendor's word, ignoring case.
     pub fn from_word(word: &str) -> Self {
         const WORDS: [(&str, Severity); 12] = [
             ("critical", Severity::Critical),
@@ -88,7 +89,7 @@ impl Severity {
             .map_or(Self::Unknown, |(_, severity)| *severity)
     }
 
-    /// The word for it in labels.
+    /// Its label value.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Critical => "critical",
@@ -113,12 +114,12 @@ impl Score {
     /// No score.
     pub const NONE: Self = Self(f64::NAN);
 
-    /// A score of 0 and up; anything else is none.
+    /// Keeps a finite score of 0 and up; anything else becomes no score.
     pub fn new(score: Option<f64>) -> Self {
         Self(score.filter(|score| score.is_finite() && *score >= 0.0).unwrap_or(f64::NAN))
     }
 
-    /// The score, if there is one.
+    /// Returns the score, if any.
     pub fn get(self) -> Option<f64> {
         (!self.0.is_nan()).then_some(self.0)
     }
@@ -135,6 +136,6 @@ impl TryFrom<f64> for Score {
 
     fn try_from(score: f64) -> Result<Self, Self::Error> {
         let read = Self::new(Some(score));
-        if read.get().is_none() && !score.is_nan() { Err("a score below zero or without end") } else { Ok(read) }
+        if read.get().is_none() && !score.is_nan() { Err("a negative or infinite score") } else { Ok(read) }
     }
 }

@@ -13,26 +13,26 @@ pub struct Control {
     pub id: Name,
     /// Its name.
     pub name: Name,
-    /// Its category, empty where the vendor tells none.
+    /// Category; empty if the vendor reports none.
     pub category: Name,
-    /// How bad it is when it fails.
+    /// Severity of a failure.
     pub severity: Severity,
     /// The vendor's word for that, as a label value.
     pub vendor_severity: Name,
-    /// Policies it is part of, each once.
+    /// Policies that include it, each once.
     pub policies: Box<[Name]>,
-    /// Resources that passed, failed and were skipped; none where it was never evaluated.
+    /// Resources that passed, failed and were skipped; absent if it was never evaluated.
     pub resources: Option<[u64; 3]>,
 }
 
-/// What evaluating a control for a resource came to.
+/// Result of evaluating a control for a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub enum Outcome {
-    /// The resource is as it should be.
+    /// The resource complies.
     Pass,
-    /// It is not.
+    /// The resource does not comply.
     Fail,
-    /// It was left out.
+    /// The resource was skipped.
     Skip,
 }
 
@@ -43,12 +43,12 @@ pub struct PostureResource {
     pub cluster: Name,
     /// Kind of the resource, such as `ServiceAccount`.
     pub kind: Name,
-    /// How bad it is when the control fails.
+    /// Severity of a failure.
     pub severity: Severity,
     /// The vendor's word for that, as a label value.
     pub vendor_severity: Name,
-    /// What it came to.
+    /// Result.
     pub outcome: Outcome,
-    /// When that was found out last.
+    /// Last evaluation.
     pub last_evaluated: Option<Timestamp>,
 }

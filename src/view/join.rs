@@ -26,7 +26,7 @@ pub(super) fn images_by_name(tables: &Tables) -> Vec<Joined<'_, Image>> {
     // Where containers know an image by another id than its key; of several with one id the one of the lowest key.
     let mut by_id: HashMap<&str, (&Key, &Image)> = HashMap::new();
     for (key, image) in images.iter() {
-        let id = image.assessment.as_ref().map_or(Name::EMPTY, |assessment| assessment.id);
+        let id = image.page.as_ref().map_or(Name::EMPTY, |page| page.id);
         if id != Name::EMPTY {
             let known = by_id.entry(images.names.text(id)).or_insert((key, image));
             if key.to_string() < known.0.to_string() {
@@ -43,20 +43,20 @@ pub(super) fn images_by_name(tables: &Tables) -> Vec<Joined<'_, Image>> {
 
 /// Whether containers know the image by its key.
 fn has_key_for_id(image: &Image) -> bool {
-    image.assessment.as_ref().is_some_and(|assessment| assessment.id == Name::EMPTY)
+    image.page.as_ref().is_some_and(|page| page.id == Name::EMPTY)
 }
 
 impl<'a> Row<'a, Container> {
     /// The sensor on the container's host, with the names it refers to.
     pub fn sensor(self) -> Joined<'a, Sensor> {
-        let placement = self.record.placement.as_ref()?;
-        *self.source.sensors.get(placement.sensor.index())?
+        let bulk = self.record.bulk.as_ref()?;
+        *self.source.sensors.get(bulk.sensor.index())?
     }
 
     /// The container's image, with the names it refers to.
     pub fn image(self) -> Joined<'a, Image> {
-        let assessment = self.record.assessment.as_ref()?;
-        *self.source.images.get(assessment.image.index())?
+        let page = self.record.page.as_ref()?;
+        *self.source.images.get(page.image.index())?
     }
 }
 
@@ -138,10 +138,10 @@ impl RuleOfPolicy {
 pub(super) fn carried(images: &Table<Image>) -> Vec<Vulnerability> {
     let mut by_name: Vec<Option<Vulnerability>> = Vec::new();
     for (_, image) in images.iter() {
-        let (Some(assessment), Some(contents)) = (&image.assessment, &image.contents) else {
+        let (Some(page), Some(bulk)) = (&image.page, &image.bulk) else {
             continue;
         };
-        for finding in contents.findings.iter().flat_map(|findings| &findings.distinct) {
+        for finding in bulk.findings.iter().flat_map(|findings| &findings.distinct) {
             let id = finding.vulnerability;
             if by_name.len() <= id.index() {
                 by_name.resize(id.index() + 1, None);
@@ -149,7 +149,7 @@ pub(super) fn carried(images: &Table<Image>) -> Vec<Vulnerability> {
             let known =
                 by_name[id.index()].get_or_insert(Vulnerability { id, images: 0, in_use: false, fixable: false });
             known.images += 1;
-            known.in_use |= assessment.in_use;
+            known.in_use |= page.in_use;
             known.fixable |= finding.fixable;
         }
     }

@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::record::{
-    Assessment, Conditions, Finding, FindingCounts, Findings, Identity, ImageAssessment, ImageContents, Particulars,
-    PrismaParticulars, Score,
+    Finding, FindingCounts, Findings, ImageBulkFields, ImagePageFields, PageListFields, PrismaFields, VendorFields,
 };
 
 fn image(names: &mut Names, id: &str, findings: Option<&[(&str, bool)]>, in_use: bool) -> Image {
@@ -17,38 +16,19 @@ fn image(names: &mut Names, id: &str, findings: Option<&[(&str, bool)]>, in_use:
             .collect(),
     });
     Image {
-        assessment: Some(ImageAssessment {
-            updated: None,
-            id: names.intern(id),
-            name: None,
-            in_use,
-            scan_status: Name::UNKNOWN,
-            findings: None,
-            risk: Score::NONE,
-            size: Score::NONE,
-            created: None,
-        }),
-        contents: Some(ImageContents { updated: None, name: None, findings }),
+        page: Some(ImagePageFields { id: names.intern(id), in_use, ..ImagePageFields::default() }),
+        bulk: Some(ImageBulkFields { findings, ..ImageBulkFields::default() }),
     }
 }
 
 fn container(names: &mut Names, image: &str) -> Container {
-    let assessment = Assessment {
-        updated: None,
-        identity: Identity::new("", ""),
+    let page = PageListFields {
         state: names.intern("running"),
         image: names.intern(image),
-        cluster: Name::EMPTY,
-        conditions: Conditions::default(),
-        last_scan: None,
-        particulars: Particulars::Prisma(PrismaParticulars {
-            runtime: Name::UNKNOWN,
-            compliance_issues: None,
-            compliance_risk: Score::NONE,
-            keeps_passed_checks: None,
-        }),
+        vendor: VendorFields::Prisma(PrismaFields::default()),
+        ..PageListFields::default()
     };
-    Container { assessment: Some(assessment), placement: None }
+    Container { page: Some(page), bulk: None }
 }
 
 fn inventory(images: Option<Table<Image>>, containers: Table<Container>) -> Inventory {
@@ -94,7 +74,7 @@ fn a_vulnerability_is_one_however_many_images_carry_it() {
         let record = image(&mut images.names, "", findings, in_use);
         images.put(key, record);
     }
-    let unlisted = Image { assessment: None, ..image(&mut images.names, "", Some(&[("1", true), ("3", true)]), true) };
+    let unlisted = Image { page: None, ..image(&mut images.names, "", Some(&[("1", true), ("3", true)]), true) };
     images.put("unlisted", unlisted);
     let inventory = inventory(Some(images), Table::default());
     let view = View::of_inventory(&inventory);

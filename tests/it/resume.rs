@@ -39,8 +39,8 @@ fn walked(kept: &Kept) -> (usize, usize) {
     let kept = &kept[&("prod".to_owned(), "containers")];
     assert!(kept.served.is_none(), "the walk was not broken off");
     let Some(containers) = kept.walk.as_ref().and_then(|(tables, _)| tables.containers.as_ref()) else { return (0, 0) };
-    let pages = containers.iter().filter(|(_, container)| container.assessment.is_some());
-    (pages.count(), containers.iter().filter(|(_, container)| container.placement.is_some()).count())
+    let pages = containers.iter().filter(|(_, container)| container.page.is_some());
+    (pages.count(), containers.iter().filter(|(_, container)| container.bulk.is_some()).count())
 }
 
 /// Lets a process take one more page of a listing and keep it, and kills it. How many are kept then.

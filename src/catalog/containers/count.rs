@@ -95,7 +95,7 @@ pub(super) fn add_highest_severity(row: ContainerRow<'_>, cells: &mut [f64]) -> 
 pub(super) fn add_qds_severity(row: ContainerRow<'_>, cells: &mut [f64]) -> bool {
     tick(
         cells,
-        match qualys(row).map_or(QdsSeverity::Unknown, |particulars| particulars.qds_severity) {
+        match qualys(row).map_or(QdsSeverity::Unknown, |fields| fields.qds_severity) {
             QdsSeverity::Critical => 0,
             QdsSeverity::High => 1,
             QdsSeverity::Medium => 2,
@@ -106,11 +106,11 @@ pub(super) fn add_qds_severity(row: ContainerRow<'_>, cells: &mut [f64]) -> bool
 }
 
 pub(super) fn add_checks(row: ContainerRow<'_>, cells: &mut [f64]) -> bool {
-    add_counts(qualys(row).and_then(|particulars| particulars.checks), cells)
+    add_counts(qualys(row).and_then(|fields| fields.checks), cells)
 }
 
 pub(super) fn add_compliance_issues(row: ContainerRow<'_>, cells: &mut [f64]) -> bool {
-    add_counts(prisma(row).and_then(|particulars| particulars.compliance_issues), cells)
+    add_counts(prisma(row).and_then(|fields| fields.compliance_issues), cells)
 }
 
 /// The findings of the container's image, by kind.

@@ -19,20 +19,20 @@ use count::{
     add_conditions, add_findings, add_highest_severity, add_kinds_of_findings, add_qds_severity,
 };
 pub(super) use read::promoted;
-use read::{cluster, id, image_name, last_scan, name, origin, placed, prisma, qualys, risk, runtime, state};
+use read::{bulk, cluster, id, image_name, last_scan, name, origin, prisma, qualys, risk, runtime, state};
 
 /// The labels that `containers.group_by` may name, with their readers.
 pub(super) static CHOICES: &[(&Label, Read<Container>)] = &[
     (&K8S_CLUSTER_NAME, cluster),
-    (&K8S_NAMESPACE_NAME, |row| placed(row, |placement| placement.namespace)),
-    (&K8S_NODE_NAME, |row| placed(row, |placement| placement.node)),
-    (&K8S_WORKLOAD_KIND, |row| placed(row, |placement| placement.workload_kind)),
-    (&K8S_WORKLOAD_NAME, |row| placed(row, |placement| placement.workload_name)),
-    (&HOST_NAME, |row| placed(row, |placement| placement.host_name)),
+    (&K8S_NAMESPACE_NAME, |row| bulk(row, |bulk| bulk.namespace)),
+    (&K8S_NODE_NAME, |row| bulk(row, |bulk| bulk.node)),
+    (&K8S_WORKLOAD_KIND, |row| bulk(row, |bulk| bulk.workload_kind)),
+    (&K8S_WORKLOAD_NAME, |row| bulk(row, |bulk| bulk.workload_name)),
+    (&HOST_NAME, |row| bulk(row, |bulk| bulk.host_name)),
     (&CONTAINER_IMAGE_NAME, image_name),
-    (&CLOUD_PROVIDER, |row| placed(row, |placement| placement.cloud_provider)),
-    (&CLOUD_ACCOUNT_ID, |row| placed(row, |placement| placement.cloud_account)),
-    (&CLOUD_REGION, |row| placed(row, |placement| placement.cloud_region)),
+    (&CLOUD_PROVIDER, |row| bulk(row, |bulk| bulk.cloud_provider)),
+    (&CLOUD_ACCOUNT_ID, |row| bulk(row, |bulk| bulk.cloud_account)),
+    (&CLOUD_REGION, |row| bulk(row, |bulk| bulk.cloud_region)),
     (&ORIGIN, origin),
 ];
 
@@ -125,7 +125,7 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
             SOURCE.place(|row| row.source.name),
             STATE.place(state),
             Column::Chosen(|settings| &settings.chosen),
-            CRITICALITY.inner(|row| row.text(qualys(row).map_or(Name::UNKNOWN, |particulars| particulars.criticality))),
+            CRITICALITY.inner(|row| row.text(qualys(row).map_or(Name::UNKNOWN, |fields| fields.criticality))),
         ],
         value: Value::Sum(|row| qualys(row).map(|_| 1.0)),
     },
@@ -160,7 +160,7 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         help: "Containers of whose compliance checks the vendor keeps the failed ones only, so that posture lacks their passes",
         by: GROUP,
         value: Value::Sum(|row| {
-            prisma(row).map(|particulars| f64::from(u8::from(particulars.keeps_passed_checks != Some(true))))
+            prisma(row).map(|fields| f64::from(u8::from(fields.keeps_passed_checks != Some(true))))
         }),
     },
     &Family::<Container> {
@@ -211,7 +211,7 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
             CONTAINER_NAME.place(name),
             CONTAINER_IMAGE_NAME.place(image_name),
             K8S_CLUSTER_NAME.place(cluster),
-            K8S_NAMESPACE_NAME.place(|row| placed(row, |placement| placement.namespace)),
+            K8S_NAMESPACE_NAME.place(|row| bulk(row, |bulk| bulk.namespace)),
             STATE.place(state),
         ],
         value: Value::Top(|row| risk(row).filter(|_| state(row) != "deleted"), id, |settings| settings.top_containers),

@@ -4,40 +4,40 @@ use crate::catalog::images;
 use crate::clock::Timestamp;
 use crate::names::Name;
 use crate::record::{
-    Assessment, Condition, Conditions, Container, Particulars, Placement, PrismaParticulars, QualysParticulars,
-    SeverityCounts,
+    BulkListFields, Condition, Conditions, Container, PageListFields, PrismaFields, QualysFields, SeverityCounts,
+    VendorFields,
 };
 use crate::view::Row;
 
 pub(super) type ContainerRow<'a> = Row<'a, Container>;
 
-pub(super) fn assessed(row: ContainerRow<'_>, field: fn(&Assessment) -> Name) -> &str {
-    row.text(row.record.assessment.as_ref().map_or(Name::EMPTY, field))
+pub(super) fn page(row: ContainerRow<'_>, field: fn(&PageListFields) -> Name) -> &str {
+    row.text(row.record.page.as_ref().map_or(Name::EMPTY, field))
 }
 
-pub(super) fn placed(row: ContainerRow<'_>, field: fn(&Placement) -> Name) -> &str {
-    row.text(row.record.placement.as_ref().map_or(Name::EMPTY, field))
+pub(super) fn bulk(row: ContainerRow<'_>, field: fn(&BulkListFields) -> Name) -> &str {
+    row.text(row.record.bulk.as_ref().map_or(Name::EMPTY, field))
 }
 
 /// The page list's cluster, else the bulk list's.
 pub(super) fn cluster(row: ContainerRow<'_>) -> &str {
-    match assessed(row, |assessment| assessment.cluster) {
-        "" => placed(row, |placement| placement.cluster),
+    match page(row, |page| page.cluster) {
+        "" => bulk(row, |bulk| bulk.cluster),
         cluster => cluster,
     }
 }
 
 pub(super) fn state(row: ContainerRow<'_>) -> &str {
-    assessed(row, |assessment| assessment.state)
+    page(row, |page| page.state)
 }
 
 /// The vendor's short id.
 pub(super) fn id(row: ContainerRow<'_>) -> &str {
-    row.record.assessment.as_ref().map_or("", |assessment| assessment.identity.id())
+    row.record.page.as_ref().map_or("", |page| page.identity.id())
 }
 
 pub(super) fn name(row: ContainerRow<'_>) -> &str {
-    row.record.assessment.as_ref().map_or("", |assessment| assessment.identity.name())
+    row.record.page.as_ref().map_or("", |page| page.identity.name())
 }
 
 /// The first repository of its image.
@@ -47,37 +47,37 @@ pub(super) fn image_name(row: ContainerRow<'_>) -> &str {
 
 /// Where the vendor knows it from; a container without a placement was not told about.
 pub(super) fn origin(row: ContainerRow<'_>) -> &str {
-    row.text(row.record.placement.as_ref().map_or(Name::UNKNOWN, |placement| placement.origin))
+    row.text(row.record.bulk.as_ref().map_or(Name::UNKNOWN, |bulk| bulk.origin))
 }
 
 /// The container runtime: its own, or that of its host's sensor.
 pub(super) fn runtime(row: ContainerRow<'_>) -> &str {
     match (prisma(row), row.sensor()) {
-        (Some(particulars), _) => row.text(particulars.runtime),
+        (Some(fields), _) => row.text(fields.runtime),
         (None, Some((sensor, names))) => names.text(sensor.runtime),
         (None, None) => row.text(Name::UNKNOWN),
     }
 }
 
-pub(super) fn qualys(row: ContainerRow<'_>) -> Option<&QualysParticulars> {
-    match &row.record.assessment.as_ref()?.particulars {
-        Particulars::Qualys(particulars) => Some(particulars),
-        Particulars::Prisma(_) => None,
+pub(super) fn qualys(row: ContainerRow<'_>) -> Option<&QualysFields> {
+    match &row.record.page.as_ref()?.vendor {
+        VendorFields::Qualys(fields) => Some(fields),
+        VendorFields::Prisma(_) => None,
     }
 }
 
-pub(super) fn prisma(row: ContainerRow<'_>) -> Option<&PrismaParticulars> {
-    match &row.record.assessment.as_ref()?.particulars {
-        Particulars::Qualys(_) => None,
-        Particulars::Prisma(particulars) => Some(particulars),
+pub(super) fn prisma(row: ContainerRow<'_>) -> Option<&PrismaFields> {
+    match &row.record.page.as_ref()?.vendor {
+        VendorFields::Qualys(_) => None,
+        VendorFields::Prisma(fields) => Some(fields),
     }
 }
 
 /// Its findings by severity, which in Prisma Cloud are its image's; none where it was never scanned.
 pub(super) fn findings(row: ContainerRow<'_>) -> Option<SeverityCounts> {
-    match &row.record.assessment.as_ref()?.particulars {
-        Particulars::Qualys(particulars) => particulars.findings,
-        Particulars::Prisma(_) => row.image()?.0.assessment.as_ref()?.findings,
+    match &row.record.page.as_ref()?.vendor {
+        VendorFields::Qualys(fields) => fields.findings,
+        VendorFields::Prisma(_) => row.image()?.0.page.as_ref()?.findings,
     }
 }
 
@@ -93,19 +93,19 @@ pub(super) fn risk(row: ContainerRow<'_>) -> Option<f64> {
 
 pub(super) fn holds(row: ContainerRow<'_>, condition: Condition) -> bool {
     let told = |conditions: Option<Conditions>| conditions.unwrap_or_default();
-    let assessed = told(row.record.assessment.as_ref().map(|assessment| assessment.conditions));
-    let placed = told(row.record.placement.as_ref().map(|placement| placement.conditions));
-    assessed.or(placed).hold(condition)
+    let page = told(row.record.page.as_ref().map(|page| page.conditions));
+    let bulk = told(row.record.bulk.as_ref().map(|bulk| bulk.conditions));
+    page.or(bulk).hold(condition)
 }
 
 pub(super) fn last_scan(row: ContainerRow<'_>) -> Option<f64> {
-    let assessed = row.record.assessment.as_ref().and_then(|assessment| assessment.last_scan);
-    let placed = row.record.placement.as_ref().and_then(|placement| placement.last_scan);
-    assessed.or(placed).map(Timestamp::seconds)
+    let page = row.record.page.as_ref().and_then(|page| page.last_scan);
+    let bulk = row.record.bulk.as_ref().and_then(|bulk| bulk.last_scan);
+    page.or(bulk).map(Timestamp::seconds)
 }
 
 /// The value of the promoted label at a place in the configuration's list.
 pub(in crate::catalog) fn promoted(row: ContainerRow<'_>, at: usize) -> &str {
-    let labels = row.record.placement.as_ref().map(|placement| &placement.labels);
+    let labels = row.record.bulk.as_ref().map(|bulk| &bulk.labels);
     row.text(labels.and_then(|labels| labels.get(at)).copied().unwrap_or(Name::EMPTY))
 }

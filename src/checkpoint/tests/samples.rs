@@ -8,9 +8,9 @@ use crate::clock::Timestamp;
 use crate::inventory::{Make, Record, Visit};
 use crate::names::Names;
 use crate::record::{
-    Assessment, Condition, Conditions, Console, Container, Control, Finding, Findings, Identity, Image,
-    ImageAssessment, ImageContents, ImageName, Outcome, Particulars, Placement, Policy, PolicyRule, PostureResource,
-    PrismaParticulars, QdsSeverity, QualysParticulars, Report, Score, Sensor, Severity, Vulnerability,
+    BulkListFields, Condition, Conditions, Console, Container, Control, Finding, Findings, Identity, Image,
+    ImageBulkFields, ImageName, ImagePageFields, Outcome, PageListFields, Policy, PolicyRule, PostureResource,
+    PrismaFields, QdsSeverity, QualysFields, Report, Score, Sensor, Severity, VendorFields, Vulnerability,
     VulnerabilityStatistics,
 };
 
@@ -145,8 +145,8 @@ fn containers(names: &mut Names) -> Vec<(&'static str, Container)> {
         Condition::WaasUnprotected,
     ];
     let all = CONDITIONS.iter().fold(Conditions::default(), |all, one| all.with(*one, Some(true)));
-    let assessed = |particulars, identity, updated, conditions| Container {
-        assessment: Some(Assessment {
+    let listed = |vendor, identity, updated, conditions| Container {
+        page: Some(PageListFields {
             updated,
             identity,
             state: Name::UNKNOWN,
@@ -154,12 +154,12 @@ fn containers(names: &mut Names) -> Vec<(&'static str, Container)> {
             cluster: Name::EMPTY,
             conditions,
             last_scan: updated,
-            particulars,
+            vendor,
         }),
-        placement: None,
+        bulk: None,
     };
     let qualys = |qds_severity, findings, checks, risk, qds| {
-        Particulars::Qualys(QualysParticulars {
+        VendorFields::Qualys(QualysFields {
             criticality: Name::UNKNOWN,
             findings,
             checks,
@@ -169,7 +169,7 @@ fn containers(names: &mut Names) -> Vec<(&'static str, Container)> {
         })
     };
     let prisma = |compliance_issues, compliance_risk, keeps_passed_checks| {
-        Particulars::Prisma(PrismaParticulars {
+        VendorFields::Prisma(PrismaFields {
             runtime: Name::EMPTY,
             compliance_issues,
             compliance_risk: Score::new(compliance_risk),
@@ -178,7 +178,7 @@ fn containers(names: &mut Names) -> Vec<(&'static str, Container)> {
     };
     let (none, some) = (Conditions::default(), Conditions::default().with(Condition::Root, Some(false)));
     let placed = names.intern("kube-system");
-    let placement = |labels: &[Name], updated| Placement {
+    let bulk_fields = |labels: &[Name], updated| BulkListFields {
         updated,
         cluster: placed,
         namespace: placed,
@@ -197,16 +197,16 @@ fn containers(names: &mut Names) -> Vec<(&'static str, Container)> {
     };
     let full = qualys(QdsSeverity::Critical, Some([1, 2, 3, 4, u32::MAX]), Some([0, 300, 1]), Some(1000.0), Some(0.5));
     vec![
-        ("a90b7cb5-c704-3343-b538-74c7807807a2", assessed(full, Identity::new("647ae732d98e", "web-é"), time(1), all)),
-        ("b", assessed(qualys(QdsSeverity::High, None, None, None, None), Identity::new("", ""), None, none)),
-        ("c", assessed(qualys(QdsSeverity::Medium, None, None, Some(0.0), None), Identity::new("é", ""), None, some)),
-        ("d", assessed(qualys(QdsSeverity::Low, None, None, None, None), Identity::new("", "名"), None, some)),
-        ("e", assessed(qualys(QdsSeverity::Unknown, None, None, None, None), Identity::new("1", "2"), None, some)),
-        ("f", assessed(prisma(Some([0, 1, 2, 3]), Some(9.25), Some(true)), Identity::new("f", "f"), None, some)),
-        ("g", assessed(prisma(None, None, Some(false)), Identity::new("g", "g"), None, some)),
-        ("h", assessed(prisma(None, None, None), Identity::new("h", "h"), None, some)),
-        ("i", Container { assessment: None, placement: Some(placement(&[], None)) }),
-        ("名", Container { assessment: None, placement: Some(placement(&[placed, Name::EMPTY], time(5))) }),
+        ("a90b7cb5-c704-3343-b538-74c7807807a2", listed(full, Identity::new("647ae732d98e", "web-é"), time(1), all)),
+        ("b", listed(qualys(QdsSeverity::High, None, None, None, None), Identity::new("", ""), None, none)),
+        ("c", listed(qualys(QdsSeverity::Medium, None, None, Some(0.0), None), Identity::new("é", ""), None, some)),
+        ("d", listed(qualys(QdsSeverity::Low, None, None, None, None), Identity::new("", "名"), None, some)),
+        ("e", listed(qualys(QdsSeverity::Unknown, None, None, None, None), Identity::new("1", "2"), None, some)),
+        ("f", listed(prisma(Some([0, 1, 2, 3]), Some(9.25), Some(true)), Identity::new("f", "f"), None, some)),
+        ("g", listed(prisma(None, None, Some(false)), Identity::new("g", "g"), None, some)),
+        ("h", listed(prisma(None, None, None), Identity::new("h", "h"), None, some)),
+        ("i", Container { page: None, bulk: Some(bulk_fields(&[], None)) }),
+        ("名", Container { page: None, bulk: Some(bulk_fields(&[placed, Name::EMPTY], time(5))) }),
         ("", Container::default()),
     ]
 }
@@ -214,7 +214,7 @@ fn containers(names: &mut Names) -> Vec<(&'static str, Container)> {
 fn images(names: &mut Names) -> Vec<(&'static str, Image)> {
     let name = Some(ImageName { registry: Name::UNKNOWN, repository: names.intern("library/nginx") });
     let vulnerability = names.intern("CVE-1");
-    let assessment = |name, in_use, findings, size| ImageAssessment {
+    let page = |name, in_use, findings, size| ImagePageFields {
         updated: time(1),
         id: Name::EMPTY,
         name,
@@ -225,14 +225,14 @@ fn images(names: &mut Names) -> Vec<(&'static str, Image)> {
         size: Score::new(size),
         created: None,
     };
-    let contents = |name, findings| ImageContents { updated: None, name, findings };
+    let bulk = |name, findings| ImageBulkFields { updated: None, name, findings };
     let finding = |fixable| Finding { vulnerability, fixable };
     let findings =
         Findings { counts: [[1, 2], [3, 4], [5, u32::MAX]], distinct: [finding(true), finding(false)].into() };
-    let of = |assessment, contents| Image { assessment, contents };
+    let of = |page, bulk| Image { page, bulk };
     vec![
-        ("a", of(Some(assessment(name, true, Some([5; 5]), Some(1e9))), Some(contents(name, Some(findings))))),
-        ("b", of(Some(assessment(None, false, None, None)), Some(contents(None, None)))),
+        ("a", of(Some(page(name, true, Some([5; 5]), Some(1e9))), Some(bulk(name, Some(findings))))),
+        ("b", of(Some(page(None, false, None, None)), Some(bulk(None, None)))),
         ("c", Image::default()),
     ]
 }

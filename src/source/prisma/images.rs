@@ -11,7 +11,7 @@ use crate::inventory::{Table, Tables};
 use crate::lock::lock;
 use crate::names::{Name, Names};
 use crate::paging::PageSummary;
-use crate::record::{Image, ImageAssessment, ImageName, Score};
+use crate::record::{Image, ImageName, ImagePageFields};
 use crate::session::Listing;
 use crate::source::{Collect, CollectOutput};
 use crate::wire::{Keyed, text};
@@ -33,26 +33,23 @@ pub fn take(table: &Mutex<Table<Image>>, answer: &Answer) -> Result<PageSummary,
     let mut seen = PageSummary::of(&rows);
     let mut table = lock(table);
     for row in rows.into_keyed() {
-        let assessment = Some(assessment(&mut table.names, &row));
-        let new = table.put(row.key(), Image { assessment, contents: None });
+        let page = Some(page_fields(&mut table.names, &row));
+        let new = table.put(row.key(), Image { page, bulk: None });
         seen.undated(row.key(), new);
     }
     Ok(seen.close(&answer.body))
 }
 
-fn assessment(names: &mut Names, row: &ImageRow<'_>) -> ImageAssessment {
+fn page_fields(names: &mut Names, row: &ImageRow<'_>) -> ImagePageFields {
     let counts = row.vulnerability_distribution.0.and_then(Severities::counts);
-    ImageAssessment {
-        updated: None,
+    ImagePageFields {
         id: names.intern(row.id.get()),
         name: row.repository().map(|repository| name(names, repository)),
         // The console lists images that are deployed.
         in_use: true,
-        scan_status: Name::UNKNOWN,
         findings: counts.map(|[critical, high, medium, low]| [critical, high, medium, low, 0]),
-        risk: Score::NONE,
-        size: Score::NONE,
         created: row.creation_time.0,
+        ..ImagePageFields::default()
     }
 }
 

@@ -11,7 +11,8 @@ use crate::lock::lock;
 use crate::names::{Name, Names};
 use crate::paging::PageSummary;
 use crate::record::{
-    Assessment, Condition, Conditions, Container, Control, Identity, Particulars, Placement, PrismaParticulars, Score,
+    BulkListFields, Condition, Conditions, Container, Control, Identity, PageListFields, PrismaFields, Score,
+    VendorFields,
 };
 use crate::session::Listing;
 use crate::source::prisma::account::Account;
@@ -60,8 +61,8 @@ impl Staging {
         for row in rows.into_keyed() {
             let info = row.info.0.as_ref();
             let container = Container {
-                assessment: Some(assessment(&mut table.names, &row)),
-                placement: Some(placement(&mut table.names, &row, &self.promote)),
+                page: Some(page_fields(&mut table.names, &row)),
+                bulk: Some(bulk_fields(&mut table.names, &row, &self.promote)),
             };
             // A row has no time of its own change: the one that came later is the later one.
             let new = table.put(row.key(), container);
@@ -79,15 +80,14 @@ impl Staging {
     }
 }
 
-fn assessment(names: &mut Names, row: &ContainerRow<'_>) -> Assessment {
+fn page_fields(names: &mut Names, row: &ContainerRow<'_>) -> PageListFields {
     let none = Info::default();
     let info = row.info.0.as_ref().unwrap_or(&none);
     let firewall = row.firewall_protection.0.as_ref();
     let unprotected =
         firewall.map(|firewall| firewall.unprotected_processes.as_ref().is_some_and(|list| !list.is_empty()));
     let passed = info.all_compliance.0.as_ref();
-    Assessment {
-        updated: None,
+    PageListFields {
         identity: Identity::new(info.id.get(), info.name.get()),
         // The console lists what runs, and nothing else.
         state: names.intern("running"),
@@ -101,12 +101,13 @@ fn assessment(names: &mut Names, row: &ContainerRow<'_>) -> Assessment {
             .with(Condition::WaasEnabled, firewall.and_then(|firewall| firewall.enabled.0))
             .with(Condition::WaasUnprotected, unprotected),
         last_scan: row.scan_time.0,
-        particulars: Particulars::Prisma(PrismaParticulars {
+        vendor: VendorFields::Prisma(PrismaFields {
             runtime: runtime(names, info),
             compliance_issues: info.compliance_distribution.0.and_then(wire::Severities::counts),
             compliance_risk: Score::new(info.compliance_risk_score.0),
             keeps_passed_checks: passed.and_then(|passed| passed.enabled.0),
         }),
+        ..PageListFields::default()
     }
 }
 
@@ -119,27 +120,19 @@ fn runtime(names: &mut Names, info: &Info<'_>) -> Name {
     }
 }
 
-fn placement(names: &mut Names, row: &ContainerRow<'_>, promote: &[String]) -> Placement {
+fn bulk_fields(names: &mut Names, row: &ContainerRow<'_>, promote: &[String]) -> BulkListFields {
     let none = Info::default();
     let info = row.info.0.as_ref().unwrap_or(&none);
     let no_cloud = wire::Cloud::default();
     let cloud = info.cloud_metadata.0.as_ref().unwrap_or(&no_cloud);
-    Placement {
-        updated: None,
-        cluster: names.intern(info.cluster.get()),
+    BulkListFields {
         namespace: names.intern(info.namespace.get()),
-        node: Name::EMPTY,
-        workload_kind: Name::EMPTY,
-        workload_name: Name::EMPTY,
         host_name: names.intern(row.hostname.get()),
-        sensor: Name::EMPTY,
         cloud_provider: lower(names, cloud.provider.get()),
         cloud_account: names.intern(cloud.account_id.get()),
         cloud_region: names.intern(cloud.region.get()),
-        origin: Name::UNKNOWN,
         labels: promote.iter().map(|key| names.intern(value(info, key))).collect(),
-        conditions: Conditions::default(),
-        last_scan: None,
+        ..BulkListFields::default()
     }
 }
 

@@ -9,7 +9,7 @@ use super::{console, images, sensors, vulnerabilities};
 use crate::client::Answer;
 use crate::inventory::Table;
 use crate::names::Name;
-use crate::record::{Condition, Container, Control, Particulars, PrismaParticulars, Severity};
+use crate::record::{Condition, Container, Control, PrismaFields, Severity, VendorFields};
 use crate::source::tests::mistakes;
 
 mod live;
@@ -32,11 +32,9 @@ fn staged(promote: &[&str], bodies: &[&str]) -> (Table<Container>, Table<Control
     staging.finish()
 }
 
-fn particulars(container: &Container) -> &PrismaParticulars {
-    let Particulars::Prisma(particulars) = &container.assessment.as_ref().unwrap().particulars else {
-        panic!("of another vendor")
-    };
-    particulars
+fn fields(container: &Container) -> &PrismaFields {
+    let VendorFields::Prisma(fields) = &container.page.as_ref().unwrap().vendor else { panic!("of another vendor") };
+    fields
 }
 
 /// Controls as `id severity/word name/category [templates] counts`, sorted.
@@ -68,7 +66,7 @@ fn the_containers_samples() {
     assert_eq!(table.len(), 2);
     let text = |name| table.names.text(name);
     let container = table.get("8f3b2c61d0a94e7c8b5d2f1e6a7c9d0b3e4f5a6b7c8d9e0f1a2b3c4d5e6f7a8b").unwrap();
-    let (known, placed) = (container.assessment.as_ref().unwrap(), container.placement.as_ref().unwrap());
+    let (known, placed) = (container.page.as_ref().unwrap(), container.bulk.as_ref().unwrap());
     assert_eq!((text(known.state), text(known.cluster)), ("running", "prod-eks"));
     assert!(text(known.image).starts_with("sha256:5b0b") && known.identity.name().starts_with("k8s_checkout"));
     assert_eq!(known.last_scan.unwrap().millis(), 1_749_998_412_345);
@@ -82,7 +80,7 @@ fn the_containers_samples() {
     ] {
         assert_eq!(known.conditions.hold(condition), holds, "{condition:?}");
     }
-    let told = particulars(container);
+    let told = fields(container);
     assert_eq!((text(told.runtime), told.compliance_issues), ("cri-o", Some([0, 2, 0, 0])));
     assert_eq!((told.compliance_risk.get(), told.keeps_passed_checks), (Some(210.0), Some(true)));
     assert_eq!((text(placed.namespace), text(placed.host_name)), ("payments", "ip-10-0-3-17.ec2.internal"));
@@ -91,7 +89,7 @@ fn the_containers_samples() {
     assert_eq!((placed.origin, placed.sensor, placed.node), (Name::UNKNOWN, Name::EMPTY, Name::EMPTY));
     assert_eq!(placed.labels.iter().map(|name| text(*name)).collect::<Vec<_>>(), ["payments:eu", "", ""]);
     // The sample of the documentation has 0 for the id of its checks.
-    let of_docs = particulars(table.get("string").unwrap());
+    let of_docs = fields(table.get("string").unwrap());
     assert_eq!((text(of_docs.runtime), of_docs.compliance_issues), ("cri-o", Some([0; 4])));
     let container = "(CIS_Docker_v1.2.0 - 5";
     assert_eq!(
@@ -127,17 +125,17 @@ fn odd_containers_are_taken_as_far_as_they_tell() {
     let text = |name| table.names.text(name);
     for key in ["a", "b"] {
         let container = table.get(key).unwrap();
-        let told = particulars(container);
+        let told = fields(container);
         assert_eq!((told.runtime, told.compliance_issues, told.keeps_passed_checks), (Name::UNKNOWN, None, None));
-        assert_eq!(text(container.assessment.as_ref().unwrap().state), "running");
+        assert_eq!(text(container.page.as_ref().unwrap().state), "running");
     }
     let container = table.get("d").unwrap();
-    let told = particulars(container);
+    let told = fields(container);
     assert_eq!((text(told.runtime), told.compliance_issues), ("docker", None));
     assert_eq!((told.compliance_risk.get(), told.keeps_passed_checks), (None, Some(false)));
-    assert!(container.assessment.as_ref().unwrap().last_scan.is_none());
-    assert!(!container.assessment.as_ref().unwrap().conditions.hold(Condition::WaasUnprotected));
-    let placed = container.placement.as_ref().unwrap();
+    assert!(container.page.as_ref().unwrap().last_scan.is_none());
+    assert!(!container.page.as_ref().unwrap().conditions.hold(Condition::WaasUnprotected));
+    let placed = container.bulk.as_ref().unwrap();
     assert_eq!((text(placed.cloud_provider), text(placed.labels[0])), ("aws", "1"));
 }
 
@@ -183,7 +181,7 @@ fn the_images_samples() {
     let seen = images::take(&table, &answer(fixture!("images.json"))).unwrap();
     assert_eq!((seen.sent, seen.fresh), (3, 3));
     let table = table.into_inner().unwrap();
-    let known = |key: &str| table.get(key).unwrap().assessment.as_ref().unwrap();
+    let known = |key: &str| table.get(key).unwrap().page.as_ref().unwrap();
     let named = |key| known(key).name.map(|name| [name.registry, name.repository].map(|part| table.names.text(part)));
     let checkout = known("registry.example.com/shop/checkout:1.42.0");
     assert!(table.names.text(checkout.id).starts_with("sha256:5b0b"));
@@ -204,7 +202,7 @@ fn the_images_samples() {
     let odd = r#"[{"_id":"a","repoTag":{},"tags":[null,{"registry":"r"},{"repo":"x"}]}]"#;
     images::take(&table, &answer(odd)).unwrap();
     let table = table.into_inner().unwrap();
-    let name = table.get("a").unwrap().assessment.as_ref().unwrap().name.unwrap();
+    let name = table.get("a").unwrap().page.as_ref().unwrap().name.unwrap();
     assert_eq!((table.names.text(name.registry), name.repository), ("r", Name::EMPTY));
 }
 

@@ -2,7 +2,7 @@
 
 use crate::names::{Name, Names};
 use crate::record::{
-    Assessment, Condition, Conditions, Identity, Particulars, Placement, QdsSeverity, QualysParticulars, Score,
+    BulkListFields, Condition, Conditions, Identity, PageListFields, QdsSeverity, QualysFields, Score, VendorFields,
 };
 
 use crate::labels::{lower, word};
@@ -10,9 +10,9 @@ use crate::source::qualys::wire::{BulkRow, Compliance, Label, PageRow};
 use crate::wire::Nested;
 
 /// What the page list tells of a container.
-pub(crate) fn assessment(names: &mut Names, row: &PageRow<'_>) -> Assessment {
+pub(crate) fn page_fields(names: &mut Names, row: &PageRow<'_>) -> PageListFields {
     let cluster = row.cluster.0.as_ref().map_or("", |cluster| cluster.name.get());
-    Assessment {
+    PageListFields {
         updated: row.updated.0,
         identity: Identity::new(row.container_id.get(), row.name.get()),
         state: word(names, row.state.get()),
@@ -23,7 +23,7 @@ pub(crate) fn assessment(names: &mut Names, row: &PageRow<'_>) -> Assessment {
             .with(Condition::VulnerabilityPropagated, row.is_vuln_propagated.0)
             .with(Condition::Excepted, row.exceptions.as_ref().map(|exceptions| !exceptions.is_empty())),
         last_scan: row.last_vm_scan_date.0,
-        particulars: Particulars::Qualys(QualysParticulars {
+        vendor: VendorFields::Qualys(QualysFields {
             criticality: word(names, row.criticality.get()),
             findings: row.vulnerabilities.0,
             checks: row.compliance.0.and_then(Compliance::checks),
@@ -35,7 +35,7 @@ pub(crate) fn assessment(names: &mut Names, row: &PageRow<'_>) -> Assessment {
 }
 
 /// What the bulk list tells of a container. `promote` are the keys of the labels whose values are kept.
-pub(crate) fn placement(names: &mut Names, row: &BulkRow<'_>, promote: &[String]) -> Placement {
+pub(crate) fn bulk_fields(names: &mut Names, row: &BulkRow<'_>, promote: &[String]) -> BulkListFields {
     let host = row.host.0.as_ref();
     let cluster = row.cluster.0.as_ref();
     let k8s = cluster.and_then(|cluster| cluster.k8s.0.as_ref());
@@ -44,7 +44,7 @@ pub(crate) fn placement(names: &mut Names, row: &BulkRow<'_>, promote: &[String]
     let controller = controllers.first().and_then(|controller| controller.0.as_ref());
     let own = row.label.as_deref().unwrap_or_default();
     let of_pod = pod.and_then(|pod| pod.label.as_deref()).unwrap_or_default();
-    Placement {
+    BulkListFields {
         updated: row.updated.0,
         cluster: names.intern(cluster.map_or("", |cluster| cluster.name.get())),
         namespace: names.intern(pod.map_or("", |pod| pod.namespace.get())),

@@ -8,12 +8,12 @@ use crate::client::Endpoint;
 use crate::clock::Timestamp;
 use crate::inventory::{Table, Tables};
 use crate::names::Names;
-use crate::record::{Assessment, Container, Placement};
+use crate::record::{BulkListFields, Container, PageListFields};
 use crate::source::qualys::session::Listing;
 use crate::source::qualys::two_listings::Paired;
 use crate::source::qualys::two_listings::staging::{self, Half, Joined};
 use crate::source::qualys::wire::{BulkRow, PageRow};
-use map_container::{assessment, placement};
+use map_container::{bulk_fields, page_fields};
 
 mod map_container;
 
@@ -60,22 +60,22 @@ pub enum PageHalf {}
 impl Half for PageHalf {
     type Record = Container;
     type Row<'a> = PageRow<'a>;
-    type Known = Assessment;
+    type Known = PageListFields;
 
-    fn read(names: &mut Names, row: &PageRow<'_>, _: &Arc<[String]>) -> Assessment {
-        assessment(names, row)
+    fn read(names: &mut Names, row: &PageRow<'_>, _: &Arc<[String]>) -> PageListFields {
+        page_fields(names, row)
     }
 
-    fn updated(known: &Assessment) -> Option<Timestamp> {
+    fn updated(known: &PageListFields) -> Option<Timestamp> {
         known.updated
     }
 
-    fn known(container: &Container) -> Option<&Assessment> {
-        container.assessment.as_ref()
+    fn known(container: &Container) -> Option<&PageListFields> {
+        container.page.as_ref()
     }
 
-    fn slot(container: &mut Container) -> &mut Option<Assessment> {
-        &mut container.assessment
+    fn slot(container: &mut Container) -> &mut Option<PageListFields> {
+        &mut container.page
     }
 }
 
@@ -86,21 +86,21 @@ pub enum BulkHalf {}
 impl Half for BulkHalf {
     type Record = Container;
     type Row<'a> = BulkRow<'a>;
-    type Known = Placement;
+    type Known = BulkListFields;
 
-    fn read(names: &mut Names, row: &BulkRow<'_>, promote: &Arc<[String]>) -> Placement {
-        placement(names, row, promote)
+    fn read(names: &mut Names, row: &BulkRow<'_>, promote: &Arc<[String]>) -> BulkListFields {
+        bulk_fields(names, row, promote)
     }
 
-    fn updated(known: &Placement) -> Option<Timestamp> {
+    fn updated(known: &BulkListFields) -> Option<Timestamp> {
         known.updated
     }
 
-    fn known(container: &Container) -> Option<&Placement> {
-        container.placement.as_ref()
+    fn known(container: &Container) -> Option<&BulkListFields> {
+        container.bulk.as_ref()
     }
 
-    fn slot(container: &mut Container) -> &mut Option<Placement> {
-        &mut container.placement
+    fn slot(container: &mut Container) -> &mut Option<BulkListFields> {
+        &mut container.bulk
     }
 }

@@ -1,15 +1,17 @@
 //! From an image's rows to its record.
 
 use crate::names::{Name, Names};
-use crate::record::{Finding, FindingCounts, FindingType, Findings, ImageAssessment, ImageContents, ImageName, Score};
+use crate::record::{
+    Finding, FindingCounts, FindingType, Findings, ImageBulkFields, ImageName, ImagePageFields, Score,
+};
 
 use crate::labels::word;
 use crate::source::qualys::wire::{FindingRow, ImageBulkRow, ImagePageRow, Repo};
 use crate::wire::Nested;
 
 /// What the page list tells of an image.
-pub(crate) fn assessment(names: &mut Names, row: &ImagePageRow<'_>) -> ImageAssessment {
-    ImageAssessment {
+pub(crate) fn page_fields(names: &mut Names, row: &ImagePageRow<'_>) -> ImagePageFields {
+    ImagePageFields {
         updated: row.updated.0,
         // Containers know it by its key.
         id: Name::EMPTY,
@@ -24,8 +26,8 @@ pub(crate) fn assessment(names: &mut Names, row: &ImagePageRow<'_>) -> ImageAsse
 }
 
 /// What the bulk list tells of an image.
-pub(crate) fn contents(names: &mut Names, row: &ImageBulkRow<'_>) -> ImageContents {
-    ImageContents {
+pub(crate) fn bulk_fields(names: &mut Names, row: &ImageBulkRow<'_>) -> ImageBulkFields {
+    ImageBulkFields {
         updated: row.updated.0,
         name: name(names, row.repo.as_deref()),
         findings: row.vulnerabilities.0.as_deref().map(|rows| findings(names, rows)),

@@ -9,12 +9,12 @@ use crate::client::Endpoint;
 use crate::clock::Timestamp;
 use crate::inventory::{Table, Tables};
 use crate::names::Names;
-use crate::record::{Image, ImageAssessment, ImageContents};
+use crate::record::{Image, ImageBulkFields, ImagePageFields};
 use crate::source::qualys::session::Listing;
 use crate::source::qualys::two_listings::Paired;
 use crate::source::qualys::two_listings::staging::{self, Half, Joined};
 use crate::source::qualys::wire::{ImageBulkRow, ImagePageRow};
-use map_image::{assessment, contents};
+use map_image::{bulk_fields, page_fields};
 
 mod map_image;
 
@@ -61,22 +61,22 @@ pub enum PageHalf {}
 impl Half for PageHalf {
     type Record = Image;
     type Row<'a> = ImagePageRow<'a>;
-    type Known = ImageAssessment;
+    type Known = ImagePageFields;
 
-    fn read(names: &mut Names, row: &ImagePageRow<'_>, (): &()) -> ImageAssessment {
-        assessment(names, row)
+    fn read(names: &mut Names, row: &ImagePageRow<'_>, (): &()) -> ImagePageFields {
+        page_fields(names, row)
     }
 
-    fn updated(known: &ImageAssessment) -> Option<Timestamp> {
+    fn updated(known: &ImagePageFields) -> Option<Timestamp> {
         known.updated
     }
 
-    fn known(image: &Image) -> Option<&ImageAssessment> {
-        image.assessment.as_ref()
+    fn known(image: &Image) -> Option<&ImagePageFields> {
+        image.page.as_ref()
     }
 
-    fn slot(image: &mut Image) -> &mut Option<ImageAssessment> {
-        &mut image.assessment
+    fn slot(image: &mut Image) -> &mut Option<ImagePageFields> {
+        &mut image.page
     }
 }
 
@@ -87,21 +87,21 @@ pub enum BulkHalf {}
 impl Half for BulkHalf {
     type Record = Image;
     type Row<'a> = ImageBulkRow<'a>;
-    type Known = ImageContents;
+    type Known = ImageBulkFields;
 
-    fn read(names: &mut Names, row: &ImageBulkRow<'_>, (): &()) -> ImageContents {
-        contents(names, row)
+    fn read(names: &mut Names, row: &ImageBulkRow<'_>, (): &()) -> ImageBulkFields {
+        bulk_fields(names, row)
     }
 
-    fn updated(known: &ImageContents) -> Option<Timestamp> {
+    fn updated(known: &ImageBulkFields) -> Option<Timestamp> {
         known.updated
     }
 
-    fn known(image: &Image) -> Option<&ImageContents> {
-        image.contents.as_ref()
+    fn known(image: &Image) -> Option<&ImageBulkFields> {
+        image.bulk.as_ref()
     }
 
-    fn slot(image: &mut Image) -> &mut Option<ImageContents> {
-        &mut image.contents
+    fn slot(image: &mut Image) -> &mut Option<ImageBulkFields> {
+        &mut image.bulk
     }
 }

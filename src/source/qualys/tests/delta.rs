@@ -66,12 +66,11 @@ pub(crate) async fn run(bench: &Bench) -> (bool, usize, CollectOutput) {
 pub(crate) fn collected(output: &CollectOutput) -> BTreeMap<String, (Option<f64>, String)> {
     let table = output.tables.containers.as_ref().unwrap();
     let told = table.iter().map(|(key, container)| {
-        let crate::record::Particulars::Qualys(particulars) = &container.assessment.as_ref().unwrap().particulars
-        else {
+        let crate::record::VendorFields::Qualys(fields) = &container.page.as_ref().unwrap().vendor else {
             panic!("of another vendor");
         };
-        let namespace = container.placement.as_ref().map(|placement| table.names.text(placement.namespace));
-        (key.to_string(), (particulars.risk.get(), namespace.unwrap_or_default().to_owned()))
+        let namespace = container.bulk.as_ref().map(|bulk| table.names.text(bulk.namespace));
+        (key.to_string(), (fields.risk.get(), namespace.unwrap_or_default().to_owned()))
     });
     told.collect()
 }

@@ -8,7 +8,7 @@ use super::fixture;
 use crate::clock::Timestamp;
 use crate::inventory::Table;
 use crate::names::Name;
-use crate::record::{FindingCounts, Findings, Image, ImageAssessment, ImageContents, ImageName};
+use crate::record::{FindingCounts, Findings, Image, ImageBulkFields, ImageName, ImagePageFields};
 use crate::source::qualys::images::{BulkHalf, PageHalf, Staging};
 
 /// The images of these pages; the page list has a row for each that the bulk list has.
@@ -23,17 +23,17 @@ fn page(rows: &str) -> String {
     format!(r#"{{"data":[{rows}]}}"#)
 }
 
-fn assessed(row: &str) -> (Table<Image>, ImageAssessment) {
+fn page_fields(row: &str) -> (Table<Image>, ImagePageFields) {
     let mut table = staged(page(row).as_bytes(), b"");
-    let assessment = table.get_mut("a").unwrap().assessment.take().unwrap();
-    (table, assessment)
+    let page = table.get_mut("a").unwrap().page.take().unwrap();
+    (table, page)
 }
 
 /// What the bulk list tells of an image with this field.
-fn contents(field: &str) -> (Table<Image>, ImageContents) {
+fn bulk_fields(field: &str) -> (Table<Image>, ImageBulkFields) {
     let mut table = staged(page(r#"{"uuid":"a"}"#).as_bytes(), page(&format!(r#"{{"uuid":"a",{field}}}"#)).as_bytes());
-    let contents = table.get_mut("a").unwrap().contents.take().unwrap();
-    (table, contents)
+    let bulk = table.get_mut("a").unwrap().bulk.take().unwrap();
+    (table, bulk)
 }
 
 fn words(table: &Table<Image>, name: Option<ImageName>) -> Option<[&str; 2]> {
@@ -55,14 +55,14 @@ fn distinct(table: &Table<Image>, findings: &Findings) -> BTreeMap<String, bool>
 fn the_page_lists_sample() {
     let table = staged(fixture!("images.json"), b"");
     let image = table.get("00000000-0000-3000-8000-00000000a002").unwrap();
-    let known = image.assessment.as_ref().unwrap();
+    let known = image.page.as_ref().unwrap();
     assert_eq!(known.findings, Some([0; 5]), "scanned and clean");
     assert_eq!((known.risk.get(), known.size.get(), known.in_use), (None, Some(882_602_171.0), false));
     assert_eq!(words(&table, known.name), Some(["docker.io", "docker.io/example/checkoutapp"]));
     assert_eq!((table.names.text(known.scan_status), known.id), ("success", Name::EMPTY));
     assert_eq!(known.updated.map(Timestamp::millis), Some(1_594_119_117_240));
     assert_eq!(known.created.map(Timestamp::millis), Some(1_594_092_270_000));
-    assert!(image.contents.is_none());
+    assert!(image.bulk.is_none());
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn the_bulk_lists_samples() {
         ("docker.io/vault", [[1, 0], [0, 0], [0, 0]], "980408", true),
     ];
     for (uuid, (name, counts, qid, fixable)) in uuids.iter().zip(expected) {
-        let known = table.get(uuid).unwrap().contents.as_ref().unwrap();
+        let known = table.get(uuid).unwrap().bulk.as_ref().unwrap();
         let findings = known.findings.as_ref().unwrap();
         assert_eq!(words(&table, known.name), Some(["docker.io", name]));
         assert_eq!((findings.counts, distinct(&table, findings)), (counts, [(qid.to_owned(), fixable)].into()));
@@ -99,17 +99,17 @@ fn an_image_is_called_by_its_first_repository() {
             Some(["Quay.io:443", "Quay.io:443/team/App"]),
         ),
     ] {
-        let (table, known) = assessed(&format!(r#"{{"uuid":"a","repo":{repo}}}"#));
+        let (table, known) = page_fields(&format!(r#"{{"uuid":"a","repo":{repo}}}"#));
         assert_eq!(words(&table, known.name), expected, "{repo}");
-        let (table, known) = contents(&format!(r#""repo":{repo}"#));
+        let (table, known) = bulk_fields(&format!(r#""repo":{repo}"#));
         assert_eq!(words(&table, known.name), expected, "{repo}");
     }
-    assert_eq!(assessed(r#"{"uuid":"a"}"#).1.name.map(|name| name.registry), None);
+    assert_eq!(page_fields(r#"{"uuid":"a"}"#).1.name.map(|name| name.registry), None);
 }
 
 #[test]
 fn odd_page_rows() {
-    let (table, known) = assessed(
+    let (table, known) = page_fields(
         r#"{"uuid":"a","size":"882602171","associatedContainersCount":"3","scanStatus":"SCAN Failed","riskScore":"-1",
             "created":"2020-07-07T03:24:30Z","vulnerabilities":{"severity5Count":null,"severity3Count":"2"}}"#,
     );
@@ -117,7 +117,7 @@ fn odd_page_rows() {
     assert_eq!((known.findings, table.names.text(known.scan_status)), (Some([0, 0, 2, 0, 0]), "scan_failed"));
     assert_eq!(known.created.map(Timestamp::millis), Some(1_594_092_270_000));
 
-    let (table, known) = assessed(
+    let (table, known) = page_fields(
         r#"{"uuid":"a","size":null,"associatedContainersCount":null,"riskScore":850,"vulnerabilities":{"severity5Count":null}}"#,
     );
     assert_eq!((known.size.get(), known.in_use, known.risk.get()), (None, false, Some(850.0)));
@@ -136,15 +136,15 @@ fn findings_are_told_from_a_scan_that_is_pending() {
         (r#""x":1"#, false),
         (r#""vulnerabilities":{"severity5Count":2}"#, false),
     ] {
-        assert_eq!(contents(field).1.findings.is_some(), known, "{field}");
+        assert_eq!(bulk_fields(field).1.findings.is_some(), known, "{field}");
     }
-    let clean = contents(r#""vulnerabilities":[]"#).1.findings.unwrap();
+    let clean = bulk_fields(r#""vulnerabilities":[]"#).1.findings.unwrap();
     assert_eq!((clean.counts, clean.distinct.len()), (FindingCounts::default(), 0));
 }
 
 #[test]
 fn a_finding_that_is_listed_again_counts_again_but_is_no_other() {
-    let (table, known) = contents(
+    let (table, known) = bulk_fields(
         r#""vulnerabilities":[
             {"qid":7,"typeDetected":"Potential","software":null},
             {"qid":"8","typeDetected":"CONFIRMED","software":[{"fixVersion":"2"}]},
@@ -194,7 +194,7 @@ proptest! {
             format!(r#"{{"qid":{qid},"typeDetected":"{}","software":[{{"fixVersion":{fix}}}]}}"#, TYPES[*kind])
         };
         let json: Vec<_> = rows.iter().map(row).collect();
-        let (table, known) = contents(&format!(r#""vulnerabilities":[{}]"#, json.join(",")));
+        let (table, known) = bulk_fields(&format!(r#""vulnerabilities":[{}]"#, json.join(",")));
         let findings = known.findings.unwrap();
         let mut counts = FindingCounts::default();
         let mut expected = BTreeMap::new();

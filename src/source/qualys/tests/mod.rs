@@ -6,7 +6,7 @@ use super::{posture, wire};
 use crate::client::Answer;
 use crate::inventory::Table;
 use crate::names::Name;
-use crate::record::{Condition, Container, Control, Particulars, Placement, QdsSeverity, Sensor, Severity};
+use crate::record::{BulkListFields, Condition, Container, Control, QdsSeverity, Sensor, Severity, VendorFields};
 use crate::source::qualys::containers::{BulkHalf, PageHalf, Staging};
 use crate::source::qualys::listing::by_page::Fill as _;
 use crate::source::tests::mistakes;
@@ -46,9 +46,9 @@ fn staged(promote: &[&str], bulk: &[u8], uuids: &[&str]) -> Table<Container> {
     staging.finish().0
 }
 
-fn placement<'a>(table: &'a Table<Container>, uuid: &str) -> (&'a Placement, impl Fn(Name) -> &'a str) {
-    let placement = table.get(uuid).unwrap().placement.as_ref().unwrap();
-    (placement, |name| table.names.text(name))
+fn bulk_fields<'a>(table: &'a Table<Container>, uuid: &str) -> (&'a BulkListFields, impl Fn(Name) -> &'a str) {
+    let bulk = table.get(uuid).unwrap().bulk.as_ref().unwrap();
+    (bulk, |name| table.names.text(name))
 }
 
 #[test]
@@ -59,24 +59,21 @@ fn the_page_lists_sample() {
     assert_eq!(staging.take::<PageHalf>(PAGE).unwrap().fresh, 0, "it was seen");
     let (table, _) = staging.finish();
     let container = table.get("00000000-0000-3000-8000-00000000c001").unwrap();
-    let known = container.assessment.as_ref().unwrap();
+    let known = container.page.as_ref().unwrap();
     let text = |name| table.names.text(name);
-    let Particulars::Qualys(particulars) = &known.particulars else { panic!("of another vendor") };
-    assert_eq!(particulars.findings, Some([6, 4, 2, 3, 0]));
-    assert_eq!(particulars.checks, Some([0, 0, 0]));
+    let VendorFields::Qualys(fields) = &known.vendor else { panic!("of another vendor") };
+    assert_eq!(fields.findings, Some([6, 4, 2, 3, 0]));
+    assert_eq!(fields.checks, Some([0, 0, 0]));
     assert_eq!(
-        (particulars.risk.get(), particulars.qds.get(), particulars.qds_severity),
+        (fields.risk.get(), fields.qds.get(), fields.qds_severity),
         (Some(258.0), Some(95.0), QdsSeverity::Critical)
     );
-    assert_eq!(
-        (text(known.state), text(particulars.criticality), text(known.cluster)),
-        ("deleted", "3", "example-cluster")
-    );
+    assert_eq!((text(known.state), text(fields.criticality), text(known.cluster)), ("deleted", "3", "example-cluster"));
     assert_eq!((known.identity.id(), known.identity.name()), ("d838bcb60001", "propagation-example"));
     assert_eq!(known.updated.unwrap().millis(), 1_721_714_109_665);
     assert!(known.conditions.hold(Condition::VulnerabilityPropagated));
     assert!(!known.conditions.hold(Condition::Root) && !known.conditions.hold(Condition::Excepted));
-    assert!(known.last_scan.is_none() && container.placement.is_none());
+    assert!(known.last_scan.is_none() && container.bulk.is_none());
 }
 
 #[test]
@@ -84,7 +81,7 @@ fn the_bulk_lists_sample() {
     let uuid = "00000000-0000-3000-8000-00000000c002";
     let promote = ["org.opencontainers.image.version", "team"];
     let table = staged(&promote, fixture!("containers_list.json"), &[uuid]);
-    let (known, text) = placement(&table, uuid);
+    let (known, text) = bulk_fields(&table, uuid);
     assert_eq!((text(known.host_name), text(known.origin)), ("localhost.localdomain", "general"));
     assert_eq!(text(known.sensor), "00000000-0000-4000-8000-00000000e002");
     assert_eq!((text(known.namespace), text(known.cluster), text(known.cloud_provider)), ("", "", ""));
@@ -98,7 +95,7 @@ fn the_samples_of_details() {
     let [flannel, fargate, spring] =
         ["c003", "c004", "c005"].map(|end| format!("00000000-0000-3000-8000-00000000{end}"));
     let table = staged(&["tier"], fixture!("containers_list_details.json"), &[&flannel, &fargate, &spring]);
-    let (known, text) = placement(&table, &flannel);
+    let (known, text) = bulk_fields(&table, &flannel);
     assert_eq!((text(known.namespace), text(known.node)), ("kube-flannel", "ip-192-0-2-3"));
     assert_eq!((text(known.workload_kind), text(known.workload_name)), ("DaemonSet", "kube-flannel-ds"));
     assert_eq!((text(known.cloud_provider), text(known.cloud_account), text(known.cloud_region)), ("aws", "", ""));
@@ -106,13 +103,13 @@ fn the_samples_of_details() {
     assert_eq!(known.last_scan.unwrap().millis(), 1_683_575_890_303);
     assert!(known.conditions.hold(Condition::Excepted));
 
-    let (known, text) = placement(&table, &fargate);
+    let (known, text) = bulk_fields(&table, &fargate);
     assert_eq!((text(known.host_name), text(known.sensor), text(known.origin)), ("", "", "serverless_fargate"));
     assert_eq!((text(known.cloud_account), text(known.cloud_region)), ("000000000004", "us-west-2"));
     assert_eq!((text(known.namespace), text(known.node)), ("default", ""));
     assert!(!known.conditions.hold(Condition::Excepted));
 
-    let (known, text) = placement(&table, &spring);
+    let (known, text) = bulk_fields(&table, &spring);
     assert_eq!((text(known.cluster), text(known.workload_kind)), ("example-cluster", ""));
     assert_eq!((text(known.cloud_account), text(known.cloud_region)), ("000000000005", "us-east-1"));
 }
@@ -131,8 +128,8 @@ fn the_newest_version_of_a_row_stays_and_the_page_list_decides_what_exists() {
     let (table, _) = staging.finish();
     assert_eq!(table.len(), 1);
     let container = table.get("a").unwrap();
-    assert_eq!(table.names.text(container.assessment.as_ref().unwrap().state), "c");
-    assert_eq!(table.names.text(container.placement.as_ref().unwrap().origin), "unknown");
+    assert_eq!(table.names.text(container.page.as_ref().unwrap().state), "c");
+    assert_eq!(table.names.text(container.bulk.as_ref().unwrap().origin), "unknown");
 }
 
 #[test]
@@ -150,7 +147,7 @@ fn a_containers_own_label_wins_unless_it_is_null() {
         (r#"[{"key":"team","value":5}]"#, "5"),
     ] {
         let table = staged(&["team"], bulk(own).as_bytes(), &["a"]);
-        let (known, text) = placement(&table, "a");
+        let (known, text) = bulk_fields(&table, "a");
         assert_eq!(text(known.labels[0]), expected, "{own}");
     }
 }

@@ -9,10 +9,10 @@ use crate::telemetry::Failure;
 const BULK: &str = "/csapi/v1.3/containers/list";
 const SENSORS: [&str; 2] = ["/csapi/v1.3/sensors", "/csapi/v1.1/sensors"];
 
-/// Containers and how many of them have no placement.
+/// Containers and how many of them the bulk list lacks.
 fn placed(output: &CollectOutput) -> (usize, usize) {
     let table = output.tables.containers.as_ref().unwrap();
-    (table.len(), table.iter().filter(|(_, container)| container.placement.is_none()).count())
+    (table.len(), table.iter().filter(|(_, container)| container.bulk.is_none()).count())
 }
 
 #[tokio::test]
