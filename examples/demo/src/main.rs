@@ -1,9 +1,7 @@
 //! The exporter against a simulated Qualys tenant and a simulated Prisma Cloud console, on loopback: what it shows,
 //! without an account.
 
-use std::fs::DirBuilder;
 use std::io::Write as _;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -15,6 +13,7 @@ use container_security_exporter::lock::lock;
 use container_security_exporter::{config, logging};
 use mimalloc::MiMalloc;
 use simulator::console::{self, Console};
+use simulator::folder::Folder;
 use simulator::oracle::{self, Question, Truth};
 use simulator::server::{Options, Server, prisma};
 use simulator::tenant::{Shape, Tenant};
@@ -61,12 +60,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let shape = console::Shape::small(arguments.seed, clock.now().millis()).containers(arguments.prisma_containers);
     let console = Arc::new(Mutex::new(Console::generate(&shape)));
     let (options, of_cloud) = (Options::default(), prisma::Options::default());
-    let secrets = Folder::create()?;
-    let password_file = secrets.0.join("password");
+    let secrets = Folder::create("container-security-demo")?;
+    let password_file = secrets.path().join("password");
     std::fs::write(&password_file, &options.password)?;
-    let cloud_password_file = secrets.0.join("cloud-password");
+    let cloud_password_file = secrets.path().join("cloud-password");
     std::fs::write(&cloud_password_file, &of_cloud.password)?;
-    let config_file = secrets.0.join("config.toml");
+    let config_file = secrets.path().join("config.toml");
     let (username, cloud_username) = (options.username.clone(), of_cloud.username.clone());
     let vendor = Server::start(Arc::clone(&tenant), options).await?;
     let cloud = Server::start_prisma(Arc::clone(&console), of_cloud).await?;
@@ -114,23 +113,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     vendor.stop().await;
     cloud.stop().await;
     Ok(())
-}
-
-/// A folder for secrets and the configuration, removed in the end.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn create() -> std::io::Result<Self> {
-        let folder = std::env::temp_dir().join(format!("container-security-demo-{}", std::process::id()));
-        DirBuilder::new().mode(0o700).create(&folder)?;
-        Ok(Self(folder))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        drop(std::fs::remove_dir_all(&self.0));
-    }
 }
 
 /// Lets the vendors' data change for ever.

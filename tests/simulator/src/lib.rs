@@ -4,12 +4,14 @@
 //! - [`console`]: the same for a Prisma Cloud Compute console;
 //! - [`server`]: the vendors' APIs over that truth, with their oddities and with faults on demand;
 //! - [`oracle`]: the metrics that the contract asks for, computed slowly and obviously from the truth;
-//! - [`exposition`]: a strict parser of what an exporter serves, to compare with the oracle.
+//! - [`exposition`]: a strict parser of what an exporter serves, to compare with the oracle;
+//! - [`folder`]: a temporary folder for the programs that start it.
 //!
 //! Nothing here is shared with the exporter: two independent readings of the contract have to agree.
 
 pub mod console;
 pub mod exposition;
+pub mod folder;
 mod nasty;
 pub mod oracle;
 mod random;

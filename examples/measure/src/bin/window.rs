@@ -14,6 +14,7 @@ use container_security_exporter::clock::Clock;
 use container_security_exporter::{config, logging};
 use mimalloc::MiMalloc;
 use simulator::exposition::{self, Format, differences};
+use simulator::folder::Folder;
 use simulator::oracle::{self, Families, Question};
 use simulator::server::{Options, Server};
 use simulator::tenant::{Shape, Tenant};
@@ -21,7 +22,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, interval, timeout};
 
-#[path = "../benches/resident.rs"]
+#[path = "../../../../benches/resident.rs"]
 mod resident;
 
 /// Collects a simulated tenant once and holds what is shown to the truth
@@ -123,7 +124,7 @@ impl Drop for Vendor {
 }
 
 async fn collect(arguments: &Arguments) -> Result<(), Failed> {
-    let dir = tempfile::tempdir()?;
+    let dir = Folder::create("container-security-window")?;
     let truth = dir.path().join("truth.jsonl");
     let mut vendor = Vendor(
         Command::new(std::env::current_exe()?)

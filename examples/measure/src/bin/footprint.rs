@@ -21,13 +21,14 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use simulator::folder::Folder;
 use simulator::server::{Options, Server};
 use simulator::tenant::{Shape, Tenant};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval};
 
-#[path = "../benches/resident.rs"]
+#[path = "../../../../benches/resident.rs"]
 mod resident;
 
 /// Prints the program's resident memory while it collects and pushes every few seconds
@@ -79,7 +80,7 @@ async fn main() -> Result<(), Failed> {
     let (pushes, mut tasks) = (Arc::new(AtomicU64::new(0)), JoinSet::new());
     let receiver = receive(Arc::clone(&pushes), &mut tasks).await?;
 
-    let dir = tempfile::tempdir()?;
+    let dir = Folder::create("container-security-footprint")?;
     let config_file = dir.path().join("config.toml");
     configure(&config_file, &vendor.base_url(), receiver, arguments.interval)?;
     let command = ["serve".as_ref(), "--config.file".as_ref(), config_file.as_os_str()];

@@ -1,0 +1,29 @@
+//! A temporary folder for a program's secrets and configuration, without a crate for it.
+
+use std::fs::{DirBuilder, remove_dir_all};
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+
+/// A folder that only this user can read. It is removed when it is dropped.
+pub struct Folder(PathBuf);
+
+impl Folder {
+    /// Creates the folder of the program `name`, of which each process may have one.
+    pub fn create(name: &str) -> io::Result<Self> {
+        let folder = std::env::temp_dir().join(format!("{name}-{}", std::process::id()));
+        DirBuilder::new().mode(0o700).create(&folder)?;
+        Ok(Self(folder))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        drop(remove_dir_all(&self.0));
+    }
+}
