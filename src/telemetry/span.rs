@@ -4,12 +4,10 @@
 //! Owns their names and attributes, which hold no URL, no query, no header and no body. Where no traces are pushed,
 //! nobody listens to [`TARGET`] and [`RUN`], and nothing here costs anything.
 
-use opentelemetry::trace::{Status, TraceContextExt as _};
-use opentelemetry::{KeyValue, Value};
 use tracing::Span;
-use tracing::field::{Empty, display};
-use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+use tracing::field::Empty;
 
+use self::attach::{fail, name, record_trace_id, set};
 use super::Failure;
 
 /// The target of all spans, or what it begins with.
@@ -24,10 +22,7 @@ pub fn of_run(source: &str, collector: &'static str) -> Span {
     name(&span, || format!("collect {collector}"));
     set(&span, "source", || source.to_owned());
     set(&span, "collector", || collector);
-    if !span.is_disabled() {
-        let context = span.context();
-        span.record("trace_id", display(context.span().span_context().trace_id()));
-    }
+    record_trace_id(&span);
     span
 }
 
@@ -70,21 +65,58 @@ pub fn brought(extent: &'static str, records: u64) {
 /// Says that what a span stands for failed, and why, in words for people.
 pub fn failed(span: &Span, failure: Failure, words: &str) {
     set(span, "error.type", || failure.as_str());
-    if !span.is_disabled() {
-        span.set_status(Status::error(words.to_owned()));
+    fail(span, words);
+}
+
+/// Puts into a span what `tracing` has no field for, if anybody listens.
+#[cfg(feature = "traces")]
+mod attach {
+    use opentelemetry::trace::{Status, TraceContextExt as _};
+    use opentelemetry::{KeyValue, Value};
+    use tracing::Span;
+    use tracing::field::display;
+    use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+
+    /// Adds an attribute.
+    pub(super) fn set<V: Into<Value>>(span: &Span, key: &'static str, value: impl FnOnce() -> V) {
+        if !span.is_disabled() {
+            span.context().span().set_attribute(KeyValue::new(key, value()));
+        }
+    }
+
+    /// Names it for what it stands for; `tracing` wants a name that is known when the program is built.
+    pub(super) fn name(span: &Span, name: impl FnOnce() -> String) {
+        if !span.is_disabled() {
+            span.context().span().update_name(name());
+        }
+    }
+
+    /// Marks it as failed.
+    pub(super) fn fail(span: &Span, words: &str) {
+        if !span.is_disabled() {
+            span.set_status(Status::error(words.to_owned()));
+        }
+    }
+
+    /// Records the id of its trace in its field of that name.
+    pub(super) fn record_trace_id(span: &Span) {
+        if !span.is_disabled() {
+            let context = span.context();
+            span.record("trace_id", display(context.span().span_context().trace_id()));
+        }
     }
 }
 
-/// Adds an attribute, if anybody listens.
-fn set<V: Into<Value>>(span: &Span, key: &'static str, value: impl FnOnce() -> V) {
-    if !span.is_disabled() {
-        span.context().span().set_attribute(KeyValue::new(key, value()));
-    }
-}
+/// Nobody listens to spans in a build without traces.
+#[cfg(not(feature = "traces"))]
+mod attach {
+    use tracing::Span;
 
-/// Names it for what it stands for; `tracing` wants a name that is known when the program is built.
-fn name(span: &Span, name: impl FnOnce() -> String) {
-    if !span.is_disabled() {
-        span.context().span().update_name(name());
-    }
+    pub(super) fn set<V>(_: &Span, _: &'static str, _: impl FnOnce() -> V) {}
+
+    pub(super) fn name(_: &Span, _: impl FnOnce() -> String) {}
+
+    pub(super) fn fail(_: &Span, _: &str) {}
+
+    pub(super) fn record_trace_id(_: &Span) {}
 }

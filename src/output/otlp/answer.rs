@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::StatusCode;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceResponse;
 use prost::Message;
+#[cfg(feature = "grpc")]
 use tonic::Code;
 
 use crate::client::Posted;
@@ -78,6 +79,7 @@ pub(super) struct RpcDetail {
 }
 
 /// `google.rpc.RetryInfo`: when to try again.
+#[cfg(feature = "grpc")]
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct RetryInfo {
     /// After this time.
@@ -86,6 +88,7 @@ pub(super) struct RetryInfo {
 }
 
 /// A span of time.
+#[cfg(feature = "grpc")]
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct RetryDelay {
     /// Whole seconds.
@@ -96,6 +99,7 @@ pub(super) struct RetryDelay {
     pub(super) nanos: i32,
 }
 
+#[cfg(feature = "grpc")]
 impl RpcStatus {
     /// When to try again, if it says so.
     fn retry_after(&self) -> Option<Duration> {
@@ -154,6 +158,7 @@ pub(super) fn of_message(body: &[u8]) -> Verdict {
 }
 
 /// What an answer over gRPC means that is none of success.
+#[cfg(feature = "grpc")]
 pub(super) fn of_grpc(code: Code, message: &str, details: &[u8]) -> Verdict {
     let after = RpcStatus::decode(details).ok().and_then(|status| status.retry_after());
     let words = format!("answered {code:?}: {message}");
@@ -242,6 +247,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg(feature = "grpc")]
     fn answers_over_grpc_mean_what_the_specification_says() {
         let delay = Some(RetryDelay { seconds: 2, nanos: 500_000_000 });
         let info = RpcDetail {

@@ -13,6 +13,13 @@ use crate::setting::{Mistakes, Span};
 /// A request smaller than this could not hold one series.
 const LEAST_REQUEST: u64 = 64 * 1024;
 
+/// Why gRPC is refused by a build without it.
+pub(super) const WITHOUT_GRPC: &str =
+    "\"grpc\" needs a build with the feature grpc; write \"http/protobuf\", or build with --features grpc";
+
+/// Why traces are refused by a build without them.
+const WITHOUT_TRACES: &str = "needs a build with the feature traces; write false, or build with --features traces";
+
 /// How requests are written and sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub enum Protocol {
@@ -135,10 +142,18 @@ impl Config {
             [("metrics", &self.metrics, self.metrics()), ("traces", &self.traces, self.traces())]
         {
             signal.check(&format!("{at}.{name}"), mistakes);
+            if !cfg!(feature = "grpc") && reach.as_ref().is_some_and(|reach| reach.protocol == Protocol::Grpc) {
+                let key =
+                    if signal.protocol.is_some() { format!("{at}.{name}.protocol") } else { format!("{at}.protocol") };
+                mistakes.add(key, WITHOUT_GRPC);
+            }
             if signal.enabled == Some(true) && reach.is_none() {
                 let reason = format!("needs {at}.endpoint, or an endpoint beside it");
                 mistakes.add(format!("{at}.{name}.enabled"), reason);
             }
+        }
+        if !cfg!(feature = "traces") && self.traces.enabled == Some(true) {
+            mistakes.add(format!("{at}.traces.enabled"), WITHOUT_TRACES);
         }
         if self.interval.0 < Duration::from_secs(1) {
             mistakes.add(format!("{at}.interval"), "must be one second or more; the default is \"1m\"");
@@ -161,7 +176,35 @@ impl Config {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(feature = "grpc"), not(feature = "traces")))]
+mod tests_of_minimal_build {
+    use super::*;
+
+    #[test]
+    fn what_this_build_lacks_is_refused_with_the_name_of_the_feature() {
+        let signal = |protocol| Signal { enabled: Some(true), protocol, ..Signal::default() };
+        let endpoint = Some("http://collector:4317".to_owned());
+        for (config, expected) in [
+            (Config { endpoint: endpoint.clone(), ..Config::default() }, &[][..]),
+            (
+                Config { endpoint: endpoint.clone(), protocol: Protocol::Grpc, ..Config::default() },
+                &[("otlp.protocol", WITHOUT_GRPC)],
+            ),
+            (
+                Config { endpoint, metrics: signal(Some(Protocol::Grpc)), traces: signal(None), ..Config::default() },
+                &[("otlp.metrics.protocol", WITHOUT_GRPC), ("otlp.traces.enabled", WITHOUT_TRACES)],
+            ),
+        ] {
+            let mut mistakes = Mistakes::default();
+            config.check("otlp", &mut mistakes);
+            let found: Vec<_> =
+                mistakes.0.iter().map(|mistake| (mistake.key.as_str(), mistake.reason.as_str())).collect();
+            assert_eq!(found, expected);
+        }
+    }
+}
+
+#[cfg(all(test, feature = "grpc", feature = "traces"))]
 mod tests {
     use super::*;
 

@@ -7,6 +7,7 @@ mod answer;
 mod config;
 mod encode;
 pub mod environment;
+#[cfg_attr(not(feature = "grpc"), path = "without_grpc.rs")]
 mod grpc;
 mod headers;
 mod push;
@@ -16,6 +17,7 @@ mod send;
 #[cfg(test)]
 mod tests;
 mod told;
+#[cfg_attr(not(feature = "traces"), path = "without_traces.rs")]
 mod traces;
 
 pub use config::{Compression, Config, Protocol};

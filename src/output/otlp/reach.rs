@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 
+#[cfg(feature = "grpc")]
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Uri};
 use serde::Deserialize;
@@ -35,6 +36,7 @@ impl Kind {
     }
 
     /// The method of its service over gRPC.
+    #[cfg(feature = "grpc")]
     pub(super) fn method(self) -> PathAndQuery {
         PathAndQuery::from_static(match self {
             Self::Metrics => "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
@@ -73,6 +75,7 @@ pub struct Signal {
 #[derive(Clone, Debug)]
 pub(super) struct Reach {
     /// What is sent.
+    #[cfg_attr(not(feature = "grpc"), expect(dead_code, reason = "it leads to the service over gRPC"))]
     pub(super) kind: Kind,
     /// The address that requests are sent to.
     pub(super) target: String,
