@@ -30,7 +30,7 @@ fn bare<'a, T: serde::Deserialize<'a> + Keyed>(pages: &'a [String]) -> usize {
     pages.iter().map(rows).sum()
 }
 
-fn staged(pages: &[String], take: impl Fn(&Staging, &[u8]) -> usize) -> Staging {
+fn staged(pages: &[String], take: impl Fn(&Arc<Staging>, &[u8]) -> usize) -> Arc<Staging> {
     let staging = Staging::new(Arc::from(["team".to_owned()]));
     let taken: usize = pages.iter().map(|page| take(&staging, page.as_bytes())).sum();
     assert_eq!(taken, FLEET.containers);
@@ -48,7 +48,9 @@ fn bulk_2_upserted(bencher: Bencher<'_, '_>) {
     let beside = || timed("bulk bare", || bare::<BulkRow<'_>>(&BULK));
     bencher.counter(BytesCount::new(bytes(&BULK))).with_inputs(beside).bench_local_values(|_| {
         timed("bulk", || {
-            staged(&BULK, |staging, page| staging.take::<BulkHalf>(page).expect("a page of the generator").taken)
+            staged(&BULK, |staging, page| {
+                staging.read::<BulkHalf>(page).expect("a page of the generator").store().taken
+            })
         })
     });
 }
@@ -64,7 +66,9 @@ fn page_2_upserted(bencher: Bencher<'_, '_>) {
     let beside = || timed("page bare", || bare::<PageRow<'_>>(&PAGE));
     bencher.counter(BytesCount::new(bytes(&PAGE))).with_inputs(beside).bench_local_values(|_| {
         timed("page", || {
-            staged(&PAGE, |staging, page| staging.take::<PageHalf>(page).expect("a page of the generator").taken)
+            staged(&PAGE, |staging, page| {
+                staging.read::<PageHalf>(page).expect("a page of the generator").store().taken
+            })
         })
     });
 }

@@ -161,10 +161,10 @@ impl Fleet {
     pub(crate) fn containers(self) -> Table<Container> {
         let staging = Staging::new(Arc::default());
         for page in self.page() {
-            staging.take::<PageHalf>(page.as_bytes()).expect("a page of the page list");
+            staging.read::<PageHalf>(page.as_bytes()).expect("a page of the page list").store();
         }
         for page in self.bulk() {
-            staging.take::<BulkHalf>(page.as_bytes()).expect("a page of the bulk list");
+            staging.read::<BulkHalf>(page.as_bytes()).expect("a page of the bulk list").store();
         }
         let (table, _) = staging.finish();
         assert_eq!(table.len(), self.containers, "every row is taken");

@@ -6,18 +6,21 @@
 #![no_main]
 
 use std::fmt::Debug;
-use std::sync::Mutex;
+use std::sync::Arc;
 
 use container_security_exporter::client::{Answer, Unreadable};
 use container_security_exporter::inventory::Table;
 use container_security_exporter::names::Names;
-use container_security_exporter::paging::PageSummary;
-use container_security_exporter::record::{Control, Image, Report, Sensor, Vulnerability};
+use container_security_exporter::paging::{Page, PageSummary};
+use container_security_exporter::record::{Control, Report, Sensor};
+use container_security_exporter::source::prisma::containers::StagedContainers;
 use container_security_exporter::source::prisma::{self, vulnerabilities};
-use container_security_exporter::source::qualys::listing::by_page::Fill;
-use container_security_exporter::source::qualys::two_listings::staging::Half;
-use container_security_exporter::source::qualys::posture::{self, resources};
-use container_security_exporter::source::qualys::{self, policies};
+use container_security_exporter::source::qualys::policies::ListedPolicy;
+use container_security_exporter::source::qualys::posture::resources::StagedResources;
+use container_security_exporter::source::qualys::two_listings::staging::{Half, Joined, Staging};
+use container_security_exporter::source::qualys::{self, policies, posture};
+use container_security_exporter::source::staged::{FromRow, StagedTable};
+use container_security_exporter::wire::text;
 use http::{HeaderMap, StatusCode};
 use libfuzzer_sys::{Corpus, fuzz_target};
 
@@ -40,31 +43,31 @@ fuzz_target!(|data: &[u8]| -> Corpus {
         b'b' => check.halves::<qualys::containers::BulkHalf>(&["team".to_owned()].into()),
         b'c' => check.halves::<qualys::images::PageHalf>(&()),
         b'd' => check.halves::<qualys::images::BulkHalf>(&()),
-        b'e' => check.numbered(|sensors: Table<Sensor>| shown(&sensors)),
-        b'f' => check.numbered(|controls: Table<Control>| shown(&controls)),
-        b'g' => check.numbered(|found: resources::Resources| shown(&found.table) + &found.only_numbers.to_string()),
-        b'h' => check.numbered(|reports: Table<Report>| shown(&reports)),
-        b'i' => check.numbered(|policies: policies::Listed| shown(&policies.table)),
+        b'e' => check.paged::<Sensor>(),
+        b'f' => check.paged::<Control>(),
+        b'g' => check.listing(
+            DATA,
+            Arc::<StagedResources>::default,
+            |resources, answer| resources.read(answer, 1),
+            |resources| shown(&resources.table.take()) + &resources.only_numbers().to_string(),
+        ),
+        b'h' => check.paged::<Report>(),
+        b'i' => check.paged::<ListedPolicy>(),
         b'j' => check.listing(
             BARE,
-            || prisma::containers::Staging::new(["team".to_owned()].into()),
-            |staging, answer| staging.take(answer).map(Page::from),
-            |staging| {
-                let (containers, controls) = staging.finish();
+            || Arc::new(StagedContainers::new(["team".to_owned()].into())),
+            |staged, answer| staged.read(answer),
+            |staged| {
+                let (containers, controls) = staged.finish();
                 shown(&containers) + &shown(&controls)
             },
         ),
-        b'k' => check.listing(
-            BARE,
-            Mutex::<Table<Image>>::default,
-            |table, answer| prisma::images::take(table, answer).map(Page::from),
-            |table| shown(&table.into_inner().expect("no panic")),
-        ),
+        b'k' => check.listing(BARE, Arc::default, prisma::images::read, |staged| shown(&staged.take())),
         b'l' => check.listing(
             DAILY,
-            Mutex::<Table<Vulnerability>>::default,
-            |table, answer| vulnerabilities::take(table, answer).map(Page::from),
-            |table| shown(&table.into_inner().expect("no panic")),
+            Arc::default,
+            |staged, answer| Ok(vulnerabilities::read(staged, answer)?.0),
+            |staged| shown(&staged.take()),
         ),
         _ if check.rows_alone => return Corpus::Reject,
         b'm' => check.single(|answer| prisma::sensors::read(answer).map(|(table, rejected)| (shown(&table), rejected))),
@@ -83,7 +86,7 @@ fuzz_target!(|data: &[u8]| -> Corpus {
 
 /// What is known of a page once it is taken.
 #[derive(Debug, PartialEq)]
-struct Page {
+struct Seen {
     sent: usize,
     taken: usize,
     rejected: usize,
@@ -93,7 +96,7 @@ struct Page {
     keys: Vec<u64>,
 }
 
-impl From<PageSummary> for Page {
+impl From<PageSummary> for Seen {
     fn from(seen: PageSummary) -> Self {
         let nameless = seen.rejected.iter().filter(|reject| reject.text.is_none()).count();
         assert_eq!(seen.nameless.len(), nameless);
@@ -103,15 +106,6 @@ impl From<PageSummary> for Page {
         assert!(seen.updated.is_none_or(|(least, greatest)| least <= greatest));
         let PageSummary { sent, taken, rejected, fresh, new, keys, .. } = seen;
         Self { sent, taken, rejected: rejected.len(), fresh, new, keys }
-    }
-}
-
-impl From<vulnerabilities::Page> for Page {
-    fn from(page: vulnerabilities::Page) -> Self {
-        let number = |number: u64| usize::try_from(number).expect("not more than fit into memory");
-        let rejected = number(page.rejected.iter().sum());
-        let (sent, taken, new) = (number(page.sent), number(page.taken), number(page.new));
-        Self { sent, taken, rejected, fresh: new, new, keys: Vec::new() }
     }
 }
 
@@ -132,45 +126,54 @@ impl Check<'_> {
     }
 
     /// A page of one of two listings. As nothing exists that the page list does not tell of, its half is read as well.
-    fn halves<H: Half>(&self, wanted: &<H::Record as qualys::two_listings::staging::Joined>::Wanted)
+    fn halves<H: Half>(&self, wanted: &<H::Record as Joined>::Wanted)
     where
         H::Record: Debug,
     {
         self.listing(
             DATA,
-            || qualys::two_listings::staging::Staging::<H::Record>::new(wanted.clone()),
+            || Staging::<H::Record>::new(wanted.clone()),
             |staging, answer| {
-                let page = staging.take::<H>(&answer.body)?;
-                let _: Result<PageSummary, Unreadable> =
-                    staging.take::<<H::Record as qualys::two_listings::staging::Joined>::Page>(&answer.body);
-                Ok(page.into())
+                let page = staging.read::<H>(&answer.body)?;
+                if let Ok(page) = staging.read::<<H::Record as Joined>::Page>(&answer.body) {
+                    page.store();
+                }
+                Ok(page)
             },
             |staging| shown(&staging.finish().0),
         );
     }
 
-    /// A page of a listing that is walked by number.
-    fn numbered<F: Fill>(&self, told: impl Fn(F) -> String) {
-        self.listing(DATA, F::default, |filled, answer| filled.take(answer, 1).map(Page::from), told);
+    /// A page of a listing of which each row is one record.
+    fn paged<R: FromRow + Debug>(&self) {
+        self.listing(
+            DATA,
+            Arc::<StagedTable<R>>::default,
+            |staged, answer| {
+                let text = text(&answer.body);
+                Ok(staged.read(qualys::wire::rows(&text)?, &answer.body))
+            },
+            |staged| shown(&staged.take()),
+        );
     }
 
-    /// A page: `take` puts it into what `new` makes, and `told` tells what is there in the end.
+    /// A page: `read` reads it for what `new` makes, and `shown` shows what is there once it is stored.
     fn listing<S>(
         &self,
         [open, close]: [&str; 2],
         new: impl Fn() -> S,
-        take: impl Fn(&mut S, &Answer) -> Result<Page, Unreadable>,
-        told: impl Fn(S) -> String,
+        read: impl Fn(&S, &Answer) -> Result<Page, Unreadable>,
+        shown: impl Fn(S) -> String,
     ) {
         let read = |answer: &Answer| {
-            let mut staging = new();
-            let page = take(&mut staging, answer).inspect_err(is_for_people).ok()?;
+            let staged = new();
+            let page = Seen::from(read(&staged, answer).inspect_err(is_for_people).ok()?.store());
             assert_eq!(page.taken + page.rejected, page.sent, "a row is taken or it is not: {page:?}");
             assert!(page.new <= page.fresh && page.fresh <= page.taken, "{page:?}");
-            let again = take(&mut staging, answer).expect("it was a page");
+            let again = Seen::from(read(&staged, answer).expect("it was a page").store());
             assert_eq!((again.fresh, again.new), (0, 0), "a page that comes again brings nothing");
             assert_eq!(again.keys, page.keys);
-            Some((page, told(staging)))
+            Some((page, shown(staged)))
         };
         if !self.rows_alone {
             let answer = answer(&[self.body]);
@@ -181,7 +184,7 @@ impl Check<'_> {
         let Some((page, records)) = page.filter(|(page, _)| page.sent > 0) else { return };
         // A row that cannot be taken has all others taken one by one.
         let more = read(&answer(&[open.as_bytes(), b"null,", self.body, close.as_bytes()]));
-        let expected = Page { sent: page.sent + 1, rejected: page.rejected + 1, ..page };
+        let expected = Seen { sent: page.sent + 1, rejected: page.rejected + 1, ..page };
         assert_eq!(more, Some((expected, records)), "a row changes nothing for others");
     }
 }

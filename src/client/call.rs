@@ -1,11 +1,11 @@
 //! What is asked of a vendor, and how that becomes a request.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use futures_util::future::BoxFuture;
 use http::{HeaderName, HeaderValue, Method, header};
 use reqwest::{RequestBuilder, Url};
 use serde::{Serialize, Serializer};
@@ -217,12 +217,5 @@ impl Authorization {
 pub trait Authorize: Sync {
     /// What is good now. It is asked for each time a request is about to be sent, and not before: the wait for a rate
     /// limit can outlast a token.
-    fn authorization(&self) -> impl Future<Output = Result<Authorization, ApiError>> + Send;
-}
-
-/// Nobody, for calls without.
-impl Authorize for Infallible {
-    async fn authorization(&self) -> Result<Authorization, ApiError> {
-        match *self {}
-    }
+    fn authorization(&self) -> BoxFuture<'_, Result<Authorization, ApiError>>;
 }

@@ -9,11 +9,11 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use reqwest::{Url, redirect};
 
+use super::body::{BodyEnd, receive};
 use super::config::{is_loopback, read_certificates};
 use super::error::{of_build, plain};
 use super::identity::ClientCertificate;
 use super::retry::RateLimitHeaders;
-use super::{BodyEnd, receive};
 use crate::clock::Timestamp;
 use crate::telemetry::Failure;
 

@@ -67,6 +67,11 @@ impl<R> Table<R> {
         self.rows.get(at)
     }
 
+    /// The record that came in this place, from 0, to be changed.
+    pub fn nth_mut(&mut self, at: usize) -> Option<&mut R> {
+        self.rows.get_mut(at).map(|(_, record)| record)
+    }
+
     /// The place of the record under `key`, from 0.
     pub fn place_of(&self, key: &Key) -> Option<usize> {
         let found = self.index.find(self.hasher.hash_one(key), |at| self.rows[*at as usize].0 == *key);
@@ -92,10 +97,11 @@ impl<R> Table<R> {
 
     /// The record under `key`; `fresh` makes it where there is none.
     pub fn entry(&mut self, key: &str, fresh: impl FnOnce() -> R) -> &mut R {
-        self.entry_of(Key::new(key), fresh)
+        self.entry_under(Key::new(key), fresh)
     }
 
-    fn entry_of(&mut self, key: Key, fresh: impl FnOnce() -> R) -> &mut R {
+    /// As [`Self::entry`], under a key that was made before.
+    pub fn entry_under(&mut self, key: Key, fresh: impl FnOnce() -> R) -> &mut R {
         let entry = self.index.entry(
             self.hasher.hash_one(&key),
             |at| self.rows[*at as usize].0 == key,
@@ -122,7 +128,7 @@ impl<R> Table<R> {
     pub fn put_under(&mut self, key: Key, record: R) -> bool {
         let before = self.rows.len();
         let mut record = Some(record);
-        let slot = self.entry_of(key, || record.take().expect("taken once"));
+        let slot = self.entry_under(key, || record.take().expect("taken once"));
         if let Some(record) = record {
             *slot = record;
         }
@@ -134,7 +140,7 @@ impl<R> Table<R> {
     pub fn absorb(&mut self, others: Self, fresh: impl Fn() -> R, merge: impl Fn(&mut R, R)) {
         self.names = others.names;
         for (key, record) in others.rows {
-            merge(self.entry_of(key, &fresh), record);
+            merge(self.entry_under(key, &fresh), record);
         }
     }
 

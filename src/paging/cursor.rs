@@ -16,7 +16,7 @@ use crate::client::{ApiError, Endpoint};
 use crate::clock::Timestamp;
 use crate::telemetry::Failure;
 
-use super::{Next, PageSummary, WalkCounters, WalkObserver, WalkSummary, changed_since, walk_error};
+use super::{Fetch, Next, Page, PageSummary, WalkCounters, WalkObserver, WalkSummary, changed_since, walk_error};
 
 /// Where a walk by cursor stands: it can go on from here, once it has the rows that it had then.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -32,21 +32,17 @@ pub struct CursorPosition {
 
 /// Walks the listing, the whole of it from a position that is the default, in pages of `limit`; `fetch` is given the
 /// cursor of the page to ask for.
-pub async fn by_cursor<'a, F, Fut>(
+pub async fn by_cursor<'a>(
     endpoint: &'static Endpoint,
     limit: u64,
     position: CursorPosition,
-    follow: WalkObserver<'a, CursorPosition>,
-    fetch: F,
-) -> Result<CursorWalk<'a, F>, ApiError>
-where
-    F: Fn(Option<String>) -> Fut,
-    Fut: Future<Output = Result<PageSummary, ApiError>>,
-{
+    observer: WalkObserver<'a, CursorPosition>,
+    fetch: Fetch<'a, Option<String>>,
+) -> Result<CursorWalk<'a>, ApiError> {
     let mut walk = CursorWalk {
         endpoint,
         limit,
-        follow,
+        observer,
         fetch,
         at: position,
         cursors: HashSet::new(),
@@ -70,28 +66,24 @@ enum WalkEnd {
 }
 
 /// A walk that came to an end.
-pub struct CursorWalk<'a, F> {
+pub struct CursorWalk<'a> {
     endpoint: &'static Endpoint,
     limit: u64,
-    follow: WalkObserver<'a, CursorPosition>,
-    fetch: F,
+    observer: WalkObserver<'a, CursorPosition>,
+    fetch: Fetch<'a, Option<String>>,
     at: CursorPosition,
     cursors: HashSet<String>,
     fingerprint: Option<u64>,
     end: WalkEnd,
 }
 
-impl<F, Fut> CursorWalk<'_, F>
-where
-    F: Fn(Option<String>) -> Fut,
-    Fut: Future<Output = Result<PageSummary, ApiError>>,
-{
+impl CursorWalk<'_> {
     /// What the walk amounts to. As long as records are `lacking`, an end that may be none is looked at again:
     /// `behind` makes the cursor for what follows the records of a time and before that have come.
     pub async fn finish(
         mut self,
-        lacking: impl Fn() -> bool,
-        behind: impl Fn(Timestamp) -> String,
+        lacking: &(dyn Fn() -> bool + Sync),
+        behind: &(dyn Fn(Timestamp) -> String + Sync),
     ) -> Result<WalkSummary, ApiError> {
         loop {
             match std::mem::replace(&mut self.end, WalkEnd::AsAnnounced) {
@@ -107,12 +99,13 @@ where
                         }
                         page => page?,
                     };
-                    let follows = page.updated.is_none_or(|(earliest, _)| earliest >= last);
-                    if page.fresh == 0 || !follows {
-                        self.at.counters.add(&page.again(), self.follow.page);
+                    let follows = page.summary.updated.is_none_or(|(earliest, _)| earliest >= last);
+                    if page.summary.fresh == 0 || !follows {
+                        let page = page.accept(self.endpoint).await?;
+                        self.at.counters.add(&page.again(), self.observer.page);
                         break;
                     }
-                    if let Some(next) = self.step(cursor, &page)? {
+                    if let Some(next) = self.step(cursor, page).await? {
                         self.walk(Some(next)).await?;
                     }
                 }
@@ -141,7 +134,7 @@ where
                 }
                 page => page?,
             };
-            match self.step(cursor, &page)? {
+            match self.step(cursor, page).await? {
                 Some(next) => cursor = Some(next),
                 None => return Ok(()),
             }
@@ -149,25 +142,38 @@ where
     }
 
     /// Takes the page under `cursor` into account; tells the cursor of the next, if it did not end the walk.
-    fn step(&mut self, cursor: Option<String>, page: &PageSummary) -> Result<Option<String>, ApiError> {
-        self.at.counters.add(page, self.follow.page);
+    async fn step(&mut self, cursor: Option<String>, page: Page) -> Result<Option<String>, ApiError> {
+        self.judge(&page.summary)?;
+        let page = page.accept(self.endpoint).await?;
+        self.at.counters.add(&page, self.observer.page);
         let sent = page.sent as u64;
         let full = sent >= self.at.largest.unwrap_or(self.limit).min(self.limit);
         self.at.largest = self.at.largest.max(Some(sent));
+        let Next::Cursor(next) = page.next else {
+            self.end = match page.updated {
+                _ if sent == 0 => WalkEnd::Empty(cursor),
+                Some((_, last)) => WalkEnd::Last { last, full },
+                None => WalkEnd::AsAnnounced,
+            };
+            return Ok(None);
+        };
+        self.fingerprint = Some(page.fingerprint);
+        self.at.last = page.updated.map(|(_, last)| last);
+        let next = if sent_bytes(&next) > MOST_CURSOR_BYTES { self.next_millisecond()? } else { next };
+        self.at.cursor = Some(next.clone());
+        (self.observer.position)(&self.at);
+        Ok(Some(next))
+    }
+
+    /// Refuses a page after which the walk could not go on, or would never end.
+    fn judge(&mut self, page: &PageSummary) -> Result<(), ApiError> {
         let next = match &page.next {
-            Next::Nothing => {
-                self.end = match page.updated {
-                    _ if sent == 0 => WalkEnd::Empty(cursor),
-                    Some((_, last)) => WalkEnd::Last { last, full },
-                    None => WalkEnd::AsAnnounced,
-                };
-                return Ok(None);
-            }
+            Next::Nothing => return Ok(()),
             Next::Broken(words) => return Err(walk_error(self.endpoint, words)),
-            Next::Cursor(next) => next.clone(),
+            Next::Cursor(next) => next,
         };
         // The first page after a walk was taken up again may have come before.
-        if sent == 0 || (self.fingerprint.is_some() && page.repeats(self.fingerprint)) {
+        if page.sent == 0 || (self.fingerprint.is_some() && page.repeats(self.fingerprint)) {
             return Err(walk_error(
                 self.endpoint,
                 "a page tells of a next one, but holds nothing new; the walk would never end",
@@ -179,12 +185,7 @@ where
                 "a page points back to one that was read before; the walk would never end",
             ));
         }
-        self.fingerprint = Some(page.fingerprint);
-        self.at.last = page.updated.map(|(_, last)| last);
-        let next = if sent_bytes(&next) > MOST_CURSOR_BYTES { self.next_millisecond()? } else { next };
-        self.at.cursor = Some(next.clone());
-        (self.follow.position)(&self.at);
-        Ok(Some(next))
+        Ok(())
     }
 
     /// The cursor that leaves out what is left of the last page's millisecond, which is noted as missing.

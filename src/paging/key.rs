@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::client::{ApiError, Endpoint};
 use crate::clock::Timestamp;
 
-use super::{PageSummary, REPEATS, WalkCounters, WalkObserver, WalkSummary, too_few, walk_error};
+use super::{Fetch, Page, PageSummary, REPEATS, WalkCounters, WalkObserver, WalkSummary, too_few, walk_error};
 
 /// Rows that the vendor gives by page number; what comes behind them is undocumented (Fetch a List of Containers:
 /// "at most 10,000 records"). A `count` of so many means at least so many.
@@ -76,18 +76,14 @@ impl KeyPosition {
 }
 
 /// Walks the listing in the order of `updated`; the whole of it from a position that is the default.
-pub async fn by_key<F, Fut>(
+pub async fn by_key<'a>(
     endpoint: &'static Endpoint,
     size: u64,
     position: KeyPosition,
-    follow: WalkObserver<'_, KeyPosition>,
-    fetch: F,
-) -> Result<WalkSummary, ApiError>
-where
-    F: Fn(KeyAsk) -> Fut,
-    Fut: Future<Output = Result<PageSummary, ApiError>>,
-{
-    let mut walk = KeyWalk { endpoint, follow, fetch, at: position };
+    observer: WalkObserver<'a, KeyPosition>,
+    fetch: Fetch<'a, KeyAsk>,
+) -> Result<WalkSummary, ApiError> {
+    let mut walk = KeyWalk { endpoint, observer, fetch, at: position };
     walk.listing(size).await?;
     walk.confirm().await?;
     Ok(walk.at.counters.done())
@@ -104,18 +100,14 @@ enum FilterEnd {
 }
 
 /// A walk under way.
-struct KeyWalk<'a, F> {
+struct KeyWalk<'a> {
     endpoint: &'static Endpoint,
-    follow: WalkObserver<'a, KeyPosition>,
-    fetch: F,
+    observer: WalkObserver<'a, KeyPosition>,
+    fetch: Fetch<'a, KeyAsk>,
     at: KeyPosition,
 }
 
-impl<F, Fut> KeyWalk<'_, F>
-where
-    F: Fn(KeyAsk) -> Fut,
-    Fut: Future<Output = Result<PageSummary, ApiError>>,
-{
+impl KeyWalk<'_> {
     async fn listing(&mut self, size: u64) -> Result<(), ApiError> {
         loop {
             let ask = KeyAsk { since: self.at.since, number: 1, size };
@@ -127,8 +119,8 @@ where
                 );
             } else if last > 1 {
                 for number in (1..last).rev() {
-                    let page = self.page(KeyAsk { number, ..ask }, true).await?;
-                    self.at.counters.add(&page.again(), self.follow.page);
+                    let page = self.page(KeyAsk { number, ..ask }, true).await?.accept(self.endpoint).await?;
+                    self.at.counters.add(&page.again(), self.observer.page);
                 }
             }
             self.at.met = matches!(end, FilterEnd::At(_));
@@ -143,7 +135,7 @@ where
             if self.at.since.is_none() {
                 return Ok(());
             }
-            (self.follow.position)(&self.at);
+            (self.observer.position)(&self.at);
         }
     }
 
@@ -155,11 +147,13 @@ where
                 return Ok((FilterEnd::Window, ask.number));
             }
             let page = self.page(ask, if ask.number == 1 { self.at.met } else { pass.tells_of_more() }).await?;
-            self.at.counters.add(&page, self.follow.page);
+            let end = pass.end(self.endpoint, ask, &page.summary)?;
+            let page = page.accept(self.endpoint).await?;
+            self.at.counters.add(&page, self.observer.page);
             if ask.since == self.at.from {
                 self.at.total = self.at.total.or(page.count);
             }
-            if let Some(end) = pass.end(self.endpoint, ask, &page)? {
+            if let Some(end) = end {
                 return Ok((end, ask.number));
             }
             ask.number += 1;
@@ -167,13 +161,13 @@ where
     }
 
     /// Asks for a page, and again if it is empty where something is `expected`.
-    async fn page(&mut self, ask: KeyAsk, expected: bool) -> Result<PageSummary, ApiError> {
+    async fn page(&mut self, ask: KeyAsk, expected: bool) -> Result<Page, ApiError> {
         let mut page = (self.fetch)(ask).await?;
-        if expected && page.sent == 0 {
+        if expected && page.summary.sent == 0 {
             page = (self.fetch)(ask).await?;
-            self.at.doubtful |= page.sent == 0;
+            self.at.doubtful |= page.summary.sent == 0;
         }
-        in_order(self.endpoint, &page, ask.since)?;
+        in_order(self.endpoint, &page.summary, ask.since)?;
         Ok(page)
     }
 
@@ -192,8 +186,9 @@ where
         // Those that were purged before the walk came to them are not missing. An answer that counts none tells
         // nothing: it may be what cut the walk short.
         let page = (self.fetch)(KeyAsk { since: self.at.from, number: 1, size: 1 }).await?;
+        let page = page.accept(self.endpoint).await?;
         least = page.count.map_or(least, |count| count.min(least));
-        self.at.counters.add(&page.again(), self.follow.page);
+        self.at.counters.add(&page.again(), self.observer.page);
         if !self.reaches(least) {
             let (least, given) = (least.min(WINDOW), self.at.counters.given());
             self.at.counters.miss(if given < least { too_few(least, given) } else { EARLY.to_owned() });

@@ -1,18 +1,21 @@
 //! How a vendor's listings are walked to their end without losing or repeating a record.
 //!
-//! Owns the order of requests and when a walk is over or has gone wrong. It knows neither HTTP nor rows: a walk asks
-//! for a page through a closure and is told what was [`PageSummary`] on it; what is on it has gone elsewhere by then.
+//! Owns the order of requests and when a walk is over or has gone wrong. It knows neither HTTP nor rows: a walk fetches
+//! a [`Page`], judges it by its [`PageSummary`], and only then lets its rows go into their table.
 //!
 //! Four ways, one for each kind of listing: Qualys' [`by_key`] (page lists of containers and images),
 //! [`by_cursor`] (their bulk lists) and [`by_number`] (all others), and Prisma's [`by_offset`].
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::hash::BuildHasher;
 
 use foldhash::fast::FixedState;
+use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
-use crate::client::{ApiError, Endpoint};
+use crate::client::{ApiError, Endpoint, off_thread};
 use crate::clock::Timestamp;
 use crate::telemetry::Failure;
 
@@ -42,9 +45,54 @@ pub enum Next {
     Broken(&'static str),
 }
 
-/// What a row brought.
+/// Fetches the page that is asked for.
+pub type Fetch<'a, Ask> = &'a (dyn Fn(Ask) -> BoxFuture<'a, Result<Page, ApiError>> + Sync);
+
+/// A page that has been read. Its rows go into their table once a walk accepts it; of one that is dropped, none does.
+pub struct Page {
+    /// What a walk judges it by.
+    pub summary: PageSummary,
+    rows: Option<Box<dyn FnOnce() + Send>>,
+}
+
+impl From<PageSummary> for Page {
+    /// A page without rows to store.
+    fn from(summary: PageSummary) -> Self {
+        Self { summary, rows: None }
+    }
+}
+
+impl fmt::Debug for Page {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Page").field("summary", &self.summary).finish_non_exhaustive()
+    }
+}
+
+impl Page {
+    /// A page whose rows are stored by `store`, which may wait for others.
+    pub fn new(summary: PageSummary, store: impl FnOnce() + Send + 'static) -> Self {
+        Self { summary, rows: Some(Box::new(store)) }
+    }
+
+    /// Stores the rows; blocks while others use their table.
+    pub fn store(self) -> PageSummary {
+        self.rows.into_iter().for_each(|store| store());
+        self.summary
+    }
+
+    /// Stores the rows without holding up anyone else.
+    pub async fn accept(self, endpoint: &'static Endpoint) -> Result<PageSummary, ApiError> {
+        let Self { summary, rows } = self;
+        if let Some(store) = rows {
+            off_thread(endpoint, store).await?;
+        }
+        Ok(summary)
+    }
+}
+
+/// What a row does to its table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Upsert {
+enum Upsert {
     /// A key that was not known.
     New,
     /// A newer version of what was known under its key.
@@ -83,26 +131,15 @@ pub struct PageSummary {
 }
 
 impl PageSummary {
-    /// A page of which no row was looked at yet.
-    pub fn of<T>(rows: &Rows<T>) -> Self {
-        Self {
-            sent: rows.sent,
-            rejected: rows.rejected.clone(),
-            nameless: rows.nameless.clone(),
-            count: rows.count,
-            ..Self::default()
-        }
-    }
-
-    /// Notes a row that was taken.
-    pub fn row(&mut self, key: &str, updated: Option<Timestamp>, brought: Upsert) {
+    /// Notes a row that could be read.
+    fn row(&mut self, key: &str, updated: Option<Timestamp>, upsert: Upsert) {
         // A sum, for a server may give the rows of one time in any order. Compared within one walk only.
         let hash = FixedState::default().hash_one((key, updated));
         self.fingerprint = self.fingerprint.wrapping_add(hash);
         self.taken += 1;
-        self.keys.push(FixedState::default().hash_one(key));
-        self.fresh += usize::from(brought != Upsert::Unchanged);
-        self.new += usize::from(brought == Upsert::New);
+        self.keys.push(hash_of(key));
+        self.fresh += usize::from(upsert != Upsert::Unchanged);
+        self.new += usize::from(upsert == Upsert::New);
         if let Some(updated) = updated {
             let (least, greatest) = self.updated.unwrap_or((updated, updated));
             self.disordered |= updated < greatest;
@@ -110,14 +147,8 @@ impl PageSummary {
         }
     }
 
-    /// Notes a row that was taken and that tells no time of its last change; `new` tells whether its key is.
-    pub fn undated(&mut self, key: &str, new: bool) {
-        self.row(key, None, if new { Upsert::New } else { Upsert::Unchanged });
-    }
-
-    /// The page with these bytes, all rows of which were looked at.
-    #[must_use]
-    pub fn close(mut self, body: &[u8]) -> Self {
+    /// The summary of the page with these bytes, all rows of which were looked at.
+    fn close(mut self, body: &[u8]) -> Self {
         if self.taken == 0 {
             self.fingerprint = FixedState::default().hash_one(body);
         }
@@ -134,6 +165,55 @@ impl PageSummary {
     fn repeats(&self, before: Option<u64>) -> bool {
         self.fresh == 0 && (self.taken > 0 || before == Some(self.fingerprint))
     }
+}
+
+/// The summary of a page, row by row.
+#[derive(Debug, Default)]
+pub struct PageReader {
+    summary: PageSummary,
+    /// By what stands for its key, the latest version of each record that is on the page or was stored before.
+    versions: HashMap<u64, Option<Timestamp>>,
+}
+
+impl PageReader {
+    /// For the page of these rows.
+    pub fn new<T>(rows: &Rows<T>) -> Self {
+        let summary = PageSummary {
+            sent: rows.sent,
+            rejected: rows.rejected.clone(),
+            nameless: rows.nameless.clone(),
+            count: rows.count,
+            ..PageSummary::default()
+        };
+        Self { summary, versions: HashMap::with_capacity(rows.sent) }
+    }
+
+    /// Notes a row that could be read, and when its record was last changed, if rows tell that. `stored` is what is known
+    /// of that of the record that is stored under its key, if there is one.
+    pub fn row(&mut self, key: &str, updated: Option<Timestamp>, stored: Option<Option<Timestamp>>) {
+        let version = self.versions.entry(hash_of(key));
+        let known = match &version {
+            Entry::Occupied(known) => Some(*known.get()),
+            Entry::Vacant(_) => stored,
+        };
+        let upsert = match known {
+            None => Upsert::New,
+            Some(known) if updated > known => Upsert::Newer,
+            Some(_) => Upsert::Unchanged,
+        };
+        version.insert_entry(known.flatten().max(updated));
+        self.summary.row(key, updated, upsert);
+    }
+
+    /// What all rows of the page with these bytes add up to.
+    pub fn summary(self, body: &[u8]) -> PageSummary {
+        self.summary.close(body)
+    }
+}
+
+/// What stands for a key.
+fn hash_of(key: &str) -> u64 {
+    FixedState::default().hash_one(key)
 }
 
 /// Who is told how a walk comes on, for walks that can be taken up again.

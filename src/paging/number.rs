@@ -3,7 +3,7 @@
 use crate::client::{ApiError, Endpoint};
 
 use super::key::WINDOW;
-use super::{PageSummary, REPEATS, WalkCounters, WalkSummary, too_few, walk_error};
+use super::{Fetch, REPEATS, WalkCounters, WalkSummary, too_few, walk_error};
 
 /// So often the whole listing is read anew because records left it meanwhile.
 const MOST_PASSES: usize = 3;
@@ -20,16 +20,12 @@ const MOST_PASSES: usize = 3;
 ///
 /// One that ends after just as many rows as the vendor gives of other listings may go on behind them, even if it counts
 /// no more: the count can be held to the same.
-pub async fn by_number<F, Fut>(
+pub async fn by_number<'a>(
     endpoint: &'static Endpoint,
     size: u64,
-    progress: &(dyn Fn() + Sync),
-    fetch: F,
-) -> Result<WalkSummary, ApiError>
-where
-    F: Fn(u64) -> Fut,
-    Fut: Future<Output = Result<PageSummary, ApiError>>,
-{
+    progress: &'a (dyn Fn() + Sync),
+    fetch: Fetch<'a, u64>,
+) -> Result<WalkSummary, ApiError> {
     let mut walk = NumberWalk { endpoint, size, progress, fetch, counters: WalkCounters::default() };
     for number in 1..=MOST_PASSES {
         let NumberPass { sent, count, fell } = walk.pass(number == 1).await?;
@@ -59,11 +55,11 @@ where
 }
 
 /// A walk under way.
-struct NumberWalk<'a, F> {
+struct NumberWalk<'a> {
     endpoint: &'static Endpoint,
     size: u64,
     progress: &'a (dyn Fn() + Sync),
-    fetch: F,
+    fetch: Fetch<'a, u64>,
     counters: WalkCounters,
 }
 
@@ -78,33 +74,32 @@ struct NumberPass {
     fell: bool,
 }
 
-impl<F, Fut> NumberWalk<'_, F>
-where
-    F: Fn(u64) -> Fut,
-    Fut: Future<Output = Result<PageSummary, ApiError>>,
-{
+impl NumberWalk<'_> {
     async fn pass(&mut self, first: bool) -> Result<NumberPass, ApiError> {
         let mut pass = NumberPass::default();
         let mut fingerprint = None;
         for number in 1.. {
-            let page = (self.fetch)(number).await?;
+            let fetched = (self.fetch)(number).await?;
+            let page = &fetched.summary;
             pass.fell |= page.count.is_some_and(|now| pass.count.is_some_and(|before| now < before));
             pass.count = page.count.or(pass.count);
             let same = fingerprint == Some(page.fingerprint);
             let repeats = if first { page.repeats(fingerprint) } else { same };
             let short = (page.sent as u64) < self.size;
             if pass.count.is_none() && short && same {
+                fetched.accept(self.endpoint).await?;
                 break;
             }
             pass.sent += page.sent as u64;
             fingerprint = Some(page.fingerprint);
             let ends = page.sent == 0 || (short && pass.count.is_some_and(|count| count <= pass.sent));
+            if repeats && !ends {
+                return Err(walk_error(self.endpoint, REPEATS));
+            }
+            let page = fetched.accept(self.endpoint).await?;
             self.counters.add(&if first { page } else { page.again() }, self.progress);
             if ends {
                 break;
-            }
-            if repeats {
-                return Err(walk_error(self.endpoint, REPEATS));
             }
         }
         Ok(pass)

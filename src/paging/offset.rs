@@ -14,7 +14,7 @@ use std::collections::HashSet;
 
 use crate::client::{ApiError, Endpoint};
 
-use super::{PageSummary, REPEATS, WalkCounters, WalkSummary, too_few, walk_error};
+use super::{Fetch, Page, PageSummary, REPEATS, WalkCounters, WalkSummary, too_few, walk_error};
 
 /// So often the whole listing is walked before records count as missing.
 const MOST_PASSES: usize = 3;
@@ -27,15 +27,11 @@ const MOST_REPEATS: usize = 8;
 const MOST_STEPS_BACK: u64 = 16;
 
 /// Walks the whole listing; `fetch` is given the offset of the page to ask for.
-pub async fn by_offset<F, Fut>(
+pub async fn by_offset<'a>(
     endpoint: &'static Endpoint,
-    progress: &(dyn Fn() + Sync),
-    fetch: F,
-) -> Result<WalkSummary, ApiError>
-where
-    F: Fn(u64) -> Fut,
-    Fut: Future<Output = Result<PageSummary, ApiError>>,
-{
+    progress: &'a (dyn Fn() + Sync),
+    fetch: Fetch<'a, u64>,
+) -> Result<WalkSummary, ApiError> {
     let mut walk = OffsetWalk { endpoint, progress, fetch, counters: WalkCounters::default(), count: None };
     let mut lacking = None;
     for number in 0..MOST_PASSES {
@@ -56,13 +52,20 @@ where
 }
 
 /// A walk under way.
-struct OffsetWalk<'a, F> {
+struct OffsetWalk<'a> {
     endpoint: &'static Endpoint,
     progress: &'a (dyn Fn() + Sync),
-    fetch: F,
+    fetch: Fetch<'a, u64>,
     counters: WalkCounters,
     /// How many rows there are, as told last.
     count: Option<u64>,
+}
+
+/// How a pass goes on from a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Next,
+    End,
 }
 
 /// One way through the whole listing, up to now.
@@ -127,6 +130,36 @@ impl OffsetPass {
         }
     }
 
+    /// Takes a page into account from which the pass goes on; tells whether it does. Fails if it would do so for ever.
+    /// `count` is how many rows there are, as told last.
+    fn step(&mut self, endpoint: &'static Endpoint, page: &PageSummary, count: Option<u64>) -> Result<Step, ApiError> {
+        self.gap |= !self.surely_follows(page);
+        let sent = page.sent as u64;
+        let end = self.offset + sent;
+        let fresh = self.take(page);
+        let is_told = count.is_some_and(|count| count <= end);
+        if !is_told && sent <= self.lap && !fresh {
+            // Nothing is behind the rows that are known. Where there should be, it may come when asked for again.
+            let asked_again = std::mem::replace(&mut self.asked_again, true);
+            self.gap |= asked_again;
+            return Ok(if asked_again { Step::End } else { Step::Next });
+        }
+        let same = self.fingerprint.replace(page.fingerprint) == Some(page.fingerprint);
+        self.pages += 1;
+        self.differ |= self.pages > 1 && !same;
+        if is_told {
+            return Ok(Step::End);
+        }
+        self.repeats = if same || (count.is_none() && !fresh) { self.repeats + 1 } else { 0 };
+        if self.repeats >= MOST_REPEATS {
+            return Err(walk_error(endpoint, REPEATS));
+        }
+        // Once steps back were needed, pages go on to overlap as much.
+        self.lap = self.lap.max(1).min(sent.saturating_sub(1));
+        self.offset = end - self.lap;
+        Ok(Step::Next)
+    }
+
     /// Takes in a page that follows those before it; tells whether there is a row on it that was on none of them. One
     /// that cannot be read may be.
     fn take(&mut self, page: &PageSummary) -> bool {
@@ -139,56 +172,41 @@ impl OffsetPass {
     }
 }
 
-impl<F, Fut> OffsetWalk<'_, F>
-where
-    F: Fn(u64) -> Fut,
-    Fut: Future<Output = Result<PageSummary, ApiError>>,
-{
+impl OffsetWalk<'_> {
     async fn pass(&mut self, first: bool) -> Result<OffsetPass, ApiError> {
         let mut pass = OffsetPass::default();
         loop {
             let page = (self.fetch)(pass.offset).await?;
-            let follows = pass.follows(&page) || !pass.can_step_back();
-            let page =
-                if follows && first { unmet(page, pass.reached.saturating_sub(pass.offset)) } else { page.again() };
-            self.counters.add(&page, self.progress);
             // That there is nothing, an empty page would say as well that is a fault.
-            self.count = page.count.filter(|count| page.sent > 0 || *count > 0).or(self.count);
+            self.count = page.summary.count.filter(|count| page.summary.sent > 0 || *count > 0).or(self.count);
             if let Some(count) = self.count {
                 let (least, greatest) = pass.counts.unwrap_or((count, count));
                 pass.counts = Some((least.min(count), greatest.max(count)));
             }
-            if !follows {
+            if !pass.follows(&page.summary) && pass.can_step_back() {
+                self.accept(page, None).await?;
                 pass.step_back();
                 continue;
             }
-            pass.gap |= !pass.surely_follows(&page);
-            let sent = page.sent as u64;
-            let end = pass.offset + sent;
-            let fresh = pass.take(&page);
-            let is_told = self.count.is_some_and(|count| count <= end);
-            if !is_told && sent <= pass.lap && !fresh {
-                // Nothing is behind the rows that are known. Where there should be, it may come when asked for again.
-                if std::mem::replace(&mut pass.asked_again, true) {
-                    pass.gap = true;
-                    return Ok(pass);
-                }
-                continue;
-            }
-            let same = pass.fingerprint.replace(page.fingerprint) == Some(page.fingerprint);
-            pass.pages += 1;
-            pass.differ |= pass.pages > 1 && !same;
-            if is_told {
+            let known = first.then(|| pass.reached.saturating_sub(pass.offset));
+            let step = pass.step(self.endpoint, &page.summary, self.count)?;
+            self.accept(page, known).await?;
+            if step == Step::End {
                 return Ok(pass);
             }
-            pass.repeats = if same || (self.count.is_none() && !fresh) { pass.repeats + 1 } else { 0 };
-            if pass.repeats >= MOST_REPEATS {
-                return Err(walk_error(self.endpoint, REPEATS));
-            }
-            // Once steps back were needed, pages go on to overlap as much.
-            pass.lap = pass.lap.max(1).min(sent.saturating_sub(1));
-            pass.offset = end - pass.lap;
         }
+    }
+
+    /// Has the rows of a page stored, and counts them: on the first pass, all but those that cannot be known again and
+    /// are among its first `known` rows.
+    async fn accept(&mut self, page: Page, known: Option<u64>) -> Result<(), ApiError> {
+        let page = page.accept(self.endpoint).await?;
+        let page = match known {
+            Some(known) => unmet(page, known),
+            None => page.again(),
+        };
+        self.counters.add(&page, self.progress);
+        Ok(())
     }
 
     /// How many records there are, if not so many came, less the `allowance`.

@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex as PlainMutex};
 
+use futures_util::future::BoxFuture;
 use tokio::sync::{Mutex, Semaphore};
 use tokio::time::Instant;
 
-use crate::client::{Answer, ApiError, Authorization, Authorize, Call, Client, Endpoint, Unreadable};
+use crate::client::{ApiError, Authorization, Authorize, Call, Client, Decode, Endpoint};
 use crate::clock::{Clock, Timestamp};
 use crate::lock::lock;
 use crate::setting::SecretPlace;
@@ -129,10 +130,12 @@ struct TokenSource<'s, L> {
 }
 
 impl<L: Login> Authorize for TokenSource<'_, L> {
-    async fn authorization(&self) -> Result<Authorization, ApiError> {
-        let (authorization, attempt) = self.session.token(self.refused).await?;
-        self.given.store(attempt, Ordering::Relaxed);
-        Ok(authorization)
+    fn authorization(&self) -> BoxFuture<'_, Result<Authorization, ApiError>> {
+        Box::pin(async {
+            let (authorization, attempt) = self.session.token(self.refused).await?;
+            self.given.store(attempt, Ordering::Relaxed);
+            Ok(authorization)
+        })
     }
 }
 
@@ -156,34 +159,44 @@ impl<L: Login> Session<L> {
         &self,
         listing: &'static Listing,
         call: Call,
-        read: impl Fn(&Answer) -> Result<T, Unreadable> + Send + Sync + Clone + 'static,
+        decode: Decode<T>,
     ) -> Result<T, ApiError> {
-        let mut pass = TokenSource { session: self, refused: None, given: AtomicU64::new(0) };
+        let mut tokens = TokenSource { session: self, refused: None, given: AtomicU64::new(0) };
         for _ in 0..MOST_RENEWALS {
-            let error = match self.client.call_with(&call, &pass, read.clone()).await {
-                Err(error) if error.status() == Some(401) => error,
+            match self.client.exchange(&call, Some(&tokens)).decoded(&decode).await {
+                Err(error) if error.status() == Some(401) => self.renew(listing, &mut tokens, &error).await?,
                 other => return other.map_err(|error| self.explain(listing, error)),
-            };
-            if pass.refused.is_some() && lock(&self.hopeless).is_some() {
-                return Err(self.explain_refusal(listing));
             }
-            tracing::debug!(
-                source = self.telemetry.source(),
-                expired = error.mentions("expired"),
-                "the vendor refused the token; logging in again"
-            );
-            let refused = pass.given.load(Ordering::Relaxed);
-            let (_, renewed) = self.token(Some(refused)).await?;
-            if renewed == refused {
-                return Err(self.explain_refusal(listing));
-            }
-            self.telemetry.count_retry(Failure::Unauthorized);
-            pass.refused = Some(refused);
         }
-        match self.client.call_with(&call, &pass, read).await {
+        match self.client.exchange(&call, Some(&tokens)).decoded(&decode).await {
             Err(error) if error.status() == Some(401) => Err(self.explain_refusal(listing)),
             other => other.map_err(|error| self.explain(listing, error)),
         }
+    }
+
+    /// Logs in again for a call whose token was refused with this `error`; fails if that is of no use.
+    async fn renew(
+        &self,
+        listing: &'static Listing,
+        tokens: &mut TokenSource<'_, L>,
+        error: &ApiError,
+    ) -> Result<(), ApiError> {
+        if tokens.refused.is_some() && lock(&self.hopeless).is_some() {
+            return Err(self.explain_refusal(listing));
+        }
+        tracing::debug!(
+            source = self.telemetry.source(),
+            expired = error.mentions("expired"),
+            "token refused; logging in again"
+        );
+        let refused = tokens.given.load(Ordering::Relaxed);
+        let (_, renewed) = self.token(Some(refused)).await?;
+        if renewed == refused {
+            return Err(self.explain_refusal(listing));
+        }
+        self.telemetry.count_retry(Failure::Unauthorized);
+        tokens.refused = Some(refused);
+        Ok(())
     }
 
     /// Counts what a collector could not take.

@@ -1,8 +1,7 @@
 //! The vendors this exporter can ask, and what each of them must be able to do.
 //!
-//! Owns the list of vendors, and what they share: how listings are walked ([`paging`]) and how their JSON is taken
-//! ([`wire`]). A vendor's log-in and rows stay in its own folder; what leaves it are [`crate::inventory::Tables`] of
-//! records.
+//! Owns the list of vendors, and what a collector is. A vendor's log-in and rows stay in its own folder; what leaves it
+//! are [`crate::inventory::Tables`] of records.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -11,16 +10,17 @@ use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::{Saved, Slot};
-use crate::client::{ApiError, Endpoint};
+use crate::client::ApiError;
 use crate::clock::Clock;
 use crate::inventory::Tables;
 use crate::record::Vendor;
 use crate::setting::{Mistakes, Span};
-use crate::telemetry::{Failure, SourceTelemetry, Telemetry};
+use crate::telemetry::{SourceTelemetry, Telemetry};
 
 pub mod prisma;
 pub mod qualys;
 mod settings;
+pub mod staged;
 #[cfg(test)]
 mod tests;
 
@@ -205,21 +205,6 @@ fn collectors<Parts: Clone>(offered: Vec<Offered<'_, Parts>>, parts: &Parts, int
         listing: make(parts.clone()),
     };
     offered.into_iter().map(made).collect()
-}
-
-/// Does work that goes through a whole table off the threads that serve everyone. `of` is what the work is part of.
-async fn off_thread<T: Send + 'static>(
-    of: &'static Endpoint,
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, ApiError> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => Ok(done),
-        Err(error) => match error.try_into_panic() {
-            // As if it had been done here.
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => Err(ApiError::new(of, Failure::Internal, "the program is stopping")),
-        },
-    }
 }
 
 /// A configured vendor account.

@@ -287,8 +287,7 @@ async fn serving(format: &str, cloud_login: &str) {
     assert_eq!(ended.code, Some(0));
     seen.add("stdout", &ended.stdout);
     seen.add("stderr", &ended.stderr);
-    let debugged =
-        ["asking again", "logging in again", "collected", "collection failed", "cannot be read were left out"];
+    let debugged = ["retrying", "logging in again", "collected", "collection failed", "cannot be read were left out"];
     assert!(debugged.iter().all(|what| ended.stderr.contains(what)), "{}", ended.stderr);
     all_was_sent(&vendor, "paginationQuery", &[302, 400, 401, 403, 500, 503]);
     all_was_sent(&cloud, "offset=49", &[302, 400, 401, 403, 404, 429, 500, 502]);

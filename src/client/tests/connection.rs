@@ -1,6 +1,7 @@
 //! What becomes of a call when there is no connection, no safe one, or nothing comes over it.
 
 use super::*;
+use crate::telemetry::Failure;
 
 #[tokio::test]
 async fn silence_is_a_timeout() {

@@ -2,7 +2,11 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use bytes::Bytes;
+use tokio::time::Instant;
+
 use super::*;
+use crate::telemetry::Failure;
 
 /// Gives out that many tokens, each another, and then none any more.
 struct Tokens {
@@ -17,12 +21,13 @@ impl Tokens {
 }
 
 impl Authorize for Tokens {
-    async fn authorization(&self) -> Result<Authorization, ApiError> {
+    fn authorization(&self) -> BoxFuture<'_, Result<Authorization, ApiError>> {
         let number = self.given.fetch_add(1, Ordering::Relaxed) + 1;
-        if number > self.most {
-            return Err(ApiError::new(&LOGIN, Failure::Unauthorized, "no more tokens"));
-        }
-        Ok(Authorization::Bearer(Secret::new(format!("token-{number}"))))
+        Box::pin(ready(if number > self.most {
+            Err(ApiError::new(&LOGIN, Failure::Unauthorized, "no more tokens"))
+        } else {
+            Ok(Authorization::Bearer(Secret::new(format!("token-{number}"))))
+        }))
     }
 }
 
@@ -60,8 +65,9 @@ async fn a_call_is_sent_as_described() {
 struct Basic;
 
 impl Authorize for Basic {
-    async fn authorization(&self) -> Result<Authorization, ApiError> {
-        Ok(Authorization::Basic { user: Secret::new("jdoe"), password: Secret::new("p:ss wörd") })
+    fn authorization(&self) -> BoxFuture<'_, Result<Authorization, ApiError>> {
+        let basic = Authorization::Basic { user: Secret::new("jdoe"), password: Secret::new("p:ss wörd") };
+        Box::pin(ready(Ok(basic)))
     }
 }
 

@@ -1,15 +1,18 @@
 //! The client against a server on this machine that says exactly what a test wants, byte by byte. Real sockets and a
 //! stopped clock do not go together, so these run in real time, with pauses cut short.
 
+use std::future::ready;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Mutex;
 use std::thread;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use futures_util::future::BoxFuture;
 use http::{HeaderName, HeaderValue, header};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
@@ -195,8 +198,29 @@ fn list() -> Call {
 struct Token(&'static str);
 
 impl Authorize for Token {
-    async fn authorization(&self) -> Result<Authorization, ApiError> {
-        Ok(Authorization::Bearer(Secret::new(self.0)))
+    fn authorization(&self) -> BoxFuture<'_, Result<Authorization, ApiError>> {
+        Box::pin(ready(Ok(Authorization::Bearer(Secret::new(self.0)))))
+    }
+}
+
+impl Client {
+    async fn call<T: Send + 'static>(
+        &self,
+        call: &Call,
+        decode: impl Fn(&Answer) -> Result<T, Unreadable> + Send + Sync + 'static,
+    ) -> Result<T, ApiError> {
+        let decode: Decode<T> = Arc::new(decode);
+        self.exchange(call, None).decoded(&decode).await
+    }
+
+    async fn call_with<T: Send + 'static>(
+        &self,
+        call: &Call,
+        authorize: &dyn Authorize,
+        decode: impl Fn(&Answer) -> Result<T, Unreadable> + Send + Sync + 'static,
+    ) -> Result<T, ApiError> {
+        let decode: Decode<T> = Arc::new(decode);
+        self.exchange(call, Some(authorize)).decoded(&decode).await
     }
 }
 

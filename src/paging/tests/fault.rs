@@ -1,12 +1,11 @@
 //! Walks over listings that end too early or tell less than they should: none may pass for whole.
 
-use std::cell::{Cell, RefCell};
 use std::future::ready;
 
 use futures_util::FutureExt;
 use proptest::prelude::*;
 
-use super::{ENDPOINT, Fake, Version, changes, quiet, unfollowed, walk_by_key};
+use super::{ENDPOINT, Fake, Shared, Version, changes, page, quiet, unfollowed, walk_by_key};
 use crate::paging::*;
 use crate::telemetry::Rejection;
 
@@ -45,8 +44,8 @@ proptest! {
     fn a_walk_by_key_that_was_cut_short_is_not_whole(
         updated in prop::collection::vec(1_i64..8, 1..60), size in 2_u64..12, faults in faults(),
     ) {
-        let fake = RefCell::new(Fake::with(&updated));
-        let faults = RefCell::new(faults.into_iter());
+        let fake = Shared::new(Fake::with(&updated));
+        let faults = Shared::new(faults.into_iter());
         let walked = walk_by_key(size, |ask| {
             let mut fake = fake.borrow_mut();
             // An account whose first page is empty is an empty one.
@@ -66,8 +65,8 @@ proptest! {
     fn a_walk_by_key_without_a_count_goes_on_behind_short_pages(
         updated in prop::collection::vec(1_i64..8, 0..60), most in 1_u64..5, changes in changes(),
     ) {
-        let fake = RefCell::new(Fake::with(&updated));
-        let changes = RefCell::new(changes.into_iter());
+        let fake = Shared::new(Fake::with(&updated));
+        let changes = Shared::new(changes.into_iter());
         walk_by_key(6, |ask| {
             let mut fake = fake.borrow_mut();
             if let Some(change) = changes.borrow_mut().next() {
@@ -84,18 +83,19 @@ proptest! {
 
     #[test]
     fn a_walk_by_number_that_was_cut_short_is_not_whole(rows in 1_u32..40, faults in faults()) {
-        let fake = RefCell::new(Fake::with(&vec![1; rows as usize]));
-        let faults = RefCell::new(faults.into_iter());
-        let walk = by_number(&ENDPOINT, 5, &quiet, |number| {
+        let fake = Shared::new(Fake::with(&vec![1; rows as usize]));
+        let faults = Shared::new(faults.into_iter());
+        let fetch = |number: u64| {
             let mut fake = fake.borrow_mut();
             let ask = KeyAsk { since: None, number, size: 5 };
             let fault = if number == 1 { None } else { faults.borrow_mut().next() };
-            ready(Ok(match fault {
+            page(match fault {
                 Some(Fault::Empty) => PageSummary::default(),
                 Some(Fault::Short(most)) => cut(&mut fake, ask, most),
                 Some(Fault::None | Fault::NoLink) | None => fake.page(ask, 10_000),
-            }))
-        });
+            })
+        };
+        let walk = by_number(&ENDPOINT, 5, &quiet, &fetch);
         let walked = walk.now_or_never().unwrap();
         let fake = fake.into_inner();
         let told = walked.map_or(true, |walked| walked.missing.is_some());
@@ -106,27 +106,28 @@ proptest! {
     fn a_walk_by_cursor_that_was_cut_short_is_not_whole(
         updated in prop::collection::vec(1_i64..8, 0..60), limit in 1_usize..12, faults in faults(),
     ) {
-        let fake = RefCell::new(Fake::with(&updated));
-        let faults = RefCell::new(faults.into_iter());
+        let fake = Shared::new(Fake::with(&updated));
+        let faults = Shared::new(faults.into_iter());
         // Nothing behind an end that was told is the end: that a link is lost and then all that follows it is hidden, too,
         // cannot be told from it.
-        let probing = Cell::new(false);
-        let walk = by_cursor(&ENDPOINT, limit as u64, CursorPosition::default(), unfollowed(), |cursor| {
+        let probing = Shared::new(false);
+        let fetch = |cursor: Option<String>| {
             let mut fake = fake.borrow_mut();
-            let probe = probing.take();
-            ready(Ok(match faults.borrow_mut().next() {
+            let probe = std::mem::take(&mut *probing.borrow_mut());
+            page(match faults.borrow_mut().next() {
                 Some(Fault::Empty) if !probe => PageSummary::default(),
                 Some(Fault::NoLink) => PageSummary { next: Next::Nothing, ..fake.bulk(cursor.as_deref(), limit) },
                 Some(_) | None => fake.bulk(cursor.as_deref(), limit),
-            }))
-        });
+            })
+        };
+        let walk = by_cursor(&ENDPOINT, limit as u64, CursorPosition::default(), unfollowed(), &fetch);
         let walk = walk.now_or_never().unwrap().unwrap();
         let lacking = || fake.borrow().kept.len() < fake.borrow().rows.len();
         let behind = |last| {
             probing.set(true);
             behind(&fake.borrow(), last)
         };
-        let walked = walk.finish(lacking, behind).now_or_never().unwrap();
+        let walked = walk.finish(&lacking, &behind).now_or_never().unwrap();
         let told = walked.map_or(true, |walked| walked.missing.is_some());
         prop_assert!(told || !lacking(), "{:?}", fake.borrow().kept);
     }
@@ -143,7 +144,7 @@ fn rows_without_a_time_that_come_last_are_told() {
     // No filter by time finds them.
     let rows: Vec<(u32, Version)> = (0..).zip([1, 2, 3, 4, 0, 0, 0].map(|updated| (updated, 0))).collect();
     for (size, told) in [(2, true), (4, true), (5, true), (8, false)] {
-        let fake = RefCell::new(Fake::default());
+        let fake = Shared::new(Fake::default());
         let walked = walk_by_key(size, |ask| {
             let mut chosen = rows.clone();
             chosen.retain(|(_, (updated, _))| ask.since.is_none_or(|since| *updated >= since.millis()));
@@ -160,8 +161,8 @@ fn rows_without_a_time_that_come_last_are_told() {
 fn nothing_where_records_were_is_asked_for_again() {
     let updated: Vec<i64> = (1..=12_500).collect();
     for (times, told) in [(1, false), (usize::MAX, true)] {
-        let fake = RefCell::new(Fake::with(&updated));
-        let empty = Cell::new(times);
+        let fake = Shared::new(Fake::with(&updated));
+        let empty = Shared::new(times);
         let walked = walk_by_key(1000, |ask| {
             // More came by then than the count tells, which ends at the window.
             if fake.borrow().kept.len() > 11_000 && empty.get() > 0 {
@@ -178,7 +179,7 @@ fn nothing_where_records_were_is_asked_for_again() {
 
 #[test]
 fn a_page_that_is_empty_in_the_middle_of_a_millisecond_is_told() {
-    let fake = RefCell::new(Fake::with(&[5; 30]));
+    let fake = Shared::new(Fake::with(&[5; 30]));
     let walked =
         walk_by_key(
             10,
@@ -189,7 +190,7 @@ fn a_page_that_is_empty_in_the_middle_of_a_millisecond_is_told() {
 
 #[test]
 fn a_purge_is_no_loss() {
-    let fake = RefCell::new(Fake::with(&[1, 2, 3, 4, 5, 6]));
+    let fake = Shared::new(Fake::with(&[1, 2, 3, 4, 5, 6]));
     let walked = walk_by_key(3, |ask| {
         let seen = fake.borrow_mut().page(ask, 10_000);
         fake.borrow_mut().rows.remove(&4);
@@ -228,15 +229,14 @@ fn a_rejected_row_counts_once_for_all_pages_that_show_it() {
 #[test]
 fn a_cursor_of_our_own_that_is_refused_leaves_the_end_in_doubt() {
     for (failure, told) in [(Failure::BadResponse, true), (Failure::Timeout, false), (Failure::RateLimited, false)] {
-        let fake = RefCell::new(Fake::with(&[1, 2, 3]));
-        let walk = by_cursor(&ENDPOINT, 2, CursorPosition::default(), unfollowed(), |cursor| {
-            ready(match cursor {
-                Some(_) => Err(ApiError::new(&ENDPOINT, failure, "no")),
-                None => Ok(PageSummary { next: Next::Nothing, ..fake.borrow_mut().bulk(None, 2) }),
-            })
-        });
+        let fake = Shared::new(Fake::with(&[1, 2, 3]));
+        let fetch = |cursor: Option<String>| match cursor {
+            Some(_) => Box::pin(ready(Err(ApiError::new(&ENDPOINT, failure, "no")))),
+            None => page(PageSummary { next: Next::Nothing, ..fake.borrow_mut().bulk(None, 2) }),
+        };
+        let walk = by_cursor(&ENDPOINT, 2, CursorPosition::default(), unfollowed(), &fetch);
         let walk = walk.now_or_never().unwrap().unwrap();
-        let walked = walk.finish(|| true, |last| behind(&fake.borrow(), last)).now_or_never().unwrap();
+        let walked = walk.finish(&|| true, &|last| behind(&fake.borrow(), last)).now_or_never().unwrap();
         // What is no refusal fails the walk.
         let missing = walked.ok().map(|walked| walked.missing.expect("words for what may be missing"));
         assert_eq!(missing.is_some(), told, "{failure:?}");
@@ -245,11 +245,10 @@ fn a_cursor_of_our_own_that_is_refused_leaves_the_end_in_doubt() {
 
 #[test]
 fn a_server_that_knows_no_cursor_but_its_own_is_not_walked_anew() {
-    let fake = RefCell::new(Fake::with(&[1, 2, 3, 4]));
-    let walk = by_cursor(&ENDPOINT, 2, CursorPosition::default(), unfollowed(), |_| {
-        ready(Ok(PageSummary { next: Next::Nothing, ..fake.borrow_mut().bulk(None, 2) }))
-    });
+    let fake = Shared::new(Fake::with(&[1, 2, 3, 4]));
+    let fetch = |_: Option<String>| page(PageSummary { next: Next::Nothing, ..fake.borrow_mut().bulk(None, 2) });
+    let walk = by_cursor(&ENDPOINT, 2, CursorPosition::default(), unfollowed(), &fetch);
     let walk = walk.now_or_never().unwrap().unwrap();
-    let walked = walk.finish(|| true, |last| behind(&fake.borrow(), last)).now_or_never().unwrap();
+    let walked = walk.finish(&|| true, &|last| behind(&fake.borrow(), last)).now_or_never().unwrap();
     assert_eq!((walked.unwrap().missing, fake.borrow().requests), (None, 2));
 }

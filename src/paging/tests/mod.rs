@@ -1,8 +1,8 @@
 //! Walks over listings in memory, some of which change or misbehave meanwhile.
 
-use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::future::ready;
+use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use futures_util::FutureExt;
 use proptest::prelude::*;
@@ -12,6 +12,43 @@ use crate::telemetry::Rejection;
 
 mod fault;
 mod offset;
+
+/// What a walk and its test share.
+#[derive(Default)]
+pub(super) struct Shared<T>(RwLock<T>);
+
+impl<T> Shared<T> {
+    pub(super) fn new(value: T) -> Self {
+        Self(RwLock::new(value))
+    }
+
+    pub(super) fn borrow(&self) -> RwLockReadGuard<'_, T> {
+        self.0.read().unwrap()
+    }
+
+    pub(super) fn borrow_mut(&self) -> RwLockWriteGuard<'_, T> {
+        self.0.write().unwrap()
+    }
+
+    pub(super) fn into_inner(self) -> T {
+        self.0.into_inner().unwrap()
+    }
+}
+
+impl<T: Copy> Shared<T> {
+    pub(super) fn get(&self) -> T {
+        *self.borrow()
+    }
+
+    pub(super) fn set(&self, value: T) {
+        *self.borrow_mut() = value;
+    }
+}
+
+/// The answer of a fetch; its rows need no storing.
+pub(super) fn page(summary: PageSummary) -> BoxFuture<'static, Result<Page, ApiError>> {
+    Box::pin(ready(Ok(summary.into())))
+}
 
 pub(super) const ENDPOINT: Endpoint = Endpoint { name: "fake", class: "fake" };
 
@@ -144,16 +181,17 @@ proptest! {
     fn a_walk_by_key_loses_nothing(
         updated in prop::collection::vec(1_i64..8, 0..60), size in 2_u64..12, changes in changes(),
     ) {
-        let fake = RefCell::new(Fake::with(&updated));
-        let changes = RefCell::new(changes.into_iter());
-        let walk = by_key(&ENDPOINT, size, KeyPosition::default(), unfollowed(), |ask| {
+        let fake = Shared::new(Fake::with(&updated));
+        let changes = Shared::new(changes.into_iter());
+        let fetch = |ask: KeyAsk| {
             let mut fake = fake.borrow_mut();
             // It rests while it is counted in the end: what changes then is for the next walk.
             if ask.size == size && let Some(change) = changes.borrow_mut().next() {
                 fake.apply(&change);
             }
-            ready(Ok(fake.page(ask, 10_000)))
-        });
+            page(fake.page(ask, 10_000))
+        };
+        let walk = by_key(&ENDPOINT, size, KeyPosition::default(), unfollowed(), &fetch);
         let walked = walk.now_or_never().unwrap().unwrap();
         prop_assert_eq!(walked.missing, None);
         let fake = fake.into_inner();
@@ -166,18 +204,19 @@ proptest! {
     fn a_walk_by_cursor_loses_nothing(
         updated in prop::collection::vec(1_i64..8, 0..60), limit in 1_usize..12, changes in changes(),
     ) {
-        let fake = RefCell::new(Fake::with(&updated));
-        let changes = RefCell::new(changes.into_iter());
-        let walk = by_cursor(&ENDPOINT, limit as u64, CursorPosition::default(), unfollowed(), |cursor| {
+        let fake = Shared::new(Fake::with(&updated));
+        let changes = Shared::new(changes.into_iter());
+        let fetch = |cursor: Option<String>| {
             let mut fake = fake.borrow_mut();
             if let Some(change) = changes.borrow_mut().next() {
                 fake.apply(&change);
             }
-            ready(Ok(fake.bulk(cursor.as_deref(), limit)))
-        });
+            page(fake.bulk(cursor.as_deref(), limit))
+        };
+        let walk = by_cursor(&ENDPOINT, limit as u64, CursorPosition::default(), unfollowed(), &fetch);
         let walk = walk.now_or_never().unwrap().unwrap();
         let asked = fake.borrow().requests;
-        let walked = walk.finish(|| false, |_| unreachable!("nothing is lacking")).now_or_never().unwrap().unwrap();
+        let walked = walk.finish(&|| false, &|_| unreachable!("nothing is lacking")).now_or_never().unwrap().unwrap();
         prop_assert_eq!((walked.missing, fake.borrow().requests), (None, asked));
         let fake = fake.into_inner();
         for (id, row) in &fake.rows {
@@ -186,14 +225,14 @@ proptest! {
     }
 }
 
-pub(super) fn walk_by_key(size: u64, fetch: impl Fn(KeyAsk) -> PageSummary) -> Result<WalkSummary, ApiError> {
-    by_key(&ENDPOINT, size, KeyPosition::default(), unfollowed(), |ask| ready(Ok(fetch(ask)))).now_or_never().unwrap()
+pub(super) fn walk_by_key(size: u64, fetch: impl Fn(KeyAsk) -> PageSummary + Sync) -> Result<WalkSummary, ApiError> {
+    by_key(&ENDPOINT, size, KeyPosition::default(), unfollowed(), &|ask| page(fetch(ask))).now_or_never().unwrap()
 }
 
 #[test]
 fn the_window_is_no_end() {
     let updated: Vec<i64> = (0..25_000).map(|at| 1 + at / 3).collect();
-    let fake = RefCell::new(Fake::with(&updated));
+    let fake = Shared::new(Fake::with(&updated));
     walk_by_key(1000, |ask| fake.borrow_mut().page(ask, 10_000)).unwrap();
     assert_eq!(fake.borrow().kept.len(), 25_000);
     assert!(fake.borrow().requests < 30);
@@ -202,11 +241,11 @@ fn the_window_is_no_end() {
 #[test]
 fn what_the_window_hides_is_told_and_the_rest_is_kept() {
     let updated = [vec![5; 10_001], vec![6, 7, 8]].concat();
-    let fake = RefCell::new(Fake::with(&updated));
+    let fake = Shared::new(Fake::with(&updated));
     let walked = walk_by_key(1000, |ask| fake.borrow_mut().page(ask, 10_000)).unwrap();
     assert!(walked.missing.unwrap().contains("the same millisecond"));
     assert_eq!(fake.borrow().kept.len(), 10_003);
-    let fake = RefCell::new(Fake::with(&vec![5; 9_999]));
+    let fake = Shared::new(Fake::with(&vec![5; 9_999]));
     let walked = walk_by_key(1000, |ask| fake.borrow_mut().page(ask, 10_000)).unwrap();
     assert_eq!((walked.missing, fake.borrow().kept.len()), (None, 9_999));
 }
@@ -214,42 +253,43 @@ fn what_the_window_hides_is_told_and_the_rest_is_kept() {
 #[test]
 fn a_server_that_ignores_what_is_asked_is_found_out() {
     // The page number.
-    let fake = RefCell::new(Fake::with(&[5; 30]));
+    let fake = Shared::new(Fake::with(&[5; 30]));
     let error = walk_by_key(10, |ask| fake.borrow_mut().page(KeyAsk { number: 1, ..ask }, 10_000)).unwrap_err();
     assert!(error.failure == Failure::BadResponse && error.to_string().contains("repeats"), "{error}");
     // The filter.
-    let fake = RefCell::new(Fake::with(&[1, 2, 3, 4, 5]));
+    let fake = Shared::new(Fake::with(&[1, 2, 3, 4, 5]));
     let error = walk_by_key(3, |ask| fake.borrow_mut().page(KeyAsk { since: None, ..ask }, 10_000)).unwrap_err();
     assert!(error.failure == Failure::BadResponse && error.to_string().contains("order"), "{error}");
     // The sort.
-    let fake = RefCell::new(Fake::with(&[1, 2, 3]));
+    let fake = Shared::new(Fake::with(&[1, 2, 3]));
     let rows: Vec<_> = fake.borrow().sorted(0).into_iter().rev().collect();
     let error = walk_by_key(3, |_| fake.borrow_mut().read(&rows, None)).unwrap_err();
     assert!(error.failure == Failure::BadResponse && error.to_string().contains("order"), "{error}");
     // The page size.
-    let fake = RefCell::new(Fake::with(&[1, 2, 3, 3, 3, 3, 4]));
+    let fake = Shared::new(Fake::with(&[1, 2, 3, 3, 3, 3, 4]));
     walk_by_key(1000, |ask| fake.borrow_mut().page(KeyAsk { size: 2, ..ask }, 10_000)).unwrap();
     assert_eq!(fake.borrow().kept.len(), 7);
 }
 
 #[test]
 fn rows_without_a_time_take_no_part_in_the_order() {
-    let fake = RefCell::new(Fake::with(&[0, 0, 0, 1, 2]));
+    let fake = Shared::new(Fake::with(&[0, 0, 0, 1, 2]));
     let walked = walk_by_key(2, |ask| fake.borrow_mut().page(ask, 10_000)).unwrap();
     assert_eq!((fake.borrow().kept.len(), walked.missing), (5, None));
 }
 
 fn walk_by_number(pages: &[(&[u32], Option<usize>)]) -> (Result<WalkSummary, ApiError>, usize) {
-    let fake = RefCell::new(Fake::default());
+    let fake = Shared::new(Fake::default());
     let progressed = std::sync::atomic::AtomicUsize::new(0);
     let progress = || {
         progressed.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     };
-    let walk = by_number(&ENDPOINT, 2, &progress, |number| {
+    let fetch = |number: u64| {
         let (ids, count) = pages.get(usize::try_from(number - 1).unwrap()).copied().unwrap_or_default();
         let rows: Vec<_> = ids.iter().map(|id| (*id, (1, 0))).collect();
-        ready(Ok(fake.borrow_mut().read(&rows, count)))
-    });
+        page(fake.borrow_mut().read(&rows, count))
+    };
+    let walk = by_number(&ENDPOINT, 2, &progress, &fetch);
     let walked = walk.now_or_never().unwrap();
     (walked, progressed.into_inner())
 }
@@ -280,15 +320,16 @@ fn a_walk_by_number_ends_where_the_listing_does() {
 fn a_walk_by_number_out_of_which_records_go_finds_those_that_moved_up() {
     // How many rows are left at each request; the first ones go.
     let walk = |left: &[u32]| {
-        let fake = RefCell::new(Fake::default());
-        let request = Cell::new(0);
-        let walk = by_number(&ENDPOINT, 2, &quiet, |number| {
+        let fake = Shared::new(Fake::default());
+        let request = Shared::new(0);
+        let fetch = |number: u64| {
             let left = left.get(request.get()).or(left.last()).copied().unwrap();
             request.set(request.get() + 1);
             let from = (6 - left) + 2 * (u32::try_from(number).unwrap() - 1);
-            let page: Vec<_> = (from..6.min(from + 2)).map(|id| (id, (1, 0))).collect();
-            ready(Ok(fake.borrow_mut().read(&page, usize::try_from(left).ok())))
-        });
+            let rows: Vec<_> = (from..6.min(from + 2)).map(|id| (id, (1, 0))).collect();
+            page(fake.borrow_mut().read(&rows, usize::try_from(left).ok()))
+        };
+        let walk = by_number(&ENDPOINT, 2, &quiet, &fetch);
         let missing = walk.now_or_never().unwrap().unwrap().missing;
         let known: Vec<_> = fake.into_inner().kept.into_keys().collect();
         (known, missing)
@@ -302,12 +343,13 @@ fn a_walk_by_number_out_of_which_records_go_finds_those_that_moved_up() {
 #[test]
 fn a_walk_by_number_that_ends_where_the_vendors_window_may_is_not_whole() {
     let whole = |rows: u32, size: u32, count: Option<usize>| {
-        let fake = RefCell::new(Fake::default());
-        let walk = by_number(&ENDPOINT, size.into(), &quiet, |number| {
+        let fake = Shared::new(Fake::default());
+        let fetch = |number: u64| {
             let first = (u32::try_from(number).unwrap() - 1) * size;
-            let page: Vec<_> = (first..rows.min(first + size)).map(|id| (id, (1, 0))).collect();
-            ready(Ok(fake.borrow_mut().read(&page, count.filter(|_| !page.is_empty()))))
-        });
+            let ids: Vec<_> = (first..rows.min(first + size)).map(|id| (id, (1, 0))).collect();
+            page(fake.borrow_mut().read(&ids, count.filter(|_| !ids.is_empty())))
+        };
+        let walk = by_number(&ENDPOINT, size.into(), &quiet, &fetch);
         walk.now_or_never().unwrap().unwrap().missing
     };
     for size in [250, 1000, 300] {
@@ -326,14 +368,15 @@ const NAMELESS: Reject = Reject { why: Rejection::Unidentified, text: None };
 
 #[test]
 fn pages_of_unreadable_rows_repeat_only_if_their_bytes_do() {
-    let page = |body: &[u8]| PageSummary { sent: 2, rejected: vec![NAMELESS; 2], ..PageSummary::default() }.close(body);
+    let summary =
+        |body: &[u8]| PageSummary { sent: 2, rejected: vec![NAMELESS; 2], ..PageSummary::default() }.close(body);
     let walk = |same: bool| {
         let bodies: [&[u8]; 3] = [b"a", if same { b"a" } else { b"b" }, b""];
         let fetch = |number: u64| {
             let body = bodies[usize::try_from(number - 1).unwrap()];
-            ready(Ok(if body.is_empty() { PageSummary::default() } else { page(body) }))
+            page(if body.is_empty() { PageSummary::default() } else { summary(body) })
         };
-        by_number(&ENDPOINT, 2, &quiet, fetch).now_or_never().unwrap()
+        by_number(&ENDPOINT, 2, &quiet, &fetch).now_or_never().unwrap()
     };
     assert!(walk(true).is_err());
     assert_eq!(walk(false).unwrap().rejected, [4, 0]);
@@ -347,17 +390,16 @@ fn a_walk_by_cursor_that_cannot_end_is_ended() {
         ([cursor("a"), cursor("b")], [1, 0], "nothing new"),
         ([Next::Broken("the reason"), Next::Nothing], [1, 1], "the reason"),
     ] {
-        let asked = Cell::new(0);
-        let walk = by_cursor(&ENDPOINT, 1, CursorPosition::default(), unfollowed(), |_| {
-            let at = asked.replace(asked.get() + 1);
-            ready(Ok(PageSummary {
-                sent: 1,
-                taken: 1,
-                fresh: fresh[at],
-                next: next[at].clone(),
-                ..PageSummary::default()
-            }))
-        });
+        let asked = Shared::new(0);
+        let fetch = |_: Option<String>| {
+            let at = {
+                let at = asked.get();
+                asked.set(at + 1);
+                at
+            };
+            page(PageSummary { sent: 1, taken: 1, fresh: fresh[at], next: next[at].clone(), ..PageSummary::default() })
+        };
+        let walk = by_cursor(&ENDPOINT, 1, CursorPosition::default(), unfollowed(), &fetch);
         let error = walk.now_or_never().unwrap().err().unwrap();
         assert!(error.failure == Failure::BadResponse && error.to_string().contains(words), "{error}");
     }

@@ -1,13 +1,11 @@
 //! Walks by offset over a listing in memory that changes or misbehaves meanwhile.
 
-use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
-use std::future::ready;
 
 use futures_util::FutureExt;
 use proptest::prelude::*;
 
-use super::{ENDPOINT, quiet};
+use super::{ENDPOINT, Shared, page, quiet};
 use crate::paging::*;
 use crate::telemetry::Rejection;
 
@@ -64,7 +62,7 @@ impl Fake {
         let mut seen = PageSummary { sent: rows.len(), count, ..PageSummary::default() };
         for row in rows {
             let new = self.kept.insert(*row);
-            seen.undated(&row.to_string(), new);
+            seen.row(&row.to_string(), None, if new { Upsert::New } else { Upsert::Unchanged });
         }
         seen
     }
@@ -75,8 +73,8 @@ fn changes(most: usize) -> impl Strategy<Value = Vec<Vec<Change>>> {
     prop::collection::vec(prop::collection::vec(change, 0..4), 0..most)
 }
 
-fn walk(fetch: impl Fn(u64) -> PageSummary) -> Result<WalkSummary, ApiError> {
-    by_offset(&ENDPOINT, &quiet, |offset| ready(Ok(fetch(offset)))).now_or_never().unwrap()
+fn walk(fetch: impl Fn(u64) -> PageSummary + Sync) -> Result<WalkSummary, ApiError> {
+    by_offset(&ENDPOINT, &quiet, &|offset| page(fetch(offset))).now_or_never().unwrap()
 }
 
 proptest! {
@@ -84,9 +82,9 @@ proptest! {
     fn rows_that_come_and_go_hide_no_others(
         rows in 0_u32..120, limit in 2_u64..20, most in 2_usize..20, counts: bool, changes in changes(14),
     ) {
-        let fake = RefCell::new(Fake { most, counts, ..Fake::with(rows) });
-        let stayed = RefCell::new(fake.borrow().rows.clone());
-        let changes = RefCell::new(changes.into_iter());
+        let fake = Shared::new(Fake { most, counts, ..Fake::with(rows) });
+        let stayed = Shared::new(fake.borrow().rows.clone());
+        let changes = Shared::new(changes.into_iter());
         let walked = walk(|offset| {
             let mut fake = fake.borrow_mut();
             for change in changes.borrow_mut().next().unwrap_or_default() {
@@ -103,8 +101,8 @@ proptest! {
 
     #[test]
     fn a_few_changes_leave_a_walk_whole(rows in 0_u32..400, changes in changes(6)) {
-        let fake = RefCell::new(Fake::with(rows));
-        let changes = RefCell::new(changes.into_iter());
+        let fake = Shared::new(Fake::with(rows));
+        let changes = Shared::new(changes.into_iter());
         let walked = walk(|offset| {
             let mut fake = fake.borrow_mut();
             changes.borrow_mut().next().unwrap_or_default().iter().for_each(|change| fake.apply(change));
@@ -117,8 +115,8 @@ proptest! {
     fn one_that_was_cut_short_is_not_whole(
         rows in 1_u32..80, limit in 2_u64..12, faults in prop::collection::vec(prop::option::of(0_usize..4), 0..40),
     ) {
-        let fake = RefCell::new(Fake::with(rows));
-        let faults = RefCell::new(faults.into_iter());
+        let fake = Shared::new(Fake::with(rows));
+        let faults = Shared::new(faults.into_iter());
         let walked = walk(|offset| {
             let mut fake = fake.borrow_mut();
             let fault = if fake.requests == 0 { None } else { faults.borrow_mut().next().flatten() };
@@ -139,14 +137,14 @@ fn it_ends_where_the_listing_does() {
     for (rows, limit, counts, requests) in
         [(0, 50, true, 2), (0, 50, false, 2), (1, 50, true, 1), (50, 50, true, 1), (120, 50, true, 3), (7, 1, true, 7)]
     {
-        let fake = RefCell::new(Fake { counts, ..Fake::with(rows) });
+        let fake = Shared::new(Fake { counts, ..Fake::with(rows) });
         let walked = walk(|offset| fake.borrow_mut().page(offset, limit)).unwrap();
         assert_eq!((walked, fake.borrow().kept.len()), (WalkSummary::default(), rows as usize));
         assert_eq!(fake.borrow().requests, requests, "{rows} rows by {limit}");
     }
     for (rows, most) in [(120, 50), (120, 7), (120, 1), (100, 50)] {
         for counts in [true, false] {
-            let fake = RefCell::new(Fake { most, counts, ..Fake::with(rows) });
+            let fake = Shared::new(Fake { most, counts, ..Fake::with(rows) });
             let walked = walk(|offset| fake.borrow_mut().page(offset, 250)).unwrap();
             assert_eq!((walked, fake.borrow().kept.len()), (WalkSummary::default(), rows as usize), "{rows} by {most}");
         }
@@ -155,7 +153,7 @@ fn it_ends_where_the_listing_does() {
 
 #[test]
 fn what_the_server_counts_but_does_not_give_is_told() {
-    let fake = RefCell::new(Fake::with(60));
+    let fake = Shared::new(Fake::with(60));
     let walked = walk(|offset| PageSummary { count: Some(62), ..fake.borrow_mut().page(offset, 50) }).unwrap();
     assert_eq!(walked.missing.unwrap(), "the vendor counts 62 records, but gave 60 of them");
     assert!(fake.borrow().requests <= 12, "{}", fake.borrow().requests);
@@ -163,8 +161,8 @@ fn what_the_server_counts_but_does_not_give_is_told() {
     let walked = walk(|_| PageSummary { count: Some(3), ..PageSummary::default() }).unwrap();
     assert!(walked.missing.unwrap().contains("3 records, but gave 0"));
     // An end that was none.
-    let fake = RefCell::new(Fake::with(60));
-    let asked = Cell::new(0);
+    let fake = Shared::new(Fake::with(60));
+    let asked = Shared::new(0);
     let walked = walk(|offset| {
         asked.set(asked.get() + 1);
         if asked.get() == 2 { PageSummary::default() } else { fake.borrow_mut().page(offset, 50) }
@@ -175,14 +173,14 @@ fn what_the_server_counts_but_does_not_give_is_told() {
 #[test]
 fn a_server_that_does_not_know_the_offset_is_found_out() {
     for (counts, rows) in [(true, 60), (true, 900), (false, 60)] {
-        let fake = RefCell::new(Fake { counts, ..Fake::with(rows) });
+        let fake = Shared::new(Fake { counts, ..Fake::with(rows) });
         let error = walk(|_| fake.borrow_mut().page(0, 50)).unwrap_err();
         assert!(error.to_string().contains("repeats"), "{error}");
         assert!(fake.borrow().requests <= 10);
     }
     // Neither does one without an order keep it for ever, nor one with pages in a circle.
-    let random = Cell::new(1_u32);
-    let fake = RefCell::new(Fake::with(300));
+    let random = Shared::new(1_u32);
+    let fake = Shared::new(Fake::with(300));
     let shuffled = walk(|offset| {
         let mut fake = fake.borrow_mut();
         fake.rows.sort_by_cached_key(|row| {
@@ -192,7 +190,7 @@ fn a_server_that_does_not_know_the_offset_is_found_out() {
         fake.page(offset, 50)
     });
     assert!(shuffled.unwrap().missing.is_some() || fake.borrow().kept.len() == 300);
-    let fake = RefCell::new(Fake { counts: false, ..Fake::with(100) });
+    let fake = Shared::new(Fake { counts: false, ..Fake::with(100) });
     let error = walk(|offset| fake.borrow_mut().page(offset % 90, 50)).unwrap_err();
     assert!(error.to_string().contains("repeats"), "{error}");
 }
@@ -200,7 +198,7 @@ fn a_server_that_does_not_know_the_offset_is_found_out() {
 #[test]
 fn rows_that_cannot_be_read_count_as_given_and_once() {
     // Every third row is no object, every third one an object that cannot be read.
-    let known = RefCell::new(BTreeSet::new());
+    let known = Shared::new(BTreeSet::new());
     let walked = walk(|offset| {
         let rows: Vec<u64> = (offset..(offset + 10).min(31)).collect();
         let mut seen = PageSummary { sent: rows.len(), count: Some(31), ..PageSummary::default() };
@@ -213,7 +211,7 @@ fn rows_that_cannot_be_read_count_as_given_and_once() {
                 1 => seen.rejected.push(Reject { why: Rejection::Unreadable, text: Some(row) }),
                 _ => {
                     let new = known.borrow_mut().insert(row);
-                    seen.undated(&row.to_string(), new);
+                    seen.row(&row.to_string(), None, if new { Upsert::New } else { Upsert::Unchanged });
                 }
             }
         }
@@ -227,12 +225,12 @@ fn rows_that_cannot_be_read_count_as_given_and_once() {
 fn a_listing_that_goes_on_changing_is_walked_once() {
     // One in so many requests finds a row more, or a row less.
     for (adds, purges) in [(1, 0), (0, 1), (4, 4), (3, 6), (6, 3)] {
-        let random = Cell::new(1_u32);
+        let random = Shared::new(1_u32);
         let number = || {
             random.set(random.get().wrapping_mul(1_664_525).wrapping_add(1_013_904_223));
             random.get() >> 4
         };
-        let fake = RefCell::new(Fake::with(20_000));
+        let fake = Shared::new(Fake::with(20_000));
         let walked = walk(|offset| {
             let mut fake = fake.borrow_mut();
             for (one_in, change) in [(adds, Change::Add as fn(u32) -> Change), (purges, Change::Purge)] {

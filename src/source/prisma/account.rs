@@ -1,9 +1,13 @@
 //! One account's calls: its session, and what stands in every request.
 
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+
 use super::config::Config;
 use super::login::Login;
-use crate::client::{Answer, ApiError, Call, Unreadable};
-use crate::paging::{PageSummary, WalkSummary, by_offset};
+use crate::client::{ApiError, Call, Decode};
+use crate::paging::{Page, WalkSummary, by_offset};
 use crate::session::{Listing, Session};
 
 /// The calls of one account.
@@ -44,17 +48,17 @@ impl Account {
         call.clone().query("offset", offset.to_string()).query("limit", self.page_limit.to_string())
     }
 
-    /// Walks a listing whose pages are asked for with `call` and taken by `read`.
+    /// Walks a listing whose pages are asked for with `call` and read by `decode`.
     pub(super) async fn walk(
         &self,
         listing: &'static Listing,
         call: Call,
         progress: &(dyn Fn() + Sync),
-        read: impl Fn(&Answer) -> Result<PageSummary, Unreadable> + Send + Sync + Clone + 'static,
+        decode: Decode<Page>,
     ) -> Result<WalkSummary, ApiError> {
-        by_offset(&listing.endpoint, progress, |offset| {
-            self.session.call(listing, self.page(&call, offset), read.clone())
-        })
-        .await
+        let fetch = |offset| -> BoxFuture<'_, _> {
+            Box::pin(self.session.call(listing, self.page(&call, offset), Arc::clone(&decode)))
+        };
+        by_offset(&listing.endpoint, progress, &fetch).await
     }
 }

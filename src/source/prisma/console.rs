@@ -53,14 +53,16 @@ pub(super) struct ConsoleItself {
 impl ConsoleItself {
     async fn run(&self, progress: &(dyn Fn() + Sync)) -> Result<CollectOutput, ApiError> {
         let session = &self.account.session;
-        let version = match session.call(&VERSION, self.account.get(&VERSION, "version"), read_version).await {
+        let version = match session.call(&VERSION, self.account.get(&VERSION, "version"), Arc::new(read_version)).await
+        {
             Err(error) if error.failure == Failure::NotFound => {
-                session.call(&VERSION, Call::get(&VERSION.endpoint, "/api/v1/version"), read_version).await?
+                session.call(&VERSION, Call::get(&VERSION.endpoint, "/api/v1/version"), Arc::new(read_version)).await?
             }
             told => told?,
         };
         progress();
-        let license = session.call(&LICENSE, self.account.get(&LICENSE, "settings/license"), read_license).await;
+        let license =
+            session.call(&LICENSE, self.account.get(&LICENSE, "settings/license"), Arc::new(read_license)).await;
         let (licence_expiry, note) = match license {
             Ok(expiry) => (expiry, None),
             // The vendor's own consoles have none, and a role may not see it: some answer 401 then, to a token that the

@@ -1,20 +1,20 @@
 //! The collector of images: those that containers were made of, with their vulnerabilities by severity.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
 use super::account::Account;
 use super::wire::{self, ImageRow, RepoTag, Severities};
 use crate::client::{Answer, ApiError, Endpoint, Unreadable};
-use crate::inventory::{Table, Tables};
-use crate::lock::lock;
+use crate::inventory::Tables;
 use crate::names::{Name, Names};
-use crate::paging::PageSummary;
+use crate::paging::Page;
 use crate::record::{Image, ImageName, ImagePageFields};
 use crate::session::Listing;
+use crate::source::staged::{FromRow, StagedTable};
 use crate::source::{Collect, CollectOutput};
-use crate::wire::{Keyed, text};
+use crate::wire::text;
 
 /// The list of images.
 pub(super) const IMAGES: Listing = Listing {
@@ -26,18 +26,17 @@ pub(super) const IMAGES: Listing = Listing {
 /// The collector's name.
 pub(super) const NAME: &str = "images";
 
-/// Takes a page of the listing into the table.
-pub fn take(table: &Mutex<Table<Image>>, answer: &Answer) -> Result<PageSummary, Unreadable> {
-    let text = text(&answer.body);
-    let rows = wire::rows::<ImageRow<'_>>(answer, &text)?;
-    let mut seen = PageSummary::of(&rows);
-    let mut table = lock(table);
-    for row in rows.into_keyed() {
-        let page = Some(page_fields(&mut table.names, &row));
-        let new = table.put(row.key(), Image { page, bulk: None });
-        seen.undated(row.key(), new);
+impl FromRow for Image {
+    type Row<'a> = ImageRow<'a>;
+
+    fn from_row(names: &mut Names, row: &ImageRow<'_>) -> Self {
+        Self { page: Some(page_fields(names, row)), bulk: None }
     }
-    Ok(seen.close(&answer.body))
+}
+
+/// Reads a page of the listing.
+pub fn read(staged: &Arc<StagedTable<Image>>, answer: &Answer) -> Result<Page, Unreadable> {
+    Ok(staged.read(wire::rows(answer, &text(&answer.body))?, &answer.body))
 }
 
 fn page_fields(names: &mut Names, row: &ImageRow<'_>) -> ImagePageFields {
@@ -69,12 +68,13 @@ pub(super) struct Images {
 
 impl Images {
     async fn run(&self, progress: &(dyn Fn() + Sync)) -> Result<CollectOutput, ApiError> {
-        let table = Arc::new(Mutex::new(Table::default()));
-        let taking = Arc::clone(&table);
+        let staged = Arc::<StagedTable<Image>>::default();
+        let reading = Arc::clone(&staged);
         let call = self.account.list(&IMAGES, "images").query("compact", "true");
-        let walked = self.account.walk(&IMAGES, call, progress, move |answer: &Answer| take(&taking, answer)).await?;
+        let decode = move |answer: &Answer| read(&reading, answer);
+        let walked = self.account.walk(&IMAGES, call, progress, Arc::new(decode)).await?;
         self.account.session.count_rejected(NAME, walked.rejected);
-        let table = std::mem::take(&mut *lock(&table));
+        let table = staged.take();
         let (records, images) = (table.len(), Some(Arc::new(table)));
         Ok(CollectOutput {
             missing: walked.missing,

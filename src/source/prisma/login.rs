@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::client::{Answer, ApiError, Authorization, Call, Client, Endpoint, Unreadable};
+use crate::client::{Answer, ApiError, Authorization, Call, Client, Endpoint};
 use crate::clock::Timestamp;
 use crate::session::credentials::{Credentials, read};
 use crate::session::token::{Validity, is_token, lifetime};
@@ -126,8 +126,8 @@ impl session::Login for Login {
             }
             (..) => Call::post(&AUTHENTICATE, path("authenticate-client")),
         };
-        let reply = client.call(&call, reply).await.map_err(|error| self.explain_log_in(error))?;
-        let words = match reply {
+        let answer = client.exchange(&call, None).answer().await.map_err(|error| self.explain_log_in(error))?;
+        let words = match reply(&answer) {
             Reply::Token(token) => return Ok(Authorization::Bearer(token)),
             Reply::WebPage => format!("it answered with a web page: {WRONG_PLACE}"),
             Reply::Other(bytes) => format!("it answered with {bytes} bytes that hold no token: {WRONG_PLACE}"),
@@ -183,20 +183,19 @@ enum Reply {
     Other(usize),
 }
 
-/// Reads the answer to a log-in, `{"token": …}`. Something else would not become one if asked for again.
-#[expect(clippy::unnecessary_wraps, reason = "what a reader of answers returns")]
-fn reply(answer: &Answer) -> Result<Reply, Unreadable> {
+/// Reads the answer to a log-in, `{"token": …}`.
+fn reply(answer: &Answer) -> Reply {
     #[derive(Deserialize)]
     struct Given {
         token: String,
     }
 
     let text = text(&answer.body);
-    Ok(match serde_json::from_str::<Nested<Given>>(&text) {
+    match serde_json::from_str::<Nested<Given>>(&text) {
         Ok(Nested(Some(Given { token }))) if is_token(&token) => Reply::Token(Secret::new(token)),
         _ if answer.is_html() || text.trim_start().starts_with('<') => Reply::WebPage,
         Ok(_) | Err(_) => Reply::Other(answer.body.len()),
-    })
+    }
 }
 
 #[cfg(test)]

@@ -54,7 +54,7 @@ pub(super) struct Sensors {
 impl Sensors {
     async fn run(&self, progress: &(dyn Fn() + Sync)) -> Result<CollectOutput, ApiError> {
         let call = self.account.list(&SUMMARY, "defenders/summary");
-        let (table, rejected) = self.account.session.call(&SUMMARY, call, read).await?;
+        let (table, rejected) = self.account.session.call(&SUMMARY, call, Arc::new(read)).await?;
         progress();
         self.account.session.count_rejected(NAME, rejected);
         let (records, defenders) = (table.len(), Some(Arc::new(table)));

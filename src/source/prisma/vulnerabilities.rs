@@ -1,17 +1,19 @@
 //! The collector of vulnerabilities: in how many images each is. The console computes that once a day.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
 use super::account::Account;
 use super::wire::{self, CveRow, Daily};
-use crate::client::{Answer, ApiError, Endpoint, Unreadable};
+use crate::client::{Answer, ApiError, Decode, Endpoint, Unreadable};
 use crate::clock::Timestamp;
 use crate::inventory::{Table, Tables};
-use crate::lock::lock;
+use crate::names::Names;
+use crate::paging::Page;
 use crate::record::{Vulnerability, VulnerabilityStatistics};
 use crate::session::Listing;
+use crate::source::staged::{FromRow, StagedTable};
 use crate::source::{Collect, CollectOutput};
 use crate::wire::{Keyed, Rejected, text};
 
@@ -37,53 +39,33 @@ const COMPUTED_AGAIN: &str =
 /// The key of the one row of [`VulnerabilityStatistics`].
 const STATISTICS: &str = "images";
 
-/// What was on a page.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Page {
-    /// Rows, those that could not be taken included.
-    pub sent: u64,
-    /// Rows that could be taken.
-    pub taken: u64,
-    /// Vulnerabilities that were not known before.
-    pub new: u64,
-    /// Rows that could not be taken.
-    pub rejected: Rejected,
-    /// How many rows there are on all pages, where the console counts them.
-    pub total: Option<u64>,
-    /// When the console computed them.
-    pub computed: Option<Timestamp>,
+impl FromRow for Vulnerability {
+    type Row<'a> = CveRow<'a>;
+
+    fn from_row(names: &mut Names, row: &CveRow<'_>) -> Self {
+        let images = row.impacted_resources_cnt.0.unwrap_or_default();
+        Self { id: names.intern(row.key()), images, in_use: true, fixable: row.is_fixable() }
+    }
+
+    fn update(&mut self, later: Self) {
+        self.images = self.images.max(later.images);
+        self.fixable |= later.fixable;
+    }
 }
 
-/// Takes a page into the table.
-pub fn take(table: &Mutex<Table<Vulnerability>>, answer: &Answer) -> Result<Page, Unreadable> {
+/// Reads a page of the listing; tells when the console computed it.
+pub fn read(
+    staged: &Arc<StagedTable<Vulnerability>>,
+    answer: &Answer,
+) -> Result<(Page, Option<Timestamp>), Unreadable> {
     let text = text(&answer.body);
-    let rows = wire::open::<Daily, CveRow<'_>>(answer, &text)?;
-    let sent = rows.sent as u64;
-    let mut page = Page {
-        sent,
-        taken: 0,
-        new: 0,
-        rejected: rows.rejections(),
-        // A page with rows of a listing without any contradicts itself.
-        total: rows.count.filter(|count| *count > 0 || sent == 0),
-        computed: wire::computed(&text),
-    };
-    let mut table = lock(table);
-    let before = table.len();
-    for row in rows.into_keyed() {
-        let id = table.names.intern(row.key());
-        let known = table.entry(row.key(), || Vulnerability { id, images: 0, in_use: true, fixable: false });
-        known.images = known.images.max(row.impacted_resources_cnt.0.unwrap_or_default());
-        known.fixable |= row.is_fixable();
-        page.taken += 1;
-    }
-    page.new = (table.len() - before) as u64;
-    Ok(page)
+    let page = staged.read(wire::open::<Daily, _>(answer, &text)?, &answer.body);
+    Ok((page, wire::computed(&text)))
 }
 
 /// What a walk over all pages found out, besides the vulnerabilities.
 #[derive(Default)]
-struct Walk {
+struct StatisticsWalk {
     /// Rows that could not be taken.
     rejected: Rejected,
     /// Why vulnerabilities are missing, if any are.
@@ -99,10 +81,10 @@ pub(super) struct Vulnerabilities {
 
 impl Vulnerabilities {
     async fn run(&self, progress: &(dyn Fn() + Sync)) -> Result<CollectOutput, ApiError> {
-        let table = Arc::new(Mutex::new(Table::default()));
-        let Walk { rejected, missing, computed } = self.walk(&table, progress).await?;
+        let staged = Arc::default();
+        let StatisticsWalk { rejected, missing, computed } = self.walk(&staged, progress).await?;
         self.account.session.count_rejected(NAME, rejected);
-        let mut table = std::mem::take(&mut *lock(&table));
+        let mut table = staged.take();
         table.retain(|vulnerability| vulnerability.images > 0);
         let note = table.is_empty().then(|| NONE.to_owned());
         let mut statistics = Table::default();
@@ -124,33 +106,37 @@ impl Vulnerabilities {
     /// ignores either parameter is read as well: it gives more than was asked for, or all of it again.
     async fn walk(
         &self,
-        table: &Arc<Mutex<Table<Vulnerability>>>,
+        staged: &Arc<StagedTable<Vulnerability>>,
         progress: &(dyn Fn() + Sync),
-    ) -> Result<Walk, ApiError> {
+    ) -> Result<StatisticsWalk, ApiError> {
         let Account { session, page_limit, .. } = &*self.account;
         let call = self.account.list(&STATS, "stats/vulnerabilities");
-        let mut walk = Walk::default();
+        let reading = Arc::clone(staged);
+        let decode: Decode<_> = Arc::new(move |answer: &Answer| read(&reading, answer));
+        let mut walk = StatisticsWalk::default();
         let (mut offset, mut total) = (0, None);
         loop {
-            let taking = Arc::clone(table);
-            let read = move |answer: &Answer| take(&taking, answer);
-            let page = session.call(&STATS, self.account.page(&call, offset), read).await?;
+            let call = self.account.page(&call, offset);
+            let (page, computed) = session.call(&STATS, call, Arc::clone(&decode)).await?;
             progress();
-            total = page.total.or(total);
             if offset == 0 {
-                walk.computed = page.computed;
-            } else if page.computed.is_some_and(|computed| walk.computed != Some(computed)) {
+                walk.computed = computed;
+            } else if computed.is_some_and(|computed| walk.computed != Some(computed)) {
                 walk.missing = Some(COMPUTED_AGAIN.to_owned());
                 return Ok(walk);
             }
+            let page = page.accept(&STATS.endpoint).await?;
+            let sent = page.sent as u64;
+            // A page with rows of a listing without any contradicts itself.
+            total = page.count.filter(|count| *count > 0 || sent == 0).or(total);
             let repeats = page.taken > 0 && page.new == 0;
-            let unlimited = offset == 0 && page.sent > *page_limit;
+            let unlimited = offset == 0 && sent > *page_limit;
             if !repeats {
-                walk.rejected.iter_mut().zip(page.rejected).for_each(|(all, here)| *all += here);
-                offset += page.sent;
+                page.rejected.iter().for_each(|reject| walk.rejected[reject.why as usize] += 1);
+                offset += sent;
             }
             let ended = match total {
-                Some(total) => offset >= total || page.sent == 0 || repeats,
+                Some(total) => offset >= total || sent == 0 || repeats,
                 None => unlimited || page.new == 0,
             };
             if ended {
@@ -158,7 +144,7 @@ impl Vulnerabilities {
                     Some(total) if offset < total => {
                         Some(format!("the vendor counts {total} vulnerabilities, but returned {offset} of them"))
                     }
-                    None if page.new == 0 && page.sent == *page_limit => Some(CUT_SHORT.to_owned()),
+                    None if page.new == 0 && sent == *page_limit => Some(CUT_SHORT.to_owned()),
                     Some(_) | None => None,
                 };
                 return Ok(walk);

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::client::{Client, Connection};
 use crate::clock::Clock;
-use crate::record::{Container, Image, Vendor};
+use crate::record::{Container, Image, Report, Sensor, Vendor};
 use crate::source::settings::{identity, in_words};
 use crate::source::{Offered, Source, collectors};
 use crate::telemetry::Telemetry;
@@ -32,12 +32,11 @@ pub mod wire;
 
 pub use config::{Collectors, Config, RateLimits};
 
+use listing::collector::{Listed as _, ListedCollector};
 use policies::Policies;
 use posture::Posture;
-use reports::Reports;
-use sensors::Sensors;
 use session::Session;
-use two_listings::{Pair, Paired as _};
+use two_listings::{TwoListed as _, TwoListings};
 
 /// Every endpoint that is asked, by its label value.
 const ENDPOINTS: [&str; 12] = [
@@ -103,15 +102,15 @@ fn offered(config: &Config) -> Vec<Offered<'_, Parts>> {
     let Collectors { containers, images, sensors, posture, reports, policies } = &config.collectors;
     let all: [Offered<'_, Parts>; 6] = [
         (Container::NAME, containers, |Parts { session, promote, clock, full_resync }| {
-            Box::new(Pair::<Container>::new(session, promote, clock, full_resync))
+            Box::new(TwoListings::<Container>::new(session, promote, clock, full_resync))
         }),
         (Image::NAME, images, |Parts { session, clock, full_resync, .. }| {
-            Box::new(Pair::<Image>::new(session, (), clock, full_resync))
+            Box::new(TwoListings::<Image>::new(session, (), clock, full_resync))
         }),
         (policies::NAME, policies, |Parts { session, .. }| Box::new(Policies::new(session))),
         (posture::NAME, posture, |Parts { session, .. }| Box::new(Posture::new(session))),
-        (reports::NAME, reports, |Parts { session, .. }| Box::new(Reports::new(session))),
-        (sensors::NAME, sensors, |Parts { session, .. }| Box::new(Sensors::new(session))),
+        (Report::NAME, reports, |Parts { session, .. }| Box::new(ListedCollector::<Report>::new(session))),
+        (Sensor::NAME, sensors, |Parts { session, .. }| Box::new(ListedCollector::<Sensor>::new(session))),
     ];
     all.into_iter().filter(|(_, settings, _)| settings.enabled).collect()
 }

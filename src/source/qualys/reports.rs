@@ -1,90 +1,54 @@
-//! The collector of reports.
+//! Reports: one row of the list each.
 
 use std::sync::Arc;
 
-use futures_util::future::BoxFuture;
-
-use super::listing::by_page::{Fill, Numbered};
-use super::listing::optional_listing::{Absence, Found};
-use super::session::{Listing, Session};
+use super::listing::by_page::PagedListing;
+use super::listing::collector::Listed;
+use super::session::Listing;
 use super::wire::ReportRow;
-use crate::checkpoint::{Saved, Slot};
-use crate::client::{ApiError, Endpoint};
+use crate::client::Endpoint;
 use crate::inventory::{Table, Tables};
 use crate::labels::{flag, word};
-use crate::paging::{PageSummary, WalkSummary};
+use crate::names::Names;
 use crate::record::Report;
-use crate::source::{Collect, CollectOutput};
-use crate::wire::Rows;
+use crate::source::staged::FromRow;
 
 /// The list of reports.
 pub(super) const REPORTS: Listing =
     Listing { endpoint: Endpoint { name: "reports", class: "other" }, what: "reports", permission: "to view reports" };
 
-/// The collector's name.
-pub(super) const NAME: &str = "reports";
+impl Listed for Report {
+    const NAME: &'static str = "reports";
+    const LISTING: PagedListing = PagedListing {
+        listing: &REPORTS,
+        path: "/csapi/v1.3/reports",
+        // No most is documented; the vendor's sample asks for so many.
+        size: 50,
+        number_names: &["pageNumber"],
+        size_names: &["pageSize"],
+        sort: None,
+    };
+    const IS_OPTIONAL: bool = true;
 
-const NUMBERED: Numbered = Numbered {
-    listing: &REPORTS,
-    path: "/csapi/v1.3/reports",
-    // No most is documented; the vendor's sample asks for so many.
-    size: 50,
-    number_names: &["pageNumber"],
-    size_names: &["pageSize"],
-    sort: None,
-};
-
-/// Walks the list of reports.
-pub(super) struct Reports {
-    session: Arc<Session>,
-    absence: Absence,
-}
-
-impl Reports {
-    pub(super) fn new(session: Arc<Session>) -> Self {
-        Self { session, absence: Absence::default() }
+    fn tables(table: Arc<Table<Self>>) -> Tables {
+        Tables { reports: Some(table), ..Tables::default() }
     }
 
-    async fn run(&self, progress: &(dyn Fn() + Sync)) -> Result<CollectOutput, ApiError> {
-        let walked = NUMBERED.walk::<Table<Report>>(&self.session, &self.absence.answered, progress).await;
-        let ((table, walked), note) = match self.absence.heed(&self.session, &REPORTS, walked)? {
-            Found::Here(found) => (found, None),
-            Found::Absent(words) => ((Table::default(), WalkSummary::default()), Some(words)),
-        };
-        self.session.count_rejected(NAME, walked.rejected);
-        let (records, reports) = (table.len(), Some(Arc::new(table)));
-        let tables = Tables { reports, ..Tables::default() };
-        Ok(CollectOutput { missing: walked.missing, note, ..CollectOutput::full(records, tables) })
+    fn table(tables: &Tables) -> Option<&Arc<Table<Self>>> {
+        tables.reports.as_ref()
     }
 }
 
-impl Fill for Table<Report> {
+impl FromRow for Report {
     type Row<'a> = ReportRow<'a>;
 
-    fn fill(&mut self, rows: Rows<ReportRow<'_>>) -> PageSummary {
-        let mut seen = PageSummary::of(&rows);
-        for row in rows.into_keyed() {
-            let names = &mut self.names;
-            let report = Report {
-                template: word(names, row.template_name.get()),
-                status: word(names, row.status.get()),
-                scheduled: flag(names, row.is_scheduled.0),
-                created: row.created_at.0,
-                expires: row.expire_on.0,
-            };
-            let new = self.put(row.report_uuid.get(), report);
-            seen.undated(row.report_uuid.get(), new);
+    fn from_row(names: &mut Names, row: &ReportRow<'_>) -> Self {
+        Self {
+            template: word(names, row.template_name.get()),
+            status: word(names, row.status.get()),
+            scheduled: flag(names, row.is_scheduled.0),
+            created: row.created_at.0,
+            expires: row.expire_on.0,
         }
-        seen
-    }
-}
-
-impl Collect for Reports {
-    fn collect<'a>(&'a self, progress: &'a (dyn Fn() + Sync)) -> BoxFuture<'a, Result<CollectOutput, ApiError>> {
-        Box::pin(self.run(progress))
-    }
-
-    fn resume(&self, _: Slot, saved: Saved) {
-        self.absence.remember(&saved, |tables| &tables.reports);
     }
 }

@@ -1,21 +1,17 @@
-//! The collector of sensors.
+//! Sensors: one row of the list each, in either version of the API.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use futures_util::future::BoxFuture;
-
-use super::listing::by_page::{Fill, Numbered};
-use super::session::{Listing, Session};
+use super::listing::by_page::PagedListing;
+use super::listing::collector::Listed;
+use super::session::Listing;
 use super::wire::SensorRow;
-use crate::client::{ApiError, Endpoint};
+use crate::client::Endpoint;
 use crate::inventory::{Table, Tables};
 use crate::labels::word;
-use crate::paging::PageSummary;
+use crate::names::Names;
 use crate::record::Sensor;
-use crate::source::{Collect, CollectOutput};
-use crate::telemetry::Failure;
-use crate::wire::Rows;
+use crate::source::staged::FromRow;
 
 /// The sensor list, of either version.
 pub(super) const SENSORS: Listing = Listing {
@@ -24,97 +20,43 @@ pub(super) const SENSORS: Listing = Listing {
     permission: "such as CS.SENSOR.VIEW",
 };
 
-/// The collector's name.
-pub(super) const NAME: &str = "sensors";
+impl Listed for Sensor {
+    const NAME: &'static str = "sensors";
+    const LISTING: PagedListing = PagedListing {
+        listing: &SENSORS,
+        path: "/csapi/v1.3/sensors",
+        size: 1000,
+        number_names: &["pageNumber", "pageNo"],
+        size_names: &["pageSize"],
+        sort: Some("created:asc"),
+    };
+    const OLDER: Option<PagedListing> = Some(PagedListing { path: "/csapi/v1.1/sensors", ..Self::LISTING });
+    const IS_OPTIONAL: bool = false;
 
-/// The list as it is now.
-const NEW: Numbered = Numbered {
-    listing: &SENSORS,
-    path: "/csapi/v1.3/sensors",
-    size: 1000,
-    number_names: &["pageNumber", "pageNo"],
-    size_names: &["pageSize"],
-    sort: Some("created:asc"),
-};
-
-/// The list as it was before.
-const OLD: Numbered = Numbered { path: "/csapi/v1.1/sensors", ..NEW };
-
-/// Walks the sensor list.
-pub(super) struct Sensors {
-    session: Arc<Session>,
-    /// Whether the new version ever answered: then a "not found" is a fault, and no reason to ask the old one.
-    has_new: AtomicBool,
-    /// Whether this tenant was found to have the old version only.
-    only_old: AtomicBool,
-}
-
-impl Sensors {
-    pub(super) fn new(session: Arc<Session>) -> Self {
-        Self { session, has_new: AtomicBool::new(false), only_old: AtomicBool::new(false) }
+    fn tables(table: Arc<Table<Self>>) -> Tables {
+        Tables { sensors: Some(table), ..Tables::default() }
     }
 
-    async fn run(&self, progress: &(dyn Fn() + Sync)) -> Result<CollectOutput, ApiError> {
-        if !self.only_old.load(Ordering::Relaxed) {
-            match self.walk(&NEW, &self.has_new, progress).await {
-                Err(error) if error.failure == Failure::NotFound && !self.has_new.load(Ordering::Relaxed) => {}
-                other => return other,
-            }
-        }
-        let output = self.walk(&OLD, &AtomicBool::default(), progress).await;
-        match &output {
-            Ok(_) => self.only_old.store(true, Ordering::Relaxed),
-            // Once the old one is gone, the new one is asked again.
-            Err(error) if error.failure == Failure::NotFound => self.only_old.store(false, Ordering::Relaxed),
-            Err(_) => {}
-        }
-        output
-    }
-
-    async fn walk(
-        &self,
-        list: &'static Numbered,
-        answered: &AtomicBool,
-        progress: &(dyn Fn() + Sync),
-    ) -> Result<CollectOutput, ApiError> {
-        let (table, walked) = list.walk::<Table<Sensor>>(&self.session, answered, progress).await?;
-        self.session.count_rejected(NAME, walked.rejected);
-        let (records, sensors) = (table.len(), Some(Arc::new(table)));
-        Ok(CollectOutput {
-            missing: walked.missing,
-            ..CollectOutput::full(records, Tables { sensors, ..Tables::default() })
-        })
+    fn table(tables: &Tables) -> Option<&Arc<Table<Self>>> {
+        tables.sensors.as_ref()
     }
 }
 
-impl Fill for Table<Sensor> {
+impl FromRow for Sensor {
     type Row<'a> = SensorRow<'a>;
 
-    fn fill(&mut self, rows: Rows<SensorRow<'_>>) -> PageSummary {
-        let mut seen = PageSummary::of(&rows);
-        for row in rows.into_keyed() {
-            let names = &mut self.names;
-            let sensor = Sensor {
-                uuid: names.intern(row.uuid.get()),
-                // A row that never got an id shares its host name with the live sensor of that host.
-                registered: row.sensor_id.filled().is_some(),
-                host_name: names.intern(row.hostname.get()),
-                kind: word(names, row.sensor_type.get()),
-                status: word(names, row.status.get()),
-                version: names.intern(row.sensor_version.get()),
-                runtime: word(names, row.container_runtime.get()),
-                runtime_version: names.intern(row.container_runtime_version.get()),
-                last_checkin: row.last_checked_in.0,
-            };
-            let new = self.put(row.uuid.get(), sensor);
-            seen.undated(row.uuid.get(), new);
+    fn from_row(names: &mut Names, row: &SensorRow<'_>) -> Self {
+        Self {
+            uuid: names.intern(row.uuid.get()),
+            // A row that never got an id shares its host name with the live sensor of that host.
+            registered: row.sensor_id.filled().is_some(),
+            host_name: names.intern(row.hostname.get()),
+            kind: word(names, row.sensor_type.get()),
+            status: word(names, row.status.get()),
+            version: names.intern(row.sensor_version.get()),
+            runtime: word(names, row.container_runtime.get()),
+            runtime_version: names.intern(row.container_runtime_version.get()),
+            last_checkin: row.last_checked_in.0,
         }
-        seen
-    }
-}
-
-impl Collect for Sensors {
-    fn collect<'a>(&'a self, progress: &'a (dyn Fn() + Sync)) -> BoxFuture<'a, Result<CollectOutput, ApiError>> {
-        Box::pin(self.run(progress))
     }
 }

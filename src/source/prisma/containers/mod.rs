@@ -4,12 +4,12 @@ use std::sync::{Arc, Mutex};
 
 use futures_util::future::BoxFuture;
 
-use crate::client::{Answer, ApiError, Endpoint, Unreadable};
-use crate::inventory::{Table, Tables};
+use crate::client::{Answer, ApiError, Endpoint, Unreadable, off_thread};
+use crate::inventory::{Key, Table, Tables};
 use crate::labels::lower;
 use crate::lock::lock;
 use crate::names::{Name, Names};
-use crate::paging::PageSummary;
+use crate::paging::{Page, PageReader};
 use crate::record::{
     BulkListFields, Condition, Conditions, Container, Control, Identity, PageListFields, PrismaFields, Score,
     VendorFields,
@@ -17,8 +17,9 @@ use crate::record::{
 use crate::session::Listing;
 use crate::source::prisma::account::Account;
 use crate::source::prisma::wire::{self, ContainerRow, Info};
-use crate::source::{Collect, CollectOutput, off_thread};
+use crate::source::{Collect, CollectOutput};
 use crate::wire::{Keyed, text};
+use posture::StagedChecks;
 
 mod posture;
 
@@ -34,49 +35,60 @@ pub(crate) const NAME: &str = "containers";
 
 /// Containers and their checks being put together.
 #[derive(Debug)]
-pub struct Staging {
-    known: Mutex<Known>,
+pub struct StagedContainers {
+    tables: Mutex<StagedTables>,
     promote: Arc<[String]>,
 }
 
 #[derive(Debug, Default)]
-struct Known {
-    table: Table<Container>,
-    posture: posture::Staging,
+struct StagedTables {
+    containers: Table<Container>,
+    checks: StagedChecks,
 }
 
-impl Staging {
+impl StagedContainers {
     /// Nothing yet. Of the labels of containers, the values of those in `promote` are kept.
     pub fn new(promote: Arc<[String]>) -> Self {
-        Self { known: Mutex::default(), promote }
+        Self { tables: Mutex::default(), promote }
     }
 
-    /// Takes a page of the listing.
-    pub fn take(&self, answer: &Answer) -> Result<PageSummary, Unreadable> {
+    /// Reads a page of the listing. The tables have its rows once the page is stored.
+    pub fn read(self: &Arc<Self>, answer: &Answer) -> Result<Page, Unreadable> {
         let text = text(&answer.body);
         let rows = wire::rows::<ContainerRow<'_>>(answer, &text)?;
-        let mut seen = PageSummary::of(&rows);
-        let mut known = lock(&self.known);
-        let Known { table, posture } = &mut *known;
-        for row in rows.into_keyed() {
-            let info = row.info.0.as_ref();
-            let container = Container {
-                page: Some(page_fields(&mut table.names, &row)),
-                bulk: Some(bulk_fields(&mut table.names, &row, &self.promote)),
-            };
-            // A row has no time of its own change: the one that came later is the later one.
-            let new = table.put(row.key(), container);
-            posture.put(row.key(), info);
-            seen.undated(row.key(), new);
+        let mut page = PageReader::new(&rows);
+        let mut read = Vec::with_capacity(rows.sent);
+        {
+            let mut tables = lock(&self.tables);
+            let StagedTables { containers, checks } = &mut *tables;
+            for row in rows.into_keyed() {
+                let key = Key::new(row.key());
+                // A row has no time of its own change: the one that came later is the later one.
+                page.row(row.key(), None, containers.place_of(&key).map(|_| None));
+                let container = Container {
+                    page: Some(page_fields(&mut containers.names, &row)),
+                    bulk: Some(bulk_fields(&mut containers.names, &row, &self.promote)),
+                };
+                read.push((key, container, checks.read(row.info.0.as_ref())));
+            }
         }
-        Ok(seen.close(&answer.body))
+        let staged = Arc::clone(self);
+        Ok(Page::new(page.summary(&answer.body), move || staged.store(read)))
     }
 
-    /// The containers, and what their checks add up to.
+    fn store(&self, read: Vec<(Key, Container, u32)>) {
+        let mut tables = lock(&self.tables);
+        for (key, container, checks) in read {
+            tables.checks.put(key.clone(), checks);
+            tables.containers.put_under(key, container);
+        }
+    }
+
+    /// Takes out the containers, and what their checks add up to.
     pub fn finish(&self) -> (Table<Container>, Table<Control>) {
-        let Known { mut table, posture } = std::mem::take(&mut *lock(&self.known));
-        table.retain(|_| true);
-        (table, posture.finish())
+        let StagedTables { mut containers, checks } = std::mem::take(&mut *lock(&self.tables));
+        containers.retain(|_| true);
+        (containers, checks.finish())
     }
 }
 
@@ -151,12 +163,13 @@ pub(in crate::source::prisma) struct Containers {
 
 impl Containers {
     async fn run(&self, progress: &(dyn Fn() + Sync)) -> Result<CollectOutput, ApiError> {
-        let staging = Arc::new(Staging::new(Arc::clone(&self.promote)));
-        let taking = Arc::clone(&staging);
+        let staged = Arc::new(StagedContainers::new(Arc::clone(&self.promote)));
+        let reading = Arc::clone(&staged);
         let call = self.account.list(&CONTAINERS, "containers");
-        let walked = self.account.walk(&CONTAINERS, call, progress, move |answer: &Answer| taking.take(answer)).await?;
+        let decode = move |answer: &Answer| reading.read(answer);
+        let walked = self.account.walk(&CONTAINERS, call, progress, Arc::new(decode)).await?;
         self.account.session.count_rejected(NAME, walked.rejected);
-        let (containers, controls) = off_thread(&CONTAINERS.endpoint, move || staging.finish()).await?;
+        let (containers, controls) = off_thread(&CONTAINERS.endpoint, move || staged.finish()).await?;
         let (records, containers, controls) = (containers.len(), Some(Arc::new(containers)), Some(Arc::new(controls)));
         let tables = Tables { containers, controls, ..Tables::default() };
         Ok(CollectOutput { missing: walked.missing, ..CollectOutput::full(records, tables) })

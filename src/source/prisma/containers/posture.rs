@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::inventory::Table;
+use crate::inventory::{Key, Table};
 use crate::labels::word;
 use crate::names::{Name, Names};
 use crate::record::{Control, Severity};
@@ -25,7 +25,7 @@ struct Evaluated {
 
 /// The checks of the containers that came.
 #[derive(Debug, Default)]
-pub(crate) struct Staging {
+pub(crate) struct StagedChecks {
     names: Names,
     checks: Interned<Evaluated>,
     lists: Interned<Box<[u32]>>,
@@ -33,12 +33,16 @@ pub(crate) struct Staging {
     containers: Table<u32>,
 }
 
-impl Staging {
-    /// Puts the checks of the container `key` in place of those that may be there.
-    pub(crate) fn put(&mut self, key: &str, info: Option<&Info<'_>>) {
+impl StagedChecks {
+    /// Reads the checks of a container; tells the number of their list.
+    pub(crate) fn read(&mut self, info: Option<&Info<'_>>) -> u32 {
         let list = evaluate(&mut self.names, info).into_values().map(|check| self.checks.intern(check)).collect();
-        let list = self.lists.intern(list);
-        self.containers.put(key, list);
+        self.lists.intern(list)
+    }
+
+    /// Puts the list of checks of a container in place of the one that may be there.
+    pub(crate) fn put(&mut self, container: Key, list: u32) {
+        self.containers.put_under(container, list);
     }
 
     /// What they add up to: a record for each control, and for each severity and each set of templates that containers

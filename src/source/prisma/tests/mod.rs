@@ -1,10 +1,10 @@
 //! The vendor's own samples and odd shapes, through the readers of the collectors.
 
-use std::sync::Mutex;
+use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
-use super::containers::Staging;
+use super::containers::StagedContainers;
 use super::{console, images, sensors, vulnerabilities};
 use crate::client::Answer;
 use crate::inventory::Table;
@@ -25,9 +25,9 @@ fn answer(body: &str) -> Answer {
 }
 
 fn staged(promote: &[&str], bodies: &[&str]) -> (Table<Container>, Table<Control>) {
-    let staging = Staging::new(promote.iter().map(|key| (*key).to_owned()).collect());
+    let staging = Arc::new(StagedContainers::new(promote.iter().map(|key| (*key).to_owned()).collect()));
     for body in bodies {
-        staging.take(&answer(body)).unwrap();
+        staging.read(&answer(body)).unwrap().store();
     }
     staging.finish()
 }
@@ -117,8 +117,8 @@ fn odd_containers_are_taken_as_far_as_they_tell() {
          "info":{"installedProducts":{"crio":false,"docker":"20.10.7"},"complianceRiskScore":-1,"labels":[null,"x:1","x:2"],
           "complianceDistribution":{"critical":null,"total":0},"allCompliance":{"enabled":false,"compliance":null},
           "complianceIssues":null,"cloudMetadata":{"provider":"AWS"}}}]"#;
-    let staging = Staging::new(["x".to_owned()].into());
-    let seen = staging.take(&answer(bare)).unwrap();
+    let staging = Arc::new(StagedContainers::new(["x".to_owned()].into()));
+    let seen = staging.read(&answer(bare)).unwrap().store();
     assert_eq!((seen.sent, seen.taken, seen.rejected.len(), &*seen.nameless), (6, 3, 3, &[2][..]));
     let (table, posture) = staging.finish();
     assert!(posture.is_empty());
@@ -177,10 +177,10 @@ fn posture_counts_each_container_once_and_a_failure_wins() {
 
 #[test]
 fn the_images_samples() {
-    let table = Mutex::default();
-    let seen = images::take(&table, &answer(fixture!("images.json"))).unwrap();
+    let staged = Arc::default();
+    let seen = images::read(&staged, &answer(fixture!("images.json"))).unwrap().store();
     assert_eq!((seen.sent, seen.fresh), (3, 3));
-    let table = table.into_inner().unwrap();
+    let table = staged.take();
     let known = |key: &str| table.get(key).unwrap().page.as_ref().unwrap();
     let named = |key| known(key).name.map(|name| [name.registry, name.repository].map(|part| table.names.text(part)));
     let checkout = known("registry.example.com/shop/checkout:1.42.0");
@@ -198,10 +198,10 @@ fn the_images_samples() {
     assert!(known(nginx).findings.is_none() && known(nginx).created.is_none());
     assert_eq!(named("localhost/none"), None);
     assert_eq!((known("localhost/none").findings, known("localhost/none").id), (Some([0; 5]), Name::EMPTY));
-    let table = Mutex::default();
+    let staged = Arc::default();
     let odd = r#"[{"_id":"a","repoTag":{},"tags":[null,{"registry":"r"},{"repo":"x"}]}]"#;
-    images::take(&table, &answer(odd)).unwrap();
-    let table = table.into_inner().unwrap();
+    images::read(&staged, &answer(odd)).unwrap().store();
+    let table = staged.take();
     let name = table.get("a").unwrap().page.as_ref().unwrap().name.unwrap();
     assert_eq!((table.names.text(name.registry), name.repository), ("r", Name::EMPTY));
 }
@@ -220,11 +220,11 @@ fn the_samples_of_defenders() {
 
 #[test]
 fn the_samples_of_vulnerabilities() {
-    let table = Mutex::default();
-    let page = vulnerabilities::take(&table, &answer(fixture!("stats_vulnerabilities.json"))).unwrap();
-    let again = vulnerabilities::take(&table, &answer(fixture!("stats_vulnerabilities.json"))).unwrap();
-    assert_eq!((page.taken, page.new, again.new, page.rejected), (5, 4, 0, [1, 0]));
-    let table = table.into_inner().unwrap();
+    let staged = Arc::default();
+    let [page, again] = [(); 2]
+        .map(|()| vulnerabilities::read(&staged, &answer(fixture!("stats_vulnerabilities.json"))).unwrap().0.store());
+    assert_eq!((page.taken, page.new, again.new, page.rejected.len()), (5, 4, 0, 1));
+    let table = staged.take();
     let shown: Vec<_> =
         table.iter().map(|(_, row)| (table.names.text(row.id), row.images, row.fixable, row.in_use)).collect();
     assert_eq!(
@@ -237,7 +237,7 @@ fn the_samples_of_vulnerabilities() {
         ]
     );
     for none in ["null", "[]", "[null]", r#"[{"images":null}]"#, r#"[{"images":{"vulnerabilities":null}}]"#, "[{}]"] {
-        assert_eq!(vulnerabilities::take(&Mutex::default(), &answer(none)).unwrap().sent, 0, "{none}");
+        assert_eq!(vulnerabilities::read(&Arc::default(), &answer(none)).unwrap().0.summary.sent, 0, "{none}");
     }
 }
 
@@ -254,19 +254,19 @@ fn the_samples_of_the_console() {
 
 #[test]
 fn what_is_no_listing_is_told_without_what_it_says() {
-    let staging = Staging::new([].into());
+    let staging = Arc::new(StagedContainers::new([].into()));
     for (body, words) in
         [(r#"{"err":"jdoe may not"}"#, "an error message"), ("<html>jdoe", "is not JSON"), ("[{", "breaks off")]
     {
-        let told = staging.take(&answer(body)).unwrap_err().0;
+        let told = staging.read(&answer(body)).unwrap_err().0;
         assert!(told.contains(words) && !told.contains("jdoe"), "{told}");
     }
     let mut page = answer("<html>jdoe");
     page.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-    assert!(staging.take(&page).unwrap_err().0.contains("web page"));
+    assert!(staging.read(&page).unwrap_err().0.contains("web page"));
     let mut none = answer("null");
     none.headers.insert("total-count", HeaderValue::from_static("7"));
-    let seen = staging.take(&none).unwrap();
+    let seen = staging.read(&none).unwrap().store();
     assert_eq!((seen.sent, seen.count), (0, Some(7)));
 }
 

@@ -10,7 +10,7 @@ use crate::inventory::{Table, Tables};
 use crate::names::Names;
 use crate::record::{BulkListFields, Container, PageListFields};
 use crate::source::qualys::session::Listing;
-use crate::source::qualys::two_listings::Paired;
+use crate::source::qualys::two_listings::TwoListed;
 use crate::source::qualys::two_listings::staging::{self, Half, Joined};
 use crate::source::qualys::wire::{BulkRow, PageRow};
 use map_container::{bulk_fields, page_fields};
@@ -39,7 +39,7 @@ impl Joined for Container {
     const WHAT: &'static str = "containers";
 }
 
-impl Paired for Container {
+impl TwoListed for Container {
     const NAME: &'static str = "containers";
     const PAGES: (&'static Listing, &'static str) = (&PAGES, "/csapi/v1.3/containers");
     const BULK: (&'static Listing, &'static str) = (&BULK, "/csapi/v1.3/containers/list");
@@ -60,21 +60,21 @@ pub enum PageHalf {}
 impl Half for PageHalf {
     type Record = Container;
     type Row<'a> = PageRow<'a>;
-    type Known = PageListFields;
+    type Part = PageListFields;
 
     fn read(names: &mut Names, row: &PageRow<'_>, _: &Arc<[String]>) -> PageListFields {
         page_fields(names, row)
     }
 
-    fn updated(known: &PageListFields) -> Option<Timestamp> {
-        known.updated
+    fn updated(part: &PageListFields) -> Option<Timestamp> {
+        part.updated
     }
 
-    fn known(container: &Container) -> Option<&PageListFields> {
+    fn part(container: &Container) -> Option<&PageListFields> {
         container.page.as_ref()
     }
 
-    fn slot(container: &mut Container) -> &mut Option<PageListFields> {
+    fn part_mut(container: &mut Container) -> &mut Option<PageListFields> {
         &mut container.page
     }
 }
@@ -86,21 +86,21 @@ pub enum BulkHalf {}
 impl Half for BulkHalf {
     type Record = Container;
     type Row<'a> = BulkRow<'a>;
-    type Known = BulkListFields;
+    type Part = BulkListFields;
 
     fn read(names: &mut Names, row: &BulkRow<'_>, promote: &Arc<[String]>) -> BulkListFields {
         bulk_fields(names, row, promote)
     }
 
-    fn updated(known: &BulkListFields) -> Option<Timestamp> {
-        known.updated
+    fn updated(part: &BulkListFields) -> Option<Timestamp> {
+        part.updated
     }
 
-    fn known(container: &Container) -> Option<&BulkListFields> {
+    fn part(container: &Container) -> Option<&BulkListFields> {
         container.bulk.as_ref()
     }
 
-    fn slot(container: &mut Container) -> &mut Option<BulkListFields> {
+    fn part_mut(container: &mut Container) -> &mut Option<BulkListFields> {
         &mut container.bulk
     }
 }

@@ -11,7 +11,7 @@ use crate::inventory::{Table, Tables};
 use crate::names::Names;
 use crate::record::{Image, ImageBulkFields, ImagePageFields};
 use crate::source::qualys::session::Listing;
-use crate::source::qualys::two_listings::Paired;
+use crate::source::qualys::two_listings::TwoListed;
 use crate::source::qualys::two_listings::staging::{self, Half, Joined};
 use crate::source::qualys::wire::{ImageBulkRow, ImagePageRow};
 use map_image::{bulk_fields, page_fields};
@@ -40,7 +40,7 @@ impl Joined for Image {
     const WHAT: &'static str = "images";
 }
 
-impl Paired for Image {
+impl TwoListed for Image {
     const NAME: &'static str = "images";
     const PAGES: (&'static Listing, &'static str) = (&PAGES, "/csapi/v1.3/images");
     const BULK: (&'static Listing, &'static str) = (&BULK, "/csapi/v1.3/images/list");
@@ -61,21 +61,21 @@ pub enum PageHalf {}
 impl Half for PageHalf {
     type Record = Image;
     type Row<'a> = ImagePageRow<'a>;
-    type Known = ImagePageFields;
+    type Part = ImagePageFields;
 
     fn read(names: &mut Names, row: &ImagePageRow<'_>, (): &()) -> ImagePageFields {
         page_fields(names, row)
     }
 
-    fn updated(known: &ImagePageFields) -> Option<Timestamp> {
-        known.updated
+    fn updated(part: &ImagePageFields) -> Option<Timestamp> {
+        part.updated
     }
 
-    fn known(image: &Image) -> Option<&ImagePageFields> {
+    fn part(image: &Image) -> Option<&ImagePageFields> {
         image.page.as_ref()
     }
 
-    fn slot(image: &mut Image) -> &mut Option<ImagePageFields> {
+    fn part_mut(image: &mut Image) -> &mut Option<ImagePageFields> {
         &mut image.page
     }
 }
@@ -87,21 +87,21 @@ pub enum BulkHalf {}
 impl Half for BulkHalf {
     type Record = Image;
     type Row<'a> = ImageBulkRow<'a>;
-    type Known = ImageBulkFields;
+    type Part = ImageBulkFields;
 
     fn read(names: &mut Names, row: &ImageBulkRow<'_>, (): &()) -> ImageBulkFields {
         bulk_fields(names, row)
     }
 
-    fn updated(known: &ImageBulkFields) -> Option<Timestamp> {
-        known.updated
+    fn updated(part: &ImageBulkFields) -> Option<Timestamp> {
+        part.updated
     }
 
-    fn known(image: &Image) -> Option<&ImageBulkFields> {
+    fn part(image: &Image) -> Option<&ImageBulkFields> {
         image.bulk.as_ref()
     }
 
-    fn slot(image: &mut Image) -> &mut Option<ImageBulkFields> {
+    fn part_mut(image: &mut Image) -> &mut Option<ImageBulkFields> {
         &mut image.bulk
     }
 }

@@ -1,19 +1,20 @@
 //! Listings that are small enough to be walked by page number.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 
-use serde::Deserialize;
+use futures_util::future::BoxFuture;
 
-use crate::client::{Answer, ApiError, Call, Unreadable};
-use crate::lock::lock;
-use crate::paging::{PageSummary, WalkSummary, by_number};
+use crate::client::{Answer, ApiError, Call, Decode};
+use crate::inventory::Table;
+use crate::paging::{Page, WalkSummary, by_number};
 use crate::source::qualys::session::{Listing, Session};
 use crate::source::qualys::wire;
-use crate::wire::{Keyed, Rows, text};
+use crate::source::staged::{FromRow, StagedTable};
+use crate::wire::text;
 
 /// A listing that is walked by page number, and how it is asked.
-pub(crate) struct Numbered {
+pub(crate) struct PagedListing {
     pub(crate) listing: &'static Listing,
     /// Where it is.
     pub(crate) path: &'static str,
@@ -27,43 +28,38 @@ pub(crate) struct Numbered {
     pub(crate) sort: Option<&'static str>,
 }
 
-/// What the rows of a listing go into.
-pub trait Fill: Default + Send + 'static {
-    /// A row of it.
-    type Row<'a>: Keyed + Deserialize<'a>;
-
-    /// Takes the rows of a page.
-    fn fill(&mut self, rows: Rows<Self::Row<'_>>) -> PageSummary;
-
-    /// Takes the page of this number.
-    fn take(&mut self, answer: &Answer, _number: u64) -> Result<PageSummary, Unreadable> {
-        let text = text(&answer.body);
-        let rows = wire::rows(&text)?;
-        Ok(self.fill(rows).close(&answer.body))
-    }
-}
-
-impl Numbered {
-    /// Walks the whole listing. `answered` is set once it answers.
-    pub(crate) async fn walk<F: Fill>(
-        &'static self,
+impl PagedListing {
+    /// Walks the whole listing, each row of which is one record. `answered` is set once it answers.
+    pub(crate) async fn read<R: FromRow>(
+        &self,
         session: &Session,
         answered: &AtomicBool,
         progress: &(dyn Fn() + Sync),
-    ) -> Result<(F, WalkSummary), ApiError> {
-        let filled = Arc::new(Mutex::new(F::default()));
-        let fetch = |number: u64| {
-            let filled = Arc::clone(&filled);
-            let read = move |answer: &Answer| lock(&filled).take(answer, number);
-            async move {
-                let seen = session.call(self.listing, self.call(number), read).await?;
+    ) -> Result<(Table<R>, WalkSummary), ApiError> {
+        let staged = Arc::<StagedTable<R>>::default();
+        let reading = Arc::clone(&staged);
+        let decode: Decode<Page> =
+            Arc::new(move |answer: &Answer| Ok(reading.read(wire::rows(&text(&answer.body))?, &answer.body)));
+        let walked = self.walk(session, answered, progress, &|_| Arc::clone(&decode)).await?;
+        Ok((staged.take(), walked))
+    }
+
+    /// Walks the whole listing; `decode` is given the number of each page. `answered` is set once it answers.
+    pub(crate) async fn walk(
+        &self,
+        session: &Session,
+        answered: &AtomicBool,
+        progress: &(dyn Fn() + Sync),
+        decode: &(dyn Fn(u64) -> Decode<Page> + Sync),
+    ) -> Result<WalkSummary, ApiError> {
+        let fetch = |number| -> BoxFuture<'_, _> {
+            Box::pin(async move {
+                let page = session.call(self.listing, self.call(number), decode(number)).await?;
                 answered.store(true, Ordering::Relaxed);
-                Ok(seen)
-            }
+                Ok(page)
+            })
         };
-        let walked = by_number(&self.listing.endpoint, self.size, progress, fetch).await?;
-        let filled = std::mem::take(&mut *lock(&filled));
-        Ok((filled, walked))
+        by_number(&self.listing.endpoint, self.size, progress, &fetch).await
     }
 
     fn call(&self, number: u64) -> Call {

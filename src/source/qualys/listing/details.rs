@@ -16,19 +16,19 @@ const AT_ONCE: usize = 8;
 pub(crate) type Wanted<V> = HashMap<Box<str>, Option<V>>;
 
 /// What the pages told of the records that were wanted last.
-pub(crate) struct Details<V, T> {
+pub(crate) struct DetailPages<V, T> {
     known: HashMap<Box<str>, (Option<V>, T)>,
     /// Records whose page could not be had: they are asked for after the others, so as not to keep those waiting.
     failed: HashSet<Box<str>>,
 }
 
-impl<V, T> Default for Details<V, T> {
+impl<V, T> Default for DetailPages<V, T> {
     fn default() -> Self {
         Self { known: HashMap::new(), failed: HashSet::new() }
     }
 }
 
-impl<V: Copy + PartialEq, T> Details<V, T> {
+impl<V: Copy + PartialEq, T> DetailPages<V, T> {
     /// What is known, by the record's id.
     pub(crate) fn known(&self) -> impl Iterator<Item = (&str, &T)> {
         self.known.iter().map(|(id, (_, detail))| (&**id, detail))
@@ -56,8 +56,8 @@ impl<V: Copy + PartialEq, T> Details<V, T> {
 
 /// Asks for the pages of those that are `wanted` and not known yet. Tells why some could not be had, if that was tried.
 /// One whose id cannot be part of a path is not.
-pub(crate) async fn ask<'w, V: Copy + PartialEq, T, Fut: Future<Output = Result<T, ApiError>>>(
-    details: &Mutex<Details<V, T>>,
+pub(crate) async fn fetch_due<'w, V: Copy + PartialEq, T, Fut: Future<Output = Result<T, ApiError>>>(
+    details: &Mutex<DetailPages<V, T>>,
     wanted: &'w Wanted<V>,
     progress: &(dyn Fn() + Sync),
     page: impl Fn(&'w str) -> Fut,

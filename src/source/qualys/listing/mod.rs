@@ -1,5 +1,6 @@
-//! Listings that are read page by page by number: how they are walked, and what is shared by the collectors of them.
+//! Listings that are walked by page number, and what their collectors share.
 
-pub mod by_page;
+pub(crate) mod by_page;
+pub(crate) mod collector;
 pub(crate) mod details;
 pub(crate) mod optional_listing;

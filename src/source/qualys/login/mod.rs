@@ -2,7 +2,7 @@
 
 use http::HeaderName;
 
-use crate::client::{Answer, ApiError, Authorization, Call, Client, Endpoint, Unreadable};
+use crate::client::{Answer, ApiError, Authorization, Call, Client, Endpoint};
 use crate::clock::Timestamp;
 use crate::session::credentials::{Credentials, read};
 use crate::session::token::{Validity, is_token};
@@ -106,8 +106,8 @@ impl session::Login for Login {
                 .header(HeaderName::from_static("clientid"), id)
                 .header(HeaderName::from_static("clientsecret"), secret),
         };
-        let reply = client.call(&call, reply).await.map_err(|error| self.explain_log_in(error))?;
-        match reply {
+        let answer = client.exchange(&call, None).answer().await.map_err(|error| self.explain_log_in(error))?;
+        match reply(&answer) {
             Reply::Token(token) => Ok(Authorization::Bearer(token)),
             Reply::WebPage => {
                 Err(ApiError::new(&AUTH, Failure::BadResponse, format!("it answered with a web page: {WRONG_HOST}")))
@@ -156,18 +156,17 @@ enum Reply {
     Other(usize),
 }
 
-/// Reads the answer to a log-in: the bare token as text. Something else would not become one if asked for again.
-#[expect(clippy::unnecessary_wraps, reason = "what a reader of answers returns")]
-fn reply(answer: &Answer) -> Result<Reply, Unreadable> {
+/// Reads the answer to a log-in: the bare token as text.
+fn reply(answer: &Answer) -> Reply {
     let text = String::from_utf8_lossy(&answer.body);
     let text = text.trim().trim_matches('"');
-    Ok(if is_token(text) {
+    if is_token(text) {
         Reply::Token(Secret::new(text))
     } else if answer.is_html() || text.starts_with('<') {
         Reply::WebPage
     } else {
         Reply::Other(answer.body.len())
-    })
+    }
 }
 
 #[cfg(test)]

@@ -10,15 +10,17 @@ use crate::clock::Timestamp;
 use crate::inventory::{Table, Tables};
 use crate::labels::word;
 use crate::lock::lock;
-use crate::paging::{PageSummary, WalkSummary};
+use crate::names::Names;
+use crate::paging::WalkSummary;
 use crate::record::Policy;
-use crate::source::qualys::listing::by_page::{Fill, Numbered};
-use crate::source::qualys::listing::details::{self, Details, Wanted};
-use crate::source::qualys::listing::optional_listing::{Absence, Found};
+use crate::source::qualys::listing::by_page::PagedListing;
+use crate::source::qualys::listing::details::{DetailPages, Wanted, fetch_due};
+use crate::source::qualys::listing::optional_listing::{OptionalListing, Presence};
 use crate::source::qualys::session::{Listing, Session};
 use crate::source::qualys::wire::PolicyRow;
+use crate::source::staged::FromRow;
 use crate::source::{Collect, CollectOutput};
-use crate::wire::{Nested, Rows, text};
+use crate::wire::{Nested, text};
 use rules::Rules;
 
 pub(crate) mod rules;
@@ -37,7 +39,7 @@ pub(crate) const POLICY: Listing =
 /// The collector's name.
 pub(crate) const NAME: &str = "policies";
 
-const NUMBERED: Numbered = Numbered {
+const PAGES: PagedListing = PagedListing {
     listing: &LIST,
     path: "/csapi/v1.3/centralizedPolicy",
     // No most is documented; the vendor's samples of other such lists ask for so many.
@@ -51,22 +53,23 @@ const NUMBERED: Numbered = Numbered {
 pub(crate) struct Policies {
     session: Arc<Session>,
     /// Rules by policy, of the version that the policy was last changed in.
-    rules: Mutex<Details<Timestamp, Rules>>,
-    absence: Absence,
+    rules: Mutex<DetailPages<Timestamp, Rules>>,
+    presence: OptionalListing,
 }
 
 impl Policies {
     pub(crate) fn new(session: Arc<Session>) -> Self {
-        Self { session, rules: Mutex::default(), absence: Absence::default() }
+        Self { session, rules: Mutex::default(), presence: OptionalListing::default() }
     }
 
     async fn run(&self, progress: &(dyn Fn() + Sync)) -> Result<CollectOutput, ApiError> {
-        let walked = NUMBERED.walk::<Listed>(&self.session, &self.absence.answered, progress).await;
-        let ((Listed { mut table, wanting }, walked), note) = match self.absence.heed(&self.session, &LIST, walked)? {
-            Found::Here(found) => (found, None),
-            Found::Absent(words) => ((Listed::default(), WalkSummary::default()), Some(words)),
+        let read = PAGES.read::<ListedPolicy>(&self.session, &self.presence.answered, progress).await;
+        let ((listed, walked), note) = match self.presence.judge(&self.session, &LIST, read)? {
+            Presence::Present(read) => (read, None),
+            Presence::Absent(words) => ((Table::default(), WalkSummary::default()), Some(words)),
         };
         self.session.count_rejected(NAME, walked.rejected);
+        let (mut table, wanting) = split(&listed);
         let missing = self.fill_rules(&mut table, &wanting, progress).await;
         let (records, policies) = (table.len(), Some(Arc::new(table)));
         let tables = Tables { policies, ..Tables::default() };
@@ -80,7 +83,7 @@ impl Policies {
         wanting: &Wanted<Timestamp>,
         progress: &(dyn Fn() + Sync),
     ) -> Option<String> {
-        let why = details::ask(&self.rules, wanting, progress, |id| self.ask_rules(id)).await;
+        let why = fetch_due(&self.rules, wanting, progress, |id| self.ask_rules(id)).await;
         let details = lock(&self.rules);
         for (id, rules) in details.known() {
             let told = rules.in_words(&mut table.names);
@@ -96,7 +99,7 @@ impl Policies {
     async fn ask_rules(&self, id: &str) -> Result<Rules, ApiError> {
         let call = Call::get(&POLICY.endpoint, format!("/csapi/v1.3/centralizedPolicy/{id}"));
         let id: Box<str> = id.into();
-        self.session.call(&POLICY, call, move |answer| read_rules(&id, answer)).await
+        self.session.call(&POLICY, call, Arc::new(move |answer: &Answer| read_rules(&id, answer))).await
     }
 }
 
@@ -112,42 +115,45 @@ pub fn read_rules(id: &str, answer: &Answer) -> Result<Rules, Unreadable> {
     }
 }
 
-/// The policies of the list.
-#[derive(Debug, Default)]
-pub struct Listed {
-    /// Themselves.
-    pub table: Table<Policy>,
-    /// Those whose rules the list leaves out, and when they were last changed.
-    pub(crate) wanting: Wanted<Timestamp>,
+/// A policy of the list.
+#[derive(Debug)]
+pub struct ListedPolicy {
+    /// The policy, with the rules that the list has of it.
+    pub policy: Policy,
+    /// Whether the list leaves out its rules.
+    lacks_rules: bool,
+    updated: Option<Timestamp>,
 }
 
-impl Fill for Listed {
+impl FromRow for ListedPolicy {
     type Row<'a> = PolicyRow<'a>;
 
-    fn fill(&mut self, rows: Rows<PolicyRow<'_>>) -> PageSummary {
-        let mut seen = PageSummary::of(&rows);
-        for row in rows.into_keyed() {
-            let names = &mut self.table.names;
-            let id = row.uuid.get();
-            let (rules, image_age_limit_days) = if row.centralized_policy_rules.is_some() {
-                self.wanting.remove(id);
-                Rules::of(&row).in_words(names)
-            } else {
-                self.wanting.insert(id.into(), row.updated.0);
-                Default::default()
-            };
-            let policy = Policy {
-                name: names.intern(row.policy_name.get()),
-                kind: word(names, row.policy_type.get()),
-                mode: word(names, row.policy_mode.get()),
-                rules,
-                image_age_limit_days,
-            };
-            let new = self.table.put(id, policy);
-            seen.undated(id, new);
-        }
-        seen
+    fn from_row(names: &mut Names, row: &PolicyRow<'_>) -> Self {
+        let lacks_rules = row.centralized_policy_rules.is_none();
+        let (rules, image_age_limit_days) =
+            if lacks_rules { Default::default() } else { Rules::of(row).in_words(names) };
+        let policy = Policy {
+            name: names.intern(row.policy_name.get()),
+            kind: word(names, row.policy_type.get()),
+            mode: word(names, row.policy_mode.get()),
+            rules,
+            image_age_limit_days,
+        };
+        Self { policy, lacks_rules, updated: row.updated.0 }
     }
+}
+
+/// The policies, and those of them whose rules are wanting.
+pub(crate) fn split(listed: &Table<ListedPolicy>) -> (Table<Policy>, Wanted<Timestamp>) {
+    let mut wanting = Wanted::new();
+    let mut table = Table::with_names(listed.names.clone());
+    for (key, ListedPolicy { policy, lacks_rules, updated }) in listed.iter() {
+        if *lacks_rules {
+            wanting.insert(key.to_string().into(), *updated);
+        }
+        table.put_under(key.clone(), policy.clone());
+    }
+    (table, wanting)
 }
 
 impl Collect for Policies {
@@ -156,6 +162,6 @@ impl Collect for Policies {
     }
 
     fn resume(&self, _: Slot, saved: Saved) {
-        self.absence.remember(&saved, |tables| &tables.policies);
+        self.presence.remember(&saved, |tables| tables.policies.as_ref());
     }
 }

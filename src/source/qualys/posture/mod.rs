@@ -10,18 +10,18 @@ use crate::client::{Answer, ApiError, Call, Endpoint, Unreadable};
 use crate::inventory::{Table, Tables};
 use crate::labels::word;
 use crate::lock::lock;
-use crate::names::Name;
-use crate::paging::PageSummary;
+use crate::names::{Name, Names};
 use crate::record::{Control, Severity};
-use crate::source::qualys::listing::by_page::{Fill, Numbered};
-use crate::source::qualys::listing::details::{self, Details, Wanted};
-use crate::source::qualys::listing::optional_listing::{Absence, Found};
+use crate::source::qualys::listing::by_page::PagedListing;
+use crate::source::qualys::listing::details::{DetailPages, Wanted, fetch_due};
+use crate::source::qualys::listing::optional_listing::{OptionalListing, Presence};
 use crate::source::qualys::session::{Listing, Session};
 use crate::source::qualys::wire::{ControlDetail, ControlRow};
+use crate::source::staged::FromRow;
 use crate::source::{Collect, CollectOutput};
 use crate::telemetry::Failure;
-use crate::wire::{Nested, Rows, text};
-use resources::Evaluated;
+use crate::wire::{Nested, text};
+use resources::ResourcesRead;
 
 pub mod resources;
 
@@ -39,7 +39,7 @@ pub(crate) const CONTROL: Listing =
 /// The collector's name.
 pub(crate) const NAME: &str = "posture";
 
-const NUMBERED: Numbered = Numbered {
+const PAGES: PagedListing = PagedListing {
     listing: &LIST,
     path: "/csapi/v1.3/k8s_postures/list",
     // The most of the documented `limit`, 1 to 250.
@@ -53,30 +53,30 @@ const NUMBERED: Numbered = Numbered {
 pub(crate) struct Posture {
     session: Arc<Session>,
     /// Categories by control: one does not change, so there is but one version of it.
-    categories: Mutex<Details<(), String>>,
-    no_controls: Absence,
-    no_resources: Absence,
+    categories: Mutex<DetailPages<(), String>>,
+    controls: OptionalListing,
+    resources: OptionalListing,
 }
 
 impl Posture {
     pub(crate) fn new(session: Arc<Session>) -> Self {
-        let (no_controls, no_resources) = (Absence::default(), Absence::default());
-        Self { session, categories: Mutex::default(), no_controls, no_resources }
+        let (controls, resources) = (OptionalListing::default(), OptionalListing::default());
+        Self { session, categories: Mutex::default(), controls, resources }
     }
 
     async fn run(&self, progress: &(dyn Fn() + Sync)) -> Result<CollectOutput, ApiError> {
-        let walked = NUMBERED.walk::<Table<Control>>(&self.session, &self.no_controls.answered, progress).await;
-        let (mut table, walked) = match self.no_controls.heed(&self.session, &LIST, walked)? {
-            Found::Here(found) => found,
-            Found::Absent(words) => {
+        let read = PAGES.read::<Control>(&self.session, &self.controls.answered, progress).await;
+        let (mut table, walked) = match self.controls.judge(&self.session, &LIST, read)? {
+            Presence::Present(read) => read,
+            Presence::Absent(words) => {
                 let tables = Tables { controls: Some(Arc::default()), ..Tables::default() };
                 return Ok(CollectOutput { note: Some(words), ..CollectOutput::full(0, tables) });
             }
         };
         self.ask_categories(&table, progress).await;
         self.fill_categories(&mut table);
-        let Evaluated { table: resources, rejected, missing, note } =
-            resources::walk(&self.session, &self.no_resources, progress).await;
+        let ResourcesRead { table: resources, rejected, missing, note } =
+            resources::walk(&self.session, &self.resources, progress).await;
         let rejected = std::array::from_fn(|reason| walked.rejected[reason] + rejected[reason]);
         self.session.count_rejected(NAME, rejected);
         let records = table.len() + resources.as_ref().map_or(0, Table::len);
@@ -89,7 +89,7 @@ impl Posture {
     async fn ask_categories(&self, table: &Table<Control>, progress: &(dyn Fn() + Sync)) {
         let ids = table.iter().map(|(_, control)| table.names.text(control.id));
         let wanted: Wanted<()> = ids.map(|id| (id.into(), Some(()))).collect();
-        let why = details::ask(&self.categories, &wanted, progress, |id| self.ask_category(id)).await;
+        let why = fetch_due(&self.categories, &wanted, progress, |id| self.ask_category(id)).await;
         if let Some(error) = why {
             let controls = lock(&self.categories).failed();
             tracing::warn!(source = self.session.source(), %error, controls, "categories of controls could not be had; asking again at the next run");
@@ -98,7 +98,7 @@ impl Posture {
 
     async fn ask_category(&self, id: &str) -> Result<String, ApiError> {
         let call = Call::get(&CONTROL.endpoint, format!("/csapi/v1.3/k8s_postures/control/{id}"));
-        match self.session.call(&CONTROL, call, read_category).await {
+        match self.session.call(&CONTROL, call, Arc::new(read_category)).await {
             // The vendor lists controls of its own policies that have no page.
             Err(error) if error.failure == Failure::NotFound => Ok(String::new()),
             other => other,
@@ -128,33 +128,26 @@ pub fn read_category(answer: &Answer) -> Result<String, Unreadable> {
     }
 }
 
-impl Fill for Table<Control> {
+impl FromRow for Control {
     type Row<'a> = ControlRow<'a>;
 
-    fn fill(&mut self, rows: Rows<ControlRow<'_>>) -> PageSummary {
-        let mut seen = PageSummary::of(&rows);
-        for row in rows.into_keyed() {
-            let names = &mut self.names;
-            let mut policies: Vec<Name> = Vec::new();
-            for policy in row.policy_names.iter().flatten().filter_map(|policy| policy.0.as_deref()) {
-                let policy = names.intern(policy);
-                if !policies.contains(&policy) {
-                    policies.push(policy);
-                }
+    fn from_row(names: &mut Names, row: &ControlRow<'_>) -> Self {
+        let mut policies: Vec<Name> = Vec::new();
+        for policy in row.policy_names.iter().flatten().filter_map(|policy| policy.0.as_deref()) {
+            let policy = names.intern(policy);
+            if !policies.contains(&policy) {
+                policies.push(policy);
             }
-            let control = Control {
-                id: names.intern(row.cid.get()),
-                name: names.intern(row.control_name.get()),
-                category: Name::EMPTY,
-                severity: Severity::from_word(row.criticality.get()),
-                vendor_severity: word(names, row.criticality.get()),
-                policies: policies.into(),
-                resources: row.resources(),
-            };
-            let new = self.put(row.cid.get(), control);
-            seen.undated(row.cid.get(), new);
         }
-        seen
+        Self {
+            id: names.intern(row.cid.get()),
+            name: names.intern(row.control_name.get()),
+            category: Name::EMPTY,
+            severity: Severity::from_word(row.criticality.get()),
+            vendor_severity: word(names, row.criticality.get()),
+            policies: policies.into(),
+            resources: row.resources(),
+        }
     }
 }
 
@@ -164,7 +157,7 @@ impl Collect for Posture {
     }
 
     fn resume(&self, _: Slot, saved: Saved) {
-        self.no_controls.remember(&saved, |tables| &tables.controls);
-        self.no_resources.remember(&saved, |tables| &tables.posture_resources);
+        self.controls.remember(&saved, |tables| tables.controls.as_ref());
+        self.resources.remember(&saved, |tables| tables.posture_resources.as_ref());
     }
 }

@@ -3,16 +3,22 @@
 //! The vendor calls this listing a count, and its own sample shows rows. Whatever it answers, the controls stand: where it
 //! tells numbers only, nothing is guessed from them.
 
-use crate::client::{Answer, Endpoint, Unreadable};
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::client::{Answer, Decode, Endpoint, Unreadable};
 use crate::inventory::Table;
 use crate::labels::word;
-use crate::paging::PageSummary;
+use crate::names::Names;
+use crate::paging::{Page, PageSummary};
 use crate::record::{PostureResource, Severity};
-use crate::source::qualys::listing::by_page::{Fill, Numbered};
-use crate::source::qualys::listing::optional_listing::{Absence, Found};
+use crate::source::qualys::listing::by_page::PagedListing;
+use crate::source::qualys::listing::optional_listing::{OptionalListing, Presence};
 use crate::source::qualys::session::{Listing, Session};
 use crate::source::qualys::wire::{self, ResourceRow};
-use crate::wire::{Rejected, Rows, text};
+use crate::source::staged::{FromRow, StagedTable};
+use crate::wire::{Rejected, text};
 
 /// The list of resources.
 pub(crate) const COUNT: Listing = Listing {
@@ -21,7 +27,7 @@ pub(crate) const COUNT: Listing = Listing {
     permission: "to view posture",
 };
 
-const NUMBERED: Numbered = Numbered {
+const PAGES: PagedListing = PagedListing {
     listing: &COUNT,
     path: "/csapi/v1.3/k8s_postures/count",
     // The most of the documented `limit`, 1 to 250.
@@ -37,7 +43,7 @@ const ONLY_NUMBERS: &str = "the vendor tells how many resources were evaluated, 
 
 /// What the listing brought.
 #[derive(Debug, Default)]
-pub(crate) struct Evaluated {
+pub(crate) struct ResourcesRead {
     /// The resources, if they are known.
     pub(crate) table: Option<Table<PostureResource>>,
     pub(crate) rejected: Rejected,
@@ -48,68 +54,81 @@ pub(crate) struct Evaluated {
 }
 
 /// Walks the listing. That it fails is told, and keeps nothing else back.
-pub(crate) async fn walk(session: &Session, absence: &Absence, progress: &(dyn Fn() + Sync)) -> Evaluated {
-    let walked = NUMBERED.walk::<Resources>(session, &absence.answered, progress).await;
-    match absence.heed(session, &COUNT, walked) {
-        Ok(Found::Here((Resources { only_numbers: true, .. }, _))) => {
-            Evaluated { note: Some(ONLY_NUMBERS.to_owned()), ..Evaluated::default() }
+pub(crate) async fn walk(session: &Session, presence: &OptionalListing, progress: &(dyn Fn() + Sync)) -> ResourcesRead {
+    let resources = Arc::<StagedResources>::default();
+    let decode = |number| -> Decode<Page> {
+        let resources = Arc::clone(&resources);
+        Arc::new(move |answer: &Answer| resources.read(answer, number))
+    };
+    let walked = PAGES.walk(session, &presence.answered, progress, &decode).await;
+    match presence.judge(session, &COUNT, walked) {
+        Ok(Presence::Present(_)) if resources.only_numbers() => {
+            ResourcesRead { note: Some(ONLY_NUMBERS.to_owned()), ..ResourcesRead::default() }
         }
-        Ok(Found::Here((Resources { table, .. }, walked))) => {
-            Evaluated { table: Some(table), rejected: walked.rejected, missing: walked.missing, note: None }
-        }
-        Ok(Found::Absent(words)) => Evaluated { note: Some(words), ..Evaluated::default() },
+        Ok(Presence::Present(walked)) => ResourcesRead {
+            table: Some(resources.table.take()),
+            rejected: walked.rejected,
+            missing: walked.missing,
+            note: None,
+        },
+        Ok(Presence::Absent(words)) => ResourcesRead { note: Some(words), ..ResourcesRead::default() },
         Err(error) => {
             let missing = Some(format!("controls are known, but not the resources behind them: {error}"));
-            Evaluated { missing, ..Evaluated::default() }
+            ResourcesRead { missing, ..ResourcesRead::default() }
         }
     }
 }
 
 /// The resources up to now.
 #[derive(Debug, Default)]
-pub struct Resources {
+pub struct StagedResources {
     /// Themselves.
-    pub table: Table<PostureResource>,
-    /// Whether the first answer told numbers without rows.
-    pub only_numbers: bool,
+    pub table: Arc<StagedTable<PostureResource>>,
+    only_numbers: AtomicBool,
 }
 
-impl Fill for Resources {
-    type Row<'a> = ResourceRow<'a>;
-
-    fn fill(&mut self, rows: Rows<ResourceRow<'_>>) -> PageSummary {
-        let mut seen = PageSummary::of(&rows);
-        for row in rows.into_keyed() {
-            let Some(key) = row.place() else { continue };
-            let names = &mut self.table.names;
-            let resource = PostureResource {
-                cluster: names.intern(row.cluster_name.get()),
-                kind: names.intern(row.resource_type.get()),
-                severity: Severity::from_word(row.control_criticality.get()),
-                vendor_severity: word(names, row.control_criticality.get()),
-                outcome: row.status.0,
-                last_evaluated: row.last_evaluated.0,
-            };
-            // What was found out last counts, wherever it stands; of two of the same time the one that comes later.
-            let known = self.table.get(&key);
-            let latest = known.is_none_or(|known| known.last_evaluated <= resource.last_evaluated);
-            let new = latest && self.table.put(&key, resource);
-            seen.undated(&key, new);
-        }
-        seen
+impl StagedResources {
+    /// Whether the first answer told numbers without rows.
+    pub fn only_numbers(&self) -> bool {
+        self.only_numbers.load(Ordering::Relaxed)
     }
 
-    fn take(&mut self, answer: &Answer, number: u64) -> Result<PageSummary, Unreadable> {
+    /// Reads the page of this number.
+    pub fn read(self: &Arc<Self>, answer: &Answer, number: u64) -> Result<Page, Unreadable> {
         let text = text(&answer.body);
-        let only_numbers = wire::is_only_numbers(&text);
-        if only_numbers && number > 1 {
+        if !wire::is_only_numbers(&text) {
+            return Ok(self.table.read(wire::rows(&text)?, &answer.body));
+        }
+        if number > 1 {
             return Err(Unreadable("the answer has no records, though the page before it had".to_owned()));
         }
-        self.only_numbers = only_numbers;
-        if only_numbers {
-            return Ok(PageSummary::default());
+        let resources = Arc::clone(self);
+        Ok(Page::new(PageSummary::default(), move || resources.only_numbers.store(true, Ordering::Relaxed)))
+    }
+}
+
+impl FromRow for PostureResource {
+    type Row<'a> = ResourceRow<'a>;
+
+    fn from_row(names: &mut Names, row: &ResourceRow<'_>) -> Self {
+        Self {
+            cluster: names.intern(row.cluster_name.get()),
+            kind: names.intern(row.resource_type.get()),
+            severity: Severity::from_word(row.control_criticality.get()),
+            vendor_severity: word(names, row.control_criticality.get()),
+            outcome: row.status.0,
+            last_evaluated: row.last_evaluated.0,
         }
-        let rows = wire::rows(&text)?;
-        Ok(self.fill(rows).close(&answer.body))
+    }
+
+    fn key<'r>(row: &'r ResourceRow<'_>) -> Option<Cow<'r, str>> {
+        row.place().map(Cow::Owned)
+    }
+
+    fn update(&mut self, later: Self) {
+        // What was found out last counts, wherever it stands; of two of the same time the one that comes later.
+        if self.last_evaluated <= later.last_evaluated {
+            *self = later;
+        }
     }
 }

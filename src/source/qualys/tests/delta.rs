@@ -14,7 +14,7 @@ use super::live::{Bench, NOW, refusal};
 use crate::clock::Timestamp;
 use crate::setting::Span;
 use crate::source::qualys::containers::{BulkHalf, PageHalf, Staging};
-use crate::source::qualys::two_listings::delta::{Known, Walk, compare};
+use crate::source::qualys::two_listings::delta::{DeltaBase, FullWalk, compare};
 use crate::source::{CollectOutput, WalkKind};
 use crate::telemetry::Failure;
 
@@ -198,12 +198,12 @@ fn of_records_without_a_time_nobody_can_tell_that_they_changed() {
     let (began, resync) = (Timestamp::from_millis(NOW).unwrap(), Instant::now());
     let known = |pages: &str, bulk: &str| {
         let staging = Staging::new([].into());
-        staging.take::<PageHalf>(format!(r#"{{"data":[{pages}]}}"#).as_bytes()).unwrap();
-        staging.take::<BulkHalf>(format!(r#"{{"data":[{bulk}]}}"#).as_bytes()).unwrap();
-        let known = Known::new(
+        staging.read::<PageHalf>(format!(r#"{{"data":[{pages}]}}"#).as_bytes()).unwrap().store();
+        staging.read::<BulkHalf>(format!(r#"{{"data":[{bulk}]}}"#).as_bytes()).unwrap().store();
+        let known = DeltaBase::new(
             Arc::new(staging.finish().0),
             began,
-            Walk { unread: 0, unreadable: Arc::default(), walked: began, resync },
+            FullWalk { unread: 0, unreadable: Arc::default(), walked: began, resync },
         )?;
         Some((known.pages.millis(), known.bulk.millis()))
     };

@@ -1,15 +1,16 @@
 //! Resources behind posture, reports and policies: the vendor's own samples, and odd ones.
 
-use super::{answer, fixture};
+use std::sync::Arc;
+
+use super::{answer, fixture, store};
 use crate::clock::Timestamp;
-use crate::inventory::Table;
 use crate::names::{Name, Names};
 use crate::record::{Outcome, PostureResource, Report, Severity};
-use crate::source::qualys::listing::by_page::Fill as _;
 use crate::source::qualys::policies::rules::Rules;
-use crate::source::qualys::policies::{Listed, read_rules};
-use crate::source::qualys::posture::resources::Resources;
+use crate::source::qualys::policies::{ListedPolicy, read_rules, split};
+use crate::source::qualys::posture::resources::StagedResources;
 use crate::source::qualys::wire::{self, PolicyRow};
+use crate::source::staged::StagedTable;
 use crate::telemetry::Rejection;
 
 fn page(rows: &str) -> String {
@@ -22,10 +23,12 @@ fn words<const N: usize>(names: &Names, all: [Name; N]) -> [&str; N] {
 
 #[test]
 fn the_sample_of_resources() {
-    let mut resources = Resources::default();
-    let seen = resources.take(&answer(fixture!("k8s_postures_count.json")), 1).unwrap();
-    assert_eq!((seen.sent, seen.new, seen.count, resources.only_numbers), (4, 4, Some(4), false));
-    let table = &resources.table;
+    let resources = Arc::<StagedResources>::default();
+    let seen = resources.read(&answer(fixture!("k8s_postures_count.json")), 1).unwrap().store();
+    assert_eq!((seen.sent, seen.new, seen.count, resources.only_numbers()), (4, 4, Some(4), false));
+    let again = resources.read(&answer(fixture!("k8s_postures_count.json")), 2).unwrap().store();
+    assert_eq!(again.new, 0, "they were seen");
+    let table = resources.table.take();
     let rows: Vec<&PostureResource> = table.iter().map(|(_, row)| row).collect();
     assert_eq!(rows.iter().map(|row| row.outcome == Outcome::Fail).collect::<Vec<_>>(), [true, false, false, false]);
     for row in &rows {
@@ -35,12 +38,11 @@ fn the_sample_of_resources() {
     }
     let kinds: Vec<_> = rows.iter().map(|row| table.names.text(row.kind)).collect();
     assert_eq!(kinds, ["ServiceAccount", "ClusterRoleBinding", "ClusterRoleBinding", "ClusterRoleBinding"]);
-    assert_eq!(resources.take(&answer(fixture!("k8s_postures_count.json")), 2).unwrap().new, 0, "they were seen");
 }
 
 #[test]
 fn a_resource_is_known_by_what_tells_it_from_others() {
-    let mut resources = Resources::default();
+    let resources = Arc::<StagedResources>::default();
     let rows = [
         r#"{"cid":1,"clusterUid":"c","resourceUid":"u","resourceId":"i","status":"PASS"}"#,
         // The same by its uid, then others: by control, cluster, id, type and name.
@@ -53,12 +55,13 @@ fn a_resource_is_known_by_what_tells_it_from_others() {
         r#"{"cid":1,"resourceName":"u","status":"Skipped"}"#,
         r#"{"cid":1,"clusterUid":"c","resourceId":"i","resourceType":"Role","resourceName":"u","status":"PASS"}"#,
     ];
-    let seen = resources.take(&answer(page(&rows.join(",")).as_bytes()), 1).unwrap();
+    let seen = resources.read(&answer(page(&rows.join(",")).as_bytes()), 1).unwrap().store();
     assert_eq!((seen.taken, seen.new, seen.rejected.len()), (9, 8, 0));
-    let outcomes: Vec<_> = resources.table.iter().map(|(_, row)| row.outcome).collect();
+    let table = resources.table.take();
+    let outcomes: Vec<_> = table.iter().map(|(_, row)| row.outcome).collect();
     assert_eq!((outcomes[0], outcomes[6]), (Outcome::Fail, Outcome::Skip), "of two rows, the later one");
-    let row = &resources.table.iter().next().unwrap().1;
-    assert_eq!(words(&resources.table.names, [row.cluster, row.kind, row.vendor_severity]), ["", "", "unknown"]);
+    let row = &table.iter().next().unwrap().1;
+    assert_eq!(words(&table.names, [row.cluster, row.kind, row.vendor_severity]), ["", "", "unknown"]);
     assert_eq!(row.severity, Severity::Unknown);
 }
 
@@ -76,15 +79,16 @@ fn of_a_resource_that_comes_again_the_last_evaluation_counts() {
         ([row("PASS", "null"), row("FAIL", "null")], Outcome::Fail, None),
     ] {
         // On one page, and on two of them.
-        let mut one = Resources::default();
-        let seen = one.take(&answer(page(&rows.join(",")).as_bytes()), 1).unwrap();
+        let one = Arc::<StagedResources>::default();
+        let seen = one.read(&answer(page(&rows.join(",")).as_bytes()), 1).unwrap().store();
         assert_eq!((seen.taken, seen.new, seen.fresh), (2, 1, 1), "{rows:?}");
-        let mut two = Resources::default();
+        let two = Arc::<StagedResources>::default();
         for (number, row) in (1..).zip(&rows) {
-            two.take(&answer(page(row).as_bytes()), number).unwrap();
+            two.read(&answer(page(row).as_bytes()), number).unwrap().store();
         }
         for resources in [one, two] {
-            let known: Vec<_> = resources.table.iter().map(|(_, row)| (row.outcome, row.last_evaluated)).collect();
+            let table = resources.table.take();
+            let known: Vec<_> = table.iter().map(|(_, row)| (row.outcome, row.last_evaluated)).collect();
             assert_eq!(known, [(outcome, evaluated.and_then(Timestamp::from_millis))], "{rows:?}");
         }
     }
@@ -101,34 +105,35 @@ fn resources_that_cannot_be_counted_are_left_out() {
         (r#"{"cid":1,"resourceUid":"u"}"#, Rejection::Unreadable),
         (r#"{"cid":1,"resourceUid":"u","status":"PASS","lastEvaluated":"soon"}"#, Rejection::Unreadable),
     ] {
-        let mut resources = Resources::default();
+        let resources = Arc::<StagedResources>::default();
         let good = r#"{"cid":1,"resourceUid":"v","status":"PASS"}"#;
-        let seen = resources.take(&answer(page(&format!("{row},{good}")).as_bytes()), 1).unwrap();
+        let seen = resources.read(&answer(page(&format!("{row},{good}")).as_bytes()), 1).unwrap().store();
         let reasons: Vec<_> = seen.rejected.iter().map(|reject| reject.why).collect();
-        assert_eq!((resources.table.len(), reasons), (1, vec![why]), "{row}");
+        assert_eq!((resources.table.take().len(), reasons), (1, vec![why]), "{row}");
     }
 }
 
 #[test]
 fn numbers_without_resources_are_no_resources() {
     let numbers = br#"{"data":[],"count":2,"groups":{"status":{"FAIL":12}}}"#;
-    let mut resources = Resources::default();
-    let seen = resources.take(&answer(numbers), 1).unwrap();
-    assert_eq!((seen.sent, seen.count, resources.only_numbers), (0, None, true));
-    let mut resources = Resources::default();
-    assert!(resources.take(&answer(numbers), 2).unwrap_err().0.contains("the page before it had"));
-    assert!(!resources.only_numbers);
+    let resources = Arc::<StagedResources>::default();
+    let seen = resources.read(&answer(numbers), 1).unwrap().store();
+    assert_eq!((seen.sent, seen.count, resources.only_numbers()), (0, None, true));
+    let resources = Arc::<StagedResources>::default();
+    assert!(resources.read(&answer(numbers), 2).unwrap_err().0.contains("the page before it had"));
+    assert!(!resources.only_numbers());
     for none in [&br#"{"data":[],"count":0,"groups":{}}"#[..], b""] {
-        assert_eq!(resources.take(&answer(none), 1).unwrap().sent, 0);
-        assert!(!resources.only_numbers);
+        assert_eq!(resources.read(&answer(none), 1).unwrap().store().sent, 0);
+        assert!(!resources.only_numbers());
     }
-    assert!(resources.take(&answer(b"<html>"), 1).is_err());
+    assert!(resources.read(&answer(b"<html>"), 1).is_err());
 }
 
 #[test]
 fn the_sample_of_reports() {
-    let mut table = Table::<Report>::default();
-    let seen = table.take(&answer(fixture!("reports.json")), 1).unwrap();
+    let staged = Arc::<StagedTable<Report>>::default();
+    let seen = store(&staged, fixture!("reports.json"));
+    let table = staged.take();
     assert_eq!((seen.sent, seen.new, seen.count), (6, 6, Some(6)));
     let report = table.get("00000000-0000-11f0-8000-00000000f101").unwrap();
     let [template, status, scheduled] = words(&table.names, [report.template, report.status, report.scheduled]);
@@ -143,11 +148,12 @@ fn the_sample_of_reports() {
 
 #[test]
 fn odd_reports() {
-    let mut table = Table::<Report>::default();
+    let staged = Arc::<StagedTable<Report>>::default();
     let rows = r#"{"reportUuid":"a","isScheduled":null,"expireOn":null,"recipient":["who"],"filter":{}},
         {"reportUuid":"b","isScheduled":"true","status":"In Progress"},{"reportUuid":null},
         {"reportUuid":"c","isScheduled":"weekly"}"#;
-    let seen = table.take(&answer(page(rows).as_bytes()), 1).unwrap();
+    let seen = store(&staged, page(rows).as_bytes());
+    let table = staged.take();
     assert_eq!((seen.taken, seen.rejected.len()), (2, 2));
     let [a, b] = ["a", "b"].map(|id| table.get(id).unwrap());
     assert_eq!(words(&table.names, [a.template, a.status, a.scheduled]), ["unknown"; 3]);
@@ -158,12 +164,13 @@ fn odd_reports() {
 #[test]
 fn the_samples_of_policies() {
     const ID: &str = "00000000-0000-4000-8000-00000000b001";
-    let mut listed = Listed::default();
-    let seen = listed.take(&answer(fixture!("centralized_policy.json")), 1).unwrap();
+    let staged = Arc::<StagedTable<ListedPolicy>>::default();
+    let seen = store(&staged, fixture!("centralized_policy.json"));
     assert_eq!((seen.taken, seen.count), (1, Some(1)));
-    assert_eq!(listed.wanting, [(ID.into(), Timestamp::from_millis(1_741_869_341_208))].into());
-    let policy = listed.table.get(ID).unwrap();
-    let [name, kind, mode] = words(&listed.table.names, [policy.name, policy.kind, policy.mode]);
+    let (table, wanting) = split(&staged.take());
+    assert_eq!(wanting, [(ID.into(), Timestamp::from_millis(1_741_869_341_208))].into());
+    let policy = table.get(ID).unwrap();
+    let [name, kind, mode] = words(&table.names, [policy.name, policy.kind, policy.mode]);
     assert_eq!((name, kind, mode), ("CPM Block older image demo", "k8s_admission_controller", "active"));
     assert!(policy.rules.is_empty() && policy.image_age_limit_days.is_none());
 
@@ -190,25 +197,26 @@ fn what_is_not_the_policy_that_was_asked_for_tells_no_rules() {
 
 #[test]
 fn a_policy_in_the_list_may_have_its_rules() {
-    let mut listed = Listed::default();
+    let staged = Arc::<StagedTable<ListedPolicy>>::default();
     let rows = r#"{"uuid":"a","centralizedPolicyRules":[{"type":"X","isEnabled":null,"metaData":"any text"},null],
             "exclusionPolicyRules":[{"type":"Y Z","action":"ALLOW","isEnabled":false}]},
         {"uuid":"b","centralizedPolicyRules":[],"policyMode":null},
         {"uuid":"c","centralizedPolicyRules":null,"updated":null},
         {"uuid":"d","centralizedPolicyRules":[{"type":"X","isEnabled":"perhaps"}]}"#;
-    let seen = listed.take(&answer(page(rows).as_bytes()), 1).unwrap();
+    let seen = store(&staged, page(rows).as_bytes());
     assert_eq!((seen.taken, seen.rejected.len()), (3, 1));
-    assert_eq!(listed.wanting, [("c".into(), None)].into());
-    let names = &listed.table.names;
-    let policy = listed.table.get("a").unwrap();
+    let (table, wanting) = split(&staged.take());
+    assert_eq!(wanting, [("c".into(), None)].into());
+    let names = &table.names;
+    let policy = table.get("a").unwrap();
     let rules: Vec<_> = policy.rules.iter().map(|rule| words(names, [rule.kind, rule.action, rule.enabled])).collect();
     assert_eq!(rules, [["x", "unknown", "unknown"], ["y_z", "allow", "false"]]);
     assert_eq!(words(names, [policy.name, policy.kind, policy.mode]), ["", "unknown", "unknown"]);
     // A later row of the same policy may leave them out, or bring them.
-    listed
-        .take(&answer(page(r#"{"uuid":"c","centralizedPolicyRules":[]},{"uuid":"b","updated":7}"#).as_bytes()), 2)
-        .unwrap();
-    assert_eq!(listed.wanting, [("b".into(), Timestamp::from_millis(7))].into());
+    for body in [rows, r#"{"uuid":"c","centralizedPolicyRules":[]},{"uuid":"b","updated":7}"#] {
+        store(&staged, page(body).as_bytes());
+    }
+    assert_eq!(split(&staged.take()).1, [("b".into(), Timestamp::from_millis(7))].into());
 }
 
 #[test]

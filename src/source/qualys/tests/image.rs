@@ -14,8 +14,8 @@ use crate::source::qualys::images::{BulkHalf, PageHalf, Staging};
 /// The images of these pages; the page list has a row for each that the bulk list has.
 fn staged(page: &[u8], bulk: &[u8]) -> Table<Image> {
     let staging = Staging::new(());
-    staging.take::<PageHalf>(page).unwrap();
-    staging.take::<BulkHalf>(bulk).unwrap();
+    staging.read::<PageHalf>(page).unwrap().store();
+    staging.read::<BulkHalf>(bulk).unwrap().store();
     staging.finish().0
 }
 
@@ -124,8 +124,8 @@ fn odd_page_rows() {
     assert_eq!((known.findings, table.names.text(known.scan_status)), (None, "unknown"));
 
     let staging = Staging::new(());
-    let seen = staging.take::<PageHalf>(page(r#"{"uuid":"a","size":"large"},{"size":5},{"uuid":"b"}"#).as_bytes());
-    let seen = seen.unwrap();
+    let seen = staging.read::<PageHalf>(page(r#"{"uuid":"a","size":"large"},{"size":5},{"uuid":"b"}"#).as_bytes());
+    let seen = seen.unwrap().store();
     assert_eq!((seen.taken, seen.rejected.len()), (1, 2));
 }
 
@@ -162,7 +162,10 @@ fn a_finding_that_is_listed_again_counts_again_but_is_no_other() {
 #[test]
 fn the_page_list_decides_which_images_exist() {
     let staging = Staging::new(());
-    staging.take::<BulkHalf>(page(r#"{"uuid":"a","updated":5},{"uuid":"only here","updated":7}"#).as_bytes()).unwrap();
+    staging
+        .read::<BulkHalf>(page(r#"{"uuid":"a","updated":5},{"uuid":"only here","updated":7}"#).as_bytes())
+        .unwrap()
+        .store();
     let (_, missing) = staging.finish();
     assert_eq!(missing.as_deref(), Some("the page list has no images, but the bulk list has 2"));
     let table = staged(page(r#"{"uuid":"a"},{"uuid":"b"}"#).as_bytes(), page(r#"{"uuid":"c"}"#).as_bytes());
@@ -172,8 +175,8 @@ fn the_page_list_decides_which_images_exist() {
 #[test]
 fn what_the_bulk_list_may_still_have_to_give() {
     let staging = Staging::new(());
-    staging.take::<PageHalf>(page(r#"{"uuid":"a","updated":5},{"uuid":"b","updated":7}"#).as_bytes()).unwrap();
-    let bulk = |rows: &str| drop(staging.take::<BulkHalf>(page(rows).as_bytes()).unwrap());
+    staging.read::<PageHalf>(page(r#"{"uuid":"a","updated":5},{"uuid":"b","updated":7}"#).as_bytes()).unwrap().store();
+    let bulk = |rows: &str| drop(staging.read::<BulkHalf>(page(rows).as_bytes()).unwrap().store());
     bulk(r#"{"uuid":"before","updated":4},{"uuid":"a","updated":5}"#);
     assert!(staging.lacks_bulk());
     assert_eq!(staging.cursor_behind(Timestamp::from_millis(5).unwrap()), "updated>=5 AND not uuid: [a]");

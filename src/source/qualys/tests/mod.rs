@@ -1,14 +1,17 @@
 //! The vendor's own samples, through the readers of the collectors.
 
+use std::sync::Arc;
+
 use http::{HeaderMap, StatusCode};
 
 use super::{posture, wire};
 use crate::client::Answer;
 use crate::inventory::Table;
 use crate::names::Name;
+use crate::paging::PageSummary;
 use crate::record::{BulkListFields, Condition, Container, Control, QdsSeverity, Sensor, Severity, VendorFields};
 use crate::source::qualys::containers::{BulkHalf, PageHalf, Staging};
-use crate::source::qualys::listing::by_page::Fill as _;
+use crate::source::staged::{FromRow, StagedTable};
 use crate::source::tests::mistakes;
 use crate::wire::text;
 
@@ -36,12 +39,17 @@ pub(crate) fn answer(body: &[u8]) -> Answer {
     Answer { status: StatusCode::OK, headers: HeaderMap::new(), body: body.to_vec().into() }
 }
 
+/// Puts a page into the table.
+fn store<R: FromRow>(staged: &Arc<StagedTable<R>>, body: &[u8]) -> PageSummary {
+    staged.read(wire::rows(&text(body)).unwrap(), body).store()
+}
+
 /// A page row for each of the bulk rows: what exists at all.
 fn staged(promote: &[&str], bulk: &[u8], uuids: &[&str]) -> Table<Container> {
     let staging = Staging::new(promote.iter().map(|key| (*key).to_owned()).collect());
     let rows: Vec<String> = uuids.iter().map(|uuid| format!(r#"{{"uuid":"{uuid}"}}"#)).collect();
-    staging.take::<PageHalf>(format!(r#"{{"data":[{}]}}"#, rows.join(",")).as_bytes()).unwrap();
-    let seen = staging.take::<BulkHalf>(bulk).unwrap();
+    staging.read::<PageHalf>(format!(r#"{{"data":[{}]}}"#, rows.join(",")).as_bytes()).unwrap().store();
+    let seen = staging.read::<BulkHalf>(bulk).unwrap().store();
     assert_eq!((seen.taken, seen.rejected.len()), (uuids.len(), 0));
     staging.finish().0
 }
@@ -54,9 +62,9 @@ fn bulk_fields<'a>(table: &'a Table<Container>, uuid: &str) -> (&'a BulkListFiel
 #[test]
 fn the_page_lists_sample() {
     let staging = Staging::new(["team".to_owned()].into());
-    let seen = staging.take::<PageHalf>(PAGE).unwrap();
+    let seen = staging.read::<PageHalf>(PAGE).unwrap().store();
     assert_eq!((seen.sent, seen.taken, seen.fresh, seen.count), (1, 1, 1, Some(1)));
-    assert_eq!(staging.take::<PageHalf>(PAGE).unwrap().fresh, 0, "it was seen");
+    assert_eq!(staging.read::<PageHalf>(PAGE).unwrap().store().fresh, 0, "it was seen");
     let (table, _) = staging.finish();
     let container = table.get("00000000-0000-3000-8000-00000000c001").unwrap();
     let known = container.page.as_ref().unwrap();
@@ -122,9 +130,9 @@ fn the_newest_version_of_a_row_stays_and_the_page_list_decides_what_exists() {
     for (updated, state, fresh) in
         [("5", "A", 1), ("4", "OLD", 0), ("null", "UNTIMED", 0), ("5", "B", 0), ("7", "C", 1), ("6", "LATE", 0)]
     {
-        assert_eq!(staging.take::<PageHalf>(row(updated, state).as_bytes()).unwrap().fresh, fresh, "{state}");
+        assert_eq!(staging.read::<PageHalf>(row(updated, state).as_bytes()).unwrap().store().fresh, fresh, "{state}");
     }
-    staging.take::<BulkHalf>(br#"{"data":[{"uuid":"a"},{"uuid":"only here"}]}"#).unwrap();
+    staging.read::<BulkHalf>(br#"{"data":[{"uuid":"a"},{"uuid":"only here"}]}"#).unwrap().store();
     let (table, _) = staging.finish();
     assert_eq!(table.len(), 1);
     let container = table.get("a").unwrap();
@@ -154,9 +162,9 @@ fn a_containers_own_label_wins_unless_it_is_null() {
 
 #[test]
 fn the_sensors_sample() {
-    let sample = text(fixture!("sensors.json"));
-    let mut table = Table::<Sensor>::default();
-    let seen = table.fill(wire::rows(&sample).unwrap());
+    let staged = Arc::<StagedTable<Sensor>>::default();
+    let seen = store(&staged, fixture!("sensors.json"));
+    let table = staged.take();
     assert_eq!((seen.sent, seen.fresh, seen.count), (3, 3, Some(3)));
     let name = |name| table.names.text(name);
     let live = table.get("00000000-0000-4000-8000-00000000e101").unwrap();
@@ -171,9 +179,9 @@ fn the_sensors_sample() {
 
 #[test]
 fn the_posture_samples() {
-    let sample = text(fixture!("k8s_postures_list.json"));
-    let mut table = Table::<Control>::default();
-    let seen = table.fill(wire::rows(&sample).unwrap());
+    let staged = Arc::<StagedTable<Control>>::default();
+    let seen = store(&staged, fixture!("k8s_postures_list.json"));
+    let table = staged.take();
     assert_eq!((seen.sent, seen.fresh, seen.count), (3, 3, Some(3)));
     let control = table.get("45049").unwrap();
     assert_eq!(control.resources, Some([21, 0, 0]));
@@ -183,7 +191,8 @@ fn the_posture_samples() {
 
     let odd = r#"{"data":[{"cid":"x","policyNames":["b","a","b",null],"criticality":"Very Bad","passControls":null},
         {"cid":7,"failedControls":"3"},{"cid":null}]}"#;
-    let seen = table.fill(wire::rows(odd).unwrap());
+    let seen = store(&staged, odd.as_bytes());
+    let table = staged.take();
     assert_eq!((seen.taken, seen.rejected.len()), (2, 1));
     let control = table.get("x").unwrap();
     assert_eq!((control.resources, control.severity), (None, Severity::Unknown));

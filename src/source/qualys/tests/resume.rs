@@ -8,7 +8,7 @@ use super::live::{Bench, NOW, refusal, store};
 use crate::checkpoint::{Saved, Slot, Store};
 use crate::clock::Timestamp;
 use crate::record::Vendor;
-use crate::source::qualys::two_listings::walk_checkpoint::Position;
+use crate::source::qualys::two_listings::walk_checkpoint::WalkPosition;
 use crate::source::{CollectOutput, WalkKind};
 use crate::telemetry::Failure;
 
@@ -100,7 +100,7 @@ async fn what_was_served_is_gone_on_from() {
 
     // A stored walk that began before that was another one.
     let table = walk.slot.load().served.unwrap().0.containers.unwrap();
-    let position = Position::start(Timestamp::from_millis(NOW).unwrap());
+    let position = WalkPosition::start(Timestamp::from_millis(NOW).unwrap());
     walk.slot.save_walk(&*table, &postcard::to_stdvec(&position).unwrap()).unwrap();
     assert!(walk.slot.load().walk.is_some());
     change(&walk.bench, [9], 600_000, |container| container.risk_score = Some(906));

@@ -22,14 +22,14 @@ const OVERLAP: Duration = Duration::from_mins(1);
 
 /// What is known of both listings, all of it.
 #[derive(Debug)]
-pub(crate) struct Known<R> {
+pub(crate) struct DeltaBase<R> {
     pub(crate) table: Arc<Table<R>>,
     /// Since when the records of the page list are to be asked for.
     pub(crate) pages: Timestamp,
     /// Since when those of the bulk list are.
     pub(crate) bulk: Timestamp,
     /// The last walk of all of them.
-    pub(crate) last: Walk,
+    pub(crate) last: FullWalk,
 }
 
 /// What is kept over a restart of what is known, besides the records.
@@ -44,7 +44,7 @@ struct ResumeState {
 
 /// A walk of all records.
 #[derive(Clone, Debug)]
-pub(crate) struct Walk {
+pub(crate) struct FullWalk {
     /// How many rows of the page list could not be read.
     pub(crate) unread: u64,
     /// What stands for the texts of the rows of both lists that could not.
@@ -55,14 +55,14 @@ pub(crate) struct Walk {
     pub(crate) resync: Instant,
 }
 
-impl<R: Joined> Known<R> {
+impl<R: Joined> DeltaBase<R> {
     /// What is known once `table` was read by a run that began at `began`, on top of the last walk of all of them. None
     /// if a delta could miss what becomes of its records: of one without a time nobody can tell that it changed.
     ///
     /// Times are the vendor's own. A record can bear one of the future, if one of the vendor's clocks is wrong: others
     /// would then change unseen until that time, so none later than the start of the run counts, by the vendor's clock and
     /// by ours.
-    pub(crate) fn new(table: Arc<Table<R>>, began: Timestamp, last: Walk) -> Option<Self> {
+    pub(crate) fn new(table: Arc<Table<R>>, began: Timestamp, last: FullWalk) -> Option<Self> {
         let pages = since(latest::<R::Page>(&table)?, began);
         let bulk = since(latest::<R::Bulk>(&table)?, began);
         Some(Self { table, pages, bulk, last })
@@ -75,13 +75,13 @@ impl<R: Joined> Known<R> {
         resync: impl FnOnce(Timestamp) -> Instant,
     ) -> Option<Self> {
         let ResumeState { pages, bulk, unread, unreadable, walked } = postcard::from_bytes(resume_state).ok()?;
-        let last = Walk { unread, unreadable: Arc::new(unreadable), walked, resync: resync(walked) };
+        let last = FullWalk { unread, unreadable: Arc::new(unreadable), walked, resync: resync(walked) };
         Some(Self { table, pages, bulk, last })
     }
 
     /// What is to be kept over a restart, besides the records.
     pub(crate) fn resume_state(&self) -> Option<Vec<u8>> {
-        let &Self { pages, bulk, last: Walk { unread, ref unreadable, walked, .. }, .. } = self;
+        let &Self { pages, bulk, last: FullWalk { unread, ref unreadable, walked, .. }, .. } = self;
         postcard::to_stdvec(&ResumeState { pages, bulk, unread, unreadable: HashSet::clone(unreadable), walked }).ok()
     }
 
@@ -106,7 +106,7 @@ fn since(latest: Timestamp, began: Timestamp) -> Timestamp {
 /// The latest time that a listing told; none if it told no time of one of its records, or has none.
 fn latest<H: Half>(table: &Table<H::Record>) -> Option<Timestamp> {
     let mut latest = None;
-    for known in table.iter().filter_map(|(_, record)| H::known(record)) {
+    for known in table.iter().filter_map(|(_, record)| H::part(record)) {
         latest = latest.max(Some(H::updated(known)?));
     }
     latest

@@ -9,20 +9,20 @@ use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
 use crate::checkpoint::{Saved, Slot};
-use crate::client::{Answer, ApiError, Call};
+use crate::client::{Answer, ApiError, Call, off_thread};
 use crate::clock::{Clock, Timestamp};
 use crate::inventory::{Table, Tables};
 use crate::lock::lock;
 use crate::paging::{
-    CursorPosition, KeyAsk, KeyPosition, PageSummary, WalkObserver, WalkSummary, by_cursor, by_key, changed_since,
+    CursorPosition, KeyAsk, KeyPosition, Page, WalkObserver, WalkSummary, by_cursor, by_key, changed_since,
 };
 use crate::source::qualys::session::{Listing, Session};
-use crate::source::{Collect, CollectOutput, WalkKind, off_thread};
+use crate::source::{Collect, CollectOutput, WalkKind};
 use crate::telemetry::Failure;
-use delta::{Known, Walk, compare};
+use delta::{DeltaBase, FullWalk, compare};
 use link::next;
 use staging::{Joined, Staging};
-use walk_checkpoint::{Keeping, Position, Unfinished};
+use walk_checkpoint::{InterruptedWalk, WalkCheckpoint, WalkPosition};
 
 pub(crate) mod delta;
 pub mod link;
@@ -39,7 +39,7 @@ const BULK_LIMIT: u64 = 250;
 const LEAST_BULK_LIMIT: u64 = 10;
 
 /// Records whose two listings are known.
-pub(crate) trait Paired: Joined + Sync {
+pub(crate) trait TwoListed: Joined + Sync {
     /// The collector's name.
     const NAME: &'static str;
     /// The page list, and where it is.
@@ -55,7 +55,7 @@ pub(crate) trait Paired: Joined + Sync {
 }
 
 /// Walks both listings: all of them at first and now and then, and in between what has changed.
-pub(crate) struct Pair<R: Paired> {
+pub(crate) struct TwoListings<R: TwoListed> {
     session: Arc<Session>,
     wanted: R::Wanted,
     clock: Clock,
@@ -65,15 +65,15 @@ pub(crate) struct Pair<R: Paired> {
     /// answer may be, the next run asks for half as many.
     bulk_limit: AtomicU64,
     /// What changes are put over; nothing if all is to be walked.
-    known: Mutex<Option<Arc<Known<R>>>>,
+    known: Mutex<Option<Arc<DeltaBase<R>>>>,
     /// A walk of all that was broken off, to go on with.
-    unfinished: Mutex<Option<Unfinished<R>>>,
+    interrupted: Mutex<Option<InterruptedWalk<R>>>,
     /// Where a walk of all is kept while it is under way.
     slot: OnceLock<Slot>,
 }
 
 /// What a walk of both listings came to.
-struct Came<R> {
+struct WalkResult<R> {
     table: Arc<Table<R>>,
     missing: Option<String>,
     /// What the walks of the page list and of the bulk list amount to.
@@ -82,7 +82,7 @@ struct Came<R> {
     date: Option<Timestamp>,
 }
 
-impl<R> Came<R> {
+impl<R> WalkResult<R> {
     /// Rows of the page list that could not be taken.
     fn unread(&self) -> u64 {
         let [pages, _] = &self.walked;
@@ -90,7 +90,7 @@ impl<R> Came<R> {
     }
 }
 
-impl<R: Paired> Pair<R> {
+impl<R: TwoListed> TwoListings<R> {
     pub(crate) fn new(session: Arc<Session>, wanted: R::Wanted, clock: Clock, full_resync: Duration) -> Self {
         Self {
             session,
@@ -99,17 +99,18 @@ impl<R: Paired> Pair<R> {
             full_resync,
             bulk_limit: AtomicU64::new(BULK_LIMIT),
             known: Mutex::default(),
-            unfinished: Mutex::default(),
+            interrupted: Mutex::default(),
             slot: OnceLock::new(),
         }
     }
 
     async fn run(&self, progress: &(dyn Fn() + Sync)) -> Result<CollectOutput, ApiError> {
-        let unfinished = lock(&self.unfinished).take().filter(|walk| self.age(walk.position.began) < self.full_resync);
+        let interrupted =
+            lock(&self.interrupted).take().filter(|walk| self.age(walk.position.began) < self.full_resync);
         let known = lock(&self.known).clone().filter(|known| Instant::now() < known.last.resync);
         let began = self.clock.now();
-        let output = match (unfinished, known) {
-            (Some(unfinished), _) => self.go_on(unfinished, progress).await?,
+        let output = match (interrupted, known) {
+            (Some(interrupted), _) => self.go_on(interrupted, progress).await?,
             (None, Some(known)) => self.catch_up(&known, began, progress).await?,
             (None, None) => None,
         };
@@ -117,12 +118,12 @@ impl<R: Paired> Pair<R> {
             return Ok(output);
         }
         let staging = Staging::new(self.wanted.clone());
-        let keeping = Keeping::new(staging, Position::start(began), self.slot.get().cloned());
-        match self.walk(&keeping, None, progress).await {
+        let checkpoint = WalkCheckpoint::new(staging, WalkPosition::start(began), self.slot.get().cloned());
+        match self.walk(&checkpoint, None, progress).await {
             Ok(came) => self.output(came, began, None).await,
             Err(error) => {
                 // For another process: this one begins anew, for it would not see what is purged until the vendor is back.
-                keeping.broken_off().await;
+                checkpoint.broken_off().await;
                 Err(error)
             }
         }
@@ -131,16 +132,16 @@ impl<R: Paired> Pair<R> {
     /// Goes on with a walk that was broken off. None if all are to be walked after all.
     async fn go_on(
         &self,
-        unfinished: Unfinished<R>,
+        interrupted: InterruptedWalk<R>,
         progress: &(dyn Fn() + Sync),
     ) -> Result<Option<CollectOutput>, ApiError> {
-        let Unfinished { mut position, table } = unfinished;
+        let InterruptedWalk { mut position, table } = interrupted;
         let began = position.began;
         let staging = Staging::resumed(table, self.wanted.clone());
         position.pages = position.pages.with_keys(staging.listed());
-        let keeping = Keeping::new(staging, position, self.slot.get().cloned());
+        let checkpoint = WalkCheckpoint::new(staging, position, self.slot.get().cloned());
         let result = match self.count().await {
-            Ok(counted) => self.walk(&keeping, None, progress).await.map(|came| (counted, came)),
+            Ok(counted) => self.walk(&checkpoint, None, progress).await.map(|came| (counted, came)),
             Err(error) => Err(error),
         };
         match result {
@@ -154,7 +155,7 @@ impl<R: Paired> Pair<R> {
                 Ok(Some(CollectOutput { walk_kind: WalkKind::Resumed, ..output }))
             }
             Err(error) if error.failure != Failure::BadResponse => {
-                *lock(&self.unfinished) = Some(keeping.broken_off().await);
+                *lock(&self.interrupted) = Some(checkpoint.broken_off().await);
                 Err(error)
             }
             Ok(_) | Err(_) => Ok(None),
@@ -172,7 +173,7 @@ impl<R: Paired> Pair<R> {
     /// Asks for what has changed. None if all are to be walked after all.
     async fn catch_up(
         &self,
-        known: &Known<R>,
+        known: &DeltaBase<R>,
         began: Timestamp,
         progress: &(dyn Fn() + Sync),
     ) -> Result<Option<CollectOutput>, ApiError> {
@@ -194,15 +195,15 @@ impl<R: Paired> Pair<R> {
     /// What has changed since `known`, put over it; otherwise why that may not be all.
     async fn changes(
         &self,
-        known: &Known<R>,
+        known: &DeltaBase<R>,
         progress: &(dyn Fn() + Sync),
-    ) -> Result<Result<Came<R>, &'static str>, ApiError> {
+    ) -> Result<Result<WalkResult<R>, &'static str>, ApiError> {
         // Before the changes: what is new by then is among them.
         let counted = self.count().await?;
         let staging = Staging::over(Arc::clone(&known.table), self.wanted.clone());
         let position =
-            Position { pages: KeyPosition::changed_since(known.pages), ..Position::start(known.last.walked) };
-        let came = self.walk(&Keeping::new(staging, position, None), Some(known.bulk), progress).await?;
+            WalkPosition { pages: KeyPosition::changed_since(known.pages), ..WalkPosition::start(known.last.walked) };
+        let came = self.walk(&WalkCheckpoint::new(staging, position, None), Some(known.bulk), progress).await?;
         if came.missing.is_some() {
             return Ok(Err("what changed could not be read whole"));
         }
@@ -221,8 +222,8 @@ impl<R: Paired> Pair<R> {
 
     /// How many records there are, if the vendor tells.
     async fn count(&self) -> Result<Option<u64>, ApiError> {
-        let aside = Arc::new(Staging::new(self.wanted.clone()));
-        let page = self.page(KeyAsk { since: None, number: 1, size: 1 }, aside).await?;
+        let aside = Staging::new(self.wanted.clone());
+        let page = self.page(KeyAsk { since: None, number: 1, size: 1 }, aside).await?.summary;
         Ok(if page.sent == 0 { Some(0) } else { page.count })
     }
 
@@ -230,30 +231,29 @@ impl<R: Paired> Pair<R> {
     /// time.
     async fn walk(
         &self,
-        keeping: &Keeping<R>,
+        checkpoint: &WalkCheckpoint<R>,
         since: Option<Timestamp>,
         progress: &(dyn Fn() + Sync),
-    ) -> Result<Came<R>, ApiError> {
-        let (staging, from) = (&keeping.staging, keeping.position());
-        let moved = |at: &KeyPosition| keeping.moved(|position| position.pages = at.clone());
-        let follow = WalkObserver { page: progress, position: &moved };
-        let pages =
-            by_key(&R::PAGES.0.endpoint, PAGE_SIZE, from.pages, follow, |ask| self.page(ask, Arc::clone(staging)));
+    ) -> Result<WalkResult<R>, ApiError> {
+        let (staging, from) = (&checkpoint.staging, checkpoint.position());
+        let moved = |at: &KeyPosition| checkpoint.moved(|position| position.pages = at.clone());
+        let observer = WalkObserver { page: progress, position: &moved };
+        let fetch = |ask| -> BoxFuture<'_, _> { Box::pin(self.page(ask, Arc::clone(staging))) };
+        let pages = by_key(&R::PAGES.0.endpoint, PAGE_SIZE, from.pages, observer, &fetch);
         let limit = self.bulk_limit.load(Relaxed);
-        let moved = |at: &CursorPosition| keeping.moved(|position| position.bulk = at.clone());
-        let follow = WalkObserver { page: progress, position: &moved };
-        let bulk = by_cursor(&R::BULK.0.endpoint, limit, from.bulk, follow, |cursor| {
-            self.bulk(since, cursor, limit, Arc::clone(staging))
-        });
+        let moved = |at: &CursorPosition| checkpoint.moved(|position| position.bulk = at.clone());
+        let observer = WalkObserver { page: progress, position: &moved };
+        let fetch = |cursor| -> BoxFuture<'_, _> { Box::pin(self.bulk(since, cursor, limit, Arc::clone(staging))) };
+        let bulk = by_cursor(&R::BULK.0.endpoint, limit, from.bulk, observer, &fetch);
         let (pages, bulk) = tokio::try_join!(pages, bulk)?;
         // What follows goes through the records, and is not to wait for the disk.
-        keeping.settle().await;
-        let bulk = bulk.finish(|| staging.lacks_bulk(), |last| staging.cursor_behind(last)).await?;
-        keeping.settle().await;
+        checkpoint.settle().await;
+        let bulk = bulk.finish(&|| staging.lacks_bulk(), &|last| staging.cursor_behind(last)).await?;
+        checkpoint.settle().await;
         let date = staging.date();
         let staging = Arc::clone(staging);
         let (table, missing) = off_thread(&R::PAGES.0.endpoint, move || staging.finish()).await?;
-        Ok(Came {
+        Ok(WalkResult {
             table: Arc::new(table),
             missing: pages.missing.clone().or_else(|| bulk.missing.clone()).or(missing),
             walked: [pages, bulk],
@@ -264,16 +264,16 @@ impl<R: Paired> Pair<R> {
     /// Takes over what a run that began at `began` came to; `over` tells what it was put over.
     async fn output(
         &self,
-        came: Came<R>,
+        came: WalkResult<R>,
         began: Timestamp,
-        over: Option<&Known<R>>,
+        over: Option<&DeltaBase<R>>,
     ) -> Result<CollectOutput, ApiError> {
         let [pages, bulk] = &came.walked;
         let rejected = std::array::from_fn(|reason| pages.rejected[reason] + bulk.rejected[reason]);
         self.session.count_rejected(R::NAME, rejected);
         let mut resume_state = None;
         if came.missing.is_none() {
-            let walk = || Walk {
+            let walk = || FullWalk {
                 unread: came.unread(),
                 unreadable: Arc::new(pages.unreadable.union(&bulk.unreadable).copied().collect()),
                 walked: began,
@@ -282,8 +282,8 @@ impl<R: Paired> Pair<R> {
             let last = over.map_or_else(walk, |known| known.last.clone());
             let table = Arc::clone(&came.table);
             let began = came.date.map_or(began, |date| date.min(began));
-            let known = off_thread(&R::PAGES.0.endpoint, move || Known::new(table, began, last)).await?;
-            resume_state = known.as_ref().and_then(Known::resume_state);
+            let known = off_thread(&R::PAGES.0.endpoint, move || DeltaBase::new(table, began, last)).await?;
+            resume_state = known.as_ref().and_then(DeltaBase::resume_state);
             *lock(&self.known) = known.map(Arc::new);
         } else if let Some(slot) = self.slot.get().cloned() {
             // It cannot be gone on with. How that went is the store's to tell.
@@ -308,7 +308,7 @@ impl<R: Paired> Pair<R> {
         self.clock.now().since(time)
     }
 
-    async fn page(&self, ask: KeyAsk, staging: Arc<Staging<R>>) -> Result<PageSummary, ApiError> {
+    async fn page(&self, ask: KeyAsk, staging: Arc<Staging<R>>) -> Result<Page, ApiError> {
         let (listing, path) = R::PAGES;
         let mut call = Call::get(&listing.endpoint, path)
             .query("pageNumber", ask.number.to_string())
@@ -317,11 +317,11 @@ impl<R: Paired> Pair<R> {
         if let Some(filter) = ask.filter() {
             call = call.query("filter", filter);
         }
-        let read = move |answer: &Answer| {
+        let decode = move |answer: &Answer| {
             staging.came(answer.date());
-            staging.take::<R::Page>(&answer.body)
+            staging.read::<R::Page>(&answer.body)
         };
-        self.session.call(listing, call, read).await
+        self.session.call(listing, call, Arc::new(decode)).await
     }
 
     async fn bulk(
@@ -330,7 +330,7 @@ impl<R: Paired> Pair<R> {
         cursor: Option<String>,
         limit: u64,
         staging: Arc<Staging<R>>,
-    ) -> Result<PageSummary, ApiError> {
+    ) -> Result<Page, ApiError> {
         let (listing, path) = R::BULK;
         let mut call = Call::get(&listing.endpoint, path).query("limit", limit.to_string());
         if let Some(since) = since {
@@ -339,12 +339,13 @@ impl<R: Paired> Pair<R> {
         if let Some(cursor) = cursor {
             call = call.query("paginationQuery", cursor);
         }
-        let read = move |answer: &Answer| {
+        let decode = move |answer: &Answer| {
             staging.came(answer.date());
-            let seen = staging.take::<R::Bulk>(&answer.body)?;
-            Ok(PageSummary { next: next(&answer.headers), ..seen })
+            let mut page = staging.read::<R::Bulk>(&answer.body)?;
+            page.summary.next = next(&answer.headers);
+            Ok(page)
         };
-        let page = self.session.call(listing, call, read).await;
+        let page = self.session.call(listing, call, Arc::new(decode)).await;
         if page.as_ref().is_err_and(|error| error.failure == Failure::TooLarge) {
             self.bulk_limit.store((limit / 2).max(LEAST_BULK_LIMIT), Relaxed);
         }
@@ -352,7 +353,7 @@ impl<R: Paired> Pair<R> {
     }
 }
 
-impl<R: Paired> Collect for Pair<R> {
+impl<R: TwoListed> Collect for TwoListings<R> {
     fn collect<'a>(&'a self, progress: &'a (dyn Fn() + Sync)) -> BoxFuture<'a, Result<CollectOutput, ApiError>> {
         Box::pin(self.run(progress))
     }
@@ -361,13 +362,13 @@ impl<R: Paired> Collect for Pair<R> {
         let since = saved.served.as_ref().map(|(_, standing)| standing.since);
         let served = saved.served.and_then(|(tables, standing)| Some((R::table(tables)?, standing.onward?)));
         let known = served
-            .and_then(|(table, resume_state)| Known::restored(table, &resume_state, |walked| self.resync(walked)));
+            .and_then(|(table, resume_state)| DeltaBase::restored(table, &resume_state, |walked| self.resync(walked)));
         let walk = saved.walk.and_then(|(tables, position)| {
-            let position: Position = postcard::from_bytes(&position).ok()?;
-            Some(Unfinished { position, table: Arc::unwrap_or_clone(R::table(tables)?) })
+            let position: WalkPosition = postcard::from_bytes(&position).ok()?;
+            Some(InterruptedWalk { position, table: Arc::unwrap_or_clone(R::table(tables)?) })
         });
         // One that began before what is served came is not the walk that was under way.
-        *lock(&self.unfinished) = walk.filter(|walk| since.is_none_or(|since| walk.position.began >= since));
+        *lock(&self.interrupted) = walk.filter(|walk| since.is_none_or(|since| walk.position.began >= since));
         *lock(&self.known) = known.map(Arc::new);
         // There is none yet: it is resumed once.
         _ = self.slot.set(slot);

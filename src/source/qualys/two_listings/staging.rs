@@ -12,12 +12,12 @@ use serde::Deserialize;
 use crate::checkpoint::Slot;
 use crate::client::Unreadable;
 use crate::clock::Timestamp;
-use crate::inventory::{Record, Table};
+use crate::inventory::{Key, Record, Table};
 use crate::lock::lock;
 use crate::names::Names;
-use crate::paging::{PageSummary, Upsert, changed_since};
+use crate::paging::{Page, PageReader, changed_since};
 use crate::source::qualys::wire;
-use crate::wire::{Keyed, Rows, text};
+use crate::wire::{Keyed, text};
 
 /// A record of which two listings tell one half each.
 pub trait Joined: Record + Default {
@@ -38,20 +38,20 @@ pub trait Half {
     type Record: Joined;
     /// A row of the listing.
     type Row<'a>: Keyed + Deserialize<'a>;
-    /// What is kept of a row.
-    type Known;
+    /// What is kept of a row: this half's part of the record.
+    type Part: Send + 'static;
 
     /// What a row tells.
-    fn read(names: &mut Names, row: &Self::Row<'_>, wanted: &<Self::Record as Joined>::Wanted) -> Self::Known;
+    fn read(names: &mut Names, row: &Self::Row<'_>, wanted: &<Self::Record as Joined>::Wanted) -> Self::Part;
 
     /// When the record was last changed, by this half.
-    fn updated(known: &Self::Known) -> Option<Timestamp>;
+    fn updated(part: &Self::Part) -> Option<Timestamp>;
 
-    /// This half of the record.
-    fn known(record: &Self::Record) -> Option<&Self::Known>;
+    /// The part of the record, if it came.
+    fn part(record: &Self::Record) -> Option<&Self::Part>;
 
-    /// Its place in the record.
-    fn slot(record: &mut Self::Record) -> &mut Option<Self::Known>;
+    /// The place of the part in the record.
+    fn part_mut(record: &mut Self::Record) -> &mut Option<Self::Part>;
 }
 
 /// The two listings being put together.
@@ -67,19 +67,19 @@ pub struct Staging<R: Joined> {
 
 impl<R: Joined> Staging<R> {
     /// Nothing yet.
-    pub fn new(wanted: R::Wanted) -> Self {
-        Self { table: Mutex::default(), base: None, wanted, date: OnceLock::new() }
+    pub fn new(wanted: R::Wanted) -> Arc<Self> {
+        Arc::new(Self { table: Mutex::default(), base: None, wanted, date: OnceLock::new() })
     }
 
     /// Nothing yet of what has changed since these records were read.
-    pub(crate) fn over(base: Arc<Table<R>>, wanted: R::Wanted) -> Self {
+    pub(crate) fn over(base: Arc<Table<R>>, wanted: R::Wanted) -> Arc<Self> {
         let table = Mutex::new(Table::with_names_of(&base));
-        Self { table, base: Some(base), wanted, date: OnceLock::new() }
+        Arc::new(Self { table, base: Some(base), wanted, date: OnceLock::new() })
     }
 
     /// What a walk had before it was broken off.
-    pub(crate) fn resumed(so_far: Table<R>, wanted: R::Wanted) -> Self {
-        Self { table: Mutex::new(so_far), base: None, wanted, date: OnceLock::new() }
+    pub(crate) fn resumed(so_far: Table<R>, wanted: R::Wanted) -> Arc<Self> {
+        Arc::new(Self { table: Mutex::new(so_far), base: None, wanted, date: OnceLock::new() })
     }
 
     /// Notes when a page came, by the vendor's clock.
@@ -106,44 +106,49 @@ impl<R: Joined> Staging<R> {
 
     /// How many records of the page list there are so far.
     pub(crate) fn listed(&self) -> u64 {
-        lock(&self.table).iter().filter(|(_, record)| R::Page::known(record).is_some()).count() as u64
+        lock(&self.table).iter().filter(|(_, record)| R::Page::part(record).is_some()).count() as u64
     }
 
-    /// Takes a page of a listing. It is decoded first, so as not to keep the other listing waiting.
-    pub fn take<H: Half<Record = R>>(&self, body: &[u8]) -> Result<PageSummary, Unreadable> {
+    /// Reads a page of a listing. The table has its rows once the page is stored.
+    pub fn read<H: Half<Record = R>>(self: &Arc<Self>, body: &[u8]) -> Result<Page, Unreadable> {
+        // Decoded before the table is locked, so as not to keep the other listing waiting.
         let text = text(body);
         let rows = wire::rows::<H::Row<'_>>(&text)?;
-        Ok(self.put::<H>(rows).close(body))
-    }
-
-    fn put<H: Half<Record = R>>(&self, rows: Rows<H::Row<'_>>) -> PageSummary {
-        let mut seen = PageSummary::of(&rows);
-        let mut table = lock(&self.table);
-        for row in rows.into_keyed() {
-            let fresh = H::read(&mut table.names, &row, &self.wanted);
-            let updated = H::updated(&fresh);
-            let slot = H::slot(table.entry(row.key(), R::default));
-            let (brought, stays) = match slot {
-                None => (Upsert::New, true),
-                Some(known) if updated > H::updated(known) => (Upsert::Newer, true),
-                // Of two versions of the same time, the one seen later is the later one.
-                Some(known) => (Upsert::Unchanged, updated == H::updated(known)),
-            };
-            seen.row(row.key(), updated, brought);
-            if stays {
-                *slot = Some(fresh);
+        let mut page = PageReader::new(&rows);
+        let mut parts = Vec::with_capacity(rows.sent);
+        {
+            let mut table = lock(&self.table);
+            for row in rows.into_keyed() {
+                let key = Key::new(row.key());
+                let part = H::read(&mut table.names, &row, &self.wanted);
+                let stored = table.place_of(&key).and_then(|at| H::part(&table.nth(at)?.1)).map(H::updated);
+                page.row(row.key(), H::updated(&part), stored);
+                parts.push((key, part));
             }
         }
-        seen
+        let staging = Arc::clone(self);
+        Ok(Page::new(page.summary(body), move || staging.store::<H>(parts)))
+    }
+
+    /// Stores parts of records, unless newer ones are stored already.
+    fn store<H: Half<Record = R>>(&self, parts: Vec<(Key, H::Part)>) {
+        let mut table = lock(&self.table);
+        for (key, part) in parts {
+            let stored = H::part_mut(table.entry_under(key, R::default));
+            // Of two versions of the same time, the one seen later is the later one.
+            if stored.as_ref().is_none_or(|stored| H::updated(stored) <= H::updated(&part)) {
+                *stored = Some(part);
+            }
+        }
     }
 
     /// Whether the page list has records that the bulk list may still have to give: it comes in the order of `updated`,
     /// and has not yet come to theirs. One that it passed over it does not have.
     pub(crate) fn lacks_bulk(&self) -> bool {
         let table = lock(&self.table);
-        let latest = table.iter().filter_map(|(_, record)| R::Bulk::updated(R::Bulk::known(record)?)).max();
+        let latest = table.iter().filter_map(|(_, record)| R::Bulk::updated(R::Bulk::part(record)?)).max();
         table.iter().any(|(_, record)| {
-            let listed = R::Page::known(record).filter(|_| R::Bulk::known(record).is_none());
+            let listed = R::Page::part(record).filter(|_| R::Bulk::part(record).is_none());
             listed.is_some_and(|listed| R::Page::updated(listed).is_none_or(|updated| Some(updated) >= latest))
         })
     }
@@ -154,7 +159,7 @@ impl<R: Joined> Staging<R> {
         let table = lock(&self.table);
         let of_last = table
             .iter()
-            .filter(|(_, record)| R::Bulk::known(record).is_some_and(|known| R::Bulk::updated(known) == Some(last)));
+            .filter(|(_, record)| R::Bulk::part(record).is_some_and(|known| R::Bulk::updated(known) == Some(last)));
         let uuids: Vec<_> = of_last.map(|(key, _)| key.to_string()).collect();
         format!("{} AND not uuid: [{}]", changed_since(last), uuids.join(","))
     }
@@ -170,7 +175,7 @@ impl<R: Joined> Staging<R> {
             });
         }
         let listed = table.len();
-        table.retain(|record| R::Page::known(record).is_some());
+        table.retain(|record| R::Page::part(record).is_some());
         let empty = table.is_empty() && listed > 0;
         let missing = empty.then(|| format!("the page list has no {}, but the bulk list has {listed}", R::WHAT));
         (table, missing)
@@ -180,7 +185,7 @@ impl<R: Joined> Staging<R> {
 /// Puts half of `fresh`, if it is there, in place of that of `known`. That was read before: if it bears a later time, one
 /// of the vendor's clocks was wrong.
 fn replace<H: Half>(known: &mut H::Record, fresh: &mut H::Record) {
-    if let Some(half) = H::slot(fresh).take() {
-        *H::slot(known) = Some(half);
+    if let Some(half) = H::part_mut(fresh).take() {
+        *H::part_mut(known) = Some(half);
     }
 }

@@ -22,14 +22,14 @@ const PAUSE: u32 = 9;
 
 /// Where a walk stands: it goes on from here, once it has the records that it had then.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub(crate) struct Position {
+pub(crate) struct WalkPosition {
     /// When it began.
     pub(crate) began: Timestamp,
     pub(crate) pages: KeyPosition,
     pub(crate) bulk: CursorPosition,
 }
 
-impl Position {
+impl WalkPosition {
     /// The start of a walk of all there is.
     pub(crate) fn start(began: Timestamp) -> Self {
         Self { began, pages: KeyPosition::default(), bulk: CursorPosition::default() }
@@ -38,38 +38,38 @@ impl Position {
 
 /// A walk that was broken off.
 #[derive(Debug)]
-pub(crate) struct Unfinished<R> {
-    pub(crate) position: Position,
+pub(crate) struct InterruptedWalk<R> {
+    pub(crate) position: WalkPosition,
     pub(crate) table: Table<R>,
 }
 
 /// A walk under way.
-pub(crate) struct Keeping<R: Joined> {
+pub(crate) struct WalkCheckpoint<R: Joined> {
     pub(crate) staging: Arc<Staging<R>>,
     slot: Option<Slot>,
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<WalkState>>,
 }
 
-struct State {
-    position: Position,
+struct WalkState {
+    position: WalkPosition,
     saving: Option<JoinHandle<()>>,
     due: Instant,
 }
 
-impl<R: Joined> Keeping<R> {
+impl<R: Joined> WalkCheckpoint<R> {
     /// A walk that stands there, and stores where it stands in `slot`, if there is one.
-    pub(crate) fn new(staging: Staging<R>, position: Position, slot: Option<Slot>) -> Self {
-        let state = State { position, saving: None, due: Instant::now() };
-        Self { staging: Arc::new(staging), slot, state: Arc::new(Mutex::new(state)) }
+    pub(crate) fn new(staging: Arc<Staging<R>>, position: WalkPosition, slot: Option<Slot>) -> Self {
+        let state = WalkState { position, saving: None, due: Instant::now() };
+        Self { staging, slot, state: Arc::new(Mutex::new(state)) }
     }
 
     /// Where it stands.
-    pub(crate) fn position(&self) -> Position {
+    pub(crate) fn position(&self) -> WalkPosition {
         lock(&self.state).position.clone()
     }
 
     /// Notes that it stands elsewhere now.
-    pub(crate) fn moved(&self, change: impl FnOnce(&mut Position)) {
+    pub(crate) fn moved(&self, change: impl FnOnce(&mut WalkPosition)) {
         let mut state = lock(&self.state);
         change(&mut state.position);
         let Some(slot) = &self.slot else { return };
@@ -106,13 +106,13 @@ impl<R: Joined> Keeping<R> {
     }
 
     /// What there is of it, to go on with; it is stored, too.
-    pub(crate) async fn broken_off(self) -> Unfinished<R> {
+    pub(crate) async fn broken_off(self) -> InterruptedWalk<R> {
         self.settle().await;
         if let Some(slot) = self.slot.clone() {
             // It is over either way.
             _ = self.save(slot).await;
         }
-        Unfinished { position: self.position(), table: self.staging.so_far() }
+        InterruptedWalk { position: self.position(), table: self.staging.so_far() }
     }
 }
 
@@ -129,16 +129,16 @@ mod tests {
         let store = Store::open(dir.path()).unwrap();
         let slot = store.slot("account", Vendor::Qualys, "containers", 1);
         let time = |millis| Timestamp::from_millis(millis).unwrap();
-        let keeping = Keeping::new(Staging::<Container>::new([].into()), Position::start(time(1)), None);
+        let checkpoint = WalkCheckpoint::new(Staging::<Container>::new([].into()), WalkPosition::start(time(1)), None);
         let row = |at: i64| {
             let body = format!(r#"{{"data":[{{"uuid":"{at}","updated":"{at}"}}]}}"#);
-            keeping.staging.take::<PageHalf>(body.as_bytes()).unwrap();
+            checkpoint.staging.read::<PageHalf>(body.as_bytes()).unwrap().store();
         };
         row(1);
         let saving = {
             // Where the walk stands cannot be read for a while, in which it comes on.
-            let mut state = lock(&keeping.state);
-            let saving = keeping.save(slot.clone());
+            let mut state = lock(&checkpoint.state);
+            let saving = checkpoint.save(slot.clone());
             // Time enough for the records to be read, if they were read first.
             for other in 0..20 {
                 let slot = store.slot("account", Vendor::Qualys, "images", other);
@@ -150,7 +150,7 @@ mod tests {
         };
         saving.await.unwrap();
         let (tables, position) = slot.load().walk.unwrap();
-        let position: Position = postcard::from_bytes(&position).unwrap();
+        let position: WalkPosition = postcard::from_bytes(&position).unwrap();
         assert_eq!((position.began, tables.containers.unwrap().len()), (time(2), 2));
     }
 }

@@ -1,0 +1,191 @@
+//! A call on its way to an answer: sent, waited for, and sent again as long as that is worth it.
+
+use std::pin::pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::future::poll_immediate;
+use reqwest::RequestBuilder;
+use tokio::time::{Instant, sleep};
+use tracing::{Instrument as _, Span};
+
+use super::Client;
+use super::answer::{Answer, Unreadable};
+use super::body::{BodyEnd, receive};
+use super::call::{Authorize, Call};
+use super::error::{ApiError, AttemptError, PROBE_BYTES};
+use super::limit::{Blocked, LONGEST_HOLD, Permit, RateLimiter};
+use super::off_thread::off_thread;
+use super::retry::{self, RateLimitHeaders};
+use crate::telemetry::{Failure, span};
+
+/// Reads an answer. It may run for long, and more than once: an answer that it cannot read is asked for again.
+pub type Decode<T> = Arc<dyn Fn(&Answer) -> Result<T, Unreadable> + Send + Sync>;
+
+/// A call under way.
+pub struct Exchange<'c> {
+    client: &'c Client,
+    call: &'c Call,
+    authorize: Option<&'c dyn Authorize>,
+    limiter: &'c RateLimiter,
+    started: Instant,
+    tries: u32,
+    /// That of the last request, so that it ends once its answer has been read.
+    span: Span,
+}
+
+/// Why an attempt brought no answer.
+enum SendError {
+    /// It was not sent, for want of what authorizes it.
+    Unauthorized(ApiError),
+    Attempt(AttemptError),
+}
+
+impl From<AttemptError> for SendError {
+    fn from(error: AttemptError) -> Self {
+        Self::Attempt(error)
+    }
+}
+
+impl<'c> Exchange<'c> {
+    pub(super) fn new(client: &'c Client, call: &'c Call, authorize: Option<&'c dyn Authorize>) -> Self {
+        let limiter = client.limiters.get(call.endpoint.class).unwrap_or(&client.unlimited);
+        Self { client, call, authorize, limiter, started: Instant::now(), tries: 0, span: Span::none() }
+    }
+
+    /// The first answer of success that `decode` can read. One that it cannot read is asked for again: a page can be
+    /// broken once.
+    pub async fn decoded<T: Send + 'static>(mut self, decode: &Decode<T>) -> Result<T, ApiError> {
+        loop {
+            let answer = self.answer().await?;
+            let status = answer.status;
+            let decode = Arc::clone(decode);
+            match off_thread(self.call.endpoint, move || decode(&answer)).await? {
+                Ok(value) => return Ok(value),
+                Err(Unreadable(words)) => {
+                    let error =
+                        AttemptError { status: Some(status), ..AttemptError::transient(Failure::BadResponse, words) };
+                    span::failed(&self.span, error.failure, &error.words);
+                    self.back_off(error).await?;
+                }
+            }
+        }
+    }
+
+    /// The next answer of success.
+    pub async fn answer(&mut self) -> Result<Answer, ApiError> {
+        loop {
+            match self.attempt().await {
+                Ok(answer) => return Ok(answer),
+                Err(SendError::Unauthorized(error)) => return Err(error),
+                Err(SendError::Attempt(error)) => self.back_off(error).await?,
+            }
+        }
+    }
+
+    /// Waits until the call may be sent again; the error of the call where that is not worth it.
+    async fn back_off(&self, error: AttemptError) -> Result<(), ApiError> {
+        let Self { client, call, limiter, tries, .. } = *self;
+        let pause = retry::backoff(client.first_pause, tries, crate::random::bits());
+        let is_refused = error.failure == Failure::RateLimited;
+        if is_refused && error.retry {
+            // Known to all of the class, and even if this call is given up: the others would meet it too.
+            limiter.hold(error.wait.unwrap_or_else(|| pause.max(retry::part_of_window(limiter.window(), tries))));
+        }
+        if let Some(wait) = error.wait.filter(|wait| *wait > LONGEST_HOLD) {
+            return Err(self.failed(error.too_long(wait)));
+        }
+        if !error.retry || tries > client.retries {
+            return Err(self.failed(error));
+        }
+        client.telemetry.count_retry(error.failure);
+        let reason = error.failure.as_str();
+        tracing::debug!(endpoint = call.endpoint.name, host = client.host, reason, "retrying");
+        if !is_refused {
+            sleep(error.wait.unwrap_or_default().max(pause)).await;
+        }
+        Ok(())
+    }
+
+    fn failed(&self, error: AttemptError) -> ApiError {
+        ApiError::of_call(self.call.endpoint, &self.client.host, error, self.tries, self.started.elapsed())
+    }
+
+    /// Sends the call once, when its class allows it.
+    async fn attempt(&mut self) -> Result<Answer, SendError> {
+        let Self { client, call, limiter, .. } = *self;
+        let waiting = client.telemetry.wait_for_limit();
+        let mut entering = pin!(limiter.enter());
+        let permit = match poll_immediate(entering.as_mut()).await {
+            Some(permit) => permit,
+            None => entering.instrument(span::of_wait(call.endpoint.name)).await,
+        };
+        drop(waiting);
+        let permit = permit.map_err(|Blocked(remaining)| {
+            AttemptError::new(Failure::RateLimited, "not asked, because of an earlier answer").too_long(remaining)
+        })?;
+        let authorization = match self.authorize {
+            Some(authorize) => Some(authorize.authorization().await.map_err(SendError::Unauthorized)?),
+            None => None,
+        };
+        let request = call.request(&client.http, &client.base, authorization.as_ref())?;
+        self.span = span::of_request(call.method.as_str(), call.endpoint.name, &client.host, self.tries);
+        self.tries += 1;
+        let answer = self.send(request, permit).instrument(self.span.clone()).await;
+        Ok(answer.inspect_err(|error| span::failed(&self.span, error.failure, &error.words))?)
+    }
+
+    /// Sends the request, which has its `permit`, and receives the answer.
+    async fn send(&self, request: RequestBuilder, permit: Permit<'_>) -> Result<Answer, AttemptError> {
+        let Self { client, call, limiter, .. } = *self;
+        let sent = Instant::now();
+        let count = |status, bytes| {
+            let took = sent.elapsed();
+            client.telemetry.count_request(call.endpoint.name, status, took, bytes);
+            span::answered(status, bytes);
+            let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+            let (source, endpoint) = (client.telemetry.source(), call.endpoint.name);
+            tracing::debug!(source, endpoint, status, milliseconds, bytes, "request finished");
+        };
+        let answer = request.send().await;
+        drop(permit);
+        let mut response = answer.map_err(|error| {
+            count(None, 0);
+            AttemptError::of_transport(&error.without_url())
+        })?;
+        let status = response.status();
+        let limits = RateLimitHeaders::read(response.headers(), client.clock.now());
+        let refused = retry::of_status(status).0 == Failure::RateLimited;
+        limiter.observe(&limits, refused);
+        if !status.is_success() {
+            // What can be had of the reason; a refusal stays one if its body breaks off.
+            let (mut probe, _) = receive(&mut response, PROBE_BYTES as u64).await;
+            count(Some(status.as_u16()), probe.len() as u64);
+            probe.truncate(PROBE_BYTES);
+            let wait = if refused { limits.wait() } else { limits.retry_after };
+            return Err(AttemptError::of_status(status, wait, probe));
+        }
+        let headers = std::mem::take(response.headers_mut());
+        let (body, end) = receive(&mut response, client.max_body_bytes).await;
+        let bytes = body.len() as u64;
+        match end {
+            BodyEnd::Whole => count(Some(status.as_u16()), bytes),
+            BodyEnd::TooLarge => {
+                count(Some(status.as_u16()), bytes);
+                let most = client.max_body_bytes;
+                return Err(AttemptError::new(
+                    Failure::TooLarge,
+                    format!(
+                        "its answer is larger than {most} bytes; ask for smaller pages where that can be set, or raise \
+                         http.max_body_bytes"
+                    ),
+                ));
+            }
+            BodyEnd::Broken(error) => {
+                count(None, bytes);
+                return Err(AttemptError::of_transport(&error));
+            }
+        }
+        Ok(Answer { status, headers, body: Bytes::from(body) })
+    }
+}

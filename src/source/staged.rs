@@ -1,0 +1,75 @@
+//! Listings of which each row is one record: how their pages go into one table.
+
+use std::borrow::Cow;
+use std::sync::{Arc, Mutex};
+
+use serde::Deserialize;
+
+use crate::inventory::{Key, Table};
+use crate::lock::lock;
+use crate::names::Names;
+use crate::paging::{Page, PageReader};
+use crate::wire::{Keyed, Rows};
+
+/// A record that is made of one row.
+pub trait FromRow: Sized + Send + 'static {
+    /// The row.
+    type Row<'a>: Keyed + Deserialize<'a>;
+
+    /// The record that a row tells of.
+    fn from_row(names: &mut Names, row: &Self::Row<'_>) -> Self;
+
+    /// The key of the record, the vendor's own unless that is another's too; none for a row that tells of no record.
+    fn key<'r>(row: &'r Self::Row<'_>) -> Option<Cow<'r, str>> {
+        Some(Cow::Borrowed(row.key()))
+    }
+
+    /// Takes over what a later row under the same key tells: by default, all of it.
+    fn update(&mut self, later: Self) {
+        *self = later;
+    }
+}
+
+/// A table that pages are put into, one after the other.
+#[derive(Debug)]
+pub struct StagedTable<R>(Mutex<Table<R>>);
+
+impl<R> Default for StagedTable<R> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<R: FromRow> StagedTable<R> {
+    /// Reads the rows of the page with these bytes. The table has them once the page is stored.
+    pub fn read(self: &Arc<Self>, rows: Rows<R::Row<'_>>, body: &[u8]) -> Page {
+        let mut page = PageReader::new(&rows);
+        let mut records = Vec::with_capacity(rows.sent);
+        {
+            let mut table = lock(&self.0);
+            for row in rows.into_keyed() {
+                let Some(key) = R::key(&row) else { continue };
+                let known = Key::new(&key);
+                page.row(&key, None, table.place_of(&known).map(|_| None));
+                records.push((known, R::from_row(&mut table.names, &row)));
+            }
+        }
+        let staged = Arc::clone(self);
+        Page::new(page.summary(body), move || staged.store(records))
+    }
+
+    fn store(&self, records: Vec<(Key, R)>) {
+        let mut table = lock(&self.0);
+        for (key, record) in records {
+            match table.place_of(&key).and_then(|at| table.nth_mut(at)) {
+                Some(known) => known.update(record),
+                None => _ = table.put_under(key, record),
+            }
+        }
+    }
+
+    /// Takes out the records of the pages that were stored.
+    pub fn take(&self) -> Table<R> {
+        std::mem::take(&mut *lock(&self.0))
+    }
+}
