@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Words and phrases that a native speaker would not use here, and what to write instead.
@@ -39,7 +40,7 @@ const KINDS: [&str; 8] = ["md", "rs", "toml", "json", "yaml", "yml", "py", "sh"]
 fn what_people_read_is_in_plain_english() {
     let mut files = Vec::new();
     for path in PATHS {
-        gather(Path::new(path), &mut files);
+        gather(Path::new(path), &mut files).unwrap();
     }
     assert!(files.len() > 60, "{} files", files.len());
     let mut found = BTreeMap::new();
@@ -61,14 +62,15 @@ fn a_phrase_is_found_across_lines_and_not_across_sentences() {
 }
 
 /// The text files at a path.
-fn gather(path: &Path, files: &mut Vec<PathBuf>) {
+fn gather(path: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     if path.is_dir() {
-        let mut inside: Vec<_> = fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).collect();
-        inside.sort();
-        inside.iter().for_each(|path| gather(path, files));
+        for entry in fs::read_dir(path)? {
+            gather(&entry?.path(), files)?;
+        }
     } else if path.extension().is_some_and(|kind| KINDS.iter().any(|text| kind == *text)) {
         files.push(path.to_owned());
     }
+    Ok(())
 }
 
 /// The forbidden phrases in a text, each with its line. A phrase may go over the end of a line, with the sign of a comment
