@@ -11,7 +11,10 @@ use crate::promql::{Query, read};
 use crate::rules;
 
 /// Families that nobody asks for, and why.
-const UNUSED: &[(&str, &str)] = &[("process_virtual_memory_bytes", "what the process takes is its resident memory")];
+const UNUSED: &[(&str, &str)] = &[
+    ("process_virtual_memory_bytes", "resident memory is what the process uses"),
+    ("container_security_vulnerability_statistics_timestamp_seconds", "the vendor computes its statistics once a day"),
+];
 
 /// Labels that a scrape, or a receiver of OTLP, puts on every series.
 const OF_TARGETS: [&str; 3] = ["job", "instance", "service_instance_id"];
@@ -59,7 +62,7 @@ impl Known {
     fn check(&self, called: &str, query: &Query, used: &mut BTreeSet<&'static str>) {
         for selector in &query.selectors {
             let name = &selector.name;
-            let labels = self.labels.get(name).unwrap_or_else(|| panic!("{called}: there is no {name}"));
+            let labels = self.labels.get(name).unwrap_or_else(|| panic!("{called}: {name} does not exist"));
             used.extend(self.families.get(name));
             for matcher in &selector.matchers {
                 assert!(labels.contains(&*matcher.label), "{called}: {name} has no label {}", matcher.label);
