@@ -20,7 +20,7 @@ impl Fleet {
                     sensors: Some(Arc::new(self.sensors())),
                     ..Tables::default()
                 },
-                served: Vec::new(),
+                statuses: Vec::new(),
             }],
         }
     }

@@ -18,8 +18,8 @@ use container_security_exporter::inventory::{Inventory, SourceInventory, Table, 
 use container_security_exporter::lock::lock;
 use container_security_exporter::output::Output as _;
 use container_security_exporter::output::otlp::{Config, Protocol, Pusher};
-use container_security_exporter::own::Own;
 use container_security_exporter::record::{Container, Vendor};
+use container_security_exporter::self_metrics::SelfMetrics;
 use container_security_exporter::setting::Span;
 use container_security_exporter::snapshot::Snapshot;
 use container_security_exporter::telemetry::Telemetry;
@@ -104,7 +104,7 @@ async fn push(arguments: &Arguments) -> Result<(), Failed> {
     let grpc = arguments.protocol == "grpc";
     let address = listen(grpc, state.clone(), &mut listening).await?;
     let clock = Clock::system();
-    let own = Arc::new(Own { telemetry: Arc::new(Telemetry::new(clock.now())), store: None, clock });
+    let self_metrics = Arc::new(SelfMetrics { telemetry: Arc::new(Telemetry::new(clock.now())), store: None, clock });
     let config = Config {
         endpoint: Some(format!("http://{address}")),
         protocol: if grpc { Protocol::Grpc } else { Protocol::Http },
@@ -112,7 +112,7 @@ async fn push(arguments: &Arguments) -> Result<(), Failed> {
         timeout: Span::seconds(arguments.interval),
         ..Config::default()
     };
-    let (taker, pusher) = Pusher::new(&config, "", &own)?.ok_or("nothing is pushed")?;
+    let (taker, pusher) = Pusher::new(&config, "", &self_metrics)?.ok_or("nothing is pushed")?;
     let containers = containers(arguments.series);
 
     let (mut running, mut began) = (JoinSet::new(), Instant::now());
@@ -130,7 +130,7 @@ async fn push(arguments: &Arguments) -> Result<(), Failed> {
             running.spawn(pusher.run(async { drop(stopped.await) }));
         }
         let due = began + Duration::from_secs(arguments.interval) * round;
-        let took = pushed(&own, u64::from(round) + 1).await?.saturating_duration_since(due);
+        let took = pushed(&self_metrics, u64::from(round) + 1).await?.saturating_duration_since(due);
         let received = std::mem::take(&mut *lock(&state.0));
         let wrong = wrong(&received, &expected, &before);
         say(&format!(
@@ -155,11 +155,11 @@ async fn push(arguments: &Arguments) -> Result<(), Failed> {
 }
 
 /// Waits for so many pushes to have succeeded.
-async fn pushed(own: &Own, wanted: u64) -> Result<Instant, Failed> {
+async fn pushed(self_metrics: &SelfMetrics, wanted: u64) -> Result<Instant, Failed> {
     let mut pace = interval(Duration::from_millis(5));
     loop {
         pace.tick().await;
-        let reading = own.telemetry.read_pushes().ok_or("nothing is pushed")?;
+        let reading = self_metrics.telemetry.read_pushes().ok_or("nothing is pushed")?;
         if reading.failed.iter().any(|count| *count > 0) {
             return Err(format!("a push failed: {reading:?}").into());
         }
@@ -179,7 +179,7 @@ fn snapshot(containers: &Arc<Table<Container>>, round: u32) -> Snapshot {
     let tables = Tables { containers: Some(Arc::clone(containers)), ..Tables::default() };
     let source = format!("{ROUND}{round}").into();
     let inventory =
-        Inventory { sources: vec![SourceInventory { source, vendor: Vendor::Qualys, tables, served: Vec::new() }] };
+        Inventory { sources: vec![SourceInventory { source, vendor: Vendor::Qualys, tables, statuses: Vec::new() }] };
     let mut grouped = Containers::default();
     grouped.group_by.push("k8s_workload_name".to_owned());
     let limits = Limits { max_series_per_family: usize::MAX };

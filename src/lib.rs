@@ -59,7 +59,7 @@ pub mod snapshot;
 
 pub mod process;
 
-pub mod own;
+pub mod self_metrics;
 
 pub mod output;
 

@@ -13,7 +13,7 @@ use container_security_exporter::clock::Clock;
 use container_security_exporter::config::{self, Config, Override, Overrides};
 use container_security_exporter::logging::{self, Format, Level};
 use container_security_exporter::output::otlp::Traces;
-use container_security_exporter::own::{REVISION, RUSTC, VERSION};
+use container_security_exporter::self_metrics::{REVISION, RUSTC, VERSION};
 use container_security_exporter::{app, output};
 use mimalloc::MiMalloc;
 

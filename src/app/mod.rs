@@ -22,7 +22,7 @@ use crate::lock::lock;
 use crate::output::control::ReloadRequest;
 use crate::output::exposition::Refresh;
 use crate::output::{self, Outputs};
-use crate::own::{REVISION, VERSION};
+use crate::self_metrics::{REVISION, VERSION};
 use crate::server;
 use crate::snapshot::Snapshot;
 
@@ -75,7 +75,7 @@ pub async fn once(config: Config) -> Result<(String, Vec<String>), String> {
     let failed = join_all(runs).await.into_iter().flatten().collect();
     let (inventory, settings) = parts.known.now();
     let snapshot = Snapshot::take(&inventory, settings);
-    Ok((output::exposition::print(&snapshot, &parts.own), failed))
+    Ok((output::exposition::print(&snapshot, &parts.self_metrics), failed))
 }
 
 /// What is taken over at a start only.
@@ -129,7 +129,7 @@ impl App {
             Arc::new(OnDemand { demand: Arc::clone(demand), known: Arc::clone(&parts.known) })
         });
         let otlp = (&config.otlp, config.server.listen.as_str());
-        let outputs = Outputs::new(&config.server.telemetry_path, otlp, &parts.own, refresh, ask)?;
+        let outputs = Outputs::new(&config.server.telemetry_path, otlp, &parts.self_metrics, refresh, ask)?;
         let Outputs { pages, takers, pusher: push } = outputs;
         config.ignored.iter().for_each(|ignored| tracing::warn!("{ignored}"));
         // The first scrape finds what there is at the start: the exporter's own families, and what was kept of vendors.
@@ -202,7 +202,7 @@ impl App {
             Ok(config) => self.take_over(config).await,
             Err(reason) => Err(reason),
         };
-        self.parts.own.telemetry.count_reload(result.is_ok(), self.parts.clock.now());
+        self.parts.self_metrics.telemetry.count_reload(result.is_ok(), self.parts.clock.now());
         match &result {
             Ok(()) => tracing::info!("configuration reloaded"),
             Err(reason) => tracing::error!(reason, "configuration not reloaded, the old one stays"),

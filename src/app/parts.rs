@@ -17,7 +17,7 @@ use crate::lock::lock;
 use crate::metric::Settings;
 use crate::output::Output;
 use crate::output::exposition::Refresh;
-use crate::own::Own;
+use crate::self_metrics::SelfMetrics;
 use crate::snapshot::Snapshot;
 use crate::source::Source;
 use crate::telemetry::Telemetry;
@@ -25,7 +25,7 @@ use crate::telemetry::Telemetry;
 /// What everything is built from, and what outlives a reload.
 pub(super) struct Parts {
     pub(super) clock: Clock,
-    pub(super) own: Arc<Own>,
+    pub(super) self_metrics: Arc<SelfMetrics>,
     pub(super) known: Arc<Known>,
     /// Where what is known is kept over a restart.
     pub(super) store: Option<Arc<Store>>,
@@ -73,7 +73,7 @@ impl Parts {
     pub(super) fn new(config: &Config, clock: Clock, store: Option<Arc<Store>>) -> Self {
         let telemetry = Arc::new(Telemetry::new(clock.now()));
         Self {
-            own: Arc::new(Own { telemetry, store: store.clone(), clock: clock.clone() }),
+            self_metrics: Arc::new(SelfMetrics { telemetry, store: store.clone(), clock: clock.clone() }),
             clock,
             known: Arc::new(Known {
                 collection: Arc::default(),
@@ -87,7 +87,7 @@ impl Parts {
     /// The sources that a configuration has. Nothing runs yet.
     pub(super) fn build(&self, config: &Config) -> Result<Vec<Source>, String> {
         let promote: Arc<[String]> = config.containers.promote_labels.as_slice().into();
-        config.source.build(&promote, &self.own.telemetry, &self.clock).map_err(|reasons| reasons.join("\n"))
+        config.source.build(&promote, &self.self_metrics.telemetry, &self.clock).map_err(|reasons| reasons.join("\n"))
     }
 
     /// Makes these the sources. Only those in `keep_data` keep what is known of them.
@@ -96,7 +96,7 @@ impl Parts {
         let named = sources.iter().map(|source| (source.name.as_str(), source.vendor, source.collector_names()));
         self.known.collection.arrange(named, &keep_data);
         let read = sources.iter().map(|source| (Arc::clone(&source.telemetry), source.collector_names()));
-        self.own.telemetry.arrange(read);
+        self.self_metrics.telemetry.arrange(read);
     }
 
     /// A runner for each collector of these sources, which goes on with what was kept of it.

@@ -3,16 +3,10 @@
 use super::label::{API_ENDPOINT, CODE, COLLECTOR, FAMILY, OUTCOME, REASON, REVISION, RUSTC, SOURCE, VENDOR, VERSION};
 use crate::clock::Timestamp;
 use crate::metric::{Cells, Closed, Column, Family, Kind, Metric, Unit, Value};
-use crate::telemetry::{
-    CollectorReading, CollectorState, EndpointReading, Failure, PushFailure, PushReading, Rejection, SourceReading,
-};
-use crate::view::{FamilyReading, Process, Program, RequestReading, Row};
+use crate::telemetry::{EndpointReading, Failure, PushFailure, PushReading, Rejection, SourceReading};
+use crate::view::{CollectorReading, FamilyReading, Process, Program, RequestReading, Row};
 
 type CollectorRow<'a> = Row<'a, CollectorReading>;
-
-fn state(row: CollectorRow<'_>) -> &CollectorState {
-    &row.record.state
-}
 
 static BY_COLLECTOR: &[Column<CollectorReading>] =
     &[SOURCE.place(|row| &row.record.source), COLLECTOR.place(|row| row.record.collector)];
@@ -98,12 +92,12 @@ fn add_counts(cells: &mut [f64], counts: impl IntoIterator<Item = u64>) -> bool 
 }
 
 fn add_runs(row: CollectorRow<'_>, cells: &mut [f64]) -> bool {
-    let state = state(row);
-    add_counts(cells, std::iter::once(state.succeeded).chain(state.failed))
+    let runs = &row.record.runs;
+    add_counts(cells, std::iter::once(runs.succeeded).chain(runs.failed))
 }
 
 fn add_rejected(row: CollectorRow<'_>, cells: &mut [f64]) -> bool {
-    add_counts(cells, state(row).rejected)
+    add_counts(cells, row.record.runs.rejected)
 }
 
 fn add_checkpoints(row: Row<'_, Program>, cells: &mut [f64]) -> bool {
@@ -149,7 +143,7 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         unit: Unit::Plain,
         help: "Whether the collector's last run succeeded; 0 before the first success",
         by: BY_COLLECTOR,
-        value: Value::Max(|row| Some(truth(state(row).up))),
+        value: Value::Max(|row| Some(truth(row.record.is_up()))),
     },
     &Family::<CollectorReading> {
         name: "container_security_collector_complete",
@@ -157,7 +151,7 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         unit: Unit::Plain,
         help: "Whether what is served came from a run that saw every record",
         by: BY_COLLECTOR,
-        value: Value::Max(|row| Some(truth(state(row).complete))),
+        value: Value::Max(|row| Some(truth(row.record.data.complete))),
     },
     &Family::<CollectorReading> {
         name: "container_security_collector_last_success_timestamp_seconds",
@@ -165,7 +159,7 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         unit: Unit::UnixSeconds,
         help: "End of the collector's last successful run",
         by: BY_COLLECTOR,
-        value: Value::Max(|row| state(row).last_success.map(Timestamp::seconds)),
+        value: Value::Max(|row| row.record.data.last_success.map(Timestamp::seconds)),
     },
     &Family::<CollectorReading> {
         name: "container_security_collector_last_full_walk_timestamp_seconds",
@@ -173,7 +167,7 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         unit: Unit::UnixSeconds,
         help: "End of the collector's last successful run that asked for all records, not for what had changed only",
         by: BY_COLLECTOR,
-        value: Value::Max(|row| state(row).last_walk.map(Timestamp::seconds)),
+        value: Value::Max(|row| row.record.data.last_walk.map(Timestamp::seconds)),
     },
     &Family::<CollectorReading> {
         name: "container_security_collector_last_duration_seconds",
@@ -181,7 +175,7 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         unit: Unit::Seconds,
         help: "Duration of the collector's last run, whatever its outcome",
         by: BY_COLLECTOR,
-        value: Value::Max(|row| state(row).last_duration),
+        value: Value::Max(|row| row.record.runs.last_duration),
     },
     &Family::<CollectorReading> {
         name: "container_security_collector_records",
@@ -189,7 +183,7 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         unit: Unit::Each("record"),
         help: "Records behind what is served",
         by: BY_COLLECTOR,
-        value: Value::Max(|row| Some(count(state(row).records))),
+        value: Value::Max(|row| Some(count(row.record.data.records))),
     },
     &Family::<CollectorReading> {
         name: "container_security_collector_runs_total",

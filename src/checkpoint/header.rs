@@ -5,7 +5,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::rows::Seal;
-use super::slot::Standing;
+use crate::clock::Timestamp;
+use crate::inventory::DataStatus;
 
 /// What stands before the data of one place.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -27,8 +28,8 @@ pub enum Content {
     Served {
         /// The build of the program that wrote them: to another one, where the collector goes on may mean something else.
         build: String,
-        /// How they stand.
-        standing: Standing,
+        /// How good they are, and where the collector resumes.
+        data: SavedData,
     },
     /// What an unfinished walk has so far.
     Walk {
@@ -37,6 +38,17 @@ pub enum Content {
         /// Where the walk goes on, which only the walk itself understands.
         position: Vec<u8>,
     },
+}
+
+/// What is saved of served data besides its tables.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct SavedData {
+    /// Since when it is served.
+    pub since: Timestamp,
+    /// How good it is.
+    pub status: DataStatus,
+    /// Where the collector resumes, which only the collector understands.
+    pub resume_state: Option<Vec<u8>>,
 }
 
 /// How much is stored of one table.

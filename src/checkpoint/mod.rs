@@ -29,10 +29,10 @@ mod slot;
 mod tests;
 mod write;
 
-pub use header::{Content, Header, Stored};
+pub use header::{Content, Header, SavedData, Stored};
 use place::Place;
 pub use rows::{Rows, decode_row, encode_row};
-pub use slot::{Saved, Slot, Standing};
+pub use slot::{Saved, Slot};
 
 /// What the bytes in the store mean; a change of any record or of the store itself raises it. A store of another
 /// format is set aside.

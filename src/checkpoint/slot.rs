@@ -4,49 +4,25 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 
 use redb::{ReadTransaction, ReadableDatabase as _};
-use serde::{Deserialize, Serialize};
 
 use super::Store;
-use super::header::Content;
+use super::header::{Content, SavedData};
 use super::place::{Area, Place};
 use super::rows::Rows;
 use super::{read, write};
-use crate::clock::Timestamp;
 use crate::inventory::{Record, Table, Tables, Visit};
 use crate::record::Vendor;
 
 /// The build of the program: what walks note of their position is meant for no other one.
 const BUILD: &str = concat!(env!("CARGO_PKG_VERSION"), "+", env!("CSE_REVISION"));
 
-/// How data stand that are served.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
-pub struct Standing {
-    /// Since when they are served.
-    pub since: Timestamp,
-    /// Whether the run that brought them saw every record.
-    pub complete: bool,
-    /// How many records they are.
-    pub records: u64,
-    /// How long the last full walk took.
-    pub walk: Duration,
-    /// When a run succeeded last.
-    pub last_success: Option<Timestamp>,
-    /// When one succeeded last that asked for all records.
-    pub last_walk: Option<Timestamp>,
-    /// What people should know of them.
-    pub note: Option<String>,
-    /// Where the collector goes on, which only it understands.
-    pub onward: Option<Vec<u8>>,
-}
-
 /// What is stored of one collector.
 #[derive(Debug, Default)]
 pub struct Saved {
     /// What was served last.
-    pub served: Option<(Tables, Standing)>,
+    pub served: Option<(Tables, SavedData)>,
     /// What an unfinished walk had, and its position.
     pub walk: Option<(Tables, Vec<u8>)>,
 }
@@ -91,8 +67,8 @@ impl Slot {
     pub fn load(&self) -> Saved {
         let served = self.taken(Area::Served, |content| match content {
             // Another build may read rows in another way: what has not changed since is to be read anew.
-            Content::Served { build, standing } => {
-                Ok(Standing { onward: standing.onward.filter(|_| build == BUILD), ..standing })
+            Content::Served { build, data } => {
+                Ok(SavedData { resume_state: data.resume_state.filter(|_| build == BUILD), ..data })
             }
             Content::Walk { .. } => Err(Refused::Damaged("it is a walk's".to_owned())),
         });
@@ -161,11 +137,11 @@ impl Slot {
 
     /// Stores data that are served, in place of those before, and drops the unfinished walk. What has not changed
     /// since it was stored last is not written again.
-    pub fn save(&self, tables: &Tables, standing: &Standing) -> Result<(), String> {
+    pub fn save(&self, tables: &Tables, data: &SavedData) -> Result<(), String> {
         let mut listed = Listed(Vec::new());
         let Ok(()) = tables.each(&mut listed);
         let rows = listed.0.iter().map(|rows| &**rows).collect();
-        self.put(Area::Served, rows, Content::Served { build: BUILD.to_owned(), standing: standing.clone() })
+        self.put(Area::Served, rows, Content::Served { build: BUILD.to_owned(), data: data.clone() })
     }
 
     /// Stores what an unfinished walk has so far, next to the data that are served, and where it goes on.

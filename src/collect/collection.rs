@@ -2,13 +2,11 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::clock::Timestamp;
-use crate::inventory::{Inventory, Served, SourceInventory, Tables};
+use crate::inventory::{DataStatus, Inventory, SourceInventory, Tables};
 use crate::lock::lock;
 use crate::record::Vendor;
 
@@ -24,38 +22,17 @@ pub struct Collection {
 struct CollectedSource {
     source: Arc<str>,
     vendor: Vendor,
-    collected: Vec<Collected>,
+    collected: Vec<(&'static str, Collected)>,
 }
 
-/// What one collector brought last.
-#[derive(Debug)]
-struct Collected {
-    collector: &'static str,
-    tables: Tables,
-    held: Held,
-}
-
-impl Collected {
-    fn served(&self) -> Served {
-        let Held { complete, records, last_success, last_walk, .. } = self.held;
-        Served { collector: self.collector, complete, records, last_success, last_walk }
-    }
-}
-
-/// Since when data is served, and what it came from.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Held {
-    pub(super) since: Instant,
-    /// Whether the run that brought it saw every record.
-    pub(super) complete: bool,
-    /// How many records it is.
-    pub(super) records: u64,
-    /// How long the last run took that asked for all of them.
-    pub(super) walk: Duration,
-    /// When a run succeeded last by then.
-    pub(super) last_success: Option<Timestamp>,
-    /// When one did that asked for all of them.
-    pub(super) last_walk: Option<Timestamp>,
+/// The data of one collector.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Collected {
+    /// Since when the tables are served; none if nothing is.
+    pub(super) since: Option<Instant>,
+    pub(super) tables: Tables,
+    /// How good they are; without tables, when they last were.
+    pub(super) status: DataStatus,
 }
 
 impl Collection {
@@ -67,11 +44,11 @@ impl Collection {
         known.extend(sources.into_iter().map(|(source, vendor, collectors)| {
             let same = before.iter().position(|before| &*before.source == source && before.vendor == vendor);
             let mut collected = same.map(|at| before.swap_remove(at).collected).unwrap_or_default();
-            collected.retain(|collected| collectors.contains(&collected.collector));
+            collected.retain(|(collector, _)| collectors.contains(collector));
             CollectedSource { source: source.into(), vendor, collected }
         }));
         drop(known);
-        self.tell_of_change();
+        self.notify();
     }
 
     /// Everything that is known now.
@@ -80,18 +57,18 @@ impl Collection {
         let inventories = sources.iter().map(|source| SourceInventory {
             source: Arc::clone(&source.source),
             vendor: source.vendor,
-            tables: source.collected.iter().fold(Tables::default(), |all, collected| all.or(&collected.tables)),
-            served: source.collected.iter().map(Collected::served).collect(),
+            tables: source.collected.iter().fold(Tables::default(), |all, (_, collected)| all.or(&collected.tables)),
+            statuses: source.collected.iter().map(|(name, collected)| (*name, collected.status.clone())).collect(),
         });
         Inventory { sources: inventories.collect() }
     }
 
-    /// How often it has changed: what is read after this was read is no older.
+    /// The number of changes so far: what is read after it is at least as new.
     pub fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
     }
 
-    fn tell_of_change(&self) {
+    fn notify(&self) {
         self.generation.fetch_add(1, Ordering::AcqRel);
         self.changed.notify_one();
     }
@@ -101,26 +78,25 @@ impl Collection {
         self.changed.notified().await;
     }
 
-    /// Since when a collector's data is served, if it is.
-    pub(super) fn held(&self, source: &str, collector: &str) -> Option<Held> {
+    /// The data of one collector.
+    pub(super) fn of(&self, source: &str, collector: &str) -> Option<Collected> {
         let sources = lock(&self.sources);
         let source = sources.iter().find(|known| &*known.source == source)?;
-        source.collected.iter().find(|known| known.collector == collector).map(|known| known.held)
+        source.collected.iter().find(|(known, _)| *known == collector).map(|(_, collected)| collected.clone())
     }
 
-    /// Puts what a collector brought in place of what it brought before; nothing, if that is too old.
-    pub(super) fn put(&self, source: &str, collector: &'static str, brought: Option<(Tables, Held)>) {
+    /// Replaces the data of one collector.
+    pub(super) fn put(&self, source: &str, collector: &'static str, data: Collected) {
         let mut sources = lock(&self.sources);
         let Some(source) = sources.iter_mut().find(|known| &*known.source == source) else {
             return;
         };
-        let before = source.collected.iter().position(|known| known.collector == collector);
+        let before = source.collected.iter().position(|(known, _)| *known == collector);
         let before = before.map(|at| source.collected.swap_remove(at));
-        let brought = brought.map(|(tables, held)| Collected { collector, tables, held });
-        source.collected.extend(brought);
+        source.collected.push((collector, data));
         drop(sources);
-        self.tell_of_change();
-        // A large table takes a while to be given back.
+        self.notify();
+        // Freeing a large table takes a while.
         tokio::task::spawn_blocking(move || drop(before));
     }
 }

@@ -12,27 +12,26 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 use tracing::Instrument as _;
 
-use crate::checkpoint::{Slot, Standing};
-use crate::clock::{Clock, Timestamp};
+use crate::checkpoint::{SavedData, Slot};
+use crate::clock::Clock;
+use crate::inventory::DataStatus;
 use crate::lock::lock;
 use crate::random;
 use crate::source::{CollectOutput, Collector, WalkKind};
-use crate::telemetry::{CollectorState, Failure, SourceTelemetry, span};
+use crate::telemetry::{CollectorRuns, Failure, SourceTelemetry, span};
 
 mod collection;
 mod config;
 mod demand;
 mod restart;
+mod served;
 #[cfg(test)]
 mod tests;
 
 pub use collection::Collection;
-use collection::Held;
 pub use config::{Config, Mode};
 pub use demand::{Demand, Turn};
-
-/// How many of the longer of interval and last full walk data is served for by default.
-const STALE_AFTER_INTERVALS: u32 = 3;
+use served::ServedData;
 
 /// Runs start up to this part of the interval late, so that many exporters do not ask all at once.
 const JITTER: f64 = 0.05;
@@ -45,8 +44,8 @@ const FIRST_ANSWER: Duration = Duration::from_secs(10);
 /// that has to be asked for again.
 const NEXT_ANSWER: Duration = Duration::from_mins(5);
 
-/// A failure that goes on is told again after so long.
-const TELL_AGAIN: Duration = Duration::from_mins(10);
+/// A failure that persists is logged again after this long.
+const LOG_AGAIN: Duration = Duration::from_mins(10);
 
 /// Why a run failed, in words for people.
 pub type RunError = (Failure, String);
@@ -54,26 +53,18 @@ pub type RunError = (Failure, String);
 /// A collector with what is known of its runs.
 pub struct Runner {
     collector: Collector,
-    /// Fixed by the configuration, or reckoned from the interval.
-    stale_after: Option<Duration>,
     telemetry: Arc<SourceTelemetry>,
-    collection: Arc<Collection>,
     clock: Clock,
-    held: Option<Held>,
-    /// How long the last run took that asked for all records.
-    walk: Duration,
-    /// When a run succeeded last, and one that asked for all records.
-    last_success: Option<Timestamp>,
-    last_walk: Option<Timestamp>,
-    /// How the last run failed, if it did, and when that was told.
+    served: ServedData,
+    /// How the last run failed, if it did, and when that was logged.
     failing: Option<(Failure, Instant)>,
-    /// Where its data is kept over a restart.
+    /// Where its data is saved for a restart.
     slot: Option<Slot>,
     saving: Option<JoinHandle<()>>,
 }
 
 impl Runner {
-    /// A runner that goes on with the data that is there of its collector.
+    /// A runner that continues with the data there is of its collector.
     pub fn new(
         collector: Collector,
         stale_after: Option<Duration>,
@@ -81,25 +72,12 @@ impl Runner {
         collection: Arc<Collection>,
         clock: Clock,
     ) -> Self {
-        let held = collection.held(telemetry.source(), collector.name);
-        if held.is_none() {
-            telemetry.update(collector.name, CollectorState::begin);
+        let runs = (collector.name, collector.interval.0);
+        let served = ServedData::of(collection, telemetry.source(), runs, stale_after);
+        if !served.is_some() {
+            telemetry.update(collector.name, CollectorRuns::start_over);
         }
-        let walk = held.map_or(Duration::ZERO, |held| held.walk);
-        Self {
-            collector,
-            stale_after,
-            telemetry,
-            collection,
-            clock,
-            held,
-            walk,
-            last_success: held.and_then(|held| held.last_success),
-            last_walk: held.and_then(|held| held.last_walk),
-            failing: None,
-            slot: None,
-            saving: None,
-        }
+        Self { collector, telemetry, clock, served, failing: None, slot: None, saving: None }
     }
 
     /// The collector's name.
@@ -116,7 +94,7 @@ impl Runner {
     pub async fn run_forever(mut self) {
         loop {
             let started = Instant::now();
-            // Already told, in the log and by the collector's own metrics.
+            // The log and the collector's own metrics show how it went.
             _ = self.run().await;
             let interval = self.collector.interval.0;
             let next = started + interval.mul_f64(1.0 + JITTER * random::unit());
@@ -127,7 +105,7 @@ impl Runner {
     /// Runs once, and again whenever it is its turn; ends when it is dropped.
     pub async fn run_on_demand(mut self, mut turn: Turn) {
         loop {
-            // Already told, as above.
+            // As above.
             _ = self.run().await;
             self.wait(turn.next()).await;
         }
@@ -147,9 +125,9 @@ impl Runner {
         let started = Instant::now();
         let result = self.collect().await;
         let took = started.elapsed();
-        self.telemetry.update(self.collector(), |state| {
-            state.answered = true;
-            state.last_duration = Some(took.as_secs_f64());
+        self.telemetry.update(self.collector(), |runs| {
+            runs.answered = true;
+            runs.last_duration = Some(took.as_secs_f64());
         });
         let result = match result {
             Ok(output) => {
@@ -167,23 +145,19 @@ impl Runner {
                 }
             }
             Err((failure, words)) => {
-                self.telemetry.update(self.collector(), |state| {
-                    state.up = false;
-                    state.failed[*failure as usize] += 1;
-                    state.last_error = Some(words.clone());
-                });
-                self.tell(*failure, words);
-                self.drop_what_is_stale();
+                self.telemetry.count_failure(self.collector(), *failure, words);
+                self.log_failure(*failure, words);
+                self.expire_if_stale();
             }
         }
         result
     }
 
     /// Logs a failure: once for each change, and now and then while it goes on.
-    fn tell(&mut self, failure: Failure, words: &str) {
+    fn log_failure(&mut self, failure: Failure, words: &str) {
         let (source, collector, outcome) = (self.telemetry.source(), self.collector.name, failure.as_str());
         match self.failing {
-            Some((known, told)) if known == failure && told.elapsed() < TELL_AGAIN => {
+            Some((known, logged)) if known == failure && logged.elapsed() < LOG_AGAIN => {
                 tracing::debug!(source, collector, outcome, error = words, "collection failed again");
             }
             _ => {
@@ -200,10 +174,10 @@ impl Runner {
         let last_page = Mutex::new(None);
         let progress = || {
             if lock(&last_page).replace(Instant::now()).is_none() {
-                telemetry.update(name, |state| state.answered = true);
+                telemetry.update(name, |runs| runs.answered = true);
             }
         };
-        let mut check = self.expiry();
+        let mut check = self.served.expiry();
         if self.failing.is_none() {
             check = check.map(|check| check.max(Instant::now() + FIRST_ANSWER));
         }
@@ -220,7 +194,7 @@ impl Runner {
                     let waiting = telemetry.is_waiting_for_limit().then(|| now + FIRST_ANSWER);
                     check = progressing.or(waiting);
                     if check.is_none() {
-                        expire(&mut self.held, &telemetry, &self.collection, name);
+                        self.served.expire();
                     }
                 }
             }
@@ -230,64 +204,35 @@ impl Runner {
             Ok(Err(error)) => Err((error.failure, error.to_string())),
             Err(_) => Err((
                 Failure::Internal,
-                "the collector broke off with a fault of its own; please report it with the log lines before"
-                    .to_owned(),
+                "internal error: the collector panicked; please report it with the log lines above".to_owned(),
             )),
         }
     }
 
-    /// Serves what a run brought.
+    /// Serves what a run read, unless that is worse than what is served.
     async fn take(&mut self, output: CollectOutput, took: Duration) -> Result<(), RunError> {
         let CollectOutput { tables, records, walk_kind, missing, note, resume_state } = output;
-        let (now, complete) = (self.clock.now(), missing.is_none());
-        match walk_kind {
-            WalkKind::Full => self.walk = took,
-            // How long it took before it was broken off is not known, nor how long it lay.
-            WalkKind::Resumed => self.walk = self.walk.max(took),
-            WalkKind::Incremental => {}
-        }
-        // What is known to lack records is better than nothing, and worse than whole data that is not too old.
-        let serves = complete || self.is_stale() || !self.held.is_some_and(|held| held.complete);
-        let walk = self.walk;
-        if complete {
-            self.last_success = Some(now);
-            if walk_kind != WalkKind::Incremental {
-                self.last_walk = Some(now);
-            }
-        }
-        let (last_success, last_walk) = (self.last_success, self.last_walk);
-        if serves {
-            let held = Held { since: Instant::now(), complete, records, walk, last_success, last_walk };
-            self.collection.put(self.source(), self.collector(), Some((tables.clone(), held)));
-            self.held = Some(held);
-        }
-        let mut standing = None;
-        self.telemetry.update(self.collector(), |state| {
+        let complete = missing.is_none();
+        let known = self.served.status();
+        // Incomplete data is better than none, and worse than complete data that is not too old.
+        if complete || !self.served.is_some() || self.served.is_stale() || !known.complete {
+            let walk_duration = match walk_kind {
+                WalkKind::Full => took,
+                // What came before the interruption is not measured.
+                WalkKind::Resumed => known.walk_duration.max(took),
+                WalkKind::Incremental => known.walk_duration,
+            };
+            let mut status = DataStatus { complete, records, walk_duration, note, ..known.clone() };
+            let since = self.clock.now();
             if complete {
-                state.up = true;
-                state.succeeded += 1;
-                state.last_success = last_success;
-                state.last_walk = last_walk;
-                state.last_error = None;
+                status.last_success = Some(since);
+                if walk_kind != WalkKind::Incremental {
+                    status.last_walk = Some(since);
+                }
+                status.last_good_run = self.telemetry.count_success(self.collector());
             }
-            if serves {
-                state.complete = complete;
-                state.records = records;
-                state.note.clone_from(&note);
-                standing = Some(Standing {
-                    since: now,
-                    complete,
-                    records,
-                    walk,
-                    last_success,
-                    last_walk,
-                    note,
-                    onward: resume_state,
-                });
-            }
-        });
-        if let Some(standing) = standing {
-            self.keep(tables, standing).await;
+            self.served.replace(tables.clone(), Instant::now(), status.clone());
+            self.save(tables, SavedData { since, status, resume_state }).await;
         }
         missing.map_or(Ok(()), |missing| Err((Failure::Incomplete, missing)))
     }
@@ -297,40 +242,19 @@ impl Runner {
         let mut next = std::pin::pin!(next);
         loop {
             // One that is not failing has the next run to show that it still is not.
-            let expiry = self.expiry().filter(|_| self.failing.is_some());
+            let expiry = self.served.expiry().filter(|_| self.failing.is_some());
             tokio::select! {
                 () = &mut next => return,
-                () = until(expiry) => self.drop_what_is_stale(),
+                () = until(expiry) => self.expire_if_stale(),
             }
         }
     }
 
-    fn expiry(&self) -> Option<Instant> {
-        let held = self.held?;
-        let reckoned = || STALE_AFTER_INTERVALS * self.collector.interval.0.max(held.walk);
-        Some(held.since + self.stale_after.unwrap_or_else(reckoned))
-    }
-
-    fn is_stale(&self) -> bool {
-        self.expiry().is_some_and(|expiry| expiry <= Instant::now())
-    }
-
-    fn drop_what_is_stale(&mut self) {
-        if self.is_stale() {
-            expire(&mut self.held, &self.telemetry, &self.collection, self.collector.name);
+    fn expire_if_stale(&mut self) {
+        if self.served.is_stale() {
+            self.served.expire();
         }
     }
-}
-
-fn expire(held: &mut Option<Held>, telemetry: &SourceTelemetry, collection: &Collection, collector: &'static str) {
-    *held = None;
-    collection.put(telemetry.source(), collector, None);
-    telemetry.update(collector, |state| {
-        state.complete = false;
-        state.records = 0;
-        state.note = None;
-    });
-    tracing::warn!(source = telemetry.source(), collector, "its data is too old and is no longer served");
 }
 
 /// Waits until then; for ever if there is no such time.

@@ -16,7 +16,8 @@ use crate::lock::lock;
 use crate::record::Vendor;
 use crate::setting::Span;
 use crate::source::{Collect, CollectOutput, Collector};
-use crate::telemetry::{CollectorState, Failure, SourceTelemetry, Telemetry};
+use crate::telemetry::{Failure, SourceTelemetry, Telemetry};
+use crate::view::CollectorReading;
 
 static ENDPOINT: Endpoint = Endpoint { name: "list", class: "list" };
 
@@ -115,7 +116,7 @@ impl Rehearsal {
     }
 
     /// Lets so many seconds pass, one by one.
-    async fn after(&self, seconds: u64) -> (bool, CollectorState) {
+    async fn after(&self, seconds: u64) -> (bool, CollectorReading) {
         for _ in 0..seconds {
             advance(Duration::from_secs(1)).await;
             for _ in 0..10 {
@@ -123,8 +124,11 @@ impl Rehearsal {
             }
         }
         let (sources, _) = self.telemetry.read();
-        let state = sources[0].collectors[0].state.clone();
-        (self.collection.inventory().sources[0].tables.sensors.is_some(), state)
+        let (collector, runs) = sources[0].collectors[0].clone();
+        let known = self.collection.inventory().sources.swap_remove(0);
+        let data = known.statuses.first().map(|(_, status)| status.clone()).unwrap_or_default();
+        let source = "prod".to_owned();
+        (known.tables.sensors.is_some(), CollectorReading { source, vendor: "qualys", collector, runs, data })
     }
 }
 
@@ -132,27 +136,31 @@ impl Rehearsal {
 async fn a_failing_collector_serves_its_last_good_data_until_that_is_too_old() {
     let rehearsal = Rehearsal::new(&[Script::Brings(7), Script::Fails, Script::Fails, Script::Fails, Script::Fails]);
     let (served, state) = rehearsal.after(1).await;
-    assert!(served && state.up && state.complete && state.records == 7 && state.answered);
+    assert!(served && state.is_up() && state.data.complete && state.data.records == 7 && state.runs.answered);
     let (served, state) = rehearsal.after(70).await;
-    assert!(served && !state.up && state.complete && state.records == 7, "down, and still served");
-    assert!(state.last_error.unwrap().contains("no connection"));
+    assert!(served && !state.is_up() && state.data.complete && state.data.records == 7, "down, and still served");
+    assert!(state.runs.last_error.unwrap().contains("no connection"));
     let (served, _) = rehearsal.after(105).await;
     assert!(served, "good for three minutes");
     let (served, state) = rehearsal.after(10).await;
-    assert!(!served && !state.up && !state.complete && state.records == 0, "and not longer");
-    assert!(state.succeeded == 1 && state.failed[Failure::Unreachable as usize] >= 2, "each run is counted");
-    assert!(state.last_success.is_some(), "what is gone still tells when it was good");
+    assert!(!served && !state.is_up() && !state.data.complete && state.data.records == 0, "and not longer");
+    assert!(state.runs.succeeded == 1 && state.runs.failed[Failure::Unreachable as usize] >= 2, "each run is counted");
+    assert!(state.data.last_success.is_some(), "what is gone still tells when it was good");
 }
 
 #[tokio::test(start_paused = true)]
 async fn it_recovers_by_itself() {
     let rehearsal = Rehearsal::new(&[Script::Fails, Script::Panics, Script::Brings(7)]);
     let (served, state) = rehearsal.after(1).await;
-    assert!(!served && !state.up && state.answered, "a failure is an answer");
+    assert!(!served && !state.is_up() && state.runs.answered, "a failure is an answer");
     let (_, state) = rehearsal.after(65).await;
-    assert_eq!(state.failed[Failure::Internal as usize], 1, "a fault of the collector ends its run and nothing else");
+    assert_eq!(
+        state.runs.failed[Failure::Internal as usize],
+        1,
+        "a fault of the collector ends its run and nothing else"
+    );
     let (served, state) = rehearsal.after(65).await;
-    assert!(served && state.up && state.last_error.is_none());
+    assert!(served && state.is_up() && state.runs.last_error.is_none());
 }
 
 #[tokio::test(start_paused = true)]
@@ -163,7 +171,7 @@ async fn a_run_that_brings_nothing_ages_the_data_and_one_that_makes_progress_doe
         assert!(served);
         let (served, state) = rehearsal.after(30).await;
         assert_eq!(served, kept, "pages every {page:?}");
-        assert_eq!(state.records, if kept { 7 } else { 0 });
+        assert_eq!(state.data.records, if kept { 7 } else { 0 });
     }
 }
 
@@ -173,7 +181,7 @@ async fn a_run_that_gets_stuck_is_failing_some_minutes_after_its_last_page() {
     let (served, _) = rehearsal.after(350).await;
     assert!(served);
     let (served, state) = rehearsal.after(20).await;
-    assert!(!served && state.records == 0);
+    assert!(!served && state.data.records == 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -181,10 +189,10 @@ async fn a_run_that_waits_for_its_turn_is_not_failing() {
     let rehearsal = Rehearsal::new(&[Script::Brings(7), Script::WaitsForLimit(600)]);
     for minute in 0..10 {
         let (served, state) = rehearsal.after(60).await;
-        assert!(served && state.records == 7, "minute {minute}");
+        assert!(served && state.data.records == 7, "minute {minute}");
     }
     let (served, state) = rehearsal.after(70).await;
-    assert!(served && state.records == 9);
+    assert!(served && state.data.records == 9);
 }
 
 #[tokio::test(start_paused = true)]
@@ -192,23 +200,26 @@ async fn whole_data_is_never_replaced_by_data_that_lacks_records() {
     let rehearsal =
         Rehearsal::new(&[Script::BringsSome(3), Script::BringsSome(4), Script::Brings(7), Script::BringsSome(5)]);
     let (served, state) = rehearsal.after(1).await;
-    assert!(served && !state.up && !state.complete && state.records == 3, "better than nothing, and flagged");
+    assert!(
+        served && !state.is_up() && !state.data.complete && state.data.records == 3,
+        "better than nothing, and flagged"
+    );
     let (_, state) = rehearsal.after(65).await;
-    assert!(!state.complete && state.records == 4);
+    assert!(!state.data.complete && state.data.records == 4);
     let (_, state) = rehearsal.after(65).await;
-    assert!(state.up && state.complete && state.records == 7);
+    assert!(state.is_up() && state.data.complete && state.data.records == 7);
     let (_, state) = rehearsal.after(65).await;
-    assert!(!state.up && state.complete && state.records == 7, "whole data stays");
-    assert_eq!(state.failed[Failure::Incomplete as usize], 3);
+    assert!(!state.is_up() && state.data.complete && state.data.records == 7, "whole data stays");
+    assert_eq!(state.runs.failed[Failure::Incomplete as usize], 3);
 }
 
 #[tokio::test(start_paused = true)]
 async fn data_that_lacks_records_is_better_than_what_became_too_old_meanwhile() {
     let rehearsal = Rehearsal::new(&[Script::Brings(7), Script::BringsSomeAfter(200, 5)]);
     let (served, state) = rehearsal.after(250).await;
-    assert!(served && state.complete && state.records == 7, "a run that makes progress is not failing");
+    assert!(served && state.data.complete && state.data.records == 7, "a run that makes progress is not failing");
     let (served, state) = rehearsal.after(20).await;
-    assert!(served && !state.up && !state.complete && state.records == 5, "{state:?}");
+    assert!(served && !state.is_up() && !state.data.complete && state.data.records == 5, "{state:?}");
 }
 
 #[tokio::test(start_paused = true)]

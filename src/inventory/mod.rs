@@ -6,12 +6,13 @@
 use std::fmt;
 use std::hash::BuildHasher;
 use std::sync::Arc;
+use std::time::Duration;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::names::Names;
@@ -162,6 +163,9 @@ impl<R> Table<R> {
 pub trait Record: Clone + fmt::Debug + DeserializeOwned + Serialize + Send + Sync + 'static {
     /// The table's field in [`Tables`].
     const TABLE: &'static str;
+
+    /// The table of these records.
+    fn of(tables: &Tables) -> Option<&Table<Self>>;
 }
 
 /// What is done with each of the tables that are there: see [`Tables::each`].
@@ -214,6 +218,10 @@ macro_rules! tables {
 
         $(impl Record for $record {
             const TABLE: &'static str = stringify!($field);
+
+            fn of(tables: &Tables) -> Option<&Table<Self>> {
+                tables.$field.as_deref()
+            }
         })*
     };
 }
@@ -243,20 +251,36 @@ tables! {
     console: Console,
 }
 
-/// What came from one collector.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Served {
-    /// The collector's name.
-    pub collector: &'static str,
-    /// Whether the run that brought it saw every record.
+/// How good a collector's data is. Written once per run, together with the tables, and read by every output.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+pub struct DataStatus {
+    /// Whether the run that read it saw every record.
     pub complete: bool,
-    /// How many records it has.
+    /// The number of records.
     pub records: u64,
-    /// When a run succeeded last by then.
+    /// Duration of the last run that asked for all records.
+    pub walk_duration: Duration,
+    /// End of the last successful run.
     pub last_success: Option<Timestamp>,
-    /// When one did that asked for all records, not for what had changed only.
+    /// End of the last successful run that asked for all records, not only for changes.
     pub last_walk: Option<Timestamp>,
+    /// A remark for people about data that is otherwise sound.
+    pub note: Option<String>,
+    /// The number of the last successful run in this process, counting from 1; 0 before the first.
+    #[serde(skip)]
+    pub last_good_run: u64,
 }
+
+impl DataStatus {
+    /// The status once the data is too old and dropped: only when it was last good remains.
+    #[must_use]
+    pub fn without_data(self) -> Self {
+        Self { complete: false, records: 0, note: None, ..self }
+    }
+}
+
+/// The status of each collector's data, by the collector's name.
+pub type Statuses = Vec<(&'static str, DataStatus)>;
 
 /// What is known of one source.
 #[derive(Clone, Debug)]
@@ -267,8 +291,8 @@ pub struct SourceInventory {
     pub vendor: Vendor,
     /// Its tables.
     pub tables: Tables,
-    /// What they came from.
-    pub served: Vec<Served>,
+    /// By collector, how good its part of the tables is.
+    pub statuses: Statuses,
 }
 
 /// What is known of every source.

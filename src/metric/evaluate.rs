@@ -9,10 +9,10 @@ use super::fold::{Reduced, fold};
 use super::group::{Reader, Role, Scratch, readers};
 use super::reduce::Partial;
 use super::{Family, Metric, Number, Series, Settings, Value};
-use crate::view::{Record, Row, View};
+use crate::view::{Measured, Row, View};
 
 /// The series of a family.
-pub(super) fn series<T: Record>(
+pub(super) fn series<T: Measured>(
     family: &'static Family<T>,
     view: &View<'_>,
     settings: &Settings,
@@ -49,7 +49,7 @@ pub(super) fn series<T: Record>(
     }
 }
 
-fn limit<T: Record>(family: &'static Family<T>, settings: &Settings) -> usize {
+fn limit<T: Measured>(family: &'static Family<T>, settings: &Settings) -> usize {
     if family.is_limited() { settings.max_series_per_family } else { usize::MAX }
 }
 
@@ -57,7 +57,7 @@ fn labels<T>(readers: &[Reader<T>], row: Row<'_, T>) -> Vec<Arc<str>> {
     readers.iter().map(|reader| reader.read(row).into()).collect()
 }
 
-fn reduced<T: Record>(
+fn reduced<T: Measured>(
     family: &'static Family<T>,
     readers: &[Reader<T>],
     view: &View<'_>,
@@ -101,7 +101,7 @@ fn reduced<T: Record>(
 }
 
 /// No series yet, with the names of all labels.
-fn empty<T: Record>(family: &'static Family<T>, readers: &[Reader<T>], folded: u64) -> Series {
+fn empty<T: Measured>(family: &'static Family<T>, readers: &[Reader<T>], folded: u64) -> Series {
     let open = readers.iter().map(|reader| Arc::clone(&reader.name));
     let closed = family.closed_labels().iter().map(|label| Arc::from(label.name));
     Series { metric: family, labels: open.chain(closed).collect(), values: Vec::new(), numbers: Vec::new(), folded }
@@ -126,7 +126,7 @@ impl Ranked {
         }
     }
 
-    fn series<T: Record>(self, family: &'static Family<T>, readers: &[Reader<T>], limit: usize) -> Series {
+    fn series<T: Measured>(self, family: &'static Family<T>, readers: &[Reader<T>], limit: usize) -> Series {
         let mut ranked: Vec<_> = self.0.into_iter().collect();
         let left_out = ranked.len().saturating_sub(limit);
         if left_out > 0 {
@@ -145,7 +145,7 @@ impl Ranked {
 }
 
 /// The `most` records of each source that have the highest score, ties by `tie`.
-fn top<'a, T: Record>(
+fn top<'a, T: Measured>(
     view: &'a View<'a>,
     score: fn(Row<'_, T>) -> Option<f64>,
     tie: for<'r> fn(Row<'r, T>) -> &'r str,

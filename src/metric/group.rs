@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::{Chosen, ChosenRead, Column, Read, Settings};
 use crate::record::Vendor;
-use crate::view::{Record, Row, View};
+use crate::view::{Measured, Row, View};
 
 /// What becomes of a label when its group is folded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +85,7 @@ pub struct Scratch {
 
 impl Scratch {
     /// The groups of `T` by the labels `by`, reckoned at the first asking.
-    pub(super) fn grouping<T: Record>(
+    pub(super) fn grouping<T: Measured>(
         &mut self,
         by: &'static [Column<T>],
         readers: &[Reader<T>],
@@ -97,7 +97,7 @@ impl Scratch {
     }
 }
 
-fn group<'a, T: Record>(readers: &[Reader<T>], view: &'a View<'a>) -> Grouping {
+fn group<'a, T: Measured>(readers: &[Reader<T>], view: &'a View<'a>) -> Grouping {
     let mut by_address: HashMap<Box<[usize]>, u32, foldhash::fast::RandomState> = HashMap::default();
     let mut by_text: HashMap<Vec<&'a str>, u32> = HashMap::new();
     let mut found: Vec<(Option<Vendor>, u64)> = Vec::new();

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::record::Vendor;
 use crate::telemetry::Latency;
-use crate::view::{Record, Row, View};
+use crate::view::{Measured, Row, View};
 
 mod evaluate;
 mod fold;
@@ -209,6 +209,8 @@ pub trait Metric: Sync {
     fn help(&self) -> &'static str;
     /// Whether it changes from one scrape to the next.
     fn is_live(&self) -> bool;
+    /// Whether it shows the sizes of families, its own included.
+    fn holds_sizes(&self) -> bool;
     /// Whether it is held to the limit of series.
     fn is_limited(&self) -> bool;
     /// Its labels, in order, for the reference; none stands for those that the configuration chooses.
@@ -225,7 +227,7 @@ impl fmt::Debug for dyn Metric {
     }
 }
 
-impl<T: Record> Family<T> {
+impl<T: Measured> Family<T> {
     fn closed(&self) -> Option<&Closed> {
         match &self.value {
             Value::Cells(closed, _) | Value::Freshness(closed, _) => Some(closed),
@@ -247,7 +249,7 @@ impl<T: Record> Family<T> {
     }
 }
 
-impl<T: Record> Metric for Family<T> {
+impl<T: Measured> Metric for Family<T> {
     fn name(&self) -> &'static str {
         self.name
     }
@@ -266,6 +268,10 @@ impl<T: Record> Metric for Family<T> {
 
     fn is_live(&self) -> bool {
         T::LIVE
+    }
+
+    fn holds_sizes(&self) -> bool {
+        T::HOLDS_SIZES
     }
 
     fn is_limited(&self) -> bool {

@@ -99,7 +99,7 @@ fn inventory(containers: &[Known]) -> Inventory {
                 sensors: Some(Arc::new(sensors())),
                 ..Tables::default()
             },
-            served: Vec::new(),
+            statuses: Vec::new(),
         }
     };
     Inventory { sources: vec![source(0), source(1)] }

@@ -15,7 +15,7 @@ use super::negotiate::{Format, accepts_gzip, format};
 use super::page::{Page, PageAnswer, PageRequest};
 use super::{Output, openmetrics, text};
 use crate::metric::Series;
-use crate::own::Own;
+use crate::self_metrics::SelfMetrics;
 use crate::snapshot::Snapshot;
 
 /// What a scraper is taken to wait for that does not say: what Prometheus waits for by default.
@@ -43,7 +43,7 @@ fn patience(scrape_timeout: Option<&str>) -> Duration {
 /// The metrics page, and the output that fills it.
 pub struct Exposition {
     path: String,
-    own: Arc<Own>,
+    self_metrics: Arc<SelfMetrics>,
     refresh: Option<Arc<dyn Refresh>>,
     rendered: ArcSwapOption<Rendered>,
 }
@@ -51,8 +51,8 @@ pub struct Exposition {
 impl Exposition {
     /// The page at `path`; it answers 503 until it has taken its first snapshot. With `refresh`, it is refreshed for
     /// each scrape, as far as the scraper waits for that.
-    pub fn new(path: &str, own: Arc<Own>, refresh: Option<Arc<dyn Refresh>>) -> Self {
-        Self { path: path.to_owned(), own, refresh, rendered: ArcSwapOption::empty() }
+    pub fn new(path: &str, self_metrics: Arc<SelfMetrics>, refresh: Option<Arc<dyn Refresh>>) -> Self {
+        Self { path: path.to_owned(), self_metrics, refresh, rendered: ArcSwapOption::empty() }
     }
 }
 
@@ -78,8 +78,8 @@ impl Page for Arc<Exposition> {
             let Some(rendered) = self.rendered.load_full() else {
                 return PageAnswer::text(503, "starting\n");
             };
-            let own = Arc::clone(&self.own);
-            let answer = tokio::task::spawn_blocking(move || rendered.answer(&own, format, gzip));
+            let self_metrics = Arc::clone(&self.self_metrics);
+            let answer = tokio::task::spawn_blocking(move || rendered.answer(&self_metrics, format, gzip));
             answer.await.unwrap_or_else(|_| PageAnswer::text(500, "the metrics could not be rendered; see the log\n"))
         })
     }
@@ -101,9 +101,9 @@ impl Rendered {
         Self { openmetrics: openmetrics.ok().map(Head::new), text: Head::new(text), snapshot }
     }
 
-    fn answer(&self, own: &Own, format: Format, gzip: bool) -> PageAnswer {
-        let now = own.clock.now().seconds();
-        let own = Arc::new(self.snapshot.own(own.read()));
+    fn answer(&self, self_metrics: &SelfMetrics, format: Format, gzip: bool) -> PageAnswer {
+        let now = self_metrics.clock.now().seconds();
+        let own = Arc::new(self_metrics.evaluate(&self.snapshot));
         let aging = Series::depends_on_time;
         let rendered = match format {
             Format::OpenMetrics => self.openmetrics.as_ref().and_then(|head| {
@@ -133,10 +133,10 @@ impl Rendered {
 }
 
 /// The whole exposition as text, for a terminal.
-pub fn print(snapshot: &Snapshot, own: &Own) -> String {
-    let now = own.clock.now().seconds();
+pub fn print(snapshot: &Snapshot, self_metrics: &SelfMetrics) -> String {
+    let now = self_metrics.clock.now().seconds();
     let mut text = text::write(&snapshot.families, |_| true, now);
-    text += &text::write(&snapshot.own(own.read()), |_| true, now);
+    text += &text::write(&self_metrics.evaluate(snapshot), |_| true, now);
     text
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use crate::own::Own;
+use crate::self_metrics::SelfMetrics;
 use crate::snapshot::Snapshot;
 
 pub mod compress;
@@ -46,20 +46,21 @@ impl Outputs {
     pub fn new(
         telemetry_path: &str,
         (otlp, listen): (&otlp::Config, &str),
-        own: &Arc<Own>,
+        self_metrics: &Arc<SelfMetrics>,
         refresh: Option<Arc<dyn Refresh>>,
         reload: mpsc::Sender<ReloadRequest>,
     ) -> Result<Self, String> {
-        let (taker, pusher) = otlp::Pusher::new(otlp, listen, own)?.unzip();
-        let exposition = Arc::new(exposition::Exposition::new(telemetry_path, Arc::clone(own), refresh));
-        let mut takers: Vec<Arc<dyn Output>> = vec![Arc::clone(&exposition) as _];
+        let (taker, pusher) = otlp::Pusher::new(otlp, listen, self_metrics)?.unzip();
+        let exposition = Arc::new(exposition::Exposition::new(telemetry_path, Arc::clone(self_metrics), refresh));
+        let status = Arc::new(status::Status::new(telemetry_path, Arc::clone(self_metrics)));
+        let mut takers: Vec<Arc<dyn Output>> = vec![Arc::clone(&exposition) as _, Arc::clone(&status) as _];
         takers.extend(taker.map(|taker| taker as _));
         Ok(Self {
             pages: vec![
                 Box::new(exposition),
-                Box::new(status::Status::new(telemetry_path, Arc::clone(own))),
+                Box::new(status),
                 Box::new(control::Healthy),
-                Box::new(control::Ready(Arc::clone(&own.telemetry))),
+                Box::new(control::Ready(Arc::clone(&self_metrics.telemetry))),
                 Box::new(control::Reload(reload)),
             ],
             takers,

@@ -4,47 +4,46 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use futures_util::future::BoxFuture;
 
+use super::Output;
 use super::page::{Page, PageAnswer, PageRequest};
-use crate::own::{Own, VERSION};
+use crate::self_metrics::{SelfMetrics, VERSION};
 use crate::setting::Span;
-use crate::telemetry::CollectorReading;
+use crate::snapshot::Snapshot;
+use crate::view::CollectorReading;
 
 /// The landing page.
 pub(super) struct Status {
     telemetry_path: String,
-    own: Arc<Own>,
+    self_metrics: Arc<SelfMetrics>,
+    snapshot: ArcSwapOption<Snapshot>,
 }
 
 impl Status {
     /// The page, which links to the metrics at `telemetry_path`.
-    pub(super) fn new(telemetry_path: &str, own: Arc<Own>) -> Self {
-        Self { telemetry_path: telemetry_path.to_owned(), own }
+    pub(super) fn new(telemetry_path: &str, self_metrics: Arc<SelfMetrics>) -> Self {
+        Self { telemetry_path: telemetry_path.to_owned(), self_metrics, snapshot: ArcSwapOption::empty() }
     }
 
     fn render(&self) -> String {
-        let now = self.own.clock.now();
-        let (sources, _) = self.own.telemetry.read();
+        let now = self.self_metrics.clock.now();
+        let snapshot = self.snapshot.load();
+        let collectors = snapshot.as_ref().map(|snapshot| self.self_metrics.collectors(snapshot)).unwrap_or_default();
         let mut rows = String::new();
-        for source in &sources {
-            for CollectorReading { source: name, collector, state } in &source.collectors {
-                let ago = state.last_success.map(|last| now.millis().saturating_sub(last.millis()));
-                let ago = ago.map_or("never".to_owned(), |millis| {
-                    let seconds = u64::try_from(millis / 1000).unwrap_or(0);
-                    format!("{} ago", Span(Duration::from_secs(seconds)))
-                });
-                let (up, complete) = (word(state.up), word(state.complete));
-                let (name, error, note) = (escape(name), words(state.last_error.as_ref()), words(state.note.as_ref()));
-                // Writing to a string does not fail.
-                _ = writeln!(
-                    rows,
-                    "<tr><td>{name}</td><td>{vendor}</td><td>{collector}</td><td>{up}</td><td>{complete}</td>\
-                     <td>{records}</td><td>{ago}</td><td>{error}</td><td>{note}</td></tr>",
-                    vendor = source.vendor,
-                    records = state.records,
-                );
-            }
+        for reading in &collectors {
+            let CollectorReading { source, vendor, collector, runs, data } = reading;
+            let ago = data.last_success.map(|last| Span(Duration::from_secs(now.since(last).as_secs())));
+            let ago = ago.map_or("never".to_owned(), |ago| format!("{ago} ago"));
+            let (up, complete, records) = (word(reading.is_up()), word(data.complete), data.records);
+            let (source, error, note) = (escape(source), words(runs.last_error.as_ref()), words(data.note.as_ref()));
+            // Writing to a string does not fail.
+            _ = writeln!(
+                rows,
+                "<tr><td>{source}</td><td>{vendor}</td><td>{collector}</td><td>{up}</td><td>{complete}</td>\
+                 <td>{records}</td><td>{ago}</td><td>{error}</td><td>{note}</td></tr>"
+            );
         }
         format!(
             "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>container-security-exporter</title>\n\
@@ -59,7 +58,13 @@ impl Status {
     }
 }
 
-impl Page for Status {
+impl Output for Status {
+    fn take(&self, snapshot: &Arc<Snapshot>) {
+        self.snapshot.store(Some(Arc::clone(snapshot)));
+    }
+}
+
+impl Page for Arc<Status> {
     fn path(&self) -> &'static str {
         "/"
     }

@@ -59,7 +59,7 @@ pub struct SourceTelemetry {
     retries: [Counter; Failure::ALL.len()],
     throttled_seconds: Counter<f64, AtomicU64>,
     waiting: AtomicUsize,
-    collectors: Mutex<BTreeMap<&'static str, CollectorState>>,
+    collectors: Mutex<BTreeMap<&'static str, CollectorRuns>>,
 }
 
 impl SourceTelemetry {
@@ -72,7 +72,7 @@ impl SourceTelemetry {
             retries: Default::default(),
             throttled_seconds: Counter::default(),
             waiting: AtomicUsize::new(0),
-            collectors: Mutex::new(collectors.iter().map(|name| (*name, CollectorState::default())).collect()),
+            collectors: Mutex::new(collectors.iter().map(|name| (*name, CollectorRuns::default())).collect()),
         }
     }
 
@@ -108,14 +108,34 @@ impl SourceTelemetry {
 
     /// Counts records that a collector left out.
     pub fn count_rejected(&self, collector: &str, reason: Rejection, records: u64) {
-        self.update(collector, |state| state.rejected[reason as usize] += records);
+        self.update(collector, |runs| runs.rejected[reason as usize] += records);
     }
 
-    /// Changes what is known of a collector.
-    pub fn update(&self, collector: &str, change: impl FnOnce(&mut CollectorState)) {
-        if let Some(state) = lock(&self.collectors).get_mut(collector) {
-            change(state);
+    /// Changes what is known of a collector's runs.
+    pub fn update(&self, collector: &str, change: impl FnOnce(&mut CollectorRuns)) {
+        if let Some(runs) = lock(&self.collectors).get_mut(collector) {
+            change(runs);
         }
+    }
+
+    /// Counts a successful run and returns its number.
+    pub fn count_success(&self, collector: &str) -> u64 {
+        let mut number = 0;
+        self.update(collector, |runs| {
+            runs.succeeded += 1;
+            runs.last_error = None;
+            number = runs.count();
+        });
+        number
+    }
+
+    /// Counts a run that failed.
+    pub fn count_failure(&self, collector: &str, failure: Failure, words: &str) {
+        self.update(collector, |runs| {
+            runs.failed[failure as usize] += 1;
+            runs.last_failed_run = runs.count();
+            runs.last_error = Some(words.to_owned());
+        });
     }
 
     /// Has these collectors and no others. Those that it had go on with what is known of them.
@@ -147,14 +167,7 @@ impl SourceTelemetry {
                     received_bytes: endpoint.received_bytes.get(),
                 })
                 .collect(),
-            collectors: lock(&self.collectors)
-                .iter()
-                .map(|(name, state)| CollectorReading {
-                    source: self.source.clone(),
-                    collector: name,
-                    state: state.clone(),
-                })
-                .collect(),
+            collectors: lock(&self.collectors).iter().map(|(name, runs)| (*name, runs.clone())).collect(),
         }
     }
 }
@@ -177,27 +190,17 @@ impl Drop for LimitWait<'_> {
     }
 }
 
-/// What is known of a collector's runs.
+/// How a collector's runs went. How good their data is, is another matter: see `DataStatus` in the inventory.
 #[derive(Clone, Debug, Default)]
-pub struct CollectorState {
+pub struct CollectorRuns {
     /// Whether it has had its first answer from the vendor, or failed to get one.
     pub answered: bool,
-    /// Whether its last run succeeded.
-    pub up: bool,
-    /// Whether what is served came from a run that saw every record.
-    pub complete: bool,
-    /// Records behind what is served.
-    pub records: u64,
-    /// End of the last run that succeeded.
-    pub last_success: Option<Timestamp>,
-    /// End of the last run that succeeded and asked for all records, not for what had changed only.
-    pub last_walk: Option<Timestamp>,
-    /// How long the last run took, in seconds, whatever its outcome.
+    /// Duration of the last run in seconds, whatever its outcome.
     pub last_duration: Option<f64>,
     /// Why the last run failed, in words for people.
     pub last_error: Option<String>,
-    /// What people should know of what is served though nothing is wrong with it.
-    pub note: Option<String>,
+    /// The number of the last failed run, counting from 1.
+    pub last_failed_run: u64,
     /// Runs that succeeded.
     pub succeeded: u64,
     /// Runs that failed, by reason, in the order of [`Failure::ALL`].
@@ -206,10 +209,16 @@ pub struct CollectorState {
     pub rejected: [u64; Rejection::ALL.len()],
 }
 
-impl CollectorState {
-    /// Forgets what is served, and keeps the counts: the collector starts anew.
-    pub fn begin(&mut self) {
-        *self = Self { succeeded: self.succeeded, failed: self.failed, rejected: self.rejected, ..Self::default() };
+impl CollectorRuns {
+    /// Starts over without data: keeps the counts, and is down until the next success.
+    pub fn start_over(&mut self) {
+        let Self { succeeded, failed, rejected, .. } = *self;
+        *self = Self { last_failed_run: self.count(), succeeded, failed, rejected, ..Self::default() };
+    }
+
+    /// The number of runs that have ended.
+    fn count(&self) -> u64 {
+        self.succeeded + self.failed.iter().sum::<u64>()
     }
 }
 
@@ -226,8 +235,8 @@ pub struct SourceReading {
     pub throttled_seconds: f64,
     /// Its endpoints.
     pub endpoints: Vec<EndpointReading>,
-    /// Its collectors.
-    pub collectors: Vec<CollectorReading>,
+    /// Its collectors' runs.
+    pub collectors: Vec<(&'static str, CollectorRuns)>,
 }
 
 /// What the instruments of one endpoint showed.
@@ -243,17 +252,6 @@ pub struct EndpointReading {
     pub latency: Latency,
     /// Bytes received, after decompression.
     pub received_bytes: u64,
-}
-
-/// What was known of one collector.
-#[derive(Clone, Debug)]
-pub struct CollectorReading {
-    /// The source's name.
-    pub source: String,
-    /// The collector's name.
-    pub collector: &'static str,
-    /// Its state.
-    pub state: CollectorState,
 }
 
 /// How the last reading of the configuration went.
@@ -320,7 +318,7 @@ impl Telemetry {
 
     /// Whether every collector has had its first answer, or failed to get one.
     pub fn all_answered(&self) -> bool {
-        lock(&self.sources).values().all(|source| lock(&source.collectors).values().all(|state| state.answered))
+        lock(&self.sources).values().all(|source| lock(&source.collectors).values().all(|runs| runs.answered))
     }
 
     /// Notes how a reload went.

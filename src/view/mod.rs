@@ -3,28 +3,28 @@
 //! Owns the joins: a container finds its image and its host's sensor here, a control its policies, a vulnerability the
 //! images that carry it. Each is resolved once per name and not once per record.
 
-use crate::inventory::{Inventory, SourceInventory, Table, Tables};
+use crate::inventory::{self, Inventory, SourceInventory, Table, Tables};
 use crate::names::{Name, Names};
 use crate::record::{
     Console, Container, Control, Image, Policy, PostureResource, Report, Sensor, Vendor, Vulnerability,
     VulnerabilityStatistics,
 };
-use crate::telemetry::{CollectorReading, EndpointReading, PushReading, SourceReading};
+use crate::telemetry::{EndpointReading, PushReading, SourceReading};
 
+mod exporter;
 mod join;
-mod own;
 #[cfg(test)]
 mod tests;
 
+pub use exporter::{CollectorReading, FamilyReading, Process, Program, RequestReading, SelfReading};
 pub use join::{PolicyShare, RuleOfPolicy, SensorCount, SensorStatus};
-pub use own::{FamilyReading, OwnReading, Process, Program, RequestReading};
 
 use join::{Joined, carried, images_by_name, sensors_by_name};
 
 /// One record, and what is needed to read it.
 #[derive(Debug)]
 pub struct Row<'a, T> {
-    /// The source it came from; a nameless one for what the exporter tells of itself.
+    /// The source it came from; a nameless one for the exporter itself.
     pub source: &'a SourceView<'a>,
     /// The names it refers to.
     pub names: &'a Names,
@@ -48,9 +48,12 @@ impl<'a, T> Row<'a, T> {
 }
 
 /// A kind of record that metrics are computed from.
-pub trait Record: Sized + 'static {
+pub trait Measured: Sized + 'static {
     /// Whether it changes from one scrape to the next, and not only with a new snapshot of the inventory.
     const LIVE: bool;
+
+    /// Whether it holds the sizes of families, its own included.
+    const HOLDS_SIZES: bool = false;
 
     /// Calls `visit` for every record there is, always in the same order.
     fn visit<'a>(view: &'a View<'a>, visit: &mut dyn FnMut(Row<'a, Self>));
@@ -60,7 +63,7 @@ pub trait Record: Sized + 'static {
 #[derive(Debug, Default)]
 pub struct View<'a> {
     sources: Vec<SourceView<'a>>,
-    own: Option<(&'a OwnReading, SourceView<'a>)>,
+    exporter: Option<(&'a SelfReading, SourceView<'a>)>,
     names: Names,
 }
 
@@ -70,14 +73,14 @@ impl<'a> View<'a> {
         Self { sources: inventory.sources.iter().map(SourceView::new).collect(), ..Self::default() }
     }
 
-    /// What the exporter tells of itself.
-    pub fn of_own(own: &'a OwnReading) -> Self {
-        Self { own: Some((own, SourceView::OWN)), ..Self::default() }
+    /// The exporter itself.
+    pub fn of_exporter(reading: &'a SelfReading) -> Self {
+        Self { exporter: Some((reading, SourceView::EXPORTER)), ..Self::default() }
     }
 
-    fn own<T>(&'a self, of: impl Fn(&'a OwnReading) -> &'a [T], visit: &mut dyn FnMut(Row<'a, T>)) {
-        if let Some((own, source)) = &self.own {
-            for record in of(own) {
+    fn visit_exporter<T>(&'a self, of: impl Fn(&'a SelfReading) -> &'a [T], visit: &mut dyn FnMut(Row<'a, T>)) {
+        if let Some((reading, source)) = &self.exporter {
+            for record in of(reading) {
                 visit(Row { source, names: &self.names, record });
             }
         }
@@ -103,7 +106,7 @@ pub struct SourceView<'a> {
 }
 
 impl<'a> SourceView<'a> {
-    const OWN: Self = Self {
+    const EXPORTER: Self = Self {
         name: "",
         vendor: None,
         tables: None,
@@ -158,29 +161,21 @@ fn visit_table<'a, T: 'static>(
     }
 }
 
-/// Says in which table the records of a kind are.
-macro_rules! tables {
-    ($($record:ty => $table:ident),* $(,)?) => {$(
-        impl Record for $record {
+/// Declares which records metrics are computed from just as they are in their tables.
+macro_rules! measured {
+    ($($record:ty),* $(,)?) => {$(
+        impl Measured for $record {
             const LIVE: bool = false;
 
             fn visit<'a>(view: &'a View<'a>, visit: &mut dyn FnMut(Row<'a, Self>)) {
-                visit_table(view, |tables| tables.$table.as_deref(), visit);
+                visit_table(view, <$record as inventory::Record>::of, visit);
             }
         }
     )*};
 }
 
-tables! {
-    Container => containers,
-    Image => images,
-    Sensor => sensors,
-    Control => controls,
-    PostureResource => posture_resources,
-    Report => reports,
-    Policy => policies,
-    Console => console,
-    VulnerabilityStatistics => vulnerability_statistics,
+measured! {
+    Container, Image, Sensor, Control, PostureResource, Report, Policy, Console, VulnerabilityStatistics
 }
 
 /// Visits what was joined from one table of every source that has it.
@@ -199,7 +194,7 @@ fn visit_joined<'a, T: 'static, R: 'static>(
     }
 }
 
-impl Record for PolicyShare {
+impl Measured for PolicyShare {
     const LIVE: bool = false;
 
     fn visit<'a>(view: &'a View<'a>, visit: &mut dyn FnMut(Row<'a, Self>)) {
@@ -207,7 +202,7 @@ impl Record for PolicyShare {
     }
 }
 
-impl Record for RuleOfPolicy {
+impl Measured for RuleOfPolicy {
     const LIVE: bool = false;
 
     fn visit<'a>(view: &'a View<'a>, visit: &mut dyn FnMut(Row<'a, Self>)) {
@@ -215,7 +210,7 @@ impl Record for RuleOfPolicy {
     }
 }
 
-impl Record for SensorCount {
+impl Measured for SensorCount {
     const LIVE: bool = false;
 
     fn visit<'a>(view: &'a View<'a>, visit: &mut dyn FnMut(Row<'a, Self>)) {
@@ -232,7 +227,7 @@ impl Record for SensorCount {
     }
 }
 
-impl Record for Vulnerability {
+impl Measured for Vulnerability {
     const LIVE: bool = false;
 
     /// Those that the vendor itself counts, and those counted from its images.
@@ -242,20 +237,21 @@ impl Record for Vulnerability {
     }
 }
 
-/// Says where in an [`OwnReading`] the records of a kind are.
-macro_rules! own {
-    ($($record:ty => $field:ident),* $(,)?) => {$(
-        impl Record for $record {
+/// Declares where in a [`SelfReading`] the records of a kind are.
+macro_rules! exporter {
+    ($($record:ty => $field:ident $(($holds:ident))?),* $(,)?) => {$(
+        impl Measured for $record {
             const LIVE: bool = true;
+            $(const $holds: bool = true;)?
 
             fn visit<'a>(view: &'a View<'a>, visit: &mut dyn FnMut(Row<'a, Self>)) {
-                view.own(|own| &own.$field, visit);
+                view.visit_exporter(|reading| &reading.$field, visit);
             }
         }
     )*};
 }
 
-own! {
+exporter! {
     Program => program,
     Process => process,
     SourceReading => sources,
@@ -263,5 +259,5 @@ own! {
     RequestReading => requests,
     CollectorReading => collectors,
     PushReading => pushes,
-    FamilyReading => families,
+    FamilyReading => families (HOLDS_SIZES),
 }

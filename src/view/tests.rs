@@ -34,7 +34,7 @@ fn container(names: &mut Names, image: &str) -> Container {
 fn inventory(images: Option<Table<Image>>, containers: Table<Container>) -> Inventory {
     let tables = Tables { containers: Some(Arc::new(containers)), images: images.map(Arc::new), ..Tables::default() };
     Inventory {
-        sources: vec![SourceInventory { source: "cloud".into(), vendor: Vendor::Prisma, tables, served: Vec::new() }],
+        sources: vec![SourceInventory { source: "cloud".into(), vendor: Vendor::Prisma, tables, statuses: Vec::new() }],
     }
 }
 

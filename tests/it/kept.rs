@@ -69,7 +69,7 @@ pub(crate) async fn kept_once(home: &Home, what: &str, wanted: impl Fn(&Kept) ->
 
 /// Whether complete data of all collectors is kept.
 pub(crate) fn is_all(kept: &Kept) -> bool {
-    kept.values().all(|saved| saved.served.as_ref().is_some_and(|(_, standing)| standing.complete))
+    kept.values().all(|saved| saved.served.as_ref().is_some_and(|(_, data)| data.status.complete))
 }
 
 /// The names of the files in a directory, sorted.

@@ -77,8 +77,8 @@ async fn collected(home: &Home, serving: &Serving, truth: &Families) -> Families
     kept_once(home, "all that is served", |kept| {
         is_all(kept)
             && kept.iter().all(|((source, collector), saved)| {
-                let standing = saved.served.as_ref().map(|(_, standing)| standing);
-                let last = standing.and_then(|standing| standing.last_success).map(Timestamp::seconds);
+                let status = saved.served.as_ref().map(|(_, data)| &data.status);
+                let last = status.and_then(|status| status.last_success).map(Timestamp::seconds);
                 last == success.get(&(source, *collector)).copied()
             })
     })

@@ -51,7 +51,7 @@ fn files(dir: &Path) -> Vec<String> {
 /// A store with something in it, closed.
 fn saved() -> TempDir {
     let dir = tempfile::tempdir().expect("a directory");
-    slot(&open(&dir)).save(&only(defenders(0..9)), &standing()).expect("saved");
+    slot(&open(&dir)).save(&only(defenders(0..9)), &saved_data()).expect("saved");
     dir
 }
 
@@ -59,7 +59,7 @@ fn is_set_aside(dir: &TempDir, kind: &str) {
     let before = fs::read(file::path(dir.path())).expect("the file");
     let (store, log) = logged(|| open(dir));
     assert!(slot(&store).load().served.is_none(), "{kind}");
-    slot(&store).save(&only(defenders(0..3)), &standing()).expect("saved");
+    slot(&store).save(&only(defenders(0..3)), &saved_data()).expect("saved");
     let aside = format!("checkpoint.redb.{kind}");
     assert_eq!(files(dir.path()), ["checkpoint.redb", &aside]);
     let after = dir.path().join(&aside);

@@ -24,13 +24,13 @@ fn known() -> Known {
     let slot = slot(&store);
     let served = [every(), only(defenders(0..300)), only(defenders(5..3000))];
     for tables in &served {
-        slot.save(tables, &standing()).expect("saved");
+        slot.save(tables, &saved_data()).expect("saved");
     }
     let walks = [defenders(0..50), defenders(0..100)];
     for walk in &walks {
         slot.save_walk(walk, b"there").expect("saved");
     }
-    store.slot("other", Vendor::Prisma, "images", 9).save(&every(), &standing()).expect("saved");
+    store.slot("other", Vendor::Prisma, "images", 9).save(&every(), &saved_data()).expect("saved");
     let file = || fs::read(file::path(dir.path())).expect("the file");
     let crashed = file();
     drop((store, slot));
@@ -43,7 +43,7 @@ fn is_known_or_nothing(store: &Arc<Store>, known: &Known) -> bool {
     let saved = slot(store).load();
     let (served, walked) = (saved.served.is_some(), saved.walk.is_some());
     if let Some((tables, stands)) = saved.served {
-        assert!(known.served.contains(&shown(&tables)) && stands == standing(), "{}", shown(&tables));
+        assert!(known.served.contains(&shown(&tables)) && stands == saved_data(), "{}", shown(&tables));
     }
     if let Some((tables, position)) = saved.walk {
         assert!(known.walks.contains(&shown(&tables)) && position == b"there", "{}", shown(&tables));
@@ -51,7 +51,7 @@ fn is_known_or_nothing(store: &Arc<Store>, known: &Known) -> bool {
     let other = store.slot("other", Vendor::Prisma, "images", 9).load();
     assert!(other.walk.is_none());
     if let Some((tables, stands)) = &other.served {
-        assert!(shown(tables) == known.served[0] && *stands == standing(), "{}", shown(tables));
+        assert!(shown(tables) == known.served[0] && *stands == saved_data(), "{}", shown(tables));
     }
     served || walked || other.served.is_some()
 }
@@ -115,7 +115,7 @@ fn a_damaged_store_gives_what_was_saved_or_nothing() {
         fs::write(file::path(dir.path()), bytes).expect("written");
         let store = open(&dir);
         *(if is_known_or_nothing(&store, &known) { &mut anything } else { &mut nothing }) += 1;
-        slot(&store).save(&only(defenders(0..9)), &standing()).expect("saved");
+        slot(&store).save(&only(defenders(0..9)), &saved_data()).expect("saved");
         drop(store);
         assert_eq!(shown(&slot(&open(&dir)).load().served.expect("what was saved").0), shown(&only(defenders(0..9))));
     }
@@ -126,7 +126,7 @@ fn a_damaged_store_gives_what_was_saved_or_nothing() {
 fn not_one_bit_of_a_row_or_name_can_change() {
     let dir = tempfile::tempdir().expect("a directory");
     let store = open(&dir);
-    slot(&store).save(&only(defenders(0..9)), &standing()).expect("saved");
+    slot(&store).save(&only(defenders(0..9)), &saved_data()).expect("saved");
     let items: Vec<_> = [ROWS, NAMES].iter().flat_map(|list| diff::stored(&store, list)).collect();
     drop(store);
     let bytes = fs::read(file::path(dir.path())).expect("the file");
@@ -160,8 +160,8 @@ fn a_store_that_is_damaged_while_it_is_open_gives_what_was_saved_or_nothing() {
         file.set_len(bytes.len() as u64).expect("cut");
         is_known_or_nothing(&store, &known);
         // The first may fail on what it finds, the next one begins anew where it must.
-        if slot(&store).save(&only(defenders(0..9)), &standing()).is_err() {
-            slot(&store).save(&only(defenders(0..9)), &standing()).expect("saved at last");
+        if slot(&store).save(&only(defenders(0..9)), &saved_data()).is_err() {
+            slot(&store).save(&only(defenders(0..9)), &saved_data()).expect("saved at last");
         }
         assert_eq!(shown(&slot(&store).load().served.expect("what was saved").0), shown(&only(defenders(0..9))));
     }
@@ -171,7 +171,7 @@ fn a_store_that_is_damaged_while_it_is_open_gives_what_was_saved_or_nothing() {
 fn tampered(change: impl FnOnce(&mut redb::Table<'_, u64, &'static [u8]>), list: &str) -> Saved {
     let dir = tempfile::tempdir().expect("a directory");
     let store = open(&dir);
-    slot(&store).save(&only(defenders(0..9)), &standing()).expect("saved");
+    slot(&store).save(&only(defenders(0..9)), &saved_data()).expect("saved");
     let changed = store.with("written", |database| {
         let transaction = write::begin(database)?;
         change(&mut transaction.open_table(place::List::new(list))?);

@@ -21,7 +21,7 @@ fn a_row_that_changes_goes_or_comes_leaves_the_others_alone() {
     let dir = tempfile::tempdir().expect("a directory");
     let store = open(&dir);
     let save = |table: &Table<Defenders>| {
-        slot(&store).save(&only(table.clone()), &standing()).expect("saved");
+        slot(&store).save(&only(table.clone()), &saved_data()).expect("saved");
         let (tables, _) = slot(&store).load().served.expect("what was saved");
         assert_eq!(shown(&tables), shown(&only(table.clone())));
         stored(&store, ROWS)
@@ -68,7 +68,7 @@ proptest! {
             slot(&store).save_walk(&table, b"here").expect("saved");
             let (walked, _) = slot(&store).load().walk.expect("what was saved");
             prop_assert_eq!(shown(&walked), shown(&only(table.clone())));
-            slot(&store).save(&only(table.clone()), &standing()).expect("saved");
+            slot(&store).save(&only(table.clone()), &saved_data()).expect("saved");
             let (tables, _) = slot(&store).load().served.expect("what was saved");
             prop_assert_eq!(shown(&tables), shown(&only(table)));
         }

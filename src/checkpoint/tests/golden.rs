@@ -43,7 +43,7 @@ fn what_is_stored_has_the_bytes_of_its_format() {
     let mut bytes = Bytes(format!("format {FORMAT}\n"));
     every().each(&mut bytes).expect("bytes");
     let contents = [
-        Content::Served { build: "0.1.0+abc".to_owned(), standing: standing() },
+        Content::Served { build: "0.1.0+abc".to_owned(), data: saved_data() },
         Content::Walk { build: "0.1.0+abc".to_owned(), position: vec![1, 2, 255] },
     ];
     for content in contents {

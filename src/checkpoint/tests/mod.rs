@@ -10,7 +10,7 @@ use super::header::Content;
 use super::place::{Area, HEADERS, list};
 use super::rows::Seal;
 use super::*;
-use crate::inventory::{Table, Tables};
+use crate::inventory::{DataStatus, Table, Tables};
 use crate::names::Name;
 use crate::record::Defenders;
 
@@ -20,7 +20,7 @@ mod diff;
 mod golden;
 mod samples;
 
-use samples::{every, shown, standing};
+use samples::{every, saved_data, shown};
 
 fn open(dir: &TempDir) -> Arc<Store> {
     Store::open(dir.path()).expect("a store that opens")
@@ -65,31 +65,26 @@ fn what_was_saved_is_loaded_after_a_restart() {
     let dir = tempfile::tempdir().expect("a directory");
     let store = open(&dir);
     assert!(slot(&store).load().served.is_none());
-    slot(&store).save(&every(), &standing()).expect("saved");
+    slot(&store).save(&every(), &saved_data()).expect("saved");
     drop(store);
     let store = open(&dir);
     for _ in 0..2 {
         let saved = slot(&store).load();
         let (tables, stands) = saved.served.expect("what was saved");
         assert_eq!(shown(&tables), shown(&every()));
-        assert_eq!(stands, standing());
+        assert_eq!(stands, saved_data());
         assert!(saved.walk.is_none());
     }
 }
 
 #[test]
-fn a_standing_with_nothing_in_it_is_kept_too() {
+fn data_without_a_status_is_kept_too() {
     let dir = tempfile::tempdir().expect("a directory");
     let store = open(&dir);
-    let bare = Standing {
+    let bare = SavedData {
         since: crate::clock::Timestamp::from_millis(1).expect("a time"),
-        complete: false,
-        records: 0,
-        walk: std::time::Duration::ZERO,
-        last_success: None,
-        last_walk: None,
-        note: None,
-        onward: None,
+        status: DataStatus::default(),
+        resume_state: None,
     };
     slot(&store).save(&Tables::default(), &bare).expect("saved");
     let (tables, stands) = slot(&store).load().served.expect("what was saved");
@@ -106,7 +101,7 @@ fn a_standing_with_nothing_in_it_is_kept_too() {
 fn a_loaded_table_is_as_good_as_the_one_saved() {
     let dir = tempfile::tempdir().expect("a directory");
     let store = open(&dir);
-    slot(&store).save(&only(defenders(0..100)), &standing()).expect("saved");
+    slot(&store).save(&only(defenders(0..100)), &saved_data()).expect("saved");
     let (tables, _) = slot(&store).load().served.expect("what was saved");
     let table = tables.defenders.expect("the table");
     assert_eq!(table.get("42").map(|defenders| defenders.connected), Some(42));
@@ -129,7 +124,7 @@ fn nothing_is_given_to_another_account_or_vendor() {
         (store.slot("prod", Vendor::Qualys, "images", 7), false),
     ];
     for (other, same_place) in others {
-        slot(&store).save(&only(defenders(0..9)), &standing()).expect("saved");
+        slot(&store).save(&only(defenders(0..9)), &saved_data()).expect("saved");
         slot(&store).save_walk(&defenders(0..9), b"there").expect("saved");
         let saved = other.load();
         assert!(saved.served.is_none() && saved.walk.is_none(), "{other:?}");
@@ -142,7 +137,7 @@ fn a_walk_is_kept_next_to_what_is_served_until_that_is_replaced() {
     let dir = tempfile::tempdir().expect("a directory");
     let store = open(&dir);
     let slot = slot(&store);
-    slot.save(&only(defenders(0..9)), &standing()).expect("saved");
+    slot.save(&only(defenders(0..9)), &saved_data()).expect("saved");
     slot.save_walk(&defenders(0..4), b"page 1").expect("saved");
     slot.save_walk(&defenders(0..6), b"page 2").expect("saved");
     let saved = slot.load();
@@ -156,7 +151,7 @@ fn a_walk_is_kept_next_to_what_is_served_until_that_is_replaced() {
     assert!(saved.walk.is_none() && saved.served.is_some());
 
     slot.save_walk(&defenders(0..4), b"page 1").expect("saved");
-    slot.save(&only(defenders(0..3)), &standing()).expect("saved");
+    slot.save(&only(defenders(0..3)), &saved_data()).expect("saved");
     let saved = slot.load();
     assert!(saved.walk.is_none());
     assert_eq!(shown(&saved.served.expect("the served").0), shown(&only(defenders(0..3))));
@@ -169,7 +164,7 @@ fn a_walk_of_another_build_is_dropped_and_what_is_served_is_not() {
     let dir = tempfile::tempdir().expect("a directory");
     let store = open(&dir);
     let slot = slot(&store);
-    slot.save(&only(defenders(0..9)), &standing()).expect("saved");
+    slot.save(&only(defenders(0..9)), &saved_data()).expect("saved");
     let put = store.with("written", |database| {
         let transaction = write::begin(database)?;
         let content = Content::Walk { build: "another".to_owned(), position: vec![1] };
@@ -192,7 +187,7 @@ fn only_what_is_still_collected_is_kept() {
     for source in sources {
         for collector in ["containers", "images"] {
             let slot = store.slot(source, Vendor::Prisma, collector, 1);
-            slot.save(&only(defenders(0..3)), &standing()).expect("saved");
+            slot.save(&only(defenders(0..3)), &saved_data()).expect("saved");
             slot.save_walk(&defenders(0..3), &[]).expect("saved");
         }
     }
@@ -224,7 +219,7 @@ fn the_store_is_for_its_owner_alone() {
 fn what_fails_once_does_not_fail_for_good() {
     let dir = tempfile::tempdir().expect("a directory");
     let store = open(&dir);
-    slot(&store).save(&only(defenders(0..9)), &standing()).expect("saved");
+    slot(&store).save(&only(defenders(0..9)), &saved_data()).expect("saved");
     let failed = store.with::<()>("written", |_| Err(redb::Error::PreviousIo));
     let words = failed.expect_err("a failure");
     assert!(words.contains("checkpoint.redb could not be written: Previous I/O error"), "{words}");

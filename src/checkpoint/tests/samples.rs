@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::clock::Timestamp;
-use crate::inventory::{Make, Record, Visit};
+use crate::inventory::{DataStatus, Make, Record, Visit};
 use crate::names::Names;
 use crate::record::{
     BulkListFields, Condition, Conditions, Console, Container, Control, Finding, Findings, Identity, Image,
@@ -18,16 +18,19 @@ fn time(millis: i64) -> Option<Timestamp> {
     Timestamp::from_millis(millis)
 }
 
-pub(super) fn standing() -> Standing {
-    Standing {
+pub(super) fn saved_data() -> SavedData {
+    SavedData {
         since: time(1_765_432_109_876).expect("a time"),
-        complete: true,
-        records: 100_000,
-        walk: Duration::new(3600, 5),
-        last_success: time(i64::MAX),
-        last_walk: time(i64::MAX),
-        note: Some("nothing is wrong — at all".to_owned()),
-        onward: Some(vec![0, 255, 7]),
+        status: DataStatus {
+            complete: true,
+            records: 100_000,
+            walk_duration: Duration::new(3600, 5),
+            last_success: time(i64::MAX),
+            last_walk: time(i64::MAX),
+            note: Some("nothing is wrong — at all".to_owned()),
+            last_good_run: 0,
+        },
+        resume_state: Some(vec![0, 255, 7]),
     }
 }
 

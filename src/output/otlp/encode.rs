@@ -19,7 +19,7 @@ use prost::Message as _;
 use super::told::Gone;
 use crate::clock::Timestamp;
 use crate::metric::{Kind, Number, Series};
-use crate::own::VERSION;
+use crate::self_metrics::VERSION;
 use crate::telemetry::LATENCY_BOUNDS;
 
 /// What the lengths of a request's outer parts can take beyond those of an empty one.

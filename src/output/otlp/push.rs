@@ -21,8 +21,8 @@ use super::told::Told;
 use super::{Config, resource};
 use crate::metric::Series;
 use crate::output::Output;
-use crate::own::Own;
 use crate::random;
+use crate::self_metrics::SelfMetrics;
 use crate::snapshot::Snapshot;
 use crate::telemetry::{PushFailure, PushTelemetry};
 
@@ -53,7 +53,7 @@ pub struct Pusher {
     interval: Duration,
     max_request_bytes: usize,
     reach: Reach,
-    own: Arc<Own>,
+    self_metrics: Arc<SelfMetrics>,
     way: Way,
     resource: Vec<(String, String)>,
     snapshots: watch::Receiver<Option<Arc<Snapshot>>>,
@@ -92,19 +92,23 @@ struct Ready {
 impl Pusher {
     /// A pusher as configured, and what takes snapshots for it; none if nothing is to be pushed. `listen` is where the
     /// metrics are served too.
-    pub fn new(config: &Config, listen: &str, own: &Arc<Own>) -> Result<Option<(Arc<Taker>, Self)>, String> {
+    pub fn new(
+        config: &Config,
+        listen: &str,
+        self_metrics: &Arc<SelfMetrics>,
+    ) -> Result<Option<(Arc<Taker>, Self)>, String> {
         let Some(reach) = config.metrics() else { return Ok(None) };
-        let way = Way::new(&reach, own.clock.clone()).map_err(|reason| format!("otlp: {reason}"))?;
+        let way = Way::new(&reach, self_metrics.clock.clone()).map_err(|reason| format!("otlp: {reason}"))?;
         let (sender, snapshots) = watch::channel(None);
         let pusher = Self {
             resource: resource::attributes(&config.resource_attributes, listen),
             interval: config.interval.0,
             max_request_bytes: config.max_request_bytes(reach.protocol),
             reach,
-            own: Arc::clone(own),
+            self_metrics: Arc::clone(self_metrics),
             way,
             snapshots,
-            telemetry: own.telemetry.pushes(),
+            telemetry: self_metrics.telemetry.pushes(),
             told: Told::default(),
             last: None,
         };
@@ -158,14 +162,14 @@ impl Pusher {
 
     /// What is to be pushed, and the headers to send with it.
     async fn prepare(&self, snapshot: Arc<Snapshot>) -> Option<Prepared> {
-        let (own, resource) = (Arc::clone(&self.own), self.resource.clone());
+        let (self_metrics, resource) = (Arc::clone(&self.self_metrics), self.resource.clone());
         let reach = self.reach.clone();
         let told = self.told.clone();
         let prepared = off_thread(move || {
-            let now = own.clock.now();
-            let lists = vec![Arc::clone(&snapshot.families), Arc::new(snapshot.own(own.read()))];
+            let now = self_metrics.clock.now();
+            let lists = vec![Arc::clone(&snapshot.families), Arc::new(self_metrics.evaluate(&snapshot))];
             let gone = told.gone(&lists);
-            let batch = Batch::new(&lists, gone, now, own.telemetry.started(), resource);
+            let batch = Batch::new(&lists, gone, now, self_metrics.telemetry.started(), resource);
             (lists, Arc::new(batch), reach.headers())
         });
         prepared.await
@@ -267,7 +271,7 @@ impl Pusher {
         let Report { failed, rejected, oversized, .. } = report;
         self.telemetry.count_lost(rejected, oversized);
         let outcome = failed.as_ref().map_or(Ok(()), |(failure, _)| Err(*failure));
-        self.telemetry.count_push(outcome.map(|()| self.own.clock.now()));
+        self.telemetry.count_push(outcome.map(|()| self.self_metrics.clock.now()));
         let changed = self.last.replace(outcome) != Some(outcome);
         match failed {
             _ if !changed => {}

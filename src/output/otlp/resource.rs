@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::own::VERSION;
+use crate::self_metrics::VERSION;
 
 /// The attributes of the resource: those that it has by itself, and the `configured` ones over them.
 ///

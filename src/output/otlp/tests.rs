@@ -17,7 +17,7 @@ use crate::catalog;
 use crate::clock::Timestamp;
 use crate::metric::{Kind, Number, Scratch, Series};
 use crate::telemetry::{EndpointReading, Latency};
-use crate::view::{FamilyReading, OwnReading, RequestReading, View};
+use crate::view::{FamilyReading, RequestReading, SelfReading, View};
 
 const NOW: i64 = 1_747_000_000_123;
 const STARTED: i64 = 1_746_000_000_000;
@@ -51,14 +51,14 @@ fn families(codes: &[String]) -> Arc<Vec<Series>> {
     };
     let sizes = vec![FamilyReading { family: "any", series: 3, folded: None }];
     let requests = requests.collect();
-    let reading = OwnReading { requests, endpoints: vec![endpoint], families: sizes, ..OwnReading::default() };
+    let reading = SelfReading { requests, endpoints: vec![endpoint], families: sizes, ..SelfReading::default() };
     let settings = catalog::resolve(
         &catalog::Limits::default(),
         &catalog::Containers::default(),
         &catalog::Images::default(),
         &catalog::Sensors::default(),
     );
-    let view = View::of_own(&reading);
+    let view = View::of_exporter(&reading);
     let live = catalog::all().filter(|metric| metric.is_live());
     Arc::new(live.map(|metric| metric.evaluate(&view, &settings, &mut Scratch::default())).collect())
 }

@@ -307,7 +307,7 @@ async fn vulnerabilities_are_asked_for_to_their_end() {
         assert_eq!((output.records, output.missing.is_some()), (records, missing), "{rows}");
         assert_eq!(bench.asked("/stats/vulnerabilities?").len(), requests, "{rows}");
         let told = bench.telemetry.read().0.remove(0);
-        let counted: u64 = told.collectors.iter().flat_map(|collector| collector.state.rejected).sum();
+        let counted: u64 = told.collectors.iter().flat_map(|(_, runs)| runs.rejected).sum();
         assert_eq!(counted, left_out, "{rows}");
     }
 }

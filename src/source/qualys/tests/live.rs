@@ -8,9 +8,10 @@ use futures_util::future::join_all;
 use simulator::server::{Fault, FaultKind, Options, Server};
 use simulator::tenant::{Shape, Tenant};
 
-use crate::checkpoint::{Slot, Standing};
+use crate::checkpoint::{SavedData, Slot};
 use crate::client::ApiError;
 use crate::clock::{Clock, Timestamp};
+use crate::inventory::DataStatus;
 use crate::record::Vendor;
 use crate::setting::Span;
 use crate::source::qualys::{Collectors, Config};
@@ -99,23 +100,18 @@ impl Bench {
 
     pub(crate) fn rejected(&self, collector: &str) -> [u64; 2] {
         let (sources, _) = self.telemetry.read();
-        sources[0].collectors.iter().find(|known| known.collector == collector).unwrap().state.rejected
+        sources[0].collectors.iter().find(|(name, _)| *name == collector).unwrap().1.rejected
     }
 }
 
 /// Stores what a run brought, as if it was served so long after the start of the clock.
 pub(crate) fn store(slot: &Slot, output: &CollectOutput, after: i64) {
-    let standing = Standing {
+    let data = SavedData {
         since: Timestamp::from_millis(NOW + after).unwrap(),
-        complete: true,
-        records: output.records,
-        walk: Duration::ZERO,
-        last_success: None,
-        last_walk: None,
-        note: None,
-        onward: output.resume_state.clone(),
+        status: DataStatus { complete: true, records: output.records, ..DataStatus::default() },
+        resume_state: output.resume_state.clone(),
     };
-    slot.save(&output.tables, &standing).unwrap();
+    slot.save(&output.tables, &data).unwrap();
 }
 
 #[track_caller]

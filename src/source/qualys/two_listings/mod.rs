@@ -359,8 +359,8 @@ impl<R: TwoListed> Collect for TwoListings<R> {
     }
 
     fn resume(&self, slot: Slot, saved: Saved) {
-        let since = saved.served.as_ref().map(|(_, standing)| standing.since);
-        let served = saved.served.and_then(|(tables, standing)| Some((R::table(tables)?, standing.onward?)));
+        let since = saved.served.as_ref().map(|(_, data)| data.since);
+        let served = saved.served.and_then(|(tables, data)| Some((R::table(tables)?, data.resume_state?)));
         let known = served
             .and_then(|(table, resume_state)| DeltaBase::restored(table, &resume_state, |walked| self.resync(walked)));
         let walk = saved.walk.and_then(|(tables, position)| {

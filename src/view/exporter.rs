@@ -1,10 +1,11 @@
-//! What the exporter tells of itself, as records.
+//! The exporter's own state, as records.
 
-use crate::telemetry::{CollectorReading, EndpointReading, PushReading, Reload, SourceReading};
+use crate::inventory::DataStatus;
+use crate::telemetry::{CollectorRuns, EndpointReading, PushReading, Reload, SourceReading};
 
-/// What the exporter tells of itself at one moment.
+/// The exporter's own state at one moment.
 #[derive(Debug, Default)]
-pub struct OwnReading {
+pub struct SelfReading {
     /// The program and its configuration.
     pub program: Vec<Program>,
     /// This process.
@@ -15,12 +16,34 @@ pub struct OwnReading {
     pub endpoints: Vec<EndpointReading>,
     /// Requests by code, of all endpoints.
     pub requests: Vec<RequestReading>,
-    /// What is known of the collectors, of all sources.
+    /// The collectors of all sources.
     pub collectors: Vec<CollectorReading>,
-    /// How pushes went; empty where nothing is pushed.
+    /// The pushes; empty where nothing is pushed.
     pub pushes: Vec<PushReading>,
-    /// How large the other families are.
+    /// The sizes of all families.
     pub families: Vec<FamilyReading>,
+}
+
+/// One collector: how its runs went, and how good its published data is.
+#[derive(Clone, Debug)]
+pub struct CollectorReading {
+    /// The source's name.
+    pub source: String,
+    /// The source's vendor.
+    pub vendor: &'static str,
+    /// The collector's name.
+    pub collector: &'static str,
+    /// How its runs went.
+    pub runs: CollectorRuns,
+    /// How good its published data is.
+    pub data: DataStatus,
+}
+
+impl CollectorReading {
+    /// Whether its last run succeeded and the data of that run, or of an equally good one before, is published.
+    pub fn is_up(&self) -> bool {
+        self.data.last_good_run > self.runs.last_failed_run
+    }
 }
 
 /// The program that runs.
@@ -34,11 +57,11 @@ pub struct Program {
     pub rustc: &'static str,
     /// How its configuration was read last.
     pub reload: Reload,
-    /// How often what is known was written for a restart, and how often that failed; none if it is not kept.
+    /// Checkpoints written, and those that failed; none without a state directory.
     pub checkpoints: Option<[u64; 2]>,
 }
 
-/// What the operating system tells of this process; what it does not tell is none.
+/// What the operating system reports of this process; none where it reports nothing.
 #[derive(Debug, Default)]
 pub struct Process {
     /// Processor time used, in seconds.

@@ -1,0 +1,86 @@
+//! The data of one collector that is served now: since when, how good it is, and when it is too old.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::collection::{Collected, Collection};
+use crate::inventory::{DataStatus, Tables};
+
+/// How many of the longer of interval and last full walk data is served for by default.
+const STALE_AFTER_INTERVALS: u32 = 3;
+
+/// What one collector serves.
+pub(super) struct ServedData {
+    collection: Arc<Collection>,
+    source: String,
+    collector: &'static str,
+    interval: Duration,
+    /// As configured; otherwise computed from the interval.
+    stale_after: Option<Duration>,
+    /// None while nothing is served.
+    since: Option<Instant>,
+    status: DataStatus,
+}
+
+impl ServedData {
+    /// What `collection` has of this collector.
+    pub(super) fn of(
+        collection: Arc<Collection>,
+        source: &str,
+        (collector, interval): (&'static str, Duration),
+        stale_after: Option<Duration>,
+    ) -> Self {
+        let Collected { since, status, .. } = collection.of(source, collector).unwrap_or_default();
+        Self { collection, source: source.to_owned(), collector, interval, stale_after, since, status }
+    }
+
+    /// Whether anything is served.
+    pub(super) fn is_some(&self) -> bool {
+        self.since.is_some()
+    }
+
+    /// How good it is; while nothing is served, when it last was.
+    pub(super) fn status(&self) -> &DataStatus {
+        &self.status
+    }
+
+    /// Serves these tables instead, and whatever is known of how good they are.
+    pub(super) fn replace(&mut self, tables: Tables, since: Instant, status: DataStatus) {
+        (self.since, self.status) = (Some(since), status);
+        self.publish(tables);
+    }
+
+    /// Serves nothing, and only says when data with this status was good.
+    pub(super) fn drop_data(&mut self, status: DataStatus) {
+        (self.since, self.status) = (None, status.without_data());
+        self.publish(Tables::default());
+    }
+
+    fn publish(&self, tables: Tables) {
+        let data = Collected { since: self.since, tables, status: self.status.clone() };
+        self.collection.put(&self.source, self.collector, data);
+    }
+
+    /// Drops what is served because it is too old.
+    pub(super) fn expire(&mut self) {
+        self.drop_data(self.status.clone());
+        tracing::warn!(source = self.source, collector = self.collector, "dropped data that is too old");
+    }
+
+    /// When what is served will be too old.
+    pub(super) fn expiry(&self) -> Option<Instant> {
+        Some(self.since? + self.lifetime(&self.status))
+    }
+
+    /// Whether what is served is too old.
+    pub(super) fn is_stale(&self) -> bool {
+        self.expiry().is_some_and(|expiry| expiry <= Instant::now())
+    }
+
+    /// How long data with this status is served.
+    pub(super) fn lifetime(&self, status: &DataStatus) -> Duration {
+        self.stale_after.unwrap_or_else(|| STALE_AFTER_INTERVALS * self.interval.max(status.walk_duration))
+    }
+}
