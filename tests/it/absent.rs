@@ -41,11 +41,11 @@ fn without(bench: &Bench, starts: &[&str]) -> Families {
 async fn lists_that_a_tenant_does_not_have_are_no_failure() {
     let faults = LISTS.map(|(path, ..)| refused(path, 404));
     let bench = Bench::start_struck(tenant(), "", Options::default(), faults).await;
-    let complete = |families: &Families| sum(families, "container_security_collector_complete", &[]) == ALL;
+    let complete = |families: &Families| sum(families, "container_security_collector_complete", &[]) == *ALL;
     bench.metrics_once("complete data of all collectors", complete).await;
     let starts = LISTS.map(|(.., start)| start);
     let families = bench.becomes("all else", &without(&bench, &starts)).await;
-    assert_eq!(sum(&families, "container_security_collector_up", &[]), ALL);
+    assert_eq!(sum(&families, "container_security_collector_up", &[]), *ALL);
     let page = bench.landing_page().await;
     for (_, collector, what, _) in LISTS {
         assert_eq!(sum(&families, "container_security_collector_records", &[("collector", collector)]), 0.0);
@@ -84,11 +84,11 @@ async fn reports_that_may_not_be_seen_are_down_alone() {
     let families = bench
         .metrics_once("a refusal, and success of all others", |families| {
             runs(families, "reports", "forbidden") == 1.0
-                && sum(families, "container_security_collector_runs_total", &[("outcome", "success")]) == ALL - 1.0
+                && sum(families, "container_security_collector_runs_total", &[("outcome", "success")]) == *ALL - 1.0
         })
         .await;
     assert_eq!(sum(&families, "container_security_collector_up", &[("collector", "reports")]), 0.0);
-    assert_eq!(sum(&families, "container_security_collector_up", &[]), ALL - 1.0);
+    assert_eq!(sum(&families, "container_security_collector_up", &[]), *ALL - 1.0);
     bench.becomes("all else", &without(&bench, &["container_security_report"])).await;
     let page = bench.landing_page().await;
     assert!(page.contains("lacks the permission for reports (to view reports)"), "{page}");
@@ -109,11 +109,11 @@ async fn controls_stand_whatever_is_told_of_the_resources_behind_them() {
         let bench = Bench::start_with(tenant(), "", vendor).await;
         bench
             .metrics_once("complete data of all collectors", |families| {
-                sum(families, "container_security_collector_complete", &[]) == ALL
+                sum(families, "container_security_collector_complete", &[]) == *ALL
             })
             .await;
         let families = bench.becomes(&format!("{form:?}"), &without(&bench, hidden)).await;
-        assert_eq!(sum(&families, "container_security_collector_up", &[]), ALL, "{form:?}");
+        assert_eq!(sum(&families, "container_security_collector_up", &[]), *ALL, "{form:?}");
         assert!(families.contains_key("container_security_posture_control_resources"), "{form:?}");
         let page = bench.landing_page().await;
         assert_eq!(page.contains(note), !hidden.is_empty(), "{form:?}: {page}");
@@ -122,7 +122,7 @@ async fn controls_stand_whatever_is_told_of_the_resources_behind_them() {
     // Where there is no such list at all, the controls stand as well.
     let fault = refused("/k8s_postures/count", 404);
     let bench = Bench::start_struck(tenant(), "", Options::default(), [fault]).await;
-    bench.metrics_once("success", |families| sum(families, "container_security_collector_up", &[]) == ALL).await;
+    bench.metrics_once("success", |families| sum(families, "container_security_collector_up", &[]) == *ALL).await;
     bench.becomes("no such list", &without(&bench, &OF_RESOURCES)).await;
     let page = bench.landing_page().await;
     assert!(page.contains("no listing of the resources behind Kubernetes posture"), "{page}");

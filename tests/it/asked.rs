@@ -95,7 +95,7 @@ async fn only_what_the_page_tells_of_is_asked_and_all_of_it() {
             Request { path: path.to_owned(), ..request }
         });
         for request in bench.vendor.requests().into_iter().chain(of_console) {
-            let Request { method, path, query, status: _ } = &request;
+            let Request { method, path, query, .. } = &request;
             let row = row(&rows, method, path).unwrap_or_else(|| panic!("{request:?} is in no table"));
             let allowed = if row.asked == "log-in" { "POST" } else { "GET" };
             assert!(["yes", "log-in"].contains(&row.asked.as_str()) && method == allowed, "{request:?}: {row:?}");

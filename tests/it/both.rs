@@ -37,7 +37,7 @@ enum Down {
 async fn is_down_alone(down: Down, source: &str) {
     let what = format!("{down:?}, {source}");
     let (collectors, others): (&[&str], &[&str]) =
-        if source == "prod" { (&COLLECTORS, &CLOUD_COLLECTORS) } else { (&CLOUD_COLLECTORS, &COLLECTORS) };
+        if source == "prod" { (&**COLLECTORS, &**CLOUD_COLLECTORS) } else { (&**CLOUD_COLLECTORS, &**COLLECTORS) };
     let plain = Server::start_prisma(Arc::new(Mutex::new(console())), prisma::Options::default()).await;
     let plain = plain.expect("a console on loopback");
     let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
@@ -185,7 +185,7 @@ async fn a_collector_of_the_console_that_fails_leaves_the_others() {
         take_out(&mut expected, hidden);
         assert!(series(&expected) < whole, "{collector} hides nothing");
         let families = bench.becomes(collector, &expected).await;
-        for name in CLOUD_COLLECTORS {
+        for name in CLOUD_COLLECTORS.iter().copied() {
             let up = sum(&families, UP, &[("source", "cloud"), ("collector", name)]);
             assert_eq!(up, if name == collector { 0.0 } else { 1.0 }, "{collector}: {name}");
         }

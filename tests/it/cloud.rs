@@ -8,7 +8,9 @@ use simulator::server::{Fault, FaultKind, prisma};
 use simulator::tenant::{Shape, Tenant};
 
 use crate::process::{self, Home};
-use crate::support::{Bench, CLOUD_COLLECTORS, NOW, Simulated, always, metrics_once, of_vendor, runs_of, sum, value};
+use crate::support::{
+    Bench, CLOUD_ALL, CLOUD_COLLECTORS, NOW, Simulated, always, metrics_once, of_vendor, runs_of, sum, value,
+};
 
 /// Collectors run every second and may ask as often as they like.
 pub(crate) const EAGER: &str =
@@ -186,7 +188,7 @@ async fn a_console_of_the_vendors_cloud_tells_of_no_licence() {
     let families = bench.becomes("a console without a licence", &bench.expected()).await;
     assert_eq!(of_cloud(&families, "container_security_console_info"), 1.0);
     assert!(!families.contains_key("container_security_console_licence_expiry_timestamp_seconds"));
-    assert_eq!(of_cloud(&families, "container_security_collector_up"), 5.0);
+    assert_eq!(of_cloud(&families, "container_security_collector_up"), *CLOUD_ALL);
     let page = bench.landing_page().await;
     assert!(page.contains("the console does not show this account when its licence expires"), "{page}");
     bench.stop().await;
@@ -203,9 +205,9 @@ async fn an_empty_console_is_no_failure() {
     for total_count in [true, false] {
         let options = prisma::Options { total_count, ..prisma::Options::default() };
         let bench = start(console.clone(), "", options, []).await;
-        let complete = |families: &Families| of_cloud(families, "container_security_collector_complete") == 5.0;
+        let complete = |families: &Families| of_cloud(families, "container_security_collector_complete") == *CLOUD_ALL;
         let families = bench.metrics_once("complete data of all collectors", complete).await;
-        assert_eq!(of_cloud(&families, "container_security_collector_up"), 5.0);
+        assert_eq!(of_cloud(&families, "container_security_collector_up"), *CLOUD_ALL);
         // The console itself.
         assert_eq!(of_cloud(&families, "container_security_collector_records"), 1.0);
         let families = bench.becomes("an empty console", &bench.expected()).await;
@@ -265,7 +267,7 @@ async fn a_listing_that_the_account_may_not_see_is_named_with_its_permission() {
                         &[("source", "cloud"), ("outcome", outcome)],
                     )
                 };
-                ended("forbidden") == 1.0 && ended("success") == 4.0
+                ended("forbidden") == 1.0 && ended("success") == *CLOUD_ALL - 1.0
             })
             .await;
         let page = bench.landing_page().await;

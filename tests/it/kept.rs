@@ -18,7 +18,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{interval, timeout};
 
 use crate::process::Home;
-use crate::support::{CLOUD_COLLECTORS, COLLECTORS, PACE, PATIENCE, always, metrics, sum, wrong_but_for_ages};
+use crate::support::{PACE, PATIENCE, all_collectors, always, metrics, sum, wrong_but_for_ages};
 
 /// The store's name in the state directory.
 pub(crate) const STORE: &str = "checkpoint.redb";
@@ -106,15 +106,13 @@ pub(crate) fn expected(tenant: &Tenant, console: Option<&Console>) -> Families {
 
 /// What the collectors of both vendors say in one of their families, as far as they say something.
 pub(crate) fn told(families: &Families, family: &str) -> BTreeMap<(&'static str, &'static str), f64> {
-    let collectors =
-        COLLECTORS.map(|name| ("prod", name)).into_iter().chain(CLOUD_COLLECTORS.map(|name| ("cloud", name)));
     let series = families.get(&format!("container_security_collector_{family}"));
     let value = |(source, collector): (&str, &str)| {
         let mut series = series?.iter();
         let own = series.find(|(labels, _)| labels["source"] == source && labels["collector"] == collector);
         own.map(|(_, value)| *value)
     };
-    collectors.filter_map(|collector| Some((collector, value(collector)?))).collect()
+    all_collectors().filter_map(|collector| Some((collector, value(collector)?))).collect()
 }
 
 /// How many runs have ended.

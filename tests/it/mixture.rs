@@ -8,7 +8,7 @@ use simulator::oracle::Families;
 use simulator::server::{Fault, FaultKind, Options, prisma};
 use simulator::tenant::{Shape, Tenant};
 
-use crate::support::{Bench, CLOUD_COLLECTORS, COLLECTORS, NOW, Simulated, of_vendor, runs_of};
+use crate::support::{Bench, NOW, Simulated, all_collectors, is_thorough, of_vendor, runs_of, wrong};
 
 /// More than a page of every listing that has pages, so that faults strike in the middle of walks too.
 const CONTAINERS: usize = 300;
@@ -143,9 +143,7 @@ fn all_ran(before: &Families, now: &Families) -> bool {
         let of_one = series.filter(|(labels, _)| labels["source"] == source && labels["collector"] == collector);
         of_one.map(|(_, value)| value).sum::<f64>()
     };
-    let of = |source: &'static str, names: &'static [&'static str]| names.iter().map(move |name| (source, *name));
-    let mut all = of("prod", &COLLECTORS).chain(of("cloud", &CLOUD_COLLECTORS));
-    all.all(|(source, name)| ended(now, source, name) >= ended(before, source, name) + 2.0)
+    all_collectors().all(|(source, name)| ended(now, source, name) >= ended(before, source, name) + 2.0)
 }
 
 async fn faults_after_good_data(seed: u64) {
@@ -159,7 +157,8 @@ async fn faults_after_good_data(seed: u64) {
     )
     .await;
     bench.collected().await;
-    let before = bench.becomes("good data", &bench.expected()).await;
+    let expected = bench.expected();
+    let before = bench.becomes("good data", &expected).await;
     let (of_qualys, of_prisma) = (dice.faults(&OF_QUALYS), dice.faults(&OF_PRISMA));
     let what = format!("seed {seed}: {of_qualys:?}, {of_prisma:?}");
     for fault in of_qualys {
@@ -171,7 +170,7 @@ async fn faults_after_good_data(seed: u64) {
     // Whole data was there, and it is not too old: each scrape shows all of it, and nothing else.
     bench
         .metrics_once(&what, |families| {
-            let wrong = bench.wrong(families, &[]);
+            let wrong = wrong(&expected, families);
             assert!(wrong.is_empty(), "{what}\n{}", wrong.join("\n"));
             all_ran(&before, families)
         })
@@ -216,7 +215,8 @@ async fn faults_from_the_start(seed: u64) {
 fn seeds() -> Vec<u64> {
     #[expect(clippy::disallowed_methods, reason = "who runs the test says so whether to run one mixture alone")]
     let one = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok());
-    one.map_or_else(|| (7..=11).collect(), |seed| vec![seed])
+    let usual = if is_thorough() { 7..=11 } else { 7..=8 };
+    one.map_or_else(|| usual.collect(), |seed| vec![seed])
 }
 
 #[tokio::test(flavor = "multi_thread")]

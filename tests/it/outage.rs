@@ -6,7 +6,7 @@ use simulator::oracle::Families;
 use simulator::server::{Fault, FaultKind, Options, prisma};
 use simulator::tenant::{Shape, Tenant};
 
-use crate::support::{Bench, CLOUD_COLLECTORS, COLLECTORS, NOW, Simulated, always, first, runs_of, sum, value};
+use crate::support::{BOTH, Bench, NOW, Simulated, all_collectors, always, first, runs_of, sum, value, wrong};
 
 /// Runs follow each other, and a request is sent once.
 const EAGER: &str = "[containers]\ngroup_by = []\n\
@@ -15,9 +15,6 @@ const EAGER: &str = "[containers]\ngroup_by = []\n\
 
 const UP: &str = "container_security_collector_up";
 const COMPLETE: &str = "container_security_collector_complete";
-
-/// All collectors of both vendors.
-const BOTH: f64 = 11.0;
 
 async fn start(containers: usize, options: &str, faults: [Vec<Fault>; 2]) -> Bench {
     let tenant = Tenant::generate(&Shape::small(93, NOW).containers(containers));
@@ -33,11 +30,6 @@ async fn start(containers: usize, options: &str, faults: [Vec<Fault>; 2]) -> Ben
     .await
 }
 
-fn all_collectors() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let of = |source, names: &'static [&'static str]| names.iter().map(move |name| (source, *name));
-    of("prod", &COLLECTORS).chain(of("cloud", &CLOUD_COLLECTORS))
-}
-
 fn of(families: &Families, family: &str, source: &str, collector: &str) -> f64 {
     value(families, family, &[("source", source), ("collector", collector)])
 }
@@ -51,18 +43,19 @@ fn step(bench: &Bench) {
 async fn vendors_that_refuse_connections_for_a_while() {
     let mut bench = start(30, EAGER, [vec![], vec![]]).await;
     bench.collected().await;
-    bench.becomes("good data", &bench.expected()).await;
+    let expected = bench.expected();
+    bench.becomes("good data", &expected).await;
     bench.vendor.close().await.expect("the vendor's port");
     let cloud = bench.cloud.as_mut().expect("started with one");
     cloud.vendor.close().await.expect("the console's port");
     let families = bench
         .metrics_once("refused connections", |families| {
-            let wrong = bench.wrong(families, &[]);
+            let wrong = wrong(&expected, families);
             assert!(wrong.is_empty(), "{}", wrong.join("\n"));
             all_collectors().all(|(source, name)| runs_of(families, source, name, "unreachable") >= 2.0)
         })
         .await;
-    assert_eq!((sum(&families, UP, &[]), sum(&families, COMPLETE, &[])), (0.0, BOTH));
+    assert_eq!((sum(&families, UP, &[]), sum(&families, COMPLETE, &[])), (0.0, *BOTH));
     let page = bench.landing_page().await;
     assert!(page.contains("refused") && page.contains("check base_url, http.proxy and the firewall"), "{page}");
     step(&bench);
@@ -70,7 +63,7 @@ async fn vendors_that_refuse_connections_for_a_while() {
     let cloud = bench.cloud.as_mut().expect("started with one");
     cloud.vendor.reopen().expect("the console's port");
     bench.becomes("what has become of it", &bench.expected()).await;
-    bench.metrics_once("all is well", |families| sum(families, UP, &[]) == BOTH).await;
+    bench.metrics_once("all is well", |families| sum(families, UP, &[]) == *BOTH).await;
     bench.stop().await;
 }
 
@@ -89,9 +82,10 @@ async fn an_endpoint_that_is_refused_after_good_data_fails_its_collector_alone()
     ];
     let bench = start(30, EAGER, [vec![], vec![]]).await;
     bench.collected().await;
-    bench.becomes("good data", &bench.expected()).await;
+    let expected = bench.expected();
+    bench.becomes("good data", &expected).await;
     for (at, (of_qualys, collector, of_prisma, cloud_collector)) in endpoints.into_iter().enumerate() {
-        let before = bench.metrics_once("all is well", |families| sum(families, UP, &[]) == BOTH).await;
+        let before = bench.metrics_once("all is well", |families| sum(families, UP, &[]) == *BOTH).await;
         let status = [403, 404][at % 2];
         let refusal = || FaultKind::Status(status, Vec::new(), r#"{"message":"no"}"#.to_owned());
         bench.vendor.inject(always(of_qualys, refusal()));
@@ -104,7 +98,7 @@ async fn an_endpoint_that_is_refused_after_good_data_fails_its_collector_alone()
         };
         let families = bench
             .metrics_once(&what, |families| {
-                let wrong = bench.wrong(families, &[]);
+                let wrong = wrong(&expected, families);
                 assert!(wrong.is_empty(), "{what}\n{}", wrong.join("\n"));
                 struck.iter().all(|of| ended(families, *of) >= ended(&before, *of) + 2.0)
             })
@@ -113,7 +107,7 @@ async fn an_endpoint_that_is_refused_after_good_data_fails_its_collector_alone()
             let up = f64::from(u8::from(!struck.contains(&(source, name))));
             assert_eq!(of(&families, UP, source, name), up, "{what}: {source} {name}");
         }
-        assert_eq!(sum(&families, COMPLETE, &[]), BOTH, "{what}");
+        assert_eq!(sum(&families, COMPLETE, &[]), *BOTH, "{what}");
         bench.vendor.clear_faults();
         bench.cloud().vendor.clear_faults();
     }
@@ -139,7 +133,7 @@ async fn containers_of_a_console_that_are_too_old_disappear_and_come_back() {
         })
         .await;
     assert_eq!(of(&families, "container_security_collector_records", "cloud", "containers"), 0.0);
-    assert_eq!((sum(&families, UP, &[]), sum(&families, COMPLETE, &[])), (BOTH - 1.0, BOTH - 1.0));
+    assert_eq!((sum(&families, UP, &[]), sum(&families, COMPLETE, &[])), (*BOTH - 1.0, *BOTH - 1.0));
     // Those of the other vendor are there.
     assert!(sum(&families, "container_security_containers", &[("source", "prod")]) > 0.0);
     bench.cloud().vendor.clear_faults();
@@ -170,7 +164,9 @@ async fn records_that_change_while_they_are_walked_are_exact_afterwards() {
     bench.metrics_once("the last change", |_| generations(&bench) == (15, 19)).await;
     bench.becomes("what has become of it", &bench.expected()).await;
     let families = bench
-        .metrics_once("all is well", |families| sum(families, UP, &[]) == BOTH && sum(families, COMPLETE, &[]) == BOTH)
+        .metrics_once("all is well", |families| {
+            sum(families, UP, &[]) == *BOTH && sum(families, COMPLETE, &[]) == *BOTH
+        })
         .await;
     for (source, name) in [("prod", "containers"), ("prod", "images"), ("cloud", "containers"), ("cloud", "images")] {
         assert_eq!(runs_of(&families, source, name, "bad_response"), 0.0, "{source} {name}");

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use container_security_exporter::catalog;
 use container_security_exporter::metric::{Kind, Metric};
+use container_security_exporter::telemetry::{Failure, LATENCY_BOUNDS, Rejection};
 use simulator::exposition::{Exposition, Format};
 use simulator::oracle::Families;
 use simulator::server::{FaultKind, Options};
@@ -34,7 +35,7 @@ async fn settled() -> Bench {
     bench.collected().await;
     bench
         .metrics_once("success of all collectors", |families| {
-            sum(families, "container_security_collector_runs_total", &[("outcome", "success")]) == ALL
+            sum(families, "container_security_collector_runs_total", &[("outcome", "success")]) == *ALL
         })
         .await;
     bench
@@ -169,7 +170,7 @@ async fn the_landing_page_shows_pages_and_collectors() {
     ] {
         assert!(page.contains(shown), "no {shown} in {page}");
     }
-    for collector in COLLECTORS {
+    for collector in COLLECTORS.iter() {
         assert!(page.contains(&format!("<td>{collector}</td><td>yes</td><td>yes</td>")), "{collector}: {page}");
     }
     bench.stop().await;
@@ -229,7 +230,7 @@ async fn both_formats_show_the_same() {
     let buckets = &text.families()[&format!("{duration}_bucket")];
     let bounds: Vec<_> =
         buckets.keys().filter(|labels| labels["api_endpoint"] == "auth").map(|labels| labels["le"].as_str()).collect();
-    assert_eq!(bounds.len(), 12, "{bounds:?}");
+    assert_eq!(bounds.len(), LATENCY_BOUNDS.len() + 1, "{bounds:?}");
     assert_eq!(value(&text.families(), &format!("{duration}_count"), &[("api_endpoint", "auth")]), 1.0);
 
     // Each family is told of in the words of the catalog.
@@ -252,17 +253,22 @@ async fn before_the_first_answer_its_own_families_stand_at_their_start() {
     let bench = silent("").await;
     let families = bench.metrics(Format::Text).await.families();
     let count = |family: &str| families.get(family).map_or(0, BTreeMap::len);
+    let collectors = COLLECTORS.len();
+    let endpoints = count("container_security_api_received_bytes_total");
+    assert!(endpoints > collectors, "{endpoints} endpoints");
     for (family, series) in [
-        ("container_security_collector_up", 6),
-        ("container_security_collector_complete", 6),
-        ("container_security_collector_records", 6),
-        ("container_security_collector_runs_total", 6 * 12),
-        ("container_security_collector_rejected_records_total", 6 * 2),
+        ("container_security_collector_up", collectors),
+        ("container_security_collector_complete", collectors),
+        ("container_security_collector_records", collectors),
+        // Success, and each way to fail.
+        ("container_security_collector_runs_total", collectors * (1 + Failure::ALL.len())),
+        ("container_security_collector_rejected_records_total", collectors * Rejection::ALL.len()),
         ("container_security_api_retries_total", 5),
         ("container_security_api_throttled_seconds_total", 1),
-        ("container_security_api_received_bytes_total", 12),
-        ("container_security_api_request_duration_seconds_count", 12),
-        ("container_security_api_request_duration_seconds_bucket", 12 * 12),
+        ("container_security_api_received_bytes_total", endpoints),
+        ("container_security_api_request_duration_seconds_count", endpoints),
+        // Each bound, and infinity.
+        ("container_security_api_request_duration_seconds_bucket", endpoints * (LATENCY_BOUNDS.len() + 1)),
     ] {
         assert_eq!(count(family), series, "{family}");
         assert!(families[family].values().all(|value| *value == 0.0), "{family}: {:?}", families[family]);

@@ -135,7 +135,7 @@ async fn once_prints_what_there_is() {
     // Those of the two clocks are a moment apart.
     let differences = wrong_but_for_ages(&expected, &shown);
     assert!(differences.is_empty(), "{}", differences.join("\n"));
-    for collector in COLLECTORS {
+    for collector in COLLECTORS.iter().copied() {
         assert_eq!(runs(&shown, collector, "success"), 1.0);
     }
 
@@ -154,7 +154,7 @@ async fn once_prints_what_there_is() {
     let ended = home.run(&["once"]).await;
     assert_eq!(ended.code, Some(1));
     let shown = exposition::parse(&ended.stdout, Format::Text).expect("a good exposition").families();
-    for collector in COLLECTORS {
+    for collector in COLLECTORS.iter().copied() {
         assert_eq!(runs(&shown, collector, "unreachable"), 1.0, "{}", ended.stdout);
         assert!(ended.stderr.contains(&format!("{collector} of prod: ")), "{}", ended.stderr);
     }

@@ -84,7 +84,7 @@ async fn an_empty_account_is_no_failure() {
     let bench = Bench::start(tenant, "").await;
     let families = bench
         .metrics_once("complete data of all collectors", |families| {
-            sum(families, "container_security_collector_complete", &[]) == ALL
+            sum(families, "container_security_collector_complete", &[]) == *ALL
         })
         .await;
     assert!(
@@ -95,7 +95,7 @@ async fn an_empty_account_is_no_failure() {
             .filter(|request| request.path.starts_with("/csapi"))
             .all(|request| request.status == 204)
     );
-    assert_eq!(sum(&families, "container_security_collector_up", &[]), ALL);
+    assert_eq!(sum(&families, "container_security_collector_up", &[]), *ALL);
     assert_eq!(sum(&families, "container_security_collector_records", &[]), 0.0);
     let nothing = ["container_security_exporter_folded_groups"];
     assert!(of_vendor(&families).keys().eq(nothing), "{:?}", families.keys());

@@ -158,6 +158,11 @@ impl Receiver {
         self.state.got.lock().expect("no panic elsewhere").clone()
     }
 
+    /// Looks at the requests that came.
+    pub(crate) fn look<T>(&self, wanted: impl Fn(&[Got]) -> T) -> T {
+        wanted(&self.state.got.lock().expect("no panic elsewhere"))
+    }
+
     /// The requests with traces that came.
     pub(crate) fn traced(&self) -> Vec<Traced> {
         self.state.traced.lock().expect("no panic elsewhere").clone()

@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 use crate::delta::change;
 use crate::kept::{STORE, becomes, ended, expected, hold, is_all, kept_once, let_go, state, told};
 use crate::process::{self, Home, Serving, vendor};
-use crate::support::{Bench, NOW, always, metrics, metrics_once, of_vendor, wrong_but_for_ages};
+use crate::support::{BOTH, Bench, NOW, all_collectors, always, metrics, metrics_once, of_vendor, wrong_but_for_ages};
 
 /// Both vendors of a home, and what is asked of them.
 struct Vendors {
@@ -110,7 +110,7 @@ async fn is_served_at_once_after(signal: &str) {
         assert!(told(families, "up").values().all(|up| *up == 0.0), "{signal}: a collector is up");
     };
     is_as_before(&first);
-    assert_eq!(told(&first, "complete").values().sum::<f64>(), 11.0);
+    assert_eq!(told(&first, "complete").values().sum::<f64>(), *BOTH);
     assert!(vendors.both().iter().all(|vendor| vendor.requests().is_empty()), "a vendor was asked before");
 
     // Both are unwell when they are reached at last, and it stays as it is.
@@ -120,7 +120,7 @@ async fn is_served_at_once_after(signal: &str) {
         gate.close();
     }
     let families = metrics_once(serving.address, "a failure of each", |families| {
-        told(families, "last_duration_seconds").len() == 11
+        told(families, "last_duration_seconds").len() == all_collectors().count()
     })
     .await;
     is_as_before(&families);
@@ -171,7 +171,10 @@ async fn what_has_become_too_old_is_not_served_again() {
         assert_eq!(told(&families, success), told(&before, success));
         for (family, each) in [("complete", 1.0), ("up", 0.0)] {
             let told = told(&families, family);
-            assert!(told.len() == 11 && told.values().all(|told| *told == if is_served { each } else { 0.0 }));
+            assert!(
+                told.len() == all_collectors().count()
+                    && told.values().all(|told| *told == if is_served { each } else { 0.0 })
+            );
         }
     }
     let_go(&gates);

@@ -50,7 +50,7 @@ async fn a_second_exporter_refuses_and_the_first_goes_on() {
     let truth = truth(&vendor);
     becomes(serving.address, "after a refusal", &truth).await;
     let runs = ended(&metrics(serving.address, Format::Text).await.families());
-    metrics_once(serving.address, "two more cycles", |families| ended(families) >= runs + 2.0 * ALL).await;
+    metrics_once(serving.address, "two more cycles", |families| ended(families) >= runs + 2.0 * *ALL).await;
     assert_eq!(serving.end("TERM").await.code, Some(0));
     assert_eq!(files(&home.path("state")), [STORE]);
     let _gate = hold(&vendor);
@@ -226,7 +226,7 @@ async fn a_disk_that_cannot_be_written_is_counted_and_told_and_harms_nothing_els
     let written = |families: &Families, outcome| sum(families, WRITES, &[("outcome", outcome)]);
     metrics_once(serving.address, "a failure", |families| written(families, "failure") > 0.0).await;
     let before = ended(&metrics(serving.address, Format::Text).await.families());
-    let families = metrics_once(serving.address, "more runs", |families| ended(families) >= before + 2.0 * ALL).await;
+    let families = metrics_once(serving.address, "more runs", |families| ended(families) >= before + 2.0 * *ALL).await;
     let wrong = wrong_but_for_ages(&truth, &families);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     let Ended { code, stderr, .. } = serving.end("TERM").await;

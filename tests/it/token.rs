@@ -7,12 +7,9 @@ use simulator::oracle::Families;
 use simulator::server::{Fault, FaultKind, Options, Server, prisma};
 use simulator::tenant::{Shape, Tenant};
 
-use crate::support::{Bench, CLOUD_COLLECTORS, COLLECTORS, NOW, Simulated, first, runs_of, sum};
+use crate::support::{BOTH, Bench, CLOUD_COLLECTORS, COLLECTORS, NOW, Simulated, first, runs_of, sum};
 
 const DAY: i64 = 86_400_000;
-
-/// All collectors of both vendors.
-const BOTH: f64 = 11.0;
 
 /// Vendors that are asked few requests in a run, for these begin at this time.
 fn truths(now: i64) -> (Simulated<Tenant, Options>, Simulated<Console, prisma::Options>) {
@@ -56,7 +53,7 @@ async fn a_token_that_ends_at_any_request_is_replaced_once() {
         let bench = Bench::start_both_as("", qualys, cloud).await;
         let what = format!("a token that ends at request {skip}");
         bench.becomes(&what, &bench.expected()).await;
-        let complete = |families: &Families| sum(families, "container_security_collector_complete", &[]) == BOTH;
+        let complete = |families: &Families| sum(families, "container_security_collector_complete", &[]) == *BOTH;
         let families = bench.metrics_once(&what, |families| complete(families) && succeeded(families, 1.0)).await;
         assert_eq!(failed(&families), 0.0, "{what}");
         let mut struck = 0;

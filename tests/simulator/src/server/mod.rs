@@ -18,6 +18,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::console::Console;
 use crate::tenant::Tenant;
@@ -39,6 +40,8 @@ pub struct Request {
     pub query: String,
     /// The status that it was answered with.
     pub status: u16,
+    /// When it was answered.
+    pub at: Instant,
 }
 
 /// A running server. It ends when it is dropped.
@@ -252,6 +255,7 @@ async fn respond(state: &State, request: hyper::Request<Incoming>) -> hyper::Res
         path: head.uri.path().to_owned(),
         query: head.uri.query().unwrap_or_default().to_owned(),
         status: delivery.answer.status,
+        at: Instant::now(),
     });
     delivery.into_response(state.gzip && call.accepts_gzip())
 }

@@ -1,4 +1,4 @@
-//! An exporter against a simulated vendor, in one process, with a clock that stands still.
+//! An exporter against simulated vendors, in one process, with a clock that stands still.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -7,37 +7,19 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use container_security_exporter::app::App;
-use container_security_exporter::catalog;
 use container_security_exporter::clock::{Clock, Timestamp};
 use container_security_exporter::config::{self, Config};
-use container_security_exporter::metric::Metric;
+use container_security_exporter::setting::Span;
 use simulator::console::Console;
-use simulator::exposition::{self, Exposition, Format, differences};
+use simulator::exposition::{Exposition, Format};
 use simulator::oracle::{self, Families, Question, Truth};
-use simulator::server::{Fault, FaultKind, Options, Server, prisma};
+use simulator::server::{Fault, Options, Server, prisma};
 use simulator::tenant::Tenant;
 use tempfile::TempDir;
 use tokio::time::{interval, timeout};
 
+use super::{NOW, PACE, PATIENCE, metrics, metrics_once, wrong};
 use crate::http::{Answer, request};
-
-/// Half past four on a day in May.
-pub(crate) const NOW: i64 = 1_747_000_000_000;
-
-/// So long may anything take before a test gives up.
-pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
-
-/// Between two looks at what is waited for: leaves the processor to the exporter.
-pub(crate) const PACE: Duration = Duration::from_millis(20);
-
-/// The collectors of a Qualys account.
-pub(crate) const COLLECTORS: [&str; 6] = ["containers", "images", "policies", "posture", "reports", "sensors"];
-
-/// How many they are.
-pub(crate) const ALL: f64 = 6.0;
-
-/// The collectors of a Prisma Cloud console.
-pub(crate) const CLOUD_COLLECTORS: [&str; 5] = ["console", "containers", "images", "sensors", "vulnerabilities"];
 
 /// What a collector of each vendor shows, once its data is out.
 const COLLECTED: [(&str, &[&str]); 2] = [
@@ -154,7 +136,7 @@ impl Bench {
         };
         let config_file = dir.path().join("config.toml");
         write_configuration(&config_file, &vendor, cloud.as_ref(), options);
-        let config = config::load(Some(&config_file), &[]).unwrap_or_else(|error| panic!("{error}"));
+        let config = load(&config_file).unwrap_or_else(|error| panic!("{error}"));
         let app = App::start(config, clock(&now)).await.expect("an exporter on loopback");
         Self { vendor, tenant, cloud, app, now, config_file, options: options.to_owned(), _dir: dir }
     }
@@ -163,7 +145,7 @@ impl Bench {
     pub(crate) fn load(&mut self, options: &str) -> Result<Config, String> {
         options.clone_into(&mut self.options);
         write_configuration(&self.config_file, &self.vendor, self.cloud.as_ref(), options);
-        config::load(Some(&self.config_file), &[]).map_err(|error| error.to_string())
+        load(&self.config_file)
     }
 
     /// Stops the exporter and starts it anew with other options.
@@ -251,25 +233,10 @@ impl Bench {
         assert!(in_time, "no complete data of all collectors\n{}", self.landing_page().await);
     }
 
-    /// How the families about the vendor differ from the oracle's, but for those whose names begin so.
-    pub(crate) fn wrong(&self, families: &Families, without: &[&str]) -> Vec<String> {
-        let mut expected = self.expected();
-        let mut actual = of_vendor(families);
-        for families in [&mut expected, &mut actual] {
-            families.retain(|name, _| !without.iter().any(|without| name.starts_with(without)));
-        }
-        differences(&expected, &actual)
-    }
-
-    /// Fails if they differ.
-    pub(crate) async fn is_exact_without(&self, without: &[&str]) {
-        let wrong = self.wrong(&self.families().await, without);
-        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    }
-
-    /// Fails if any of them differ.
+    /// Fails if the families about the vendors differ from the oracle's.
     pub(crate) async fn is_exact(&self) {
-        self.is_exact_without(&[]).await;
+        let wrong = wrong(&self.expected(), &self.families().await);
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
 
     /// What the oracle expects of this exporter.
@@ -294,7 +261,7 @@ impl Bench {
             let mut pace = interval(PACE);
             loop {
                 let families = self.families().await;
-                if differences(expected, &of_vendor(&families)).is_empty() {
+                if wrong(expected, &families).is_empty() {
                     return families;
                 }
                 pace.tick().await;
@@ -303,7 +270,7 @@ impl Bench {
         if let Ok(families) = timeout(PATIENCE, asked).await {
             return families;
         }
-        let wrong = differences(expected, &of_vendor(&self.families().await));
+        let wrong = wrong(expected, &self.families().await);
         panic!("{what}:\n{}\n{}", wrong.join("\n"), self.landing_page().await);
     }
 
@@ -360,6 +327,35 @@ fn clock(now: &Arc<AtomicI64>) -> Clock {
     Clock::from_fn(move || Timestamp::from_millis(now.load(Ordering::Relaxed)).expect("a time after 1970"))
 }
 
+/// Loads a configuration whose times run faster than written, for a file may not ask for less than a second: intervals and
+/// `stale_after` of up to three seconds are a fifth of that, and a `min_age` of one second is none.
+fn load(file: &Path) -> Result<Config, String> {
+    let quicken = |span: &mut Span| {
+        if *span <= Span::seconds(3) {
+            span.0 /= 5;
+        }
+    };
+    let mut config = config::load(Some(file), &[]).map_err(|error| error.to_string())?;
+    for account in &mut config.source.qualys {
+        let of_containers = &mut account.collectors.containers.interval;
+        [Some(&mut account.interval), of_containers.as_mut(), account.stale_after.as_mut()]
+            .into_iter()
+            .flatten()
+            .for_each(quicken);
+    }
+    for account in &mut config.source.prisma {
+        let of_containers = &mut account.collectors.containers.interval;
+        [Some(&mut account.interval), of_containers.as_mut(), account.stale_after.as_mut()]
+            .into_iter()
+            .flatten()
+            .for_each(quicken);
+    }
+    if config.collection.min_age == Span::seconds(1) {
+        config.collection.min_age = Span::seconds(0);
+    }
+    Ok(config)
+}
+
 fn write_configuration(file: &Path, vendor: &Server, cloud: Option<&Cloud>, options: &str) {
     let (options, of_prisma) = options.split_once("[[source.prisma]]").unwrap_or((options, ""));
     let (tables, of_qualys) = options.split_once("[[source.qualys]]").unwrap_or((options, ""));
@@ -381,100 +377,4 @@ fn write_configuration(file: &Path, vendor: &Server, cloud: Option<&Cloud>, opti
         text += &source("prisma", "cloud", &(vendor.base_url() + prefix), "cloud-password", of_prisma);
     }
     std::fs::write(file, text).expect("a configuration file");
-}
-
-/// The families about what a vendor told, and how many of their groups were folded.
-pub(crate) fn of_vendor(families: &Families) -> Families {
-    let vendor: Vec<&str> = catalog::all().filter(|metric| !metric.is_live()).map(Metric::name).collect();
-    families
-        .iter()
-        .filter(|(name, _)| vendor.contains(&name.as_str()) || *name == "container_security_exporter_folded_groups")
-        .map(|(name, series)| (name.clone(), series.clone()))
-        .collect()
-}
-
-/// How the families about the vendors differ from what is expected, but for those that change as time passes.
-pub(crate) fn wrong_but_for_ages(expected: &Families, shown: &Families) -> Vec<String> {
-    let settled = |mut families: Families| {
-        let aging = [
-            "container_security_sensors_stale",
-            "container_security_sensor_checkin_age_max_seconds",
-            "container_security_containers_by_sensor_state",
-        ];
-        families.retain(|name, _| !aging.contains(&name.as_str()));
-        families
-    };
-    differences(&settled(expected.clone()), &settled(of_vendor(shown)))
-}
-
-/// The value of the only series of a family that has these labels.
-pub(crate) fn value(families: &Families, family: &str, labels: &[(&str, &str)]) -> f64 {
-    let series = families.get(family).unwrap_or_else(|| panic!("no family {family}"));
-    let mut found = series
-        .iter()
-        .filter(|(has, _)| labels.iter().all(|(name, value)| has.get(*name).is_some_and(|has| has == value)));
-    match (found.next(), found.next()) {
-        (Some((_, value)), None) => *value,
-        (None, _) => panic!("no {family} with {labels:?}"),
-        (Some(_), Some(_)) => panic!("several {family} with {labels:?}"),
-    }
-}
-
-/// The metrics of the exporter at `address` in one of the formats, strictly parsed.
-pub(crate) async fn metrics(address: SocketAddr, format: Format) -> Exposition {
-    let accept = match format {
-        Format::OpenMetrics => "application/openmetrics-text;version=1.0.0",
-        Format::Text => "text/plain;version=0.0.4",
-    };
-    let answer = request(address, "GET", "/metrics", &[("Accept", accept), ("Accept-Encoding", "gzip")]).await;
-    assert_eq!(answer.status, 200, "{}", answer.text());
-    assert_eq!(answer.header("content-encoding"), Some("gzip"));
-    exposition::parse(&answer.text(), format).unwrap_or_else(|error| panic!("{error}\n{}", answer.text()))
-}
-
-/// Asks the exporter at `address` for the metrics until they are as wanted.
-pub(crate) async fn metrics_once(address: SocketAddr, what: &str, wanted: impl Fn(&Families) -> bool) -> Families {
-    let asked = async {
-        let mut pace = interval(PACE);
-        loop {
-            let families = metrics(address, Format::OpenMetrics).await.families();
-            if wanted(&families) {
-                return families;
-            }
-            pace.tick().await;
-        }
-    };
-    if let Ok(families) = timeout(PATIENCE, asked).await {
-        return families;
-    }
-    panic!("never came: {what}\n{}", request(address, "GET", "/metrics", &[]).await.text());
-}
-
-/// The sum of the series of a family that have these labels; 0 if there is none.
-pub(crate) fn sum(families: &Families, family: &str, labels: &[(&str, &str)]) -> f64 {
-    let series = families.get(family).into_iter().flatten();
-    let chosen =
-        series.filter(|(has, _)| labels.iter().all(|(name, value)| has.get(*name).is_some_and(|has| has == value)));
-    chosen.map(|(_, value)| value).sum()
-}
-
-/// How often a collector has ended with an outcome.
-pub(crate) fn runs(families: &Families, collector: &str, outcome: &str) -> f64 {
-    sum(families, "container_security_collector_runs_total", &[("collector", collector), ("outcome", outcome)])
-}
-
-/// How often a collector of a source has ended with an outcome.
-pub(crate) fn runs_of(families: &Families, source: &str, collector: &str, outcome: &str) -> f64 {
-    let labels = [("source", source), ("collector", collector), ("outcome", outcome)];
-    sum(families, "container_security_collector_runs_total", &labels)
-}
-
-/// A fault for every request that has this in its path and query.
-pub(crate) fn always(path_contains: &str, kind: FaultKind) -> Fault {
-    Fault { path_contains: path_contains.to_owned(), times: usize::MAX, skip: 0, kind }
-}
-
-/// A fault for the first so many requests that have this in their path and query.
-pub(crate) fn first(times: usize, path_contains: &str, kind: FaultKind) -> Fault {
-    Fault { times, ..always(path_contains, kind) }
 }

@@ -1,0 +1,59 @@
+//! The collectors of an account of each vendor, as the exporter builds them.
+
+use std::sync::{Arc, LazyLock};
+
+use container_security_exporter::clock::Clock;
+use container_security_exporter::source::{Config, Source, prisma, qualys};
+use container_security_exporter::telemetry::Telemetry;
+
+/// The collectors of a Qualys account.
+pub(crate) static COLLECTORS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+    let account = qualys::Config {
+        name: "prod".to_owned(),
+        base_url: "http://127.0.0.1:1".to_owned(),
+        token_env: Some("TOKEN".to_owned()),
+        ..qualys::Config::default()
+    };
+    names(&Config { qualys: vec![account], ..Config::default() })
+});
+
+/// The collectors of a Prisma Cloud console.
+pub(crate) static CLOUD_COLLECTORS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+    let account = prisma::Config {
+        name: "cloud".to_owned(),
+        base_url: "http://127.0.0.1:1".to_owned(),
+        username: Some("exporter".to_owned()),
+        password_env: Some("PASSWORD".to_owned()),
+        ..prisma::Config::default()
+    };
+    names(&Config { prisma: vec![account], ..Config::default() })
+});
+
+/// How many collectors a Qualys account has, as a metric counts them.
+pub(crate) static ALL: LazyLock<f64> = LazyLock::new(|| count(&COLLECTORS));
+
+/// How many collectors a console has.
+pub(crate) static CLOUD_ALL: LazyLock<f64> = LazyLock::new(|| count(&CLOUD_COLLECTORS));
+
+/// How many collectors an account `prod` and a console `cloud` have together.
+pub(crate) static BOTH: LazyLock<f64> = LazyLock::new(|| *ALL + *CLOUD_ALL);
+
+/// Every collector of both, with the name of its source.
+pub(crate) fn all_collectors() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let of_source = |source, names: &'static [&'static str]| names.iter().map(move |name| (source, *name));
+    of_source("prod", &COLLECTORS).chain(of_source("cloud", &CLOUD_COLLECTORS))
+}
+
+fn names(config: &Config) -> Vec<&'static str> {
+    let clock = Clock::system();
+    let sources = config.build(&Arc::default(), &Telemetry::new(clock.now()), &clock);
+    let mut names: Vec<_> = sources.expect("good settings").iter().flat_map(Source::collector_names).collect();
+    names.sort_unstable();
+    assert!(!names.is_empty(), "an account without collectors");
+    names
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a handful of collectors")]
+fn count(names: &[&str]) -> f64 {
+    names.len() as f64
+}

@@ -1,0 +1,140 @@
+//! An exporter against simulated vendors: how it is started, and how its pages are read.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use container_security_exporter::catalog;
+use container_security_exporter::metric::Metric;
+use simulator::exposition::{self, Exposition, Format, differences};
+use simulator::oracle::Families;
+use simulator::server::{Fault, FaultKind};
+use tokio::time::{interval, timeout};
+
+use crate::http::request;
+
+mod bench;
+mod collectors;
+
+pub(crate) use bench::{Bench, Simulated};
+pub(crate) use collectors::{ALL, BOTH, CLOUD_ALL, CLOUD_COLLECTORS, COLLECTORS, all_collectors};
+
+/// Half past four on a day in May.
+pub(crate) const NOW: i64 = 1_747_000_000_000;
+
+/// How long anything may take before a test gives up: only a test that fails waits for it.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(3);
+
+/// Between two looks at what is waited for: leaves the processor to the exporter.
+pub(crate) const PACE: Duration = Duration::from_millis(50);
+
+/// Whether to run every case of a test that has many: the gate sets `THOROUGH`, for whom minutes do not matter.
+pub(crate) fn is_thorough() -> bool {
+    #[expect(clippy::disallowed_methods, reason = "who runs the tests says how thorough they are")]
+    std::env::var_os("THOROUGH").is_some()
+}
+
+/// The families about what a vendor told, and how many of their groups were folded.
+pub(crate) fn of_vendor(families: &Families) -> Families {
+    let vendor: Vec<&str> = catalog::all().filter(|metric| !metric.is_live()).map(Metric::name).collect();
+    families
+        .iter()
+        .filter(|(name, _)| vendor.contains(&name.as_str()) || *name == "container_security_exporter_folded_groups")
+        .map(|(name, series)| (name.clone(), series.clone()))
+        .collect()
+}
+
+/// How the families about the vendors differ from what is expected.
+pub(crate) fn wrong(expected: &Families, shown: &Families) -> Vec<String> {
+    differences(expected, &of_vendor(shown))
+}
+
+/// As [`wrong`], but for the families whose names begin with one of `without`.
+pub(crate) fn wrong_without(expected: &Families, shown: &Families, without: &[&str]) -> Vec<String> {
+    let rest = |mut families: Families| {
+        families.retain(|name, _| !without.iter().any(|without| name.starts_with(without)));
+        families
+    };
+    differences(&rest(expected.clone()), &rest(of_vendor(shown)))
+}
+
+/// As [`wrong`], but for the families that change as time passes.
+pub(crate) fn wrong_but_for_ages(expected: &Families, shown: &Families) -> Vec<String> {
+    let aging = [
+        "container_security_sensors_stale",
+        "container_security_sensor_checkin_age_max_seconds",
+        "container_security_containers_by_sensor_state",
+    ];
+    wrong_without(expected, shown, &aging)
+}
+
+/// The value of the only series of a family that has these labels.
+pub(crate) fn value(families: &Families, family: &str, labels: &[(&str, &str)]) -> f64 {
+    let series = families.get(family).unwrap_or_else(|| panic!("no family {family}"));
+    let mut found = series
+        .iter()
+        .filter(|(has, _)| labels.iter().all(|(name, value)| has.get(*name).is_some_and(|has| has == value)));
+    match (found.next(), found.next()) {
+        (Some((_, value)), None) => *value,
+        (None, _) => panic!("no {family} with {labels:?}"),
+        (Some(_), Some(_)) => panic!("several {family} with {labels:?}"),
+    }
+}
+
+/// The metrics of the exporter at `address` in one of the formats, strictly parsed.
+pub(crate) async fn metrics(address: SocketAddr, format: Format) -> Exposition {
+    let accept = match format {
+        Format::OpenMetrics => "application/openmetrics-text;version=1.0.0",
+        Format::Text => "text/plain;version=0.0.4",
+    };
+    let answer = request(address, "GET", "/metrics", &[("Accept", accept), ("Accept-Encoding", "gzip")]).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(answer.header("content-encoding"), Some("gzip"));
+    exposition::parse(&answer.text(), format).unwrap_or_else(|error| panic!("{error}\n{}", answer.text()))
+}
+
+/// Asks the exporter at `address` for the metrics until they are as wanted.
+pub(crate) async fn metrics_once(address: SocketAddr, what: &str, wanted: impl Fn(&Families) -> bool) -> Families {
+    let asked = async {
+        let mut pace = interval(PACE);
+        loop {
+            let families = metrics(address, Format::OpenMetrics).await.families();
+            if wanted(&families) {
+                return families;
+            }
+            pace.tick().await;
+        }
+    };
+    if let Ok(families) = timeout(PATIENCE, asked).await {
+        return families;
+    }
+    panic!("never came: {what}\n{}", request(address, "GET", "/metrics", &[]).await.text());
+}
+
+/// The sum of the series of a family that have these labels; 0 if there is none.
+pub(crate) fn sum(families: &Families, family: &str, labels: &[(&str, &str)]) -> f64 {
+    let series = families.get(family).into_iter().flatten();
+    let chosen =
+        series.filter(|(has, _)| labels.iter().all(|(name, value)| has.get(*name).is_some_and(|has| has == value)));
+    chosen.map(|(_, value)| value).sum()
+}
+
+/// How often a collector has ended with an outcome.
+pub(crate) fn runs(families: &Families, collector: &str, outcome: &str) -> f64 {
+    sum(families, "container_security_collector_runs_total", &[("collector", collector), ("outcome", outcome)])
+}
+
+/// How often a collector of a source has ended with an outcome.
+pub(crate) fn runs_of(families: &Families, source: &str, collector: &str, outcome: &str) -> f64 {
+    let labels = [("source", source), ("collector", collector), ("outcome", outcome)];
+    sum(families, "container_security_collector_runs_total", &labels)
+}
+
+/// A fault for every request that has this in its path and query.
+pub(crate) fn always(path_contains: &str, kind: FaultKind) -> Fault {
+    Fault { path_contains: path_contains.to_owned(), times: usize::MAX, skip: 0, kind }
+}
+
+/// A fault for the first so many requests that have this in their path and query.
+pub(crate) fn first(times: usize, path_contains: &str, kind: FaultKind) -> Fault {
+    Fault { times, ..always(path_contains, kind) }
+}
