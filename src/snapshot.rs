@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::catalog;
 use crate::inventory::{Inventory, Served};
-use crate::metric::{Kind, Scratch, Series, Settings};
+use crate::metric::{GroupingCache, Kind, Series, Settings};
 use crate::telemetry::{CollectorReading, LATENCY_BOUNDS};
 use crate::view::{FamilyReading, OwnReading, RequestReading, View};
 
@@ -24,9 +24,9 @@ impl Snapshot {
     /// Computes every family about the inventory. Takes a while for a large one: not for an async thread.
     pub fn take(inventory: &Inventory, settings: Arc<Settings>) -> Self {
         let view = View::of_inventory(inventory);
-        let mut scratch = Scratch::default();
+        let mut groupings = GroupingCache::default();
         let metrics = catalog::all().filter(|metric| !metric.is_live());
-        let families = metrics.map(|metric| metric.evaluate(&view, &settings, &mut scratch)).collect();
+        let families = metrics.map(|metric| metric.evaluate(&view, &settings, &mut groupings)).collect();
         let served = inventory.sources.iter().map(|source| (Arc::clone(&source.source), source.served.clone()));
         Self { families: Arc::new(families), served: served.collect(), settings }
     }
@@ -84,9 +84,9 @@ impl Snapshot {
 
 fn evaluate_own(reading: &OwnReading, settings: &Settings) -> Vec<Series> {
     let view = View::of_own(reading);
-    let mut scratch = Scratch::default();
+    let mut groupings = GroupingCache::default();
     let live = catalog::all().filter(|metric| metric.is_live());
-    live.map(|metric| metric.evaluate(&view, settings, &mut scratch)).collect()
+    live.map(|metric| metric.evaluate(&view, settings, &mut groupings)).collect()
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 
 use super::page::{Page, PageAnswer, PageRequest};
 use crate::own::{Own, VERSION};
-use crate::setting::Span;
+use crate::setting::HumanDuration;
 use crate::telemetry::CollectorReading;
 
 /// The landing page.
@@ -32,7 +32,7 @@ impl Status {
                 let ago = state.last_success.map(|last| now.millis().saturating_sub(last.millis()));
                 let ago = ago.map_or("never".to_owned(), |millis| {
                     let seconds = u64::try_from(millis / 1000).unwrap_or(0);
-                    format!("{} ago", Span(Duration::from_secs(seconds)))
+                    format!("{} ago", HumanDuration(Duration::from_secs(seconds)))
                 });
                 let (up, complete) = (word(state.up), word(state.complete));
                 let (name, error, note) = (escape(name), words(state.last_error.as_ref()), words(state.note.as_ref()));
