@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use container_security_exporter::catalog::{self, Containers, Images, Limits, Sensors, resolve};
-use container_security_exporter::metric::{Scratch, Series};
+use container_security_exporter::metric::{GroupingCache, Series};
 use container_security_exporter::output::compress::Head;
 use container_security_exporter::output::{openmetrics, text};
 use container_security_exporter::view::View;
@@ -24,7 +24,7 @@ static FAMILIES: LazyLock<Arc<Vec<Series>>> = LazyLock::new(|| {
     let settings = resolve(&limits, &containers, &Images::default(), &Sensors::default());
     let family = catalog::all().find(|metric| metric.name() == "container_security_containers");
     let family = family.expect("it is in the catalog");
-    let series = family.evaluate(&View::of_inventory(&inventory), &settings, &mut Scratch::default());
+    let series = family.evaluate(&View::of_inventory(&inventory), &settings, &mut GroupingCache::default());
     assert_eq!((series.len(), series.labels.len()), (SERIES, 4));
     Arc::new(vec![series])
 });

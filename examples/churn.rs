@@ -20,7 +20,7 @@ use container_security_exporter::output::Output as _;
 use container_security_exporter::output::otlp::{Config, Protocol, Pusher};
 use container_security_exporter::record::{Container, Vendor};
 use container_security_exporter::self_metrics::SelfMetrics;
-use container_security_exporter::setting::Span;
+use container_security_exporter::setting::HumanDuration;
 use container_security_exporter::snapshot::Snapshot;
 use container_security_exporter::telemetry::Telemetry;
 use flate2::read::GzDecoder;
@@ -108,11 +108,11 @@ async fn push(arguments: &Arguments) -> Result<(), Failed> {
     let config = Config {
         endpoint: Some(format!("http://{address}")),
         protocol: if grpc { Protocol::Grpc } else { Protocol::Http },
-        interval: Span::seconds(arguments.interval),
-        timeout: Span::seconds(arguments.interval),
+        interval: HumanDuration::seconds(arguments.interval),
+        timeout: HumanDuration::seconds(arguments.interval),
         ..Config::default()
     };
-    let (taker, pusher) = Pusher::new(&config, "", &self_metrics)?.ok_or("nothing is pushed")?;
+    let (subscriber, pusher) = Pusher::new(&config, "", &self_metrics)?.ok_or("nothing is pushed")?;
     let containers = containers(arguments.series);
 
     let (mut running, mut began) = (JoinSet::new(), Instant::now());
@@ -123,7 +123,7 @@ async fn push(arguments: &Arguments) -> Result<(), Failed> {
         let snapshot = Arc::new(snapshot(&containers, round));
         let expected = expected(&snapshot);
         let resident = resident(false)?;
-        taker.take(&snapshot);
+        subscriber.take(&snapshot);
         drop(snapshot);
         if let Some((pusher, stopped)) = pusher.take() {
             began = Instant::now();

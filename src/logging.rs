@@ -1,6 +1,6 @@
-//! What the program says while it runs: one line per event on stderr, as logfmt or JSON.
+//! Logging: one line per event on stderr, as logfmt or JSON.
 //!
-//! Owns the form of a line and which events are shown. It knows no event: they stand where they happen.
+//! Owns the format of a line and the level filter; events are defined where they happen.
 
 use std::fmt;
 use std::io;
@@ -17,18 +17,18 @@ use tracing_subscriber::{Layer, Registry};
 
 use crate::telemetry::span;
 
-/// The least severe events that are shown.
+/// The minimum level of logged events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(try_from = "String", into = "&'static str")]
 pub enum Level {
     /// Every request to a vendor and every run of a collector.
     Debug,
-    /// What an operator wants to know: starts, stops, reloads.
+    /// Starts, stops, reloads.
     #[default]
     Info,
-    /// What may need attention.
+    /// Events that may need attention.
     Warn,
-    /// What does not work.
+    /// Failures.
     Error,
 }
 
@@ -56,7 +56,7 @@ impl Level {
     }
 }
 
-/// How a line is written.
+/// The format of a line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(try_from = "String", into = "&'static str")]
 pub enum Format {
@@ -117,21 +117,21 @@ macro_rules! by_word {
 
 by_word!(Level, Format);
 
-/// What is logged, and how. Taken over when the program starts.
+/// Level and format. Changes need a restart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// The least severe events that are shown: `debug`, `info`, `warn` or `error`.
+    /// Minimum level: `debug`, `info`, `warn` or `error`.
     pub level: Level,
-    /// How a line is written: `logfmt` or `json`.
+    /// Line format: `logfmt` or `json`.
     pub format: Format,
 }
 
-/// What hears of spans.
+/// A layer that receives spans.
 pub type Listener = Box<dyn Layer<Registry> + Send + Sync>;
 
-/// Logs to stderr from now on, panics included. If there is somebody who hears of `spans`, lines within the run of a
-/// collector tell the id of its trace.
+/// Starts logging to stderr, panics included. If `spans` are received, lines within the run of a collector carry its
+/// trace id.
 pub fn start(config: Config, spans: Option<Listener>) -> Result<(), TryInitError> {
     let with_trace = spans.is_some();
     tracing_subscriber::registry().with(spans).with(lines(config, with_trace, io::stderr)).try_init()?;

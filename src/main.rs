@@ -1,4 +1,4 @@
-//! The program: arguments, logging, configuration, and the exit code. What it does is in the library.
+//! The program: arguments, logging, configuration and exit code. Everything else is in the library.
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -21,7 +21,7 @@ use mimalloc::MiMalloc;
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
-/// How long work on other threads may go on once everything else has ended.
+/// How long other threads may keep working once everything else has ended.
 const LAST_WORK: Duration = Duration::from_secs(1);
 
 /// Prometheus metrics for Qualys Container Security and Prisma Cloud Compute

@@ -1,4 +1,4 @@
-//! Kinds of values a setting can have: spans of time, rate limits, secrets, and the list of mistakes.
+//! Types of settings: durations, rate limits, secrets, and the list of configuration errors.
 //!
 //! Owns how such a value is written and read. It knows no option: those stand in the `Config` of the
 //! module they belong to, and [`crate::config`] puts them together.
@@ -13,46 +13,46 @@ use std::time::Duration;
 use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
-/// A span of time, written as in `30s`, `5m`, `1h 30m` or `24h`.
+/// A duration, written as `30s`, `5m`, `1h 30m` or `24h`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Span(pub Duration);
+pub struct HumanDuration(pub Duration);
 
-impl Span {
-    /// A span of whole seconds.
+impl HumanDuration {
+    /// A duration of whole seconds.
     pub const fn seconds(seconds: u64) -> Self {
         Self(Duration::from_secs(seconds))
     }
 }
 
-impl FromStr for Span {
+impl FromStr for HumanDuration {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
         humantime::parse_duration(text)
             .map(Self)
-            .map_err(|_| "not a span of time; write it as in \"30s\", \"5m\" or \"24h\"".to_owned())
+            .map_err(|_| "is not a duration; write it as \"30s\", \"5m\" or \"24h\"".to_owned())
     }
 }
 
-impl fmt::Display for Span {
+impl fmt::Display for HumanDuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         humantime::format_duration(self.0).fmt(f)
     }
 }
 
-impl fmt::Debug for Span {
+impl fmt::Debug for HumanDuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
 }
 
-impl<'de> Deserialize<'de> for Span {
+impl<'de> Deserialize<'de> for HumanDuration {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        from_text(deserializer, "a span of time such as \"5m\"")
+        from_text(deserializer, "a duration such as \"5m\"")
     }
 }
 
-impl Serialize for Span {
+impl Serialize for HumanDuration {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
@@ -81,7 +81,7 @@ impl FromStr for RateLimit {
         const FORM: &str = "write it as requests per window, as in \"120/60s\"";
         let (requests, window) = text.split_once('/').ok_or(FORM)?;
         let requests: u32 = requests.trim().parse().map_err(|_| FORM)?;
-        let window = window.trim().parse::<Span>()?.0;
+        let window = window.trim().parse::<HumanDuration>()?.0;
         if requests == 0 || window.is_zero() {
             return Err(format!("neither part may be zero; {FORM}"));
         }
@@ -91,7 +91,7 @@ impl FromStr for RateLimit {
 
 impl fmt::Display for RateLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.requests, Span(self.window))
+        write!(f, "{}/{}", self.requests, HumanDuration(self.window))
     }
 }
 
@@ -135,7 +135,7 @@ where
     deserializer.deserialize_str(Text(expected, std::marker::PhantomData))
 }
 
-/// A password, token or client secret. It cannot be printed or serialised; its bytes are had by [`Secret::expose`] only.
+/// A password, token or client secret. It cannot be printed or serialised; only [`Secret::expose`] returns it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Box<str>);
 
@@ -160,7 +160,7 @@ impl fmt::Debug for Secret {
 /// No secret is longer; what is, is a wrong file.
 const MOST_SECRET_BYTES: usize = 64 * 1024;
 
-/// Where a secret is kept. It is read anew each time it is used, so that it can be rotated without a restart.
+/// Where a secret is kept. It is reread on each use, so it can be rotated without a restart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SecretPlace {
     /// A file that holds it; one trailing newline is dropped.
@@ -244,23 +244,23 @@ fn read_text(path: &Path) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|_| "it is not valid UTF-8".to_owned())
 }
 
-/// One thing wrong with a configuration.
+/// An error in the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mistake {
+pub struct ConfigError {
     /// The setting's full name, as in `source.qualys[0].interval`.
     pub key: String,
     /// What is wrong and what to write instead. Never the value of a secret.
     pub reason: String,
 }
 
-/// Everything found wrong with a configuration, so that all of it is told at once.
+/// All errors found in a configuration, so that they are reported at once.
 #[derive(Debug, Default)]
-pub struct Mistakes(pub Vec<Mistake>);
+pub struct ConfigErrors(pub Vec<ConfigError>);
 
-impl Mistakes {
-    /// Notes that the setting `key` is wrong because of `reason`.
+impl ConfigErrors {
+    /// Adds an error of the setting `key`.
     pub fn add(&mut self, key: impl Into<String>, reason: impl Into<String>) {
-        self.0.push(Mistake { key: key.into(), reason: reason.into() });
+        self.0.push(ConfigError { key: key.into(), reason: reason.into() });
     }
 }
 
@@ -271,19 +271,19 @@ mod tests {
     #[test]
     fn spans_and_limits_read_what_they_write() {
         for text in ["1s", "5m", "1h 30m", "1day"] {
-            assert_eq!(text.parse::<Span>().unwrap().to_string(), text);
+            assert_eq!(text.parse::<HumanDuration>().unwrap().to_string(), text);
         }
         assert_eq!("120/60s".parse::<RateLimit>().unwrap(), RateLimit::per_seconds(120, 60));
         for wrong in ["", "120", "0/60s", "5/0s", "x/60s", "5/sixty", "-1/60s"] {
             assert!(wrong.parse::<RateLimit>().is_err(), "{wrong}");
         }
         for wrong in ["", "5", "5 parsecs", "-5m"] {
-            assert!(wrong.parse::<Span>().is_err(), "{wrong}");
+            assert!(wrong.parse::<HumanDuration>().is_err(), "{wrong}");
         }
     }
 
     #[test]
-    fn secrets_are_read_anew_without_their_newline_and_never_shown() {
+    fn secrets_are_reread_without_their_newline_and_never_shown() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let place = SecretPlace::File(file.path().to_owned());
         assert!(place.read().unwrap_err().ends_with("is empty"));
@@ -300,28 +300,28 @@ mod tests {
         let unset = SecretPlace::Env("S3cret=\0pasted".to_owned()).read();
         assert_eq!(unset.unwrap_err(), "the environment variable that it names is not set");
         for pasted in ["S3cret", "/S3cret+pasted==", "S3c/ret+pasted==", "/S3c/ret", "S3cret\0", "S3cret\n"] {
-            let told = SecretPlace::File(pasted.into()).read().unwrap_err();
-            assert!(told.starts_with("cannot read the file that it names: ") && !told.contains("S3c"), "{told}");
+            let found = SecretPlace::File(pasted.into()).read().unwrap_err();
+            assert!(found.starts_with("cannot read the file that it names: ") && !found.contains("S3c"), "{found}");
         }
-        for (path, told) in [
+        for (path, expected) in [
             ("tests/config/none", "cannot read tests/config/none: No such file"),
             ("tests", "cannot read tests: it is not a regular file"),
             ("/dev/zero", "cannot read /dev/zero: it is not a regular file"),
         ] {
             let found = SecretPlace::File(path.into()).read().unwrap_err();
-            assert!(found.starts_with(told), "{found}");
+            assert!(found.starts_with(expected), "{found}");
         }
     }
 
     #[test]
-    fn a_file_of_a_key_is_told_of_like_a_secret() {
-        for (path, told) in [
+    fn key_files_are_reported_like_secrets() {
+        for (path, expected) in [
             ("S3cret", "cannot read the file that it names: No such file"),
             ("tests/config/none", "cannot read tests/config/none: No such file"),
             ("/dev/zero", "cannot read /dev/zero: it is not a regular file"),
         ] {
             let found = read_pem(path.as_ref()).unwrap_err();
-            assert!(found.starts_with(told), "{found}");
+            assert!(found.starts_with(expected), "{found}");
         }
         let file = tempfile::NamedTempFile::new().unwrap();
         file.as_file().set_len(16 * 1024 * 1024 + 1).unwrap();
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_has_an_end() {
+    fn a_secret_is_bounded() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let place = SecretPlace::File(file.path().to_owned());
         let most = "x".repeat(64 * 1024);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::catalog;
 use crate::inventory::{DataStatus, Inventory, Statuses};
-use crate::metric::{Scratch, Series, Settings};
+use crate::metric::{GroupingCache, Series, Settings};
 use crate::view::View;
 
 /// The series about what the vendors reported.
@@ -24,9 +24,9 @@ impl Snapshot {
     /// Computes every family about the inventory. Takes a while for a large one: not for an async thread.
     pub fn take(inventory: &Inventory, settings: Arc<Settings>) -> Self {
         let view = View::of_inventory(inventory);
-        let mut scratch = Scratch::default();
+        let mut groupings = GroupingCache::default();
         let metrics = catalog::all().filter(|metric| !metric.is_live());
-        let families = metrics.map(|metric| metric.evaluate(&view, &settings, &mut scratch)).collect();
+        let families = metrics.map(|metric| metric.evaluate(&view, &settings, &mut groupings)).collect();
         let statuses = inventory.sources.iter().map(|source| (Arc::clone(&source.source), source.statuses.clone()));
         Self { families: Arc::new(families), settings, statuses: statuses.collect() }
     }

@@ -53,13 +53,13 @@ fuzz_target!(|data: &[u8]| -> Corpus {
         return Corpus::Keep;
     };
     let told = invalid.to_string();
-    assert_eq!(told.lines().count(), invalid.0.len(), "a line for each mistake: {told}");
+    assert_eq!(told.lines().count(), invalid.0.len(), "a line for each error: {told}");
     assert!(told.lines().all(|line| !line.contains(char::is_control)), "{told:?}");
     let shows_keys = options.as_ref().map_or(told.contains("duplicate key"), is_in_keys);
     // Labels are told by their names.
     let quoted =
         |key: &str| ["containers.group_by", "containers.promote_labels"].iter().any(|told| key.starts_with(told));
-    let shown = invalid.0.iter().find(|mistake| mistake.reason.contains(SECRET) && !quoted(&mistake.key));
+    let shown = invalid.0.iter().find(|error| error.reason.contains(SECRET) && !quoted(&error.key));
     assert!(shows_keys || shown.is_none(), "{shown:?}");
     Corpus::Keep
 });

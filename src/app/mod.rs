@@ -130,10 +130,10 @@ impl App {
         });
         let otlp = (&config.otlp, config.server.listen.as_str());
         let outputs = Outputs::new(&config.server.telemetry_path, otlp, &parts.self_metrics, refresh, ask)?;
-        let Outputs { pages, takers, pusher: push } = outputs;
+        let Outputs { pages, subscribers, pusher: push } = outputs;
         config.ignored.iter().for_each(|ignored| tracing::warn!("{ignored}"));
         // The first scrape finds what there is at the start: the exporter's own families, and what was kept of vendors.
-        publish(&parts.known, &takers).await;
+        publish(&parts.known, &subscribers).await;
         let (stop_server, stop) = oneshot::channel();
         let mut server = JoinSet::new();
         if let Some(listener) = listener {
@@ -149,7 +149,7 @@ impl App {
             pusher.spawn(push.run(stop.map(|_| ())));
         }
         let mut publisher = JoinSet::new();
-        publisher.spawn(publish_changes(Arc::clone(&parts.known), takers));
+        publisher.spawn(publish_changes(Arc::clone(&parts.known), subscribers));
         let collectors = BTreeMap::new();
         let mut app = Self {
             config,

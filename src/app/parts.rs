@@ -153,21 +153,21 @@ pub(super) fn settings(config: &Config) -> Settings {
 }
 
 /// Publishes a snapshot after each change; ends when it is dropped.
-pub(super) async fn publish_changes(known: Arc<Known>, takers: Vec<Arc<dyn Output>>) {
+pub(super) async fn publish_changes(known: Arc<Known>, subscribers: Vec<Arc<dyn Output>>) {
     loop {
         known.collection.changed().await;
-        publish(&known, &takers).await;
+        publish(&known, &subscribers).await;
     }
 }
 
 /// Computes a snapshot of what is known now and hands it to every output, off the async threads.
-pub(super) async fn publish(known: &Known, takers: &[Arc<dyn Output>]) {
+pub(super) async fn publish(known: &Known, subscribers: &[Arc<dyn Output>]) {
     let generation = known.collection.generation();
-    let ((inventory, settings), takers) = (known.now(), takers.to_vec());
+    let ((inventory, settings), subscribers) = (known.now(), subscribers.to_vec());
     let work = tokio::task::spawn_blocking(move || {
         let snapshot = Arc::new(Snapshot::take(&inventory, settings));
-        for taker in takers {
-            taker.take(&snapshot);
+        for subscriber in subscribers {
+            subscriber.take(&snapshot);
         }
     });
     if work.await.is_err() {

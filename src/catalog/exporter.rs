@@ -2,19 +2,19 @@
 
 use super::label::{API_ENDPOINT, CODE, COLLECTOR, FAMILY, OUTCOME, REASON, REVISION, RUSTC, SOURCE, VENDOR, VERSION};
 use crate::clock::Timestamp;
-use crate::metric::{Cells, Closed, Column, Family, Kind, Metric, Unit, Value};
+use crate::metric::{Column, Family, FixedLabels, Kind, LabelSets, Metric, Unit, Value};
 use crate::telemetry::{EndpointReading, Failure, PushFailure, PushReading, Rejection, SourceReading};
 use crate::view::{CollectorReading, FamilyReading, Process, Program, RequestReading, Row};
 
 type CollectorRow<'a> = Row<'a, CollectorReading>;
 
 static BY_COLLECTOR: &[Column<CollectorReading>] =
-    &[SOURCE.place(|row| &row.record.source), COLLECTOR.place(|row| row.record.collector)];
+    &[SOURCE.keep(|row| &row.record.source), COLLECTOR.keep(|row| row.record.collector)];
 
 static BY_ENDPOINT: &[Column<EndpointReading>] =
-    &[SOURCE.place(|row| &row.record.source), API_ENDPOINT.place(|row| row.record.endpoint)];
+    &[SOURCE.keep(|row| &row.record.source), API_ENDPOINT.keep(|row| row.record.endpoint)];
 
-static OUTCOMES: Cells = Cells {
+static OUTCOMES: LabelSets = LabelSets {
     labels: &[&OUTCOME],
     values: &[
         &["success"],
@@ -32,7 +32,7 @@ static OUTCOMES: Cells = Cells {
     ],
 };
 
-static PUSHES: Cells = Cells {
+static PUSHES: LabelSets = LabelSets {
     labels: &[&OUTCOME],
     values: &[
         &["success"],
@@ -53,15 +53,15 @@ static PUSHES: Cells = Cells {
     ],
 };
 
-static LOST_POINTS: Cells = Cells { labels: &[&REASON], values: &[&["rejected"], &["too_large"]] };
+static LOST_POINTS: LabelSets = LabelSets { labels: &[&REASON], values: &[&["rejected"], &["too_large"]] };
 
-static CHECKPOINTS: Cells = Cells { labels: &[&OUTCOME], values: &[&["success"], &["failure"]] };
+static CHECKPOINTS: LabelSets = LabelSets { labels: &[&OUTCOME], values: &[&["success"], &["failure"]] };
 
 /// The reasons for which a request is sent again.
 const RETRIED: [Failure; 5] =
     [Failure::RateLimited, Failure::Timeout, Failure::Unreachable, Failure::BadResponse, Failure::Unauthorized];
 
-static RETRY_REASONS: Cells = Cells {
+static RETRY_REASONS: LabelSets = LabelSets {
     labels: &[&REASON],
     values: &[
         &[RETRIED[0].as_str()],
@@ -72,8 +72,8 @@ static RETRY_REASONS: Cells = Cells {
     ],
 };
 
-static REJECTIONS: Cells =
-    Cells { labels: &[&REASON], values: &[&[Rejection::Unidentified.as_str()], &[Rejection::Unreadable.as_str()]] };
+static REJECTIONS: LabelSets =
+    LabelSets { labels: &[&REASON], values: &[&[Rejection::Unidentified.as_str()], &[Rejection::Unreadable.as_str()]] };
 
 fn truth(holds: bool) -> f64 {
     f64::from(u8::from(holds))
@@ -84,36 +84,36 @@ fn count(of: u64) -> f64 {
     of as f64
 }
 
-fn add_counts(cells: &mut [f64], counts: impl IntoIterator<Item = u64>) -> bool {
-    for (cell, more) in cells.iter_mut().zip(counts) {
-        *cell += count(more);
+fn add_counts(numbers: &mut [f64], counts: impl IntoIterator<Item = u64>) -> bool {
+    for (number, more) in numbers.iter_mut().zip(counts) {
+        *number += count(more);
     }
     true
 }
 
-fn add_runs(row: CollectorRow<'_>, cells: &mut [f64]) -> bool {
+fn add_runs(row: CollectorRow<'_>, numbers: &mut [f64]) -> bool {
     let runs = &row.record.runs;
-    add_counts(cells, std::iter::once(runs.succeeded).chain(runs.failed))
+    add_counts(numbers, std::iter::once(runs.succeeded).chain(runs.failed))
 }
 
-fn add_rejected(row: CollectorRow<'_>, cells: &mut [f64]) -> bool {
-    add_counts(cells, row.record.runs.rejected)
+fn add_rejected(row: CollectorRow<'_>, numbers: &mut [f64]) -> bool {
+    add_counts(numbers, row.record.runs.rejected)
 }
 
-fn add_checkpoints(row: Row<'_, Program>, cells: &mut [f64]) -> bool {
-    row.record.checkpoints.is_some_and(|writes| add_counts(cells, writes))
+fn add_checkpoints(row: Row<'_, Program>, numbers: &mut [f64]) -> bool {
+    row.record.checkpoints.is_some_and(|writes| add_counts(numbers, writes))
 }
 
-fn add_pushes(row: Row<'_, PushReading>, cells: &mut [f64]) -> bool {
-    add_counts(cells, std::iter::once(row.record.succeeded).chain(row.record.failed))
+fn add_pushes(row: Row<'_, PushReading>, numbers: &mut [f64]) -> bool {
+    add_counts(numbers, std::iter::once(row.record.succeeded).chain(row.record.failed))
 }
 
-fn add_lost_points(row: Row<'_, PushReading>, cells: &mut [f64]) -> bool {
-    add_counts(cells, [row.record.rejected_points, row.record.oversized_points])
+fn add_lost_points(row: Row<'_, PushReading>, numbers: &mut [f64]) -> bool {
+    add_counts(numbers, [row.record.rejected_points, row.record.oversized_points])
 }
 
-fn add_retries(row: Row<'_, SourceReading>, cells: &mut [f64]) -> bool {
-    add_counts(cells, RETRIED.map(|reason| row.record.retries[reason as usize].1))
+fn add_retries(row: Row<'_, SourceReading>, numbers: &mut [f64]) -> bool {
+    add_counts(numbers, RETRIED.map(|reason| row.record.retries[reason as usize].1))
 }
 
 pub(super) static FAMILIES: &[&dyn Metric] = &[
@@ -121,11 +121,11 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         name: "container_security_exporter_build_info",
         kind: Kind::Gauge,
         unit: Unit::Plain,
-        help: "The exporter that runs, always 1",
+        help: "Version of the exporter, always 1",
         by: &[
-            VERSION.place(|row| row.record.version),
-            REVISION.place(|row| row.record.revision),
-            RUSTC.place(|row| row.record.rustc),
+            VERSION.keep(|row| row.record.version),
+            REVISION.keep(|row| row.record.revision),
+            RUSTC.keep(|row| row.record.rustc),
         ],
         value: Value::Each(|_| Some(1.0), |_| 0.0),
     },
@@ -133,15 +133,15 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         name: "container_security_source_info",
         kind: Kind::Gauge,
         unit: Unit::Plain,
-        help: "A configured vendor account, always 1",
-        by: &[SOURCE.place(|row| &row.record.source), VENDOR.place(|row| row.record.vendor)],
+        help: "Configured vendor account, always 1",
+        by: &[SOURCE.keep(|row| &row.record.source), VENDOR.keep(|row| row.record.vendor)],
         value: Value::Each(|_| Some(1.0), |_| 0.0),
     },
     &Family::<CollectorReading> {
         name: "container_security_collector_up",
         kind: Kind::Gauge,
         unit: Unit::Plain,
-        help: "Whether the collector's last run succeeded; 0 before the first success",
+        help: "Success of the collector's last run, 1 or 0",
         by: BY_COLLECTOR,
         value: Value::Max(|row| Some(truth(row.record.is_up()))),
     },
@@ -149,7 +149,7 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         name: "container_security_collector_complete",
         kind: Kind::Gauge,
         unit: Unit::Plain,
-        help: "Whether what is served came from a run that saw every record",
+        help: "Completeness of the collector's served data, 1 or 0",
         by: BY_COLLECTOR,
         value: Value::Max(|row| Some(truth(row.record.data.complete))),
     },
@@ -157,7 +157,7 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         name: "container_security_collector_last_success_timestamp_seconds",
         kind: Kind::Gauge,
         unit: Unit::UnixSeconds,
-        help: "End of the collector's last successful run",
+        help: "End of the collector's last successful run, Unix seconds",
         by: BY_COLLECTOR,
         value: Value::Max(|row| row.record.data.last_success.map(Timestamp::seconds)),
     },
@@ -165,7 +165,7 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         name: "container_security_collector_last_full_walk_timestamp_seconds",
         kind: Kind::Gauge,
         unit: Unit::UnixSeconds,
-        help: "End of the collector's last successful run that asked for all records, not for what had changed only",
+        help: "End of the collector's last successful full run, Unix seconds",
         by: BY_COLLECTOR,
         value: Value::Max(|row| row.record.data.last_walk.map(Timestamp::seconds)),
     },
@@ -173,7 +173,7 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         name: "container_security_collector_last_duration_seconds",
         kind: Kind::Gauge,
         unit: Unit::Seconds,
-        help: "Duration of the collector's last run, whatever its outcome",
+        help: "Duration of the collector's last run, seconds",
         by: BY_COLLECTOR,
         value: Value::Max(|row| row.record.runs.last_duration),
     },
@@ -181,7 +181,7 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         name: "container_security_collector_records",
         kind: Kind::Gauge,
         unit: Unit::Each("record"),
-        help: "Records behind what is served",
+        help: "Records behind the collector's served data",
         by: BY_COLLECTOR,
         value: Value::Max(|row| Some(count(row.record.data.records))),
     },
@@ -189,17 +189,17 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         name: "container_security_collector_runs_total",
         kind: Kind::Counter,
         unit: Unit::Each("run"),
-        help: "Runs of the collector, by how they ended",
+        help: "Runs of the collector by outcome",
         by: BY_COLLECTOR,
-        value: Value::Cells(Closed::Same(&OUTCOMES), add_runs),
+        value: Value::PerLabelSet(FixedLabels::Same(&OUTCOMES), add_runs),
     },
     &Family::<CollectorReading> {
         name: "container_security_collector_rejected_records_total",
         kind: Kind::Counter,
         unit: Unit::Each("record"),
-        help: "Records that could not be read and were left out",
+        help: "Records rejected by the collector",
         by: BY_COLLECTOR,
-        value: Value::Cells(Closed::Same(&REJECTIONS), add_rejected),
+        value: Value::PerLabelSet(FixedLabels::Same(&REJECTIONS), add_rejected),
     },
     &Family::<RequestReading> {
         name: "container_security_api_requests_total",
@@ -207,9 +207,9 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         unit: Unit::Each("request"),
         help: "Requests sent to the vendor",
         by: &[
-            SOURCE.place(|row| &row.record.source),
-            API_ENDPOINT.place(|row| row.record.endpoint),
-            CODE.place(|row| &row.record.code),
+            SOURCE.keep(|row| &row.record.source),
+            API_ENDPOINT.keep(|row| row.record.endpoint),
+            CODE.keep(|row| &row.record.code),
         ],
         value: Value::Sum(|row| Some(count(row.record.count))),
     },
@@ -217,7 +217,7 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         name: "container_security_api_request_duration_seconds",
         kind: Kind::Histogram,
         unit: Unit::Seconds,
-        help: "Duration of requests to the vendor, from sending to the last byte",
+        help: "Duration of requests to the vendor up to the last byte, seconds",
         by: BY_ENDPOINT,
         value: Value::Distribution(|row| &row.record.latency),
     },
@@ -225,23 +225,23 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         name: "container_security_api_retries_total",
         kind: Kind::Counter,
         unit: Unit::Each("request"),
-        help: "Requests sent again, by why",
-        by: &[SOURCE.place(|row| &row.record.source)],
-        value: Value::Cells(Closed::Same(&RETRY_REASONS), add_retries),
+        help: "Retried requests by reason",
+        by: &[SOURCE.keep(|row| &row.record.source)],
+        value: Value::PerLabelSet(FixedLabels::Same(&RETRY_REASONS), add_retries),
     },
     &Family::<SourceReading> {
         name: "container_security_api_throttled_seconds_total",
         kind: Kind::Counter,
         unit: Unit::Seconds,
-        help: "Time spent waiting for rate limits",
-        by: &[SOURCE.place(|row| &row.record.source)],
+        help: "Time spent waiting for rate limits, seconds",
+        by: &[SOURCE.keep(|row| &row.record.source)],
         value: Value::Sum(|row| Some(row.record.throttled_seconds)),
     },
     &Family::<EndpointReading> {
         name: "container_security_api_received_bytes_total",
         kind: Kind::Counter,
         unit: Unit::Bytes,
-        help: "Bytes received from the vendor, after decompression",
+        help: "Decompressed bytes received from the vendor",
         by: BY_ENDPOINT,
         value: Value::Sum(|row| Some(count(row.record.received_bytes))),
     },
@@ -249,39 +249,39 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         name: "container_security_exporter_series",
         kind: Kind::Gauge,
         unit: Unit::Each("series"),
-        help: "Series served now",
-        by: &[FAMILY.place(|row| row.record.family)],
+        help: "Series of the metric family",
+        by: &[FAMILY.keep(|row| row.record.family)],
         value: Value::Sum(|row| Some(count(row.record.series))),
     },
     &Family::<FamilyReading> {
         name: "container_security_exporter_folded_groups",
         kind: Kind::Gauge,
         unit: Unit::Each("group"),
-        help: "Groups folded into _other, or series left out, to keep the limit of series",
-        by: &[FAMILY.place(|row| row.record.family)],
+        help: "Groups folded into _other, or series left out, to stay within the limit",
+        by: &[FAMILY.keep(|row| row.record.family)],
         value: Value::Sum(|row| row.record.folded.map(count)),
     },
     &Family::<Program> {
         name: "container_security_exporter_checkpoints_total",
         kind: Kind::Counter,
         unit: Unit::Each("write"),
-        help: "Writes of what is known to the state directory, for a restart; none without one",
+        help: "Checkpoint writes to the state directory by outcome",
         by: &[],
-        value: Value::Cells(Closed::Same(&CHECKPOINTS), add_checkpoints),
+        value: Value::PerLabelSet(FixedLabels::Same(&CHECKPOINTS), add_checkpoints),
     },
     &Family::<PushReading> {
         name: "container_security_otlp_exports_total",
         kind: Kind::Counter,
         unit: Unit::Each("export"),
-        help: "Pushes of all metrics by OTLP, by how they ended; none where nothing is pushed",
+        help: "OTLP pushes by outcome",
         by: &[],
-        value: Value::Cells(Closed::Same(&PUSHES), add_pushes),
+        value: Value::PerLabelSet(FixedLabels::Same(&PUSHES), add_pushes),
     },
     &Family::<PushReading> {
         name: "container_security_otlp_last_success_timestamp_seconds",
         kind: Kind::Gauge,
         unit: Unit::UnixSeconds,
-        help: "End of the last push by OTLP that succeeded",
+        help: "End of the last successful OTLP push, Unix seconds",
         by: &[],
         value: Value::Max(|row| row.record.last_success.map(Timestamp::seconds)),
     },
@@ -289,15 +289,15 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         name: "container_security_otlp_lost_points_total",
         kind: Kind::Counter,
         unit: Unit::Each("point"),
-        help: "Points that did not arrive by OTLP: rejected by the receiver, or alone larger than a request may be",
+        help: "Data points that did not arrive over OTLP, by reason",
         by: &[],
-        value: Value::Cells(Closed::Same(&LOST_POINTS), add_lost_points),
+        value: Value::PerLabelSet(FixedLabels::Same(&LOST_POINTS), add_lost_points),
     },
     &Family::<Program> {
         name: "container_security_config_last_reload_successful",
         kind: Kind::Gauge,
         unit: Unit::Plain,
-        help: "Whether the last reading of the configuration succeeded",
+        help: "Success of the last configuration reload, 1 or 0",
         by: &[],
         value: Value::Max(|row| Some(truth(row.record.reload.successful))),
     },
@@ -305,7 +305,7 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         name: "container_security_config_last_reload_success_timestamp_seconds",
         kind: Kind::Gauge,
         unit: Unit::UnixSeconds,
-        help: "When the configuration was last read with success",
+        help: "Time of the last successful configuration reload, Unix seconds",
         by: &[],
         value: Value::Max(|row| Some(row.record.reload.last_success.seconds())),
     },
@@ -313,7 +313,7 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         name: "process_cpu_seconds_total",
         kind: Kind::Counter,
         unit: Unit::Seconds,
-        help: "Processor time used by the process",
+        help: "CPU time used by the process, seconds",
         by: &[],
         value: Value::Max(|row| row.record.cpu_seconds),
     },
@@ -329,7 +329,7 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         name: "process_max_fds",
         kind: Kind::Gauge,
         unit: Unit::Each("file"),
-        help: "Most file descriptors that may be open",
+        help: "Maximum number of open file descriptors",
         by: &[],
         value: Value::Max(|row| row.record.max_fds),
     },
@@ -337,7 +337,7 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         name: "process_virtual_memory_bytes",
         kind: Kind::Gauge,
         unit: Unit::Bytes,
-        help: "Virtual memory",
+        help: "Virtual memory size, bytes",
         by: &[],
         value: Value::Max(|row| row.record.virtual_memory_bytes),
     },
@@ -345,7 +345,7 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         name: "process_resident_memory_bytes",
         kind: Kind::Gauge,
         unit: Unit::Bytes,
-        help: "Resident memory",
+        help: "Resident memory size, bytes",
         by: &[],
         value: Value::Max(|row| row.record.resident_memory_bytes),
     },
@@ -353,7 +353,7 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         name: "process_start_time_seconds",
         kind: Kind::Gauge,
         unit: Unit::Seconds,
-        help: "When the process started, in seconds since 1970",
+        help: "Start time of the process, Unix seconds",
         by: &[],
         value: Value::Max(|row| row.record.start_time_seconds),
     },

@@ -1,9 +1,9 @@
 //! Families about images, and about the vulnerabilities they carry.
 
-use super::cells::{FINDING_KINDS, FIXES, RISK_LEVELS, SEVERITIES, add_counts, add_kinds, add_risk_level, tick};
 use super::label::{FIXABLE, IN_USE, REGISTRY, SCAN_STATUS, SOURCE, VULNERABILITY_ID};
+use super::label_sets::{FINDING_KINDS, FIXES, RISK_LEVELS, SEVERITIES, add_counts, add_kinds, add_risk_level, tick};
 use crate::clock::Timestamp;
-use crate::metric::{Closed, Column, Family, Kind, Metric, Unit, Value};
+use crate::metric::{Column, Family, FixedLabels, Kind, Metric, Unit, Value};
 use crate::names::Name;
 use crate::record::{Image, ImageName, ImagePageFields, Vulnerability, VulnerabilityStatistics};
 use crate::view::Row;
@@ -32,13 +32,13 @@ fn flag(holds: bool) -> &'static str {
 }
 
 const fn of_source<T>() -> Column<T> {
-    SOURCE.place(|row| row.source.name)
+    SOURCE.keep(|row| row.source.name)
 }
 
 const OF_REGISTRY: Column<Image> =
     REGISTRY.fold(|row| row.text(name(row.record).map_or(Name::UNKNOWN, |name| name.registry)));
 
-const OF_USE: Column<Image> = IN_USE.place(|row| flag(page(row).is_some_and(|page| page.in_use)));
+const OF_USE: Column<Image> = IN_USE.keep(|row| flag(page(row).is_some_and(|page| page.in_use)));
 
 static GROUP: &[Column<Image>] = &[of_source(), OF_REGISTRY, OF_USE];
 
@@ -47,12 +47,12 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         name: "container_security_images",
         kind: Kind::Gauge,
         unit: Unit::Each("image"),
-        help: "Images known",
+        help: "Images known to the source",
         by: &[
             of_source(),
             OF_REGISTRY,
             OF_USE,
-            SCAN_STATUS.inner(|row| row.text(page(row).map_or(Name::UNKNOWN, |page| page.scan_status))),
+            SCAN_STATUS.subgroup(|row| row.text(page(row).map_or(Name::UNKNOWN, |page| page.scan_status))),
         ],
         value: Value::Count,
     },
@@ -60,39 +60,43 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         name: "container_security_image_vulnerabilities",
         kind: Kind::Gauge,
         unit: Unit::Each("vulnerability"),
-        help: "Findings of the images",
+        help: "Findings in images",
         by: GROUP,
-        value: Value::Cells(SEVERITIES, |row, cells| add_counts(page(row).and_then(|page| page.findings), cells)),
+        value: Value::PerLabelSet(SEVERITIES, |row, numbers| {
+            add_counts(page(row).and_then(|page| page.findings), numbers)
+        }),
     },
     &Family::<Image> {
         name: "container_security_image_findings",
         kind: Kind::Gauge,
         unit: Unit::Each("finding"),
-        help: "Findings of the images, by how sure they are and whether there is a fix",
+        help: "Findings in images by type and availability of a fix",
         by: GROUP,
-        value: Value::Cells(FINDING_KINDS, |row, cells| add_kinds(row.record, cells)),
+        value: Value::PerLabelSet(FINDING_KINDS, |row, numbers| add_kinds(row.record, numbers)),
     },
     &Family::<Vulnerability> {
         name: "container_security_distinct_vulnerabilities",
         kind: Kind::Gauge,
         unit: Unit::Each("vulnerability"),
-        help: "Vulnerabilities in images, each counted once however many images carry it",
-        by: &[of_source(), IN_USE.place(|row| flag(row.record.in_use))],
-        value: Value::Cells(Closed::Same(&FIXES), |row, cells| tick(cells, usize::from(!row.record.fixable))),
+        help: "Distinct vulnerabilities in images",
+        by: &[of_source(), IN_USE.keep(|row| flag(row.record.in_use))],
+        value: Value::PerLabelSet(FixedLabels::Same(&FIXES), |row, numbers| {
+            tick(numbers, usize::from(!row.record.fixable))
+        }),
     },
     &Family::<Image> {
         name: "container_security_images_by_risk_level",
         kind: Kind::Gauge,
         unit: Unit::Each("image"),
-        help: "Images by the level of their risk score",
+        help: "Images by risk level",
         by: GROUP,
-        value: Value::Cells(RISK_LEVELS, |row, cells| add_risk_level(risk(row), cells)),
+        value: Value::PerLabelSet(RISK_LEVELS, |row, numbers| add_risk_level(risk(row), numbers)),
     },
     &Family::<Image> {
         name: "container_security_image_risk_score_max",
         kind: Kind::Gauge,
         unit: Unit::Plain,
-        help: "Highest risk score of the images, 0 to 1000",
+        help: "Highest image risk score, 0 to 1000",
         by: GROUP,
         value: Value::Max(risk),
     },
@@ -100,7 +104,7 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         name: "container_security_image_size_bytes",
         kind: Kind::Gauge,
         unit: Unit::Bytes,
-        help: "Size of the images, added up",
+        help: "Total size of images, bytes",
         by: GROUP,
         value: Value::Sum(|row| page(row)?.size.get()),
     },
@@ -108,7 +112,7 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         name: "container_security_image_oldest_created_timestamp_seconds",
         kind: Kind::Gauge,
         unit: Unit::UnixSeconds,
-        help: "When the oldest of the images was built",
+        help: "Oldest image build time, Unix seconds",
         by: GROUP,
         value: Value::Min(|row| page(row)?.created.map(Timestamp::seconds)),
     },
@@ -124,11 +128,11 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         name: "container_security_top_vulnerability_affected_images",
         kind: Kind::Gauge,
         unit: Unit::Each("image"),
-        help: "Images that carry one of the most widespread vulnerabilities",
+        help: "Images affected by the most widespread vulnerabilities",
         by: &[
             of_source(),
-            VULNERABILITY_ID.place(|row| row.text(row.record.id)),
-            FIXABLE.place(|row| flag(row.record.fixable)),
+            VULNERABILITY_ID.keep(|row| row.text(row.record.id)),
+            FIXABLE.keep(|row| flag(row.record.fixable)),
         ],
         value: Value::Top(
             |row| {

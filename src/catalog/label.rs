@@ -13,7 +13,7 @@ labels! {
     SOURCE = "source", "name of the vendor account in the configuration";
     STATE = "state", "the container's life-cycle state";
     SEVERITY = "severity", "severity on the scale that serves every vendor";
-    VENDOR_SEVERITY = "vendor_severity", "what the vendor calls it";
+    VENDOR_SEVERITY = "vendor_severity", "severity in the vendor's own words";
 
     K8S_CLUSTER_NAME = "k8s_cluster_name", "Kubernetes cluster";
     K8S_NAMESPACE_NAME = "k8s_namespace_name", "Kubernetes namespace";
@@ -27,56 +27,56 @@ labels! {
     CLOUD_PROVIDER = "cloud_provider", "cloud provider";
     CLOUD_ACCOUNT_ID = "cloud_account_id", "cloud account";
     CLOUD_REGION = "cloud_region", "cloud region";
-    ORIGIN = "origin", "where the vendor knows the container from";
+    ORIGIN = "origin", "the vendor's origin of the container";
 
     RISK_LEVEL = "risk_level", "risk score: severe from 850, high from 700, medium from 500, low from 0";
     QDS_SEVERITY = "qds_severity", "severity of the highest Qualys detection score";
     CRITICALITY = "criticality", "criticality of the asset, in the vendor's numbers";
-    CONDITION = "condition", "something that holds for a container; conditions overlap";
-    STATUS = "status", "outcome of a check";
-    SENSOR_STATE = "sensor_state", "whether the sensor of the container's host is heard of";
+    CONDITION = "condition", "condition that applies; conditions overlap";
+    STATUS = "status", "result of a check";
+    SENSOR_STATE = "sensor_state", "state of the sensor on the container's host";
 
     REGISTRY = "registry", "registry of the image's first repository";
-    IN_USE = "in_use", "whether any container was made of the image";
-    SCAN_STATUS = "scan_status", "result of the image scan, as reported by the vendor";
-    FINDING_TYPE = "finding_type", "how sure the vendor is of the finding";
-    FIXABLE = "fixable", "whether there is a fix";
+    IN_USE = "in_use", "whether any container uses the image";
+    SCAN_STATUS = "scan_status", "the vendor's scan status of the image";
+    FINDING_TYPE = "finding_type", "the vendor's confidence in the finding";
+    FIXABLE = "fixable", "whether a fix is available";
     VULNERABILITY_ID = "vulnerability_id", "the vendor's id of the vulnerability: a QID or a CVE";
 
     CONTAINER_RUNTIME_NAME = "container_runtime_name", "container runtime";
     CONTAINER_RUNTIME_VERSION = "container_runtime_version", "version of the container runtime";
     SENSOR_UUID = "sensor_uuid", "the vendor's key of the sensor";
     SENSOR_TYPE = "sensor_type", "type of the sensor";
-    SENSOR_STATUS = "sensor_status", "status of the sensor, as reported by the vendor";
+    SENSOR_STATUS = "sensor_status", "the vendor's status of the sensor";
     SENSOR_VERSION = "sensor_version", "version of the sensor";
 
     CONTROL_ID = "control_id", "the vendor's id of the control";
     CONTROL_NAME = "control_name", "name of the control";
     CATEGORY = "category", "category of the control";
-    POLICY = "policy", "policy that the control is part of";
+    POLICY = "policy", "policy that contains the control";
 
     K8S_RESOURCE_KIND = "k8s_resource_kind", "kind of the Kubernetes resource";
 
-    REPORT_TEMPLATE = "report_template", "what the report is made from";
-    REPORT_STATUS = "report_status", "status of the report, as reported by the vendor";
-    SCHEDULED = "scheduled", "whether the report is made by a schedule";
+    REPORT_TEMPLATE = "report_template", "template of the report";
+    REPORT_STATUS = "report_status", "the vendor's status of the report";
+    SCHEDULED = "scheduled", "whether the report is scheduled";
     POLICY_NAME = "policy_name", "name of the centralized policy";
     POLICY_TYPE = "policy_type", "type of the centralized policy";
     POLICY_MODE = "policy_mode", "mode of the centralized policy";
     RULE_TYPE = "rule_type", "type of the rule";
     ACTION = "action", "what the rule does";
-    ENABLED = "enabled", "whether the rule is in force";
+    ENABLED = "enabled", "whether the rule is enabled";
 
     CONSOLE_VERSION = "console_version", "version of the vendor's console";
 
-    COLLECTOR = "collector", "kind of listing";
-    OUTCOME = "outcome", "how a run ended";
-    REASON = "reason", "why";
+    COLLECTOR = "collector", "collector of the source";
+    OUTCOME = "outcome", "how a run, write or push ended";
+    REASON = "reason", "reason";
     API_ENDPOINT = "api_endpoint", "fixed name of the vendor's endpoint";
-    CODE = "code", "HTTP status, or error where no answer came";
+    CODE = "code", "HTTP status, or error if no response arrived";
     VENDOR = "vendor", "vendor of the source";
     FAMILY = "family", "name of a metric family";
     VERSION = "version", "version of the exporter";
     REVISION = "revision", "commit it was built from";
-    RUSTC = "rustc", "compiler it was built with";
+    RUSTC = "rustc", "compiler version";
 }

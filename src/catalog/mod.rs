@@ -5,13 +5,13 @@
 
 use crate::metric::{Label, Metric};
 
-mod cells;
 mod console;
 mod containers;
 mod exporter;
 mod governance;
 mod images;
 mod label;
+mod label_sets;
 mod posture;
 mod sensors;
 mod settings;

@@ -1,22 +1,22 @@
 //! Families about posture.
 
-use super::cells::tick;
 use super::label::{
     CATEGORY, CONTROL_ID, CONTROL_NAME, K8S_CLUSTER_NAME, K8S_RESOURCE_KIND, POLICY, SEVERITY, SOURCE, STATUS,
     VENDOR_SEVERITY,
 };
+use super::label_sets::tick;
 use crate::clock::Timestamp;
-use crate::metric::{Cells, Closed, Family, Kind, Metric, Unit, Value};
+use crate::metric::{Family, FixedLabels, Kind, LabelSets, Metric, Unit, Value};
 use crate::record::{Control, Outcome, PostureResource};
 use crate::view::PolicyShare;
 
-static STATUSES: Cells = Cells { labels: &[&STATUS], values: &[&["pass"], &["fail"], &["skip"]] };
+static STATUSES: LabelSets = LabelSets { labels: &[&STATUS], values: &[&["pass"], &["fail"], &["skip"]] };
 
-fn add(cells: &mut [f64], resources: [u64; 3]) {
-    for (cell, resources) in cells.iter_mut().zip(resources) {
+fn add(numbers: &mut [f64], resources: [u64; 3]) {
+    for (number, resources) in numbers.iter_mut().zip(resources) {
         #[expect(clippy::cast_precision_loss, reason = "fewer than 2^53 resources")]
         let resources = resources as f64;
-        *cell += resources;
+        *number += resources;
     }
 }
 
@@ -25,27 +25,27 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         name: "container_security_posture_control_resources",
         kind: Kind::Gauge,
         unit: Unit::Each("resource"),
-        help: "Resources evaluated for the control, by outcome",
+        help: "Resources evaluated for the control by result",
         by: &[
-            SOURCE.place(|row| row.source.name),
+            SOURCE.keep(|row| row.source.name),
             CONTROL_ID.fold(|row| row.text(row.record.id)),
-            SEVERITY.inner(|row| row.record.severity.as_str()),
-            VENDOR_SEVERITY.inner(|row| row.text(row.record.vendor_severity)),
+            SEVERITY.subgroup(|row| row.record.severity.as_str()),
+            VENDOR_SEVERITY.subgroup(|row| row.text(row.record.vendor_severity)),
         ],
-        value: Value::Cells(Closed::Same(&STATUSES), |row, cells| {
-            row.record.resources.inspect(|resources| add(cells, *resources)).is_some()
+        value: Value::PerLabelSet(FixedLabels::Same(&STATUSES), |row, numbers| {
+            row.record.resources.inspect(|resources| add(numbers, *resources)).is_some()
         }),
     },
     &Family::<Control> {
         name: "container_security_posture_control_info",
         kind: Kind::Gauge,
         unit: Unit::Plain,
-        help: "A control that is evaluated, always 1",
+        help: "Evaluated control, always 1",
         by: &[
-            SOURCE.place(|row| row.source.name),
-            CONTROL_ID.place(|row| row.text(row.record.id)),
-            CONTROL_NAME.place(|row| row.text(row.record.name)),
-            CATEGORY.place(|row| row.text(row.record.category)),
+            SOURCE.keep(|row| row.source.name),
+            CONTROL_ID.keep(|row| row.text(row.record.id)),
+            CONTROL_NAME.keep(|row| row.text(row.record.name)),
+            CATEGORY.keep(|row| row.text(row.record.category)),
         ],
         value: Value::Each(|_| Some(1.0), |_| 0.0),
     },
@@ -53,10 +53,10 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         name: "container_security_posture_policy_resources",
         kind: Kind::Gauge,
         unit: Unit::Each("resource"),
-        help: "Resources evaluated for the policy's controls, by outcome; a control in several policies counts in each",
-        by: &[SOURCE.place(|row| row.source.name), POLICY.fold(|row| row.text(row.record.policy))],
-        value: Value::Cells(Closed::Same(&STATUSES), |row, cells| {
-            add(cells, row.record.resources);
+        help: "Resources evaluated for the controls of the policy by result",
+        by: &[SOURCE.keep(|row| row.source.name), POLICY.fold(|row| row.text(row.record.policy))],
+        value: Value::PerLabelSet(FixedLabels::Same(&STATUSES), |row, numbers| {
+            add(numbers, row.record.resources);
             true
         }),
     },
@@ -64,29 +64,29 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         name: "container_security_posture_resources",
         kind: Kind::Gauge,
         unit: Unit::Each("resource"),
-        help: "Resources evaluated, by outcome; a resource counts once for each control",
+        help: "Resources evaluated by result; each counts once per control",
         by: &[
-            SOURCE.place(|row| row.source.name),
+            SOURCE.keep(|row| row.source.name),
             K8S_CLUSTER_NAME.fold(|row| row.text(row.record.cluster)),
             K8S_RESOURCE_KIND.fold(|row| row.text(row.record.kind)),
-            SEVERITY.inner(|row| row.record.severity.as_str()),
-            VENDOR_SEVERITY.inner(|row| row.text(row.record.vendor_severity)),
+            SEVERITY.subgroup(|row| row.record.severity.as_str()),
+            VENDOR_SEVERITY.subgroup(|row| row.text(row.record.vendor_severity)),
         ],
-        value: Value::Cells(Closed::Same(&STATUSES), |row, cells| {
+        value: Value::PerLabelSet(FixedLabels::Same(&STATUSES), |row, numbers| {
             let at = match row.record.outcome {
                 Outcome::Pass => 0,
                 Outcome::Fail => 1,
                 Outcome::Skip => 2,
             };
-            tick(cells, at)
+            tick(numbers, at)
         }),
     },
     &Family::<PostureResource> {
         name: "container_security_posture_oldest_evaluation_timestamp_seconds",
         kind: Kind::Gauge,
         unit: Unit::UnixSeconds,
-        help: "When the resource was evaluated whose last evaluation is the longest ago",
-        by: &[SOURCE.place(|row| row.source.name), K8S_CLUSTER_NAME.fold(|row| row.text(row.record.cluster))],
+        help: "Oldest last evaluation time of resources, Unix seconds",
+        by: &[SOURCE.keep(|row| row.source.name), K8S_CLUSTER_NAME.fold(|row| row.text(row.record.cluster))],
         value: Value::Min(|row| row.record.last_evaluated.map(Timestamp::seconds)),
     },
 ];

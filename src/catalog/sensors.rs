@@ -5,14 +5,14 @@ use super::label::{
     SENSOR_VERSION, SOURCE,
 };
 use crate::clock::Timestamp;
-use crate::metric::{Column, Family, Kind, Metric, Seen, Unit, Value};
+use crate::metric::{Column, Family, Kind, LastSeen, Metric, Unit, Value};
 use crate::record::Sensor;
 use crate::view::{Row, SensorCount, SensorStatus};
 
 /// When a sensor was last heard of; one that never finished registering never was.
-pub(super) fn seen(sensor: &Sensor) -> Seen {
+pub(super) fn seen(sensor: &Sensor) -> LastSeen {
     let last_checkin = sensor.last_checkin.filter(|_| sensor.registered);
-    last_checkin.map_or(Seen::Never, |last_checkin| Seen::At(last_checkin.seconds()))
+    last_checkin.map_or(LastSeen::Never, |last_checkin| LastSeen::At(last_checkin.seconds()))
 }
 
 fn last_checkin(row: Row<'_, Sensor>) -> Option<f64> {
@@ -37,7 +37,7 @@ fn status(row: Row<'_, SensorCount>) -> &str {
 }
 
 static BY_TYPE: &[Column<Sensor>] = &[
-    SOURCE.place(|row| row.source.name),
+    SOURCE.keep(|row| row.source.name),
     SENSOR_TYPE.fold(|row| row.text(row.record.kind)),
     CONTAINER_RUNTIME_NAME.fold(|row| row.text(row.record.runtime)),
 ];
@@ -47,9 +47,9 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         name: "container_security_sensors",
         kind: Kind::Gauge,
         unit: Unit::Each("sensor"),
-        help: "Sensors known",
+        help: "Sensors known to the source",
         by: &[
-            SOURCE.place(|row| row.source.name),
+            SOURCE.keep(|row| row.source.name),
             SENSOR_TYPE.fold(|row| row.text(row.record.kind)),
             SENSOR_STATUS.fold(status),
             CONTAINER_RUNTIME_NAME.fold(|row| row.text(row.record.runtime)),
@@ -63,15 +63,15 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         name: "container_security_sensor_info",
         kind: Kind::Gauge,
         unit: Unit::Plain,
-        help: "A registered sensor, always 1",
+        help: "Registered sensor, always 1",
         by: &[
-            SOURCE.place(|row| row.source.name),
-            SENSOR_UUID.place(|row| row.text(row.record.uuid)),
-            HOST_NAME.place(|row| row.text(row.record.host_name)),
-            SENSOR_TYPE.place(|row| row.text(row.record.kind)),
-            SENSOR_VERSION.place(|row| row.text(row.record.version)),
-            CONTAINER_RUNTIME_NAME.place(|row| row.text(row.record.runtime)),
-            CONTAINER_RUNTIME_VERSION.place(|row| row.text(row.record.runtime_version)),
+            SOURCE.keep(|row| row.source.name),
+            SENSOR_UUID.keep(|row| row.text(row.record.uuid)),
+            HOST_NAME.keep(|row| row.text(row.record.host_name)),
+            SENSOR_TYPE.keep(|row| row.text(row.record.kind)),
+            SENSOR_VERSION.keep(|row| row.text(row.record.version)),
+            CONTAINER_RUNTIME_NAME.keep(|row| row.text(row.record.runtime)),
+            CONTAINER_RUNTIME_VERSION.keep(|row| row.text(row.record.runtime_version)),
         ],
         value: Value::Each(|row| registered(row).map(|_| 1.0), rank),
     },
@@ -79,11 +79,11 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         name: "container_security_sensor_last_checkin_timestamp_seconds",
         kind: Kind::Gauge,
         unit: Unit::UnixSeconds,
-        help: "When the sensor was last heard of",
+        help: "Last check-in time of the sensor, Unix seconds",
         by: &[
-            SOURCE.place(|row| row.source.name),
-            SENSOR_UUID.place(|row| row.text(row.record.uuid)),
-            HOST_NAME.place(|row| row.text(row.record.host_name)),
+            SOURCE.keep(|row| row.source.name),
+            SENSOR_UUID.keep(|row| row.text(row.record.uuid)),
+            HOST_NAME.keep(|row| row.text(row.record.host_name)),
         ],
         value: Value::Each(last_checkin, rank),
     },
@@ -91,7 +91,7 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         name: "container_security_sensor_oldest_checkin_timestamp_seconds",
         kind: Kind::Gauge,
         unit: Unit::UnixSeconds,
-        help: "When the longest silent sensor was last heard of",
+        help: "Oldest last check-in time of sensors, Unix seconds",
         by: BY_TYPE,
         value: Value::Min(last_checkin),
     },
@@ -99,7 +99,7 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         name: "container_security_sensor_checkin_age_max_seconds",
         kind: Kind::Gauge,
         unit: Unit::Seconds,
-        help: "How long the longest silent sensor has been silent, at this moment",
+        help: "Time since the oldest last check-in of sensors, seconds",
         by: BY_TYPE,
         value: Value::Age(last_checkin),
     },
@@ -107,7 +107,7 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         name: "container_security_sensors_stale",
         kind: Kind::Gauge,
         unit: Unit::Each("sensor"),
-        help: "Registered sensors that have been silent for longer than sensors.stale_after, at this moment",
+        help: "Registered sensors silent for longer than sensors.stale_after",
         by: BY_TYPE,
         value: Value::Stale(|row| registered(row).map(seen)),
     },

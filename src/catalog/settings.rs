@@ -1,4 +1,4 @@
-//! What the configuration says about metrics: which labels group containers, and how many series there may be.
+//! `[limits]`, `[containers]`, `[images]` and `[sensors]`: grouping, limits, and their validation.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,19 +7,19 @@ use serde::{Deserialize, Serialize};
 
 use super::containers::{CHOICES, promoted};
 use crate::metric::{Chosen, ChosenRead, Settings};
-use crate::setting::{Mistakes, Span};
+use crate::setting::{ConfigErrors, HumanDuration};
 
-/// More series than this about single things are a list, and no metric.
-const MOST_TOP_K: usize = 1000;
+/// More series than this about single entities are a list, not a metric.
+const MAX_TOP_K: usize = 1000;
 
-/// What is put before the name of a promoted label.
+/// Prefix of promoted labels.
 const PROMOTED: &str = "label_";
 
-/// `[limits]`: how much may be served.
+/// `[limits]`: limits of what is served.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
-    /// Most series of a family, over all sources. Past it the smallest groups are folded into one, `_other`.
+    /// Maximum number of series per family, over all sources. Past it the smallest groups are folded into `_other`.
     pub max_series_per_family: usize,
 }
 
@@ -30,10 +30,10 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Notes what is wrong.
-    pub fn check(&self, at: &str, mistakes: &mut Mistakes) {
+    /// Adds the errors of this table, whose key is `at`.
+    pub fn check(&self, at: &str, errors: &mut ConfigErrors) {
         if self.max_series_per_family == 0 {
-            mistakes.add(format!("{at}.max_series_per_family"), "must be 1 or more");
+            errors.add(format!("{at}.max_series_per_family"), "must be greater than zero");
         }
     }
 }
@@ -42,12 +42,12 @@ impl Limits {
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Containers {
-    /// Labels that group containers, beside `source` and `state`.
+    /// Labels that group containers, in addition to `source` and `state`.
     pub group_by: Vec<String>,
-    /// Keys of container or pod labels that group containers too, as `label_<key>`; a container's own label wins
-    /// over its pod's.
+    /// Keys of container or pod labels that group containers as `label_<key>`; a container's label takes precedence over
+    /// its pod's.
     pub promote_labels: Vec<String>,
-    /// How many of the riskiest containers of a source are shown one by one, 1000 at most; 0 for none.
+    /// Number of riskiest containers per source shown individually, at most 1000; 0 turns it off.
     pub top_k: usize,
 }
 
@@ -62,17 +62,17 @@ impl Default for Containers {
 }
 
 impl Containers {
-    /// Notes what is wrong.
-    pub fn check(&self, at: &str, mistakes: &mut Mistakes) {
-        check_top_k(self.top_k, at, mistakes);
+    /// Adds the errors of this table, whose key is `at`.
+    pub fn check(&self, at: &str, errors: &mut ConfigErrors) {
+        check_top_k(self.top_k, at, errors);
         let mut keys_of: BTreeMap<String, &str> = BTreeMap::new();
         for (place, key) in self.promote_labels.iter().enumerate() {
             let name = promoted_name(key);
             let at = format!("{at}.promote_labels[{place}]");
             if key.is_empty() {
-                mistakes.add(at, "a label's key cannot be empty");
+                errors.add(at, "is empty; write the key of a label");
             } else if let Some(other) = keys_of.insert(name.clone(), key) {
-                mistakes.add(
+                errors.add(
                     at,
                     if other == key {
                         format!("\"{key}\" is there twice")
@@ -86,29 +86,29 @@ impl Containers {
         for (place, name) in self.group_by.iter().enumerate() {
             let at = format!("{at}.group_by[{place}]");
             if seen.contains(&name) {
-                mistakes.add(at, format!("\"{name}\" is there twice"));
+                errors.add(at, format!("\"{name}\" is listed twice"));
             } else if name.starts_with(PROMOTED) && !keys_of.contains_key(name) {
-                mistakes.add(at, format!("no key in promote_labels becomes \"{name}\""));
+                errors.add(at, format!("\"{name}\" matches no key of promote_labels"));
             } else if !name.starts_with(PROMOTED) && !CHOICES.iter().any(|(label, _)| label.name == name) {
                 let choices: Vec<_> = CHOICES.iter().map(|(label, _)| label.name).collect();
-                mistakes.add(at, format!("there is no label \"{name}\" to group by; there are {}", choices.join(", ")));
+                errors.add(at, format!("\"{name}\" is not a label to group by; choose from {}", choices.join(", ")));
             }
             seen.push(name);
         }
     }
 }
 
-fn check_top_k(top_k: usize, at: &str, mistakes: &mut Mistakes) {
-    if top_k > MOST_TOP_K {
-        mistakes.add(format!("{at}.top_k"), format!("must be {MOST_TOP_K} at most"));
+fn check_top_k(top_k: usize, at: &str, errors: &mut ConfigErrors) {
+    if top_k > MAX_TOP_K {
+        errors.add(format!("{at}.top_k"), format!("must be at most {MAX_TOP_K}"));
     }
 }
 
-/// `[images]`: what is shown of images.
+/// `[images]`: how images are grouped.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Images {
-    /// How many of the most widespread vulnerabilities of a source are shown one by one, 1000 at most; 0 for none.
+    /// Number of most widespread vulnerabilities per source shown individually, at most 1000; 0 turns it off.
     pub top_k: usize,
 }
 
@@ -119,13 +119,13 @@ impl Default for Images {
 }
 
 impl Images {
-    /// Notes what is wrong.
-    pub fn check(&self, at: &str, mistakes: &mut Mistakes) {
-        check_top_k(self.top_k, at, mistakes);
+    /// Adds the errors of this table, whose key is `at`.
+    pub fn check(&self, at: &str, errors: &mut ConfigErrors) {
+        check_top_k(self.top_k, at, errors);
     }
 }
 
-/// The label that a container's or pod's label of this key becomes.
+/// The name of the promoted label with this key.
 fn promoted_name(key: &str) -> String {
     let allowed = |character: char| if character.is_ascii_alphanumeric() { character } else { '_' };
     key.chars().map(allowed).fold(PROMOTED.to_owned(), |mut name, character| {
@@ -139,25 +139,25 @@ fn promoted_name(key: &str) -> String {
 #[serde(default, deny_unknown_fields)]
 pub struct Sensors {
     /// Silence after which a sensor is stale.
-    pub stale_after: Span,
+    pub stale_after: HumanDuration,
 }
 
 impl Default for Sensors {
     fn default() -> Self {
-        Self { stale_after: Span::seconds(24 * 60 * 60) }
+        Self { stale_after: HumanDuration::seconds(24 * 60 * 60) }
     }
 }
 
 impl Sensors {
-    /// Notes what is wrong.
-    pub fn check(&self, at: &str, mistakes: &mut Mistakes) {
+    /// Adds the errors of this table, whose key is `at`.
+    pub fn check(&self, at: &str, errors: &mut ConfigErrors) {
         if self.stale_after.0.is_zero() {
-            mistakes.add(format!("{at}.stale_after"), "must be longer than nothing");
+            errors.add(format!("{at}.stale_after"), "must be greater than zero");
         }
     }
 }
 
-/// The settings of the engine that a configuration without mistakes says.
+/// The engine settings of a valid configuration.
 pub fn resolve(limits: &Limits, containers: &Containers, images: &Images, sensors: &Sensors) -> Settings {
     let promoted_at = |name: &str| containers.promote_labels.iter().position(|key| promoted_name(key) == name);
     let not_named = containers

@@ -9,7 +9,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use serde::{Deserialize, Serialize};
 
-use crate::setting::{Mistakes, Span, read_pem};
+use crate::setting::{ConfigErrors, HumanDuration, read_pem};
 
 /// More tries than this only keep a vendor busy that is down; the next run of the collector comes anyway.
 const MOST_RETRIES: u32 = 20;
@@ -25,11 +25,11 @@ pub struct Config {
     /// PEM file of certificates to trust beside those of the system, such as that of a proxy that opens TLS.
     pub ca_file: Option<PathBuf>,
     /// Longest wait for a connection, TLS included.
-    pub connect_timeout: Span,
+    pub connect_timeout: HumanDuration,
     /// Longest silence while an answer is awaited or comes in.
-    pub read_timeout: Span,
+    pub read_timeout: HumanDuration,
     /// Longest time for one request, from connecting to the last byte of its answer.
-    pub timeout: Span,
+    pub timeout: HumanDuration,
     /// Largest answer taken, in bytes after decompression.
     pub max_body_bytes: u64,
     /// How often a request that failed is sent again, where that is worth it; 0 to 20.
@@ -41,9 +41,9 @@ impl Default for Config {
         Self {
             proxy: None,
             ca_file: None,
-            connect_timeout: Span::seconds(10),
-            read_timeout: Span::seconds(30),
-            timeout: Span::seconds(120),
+            connect_timeout: HumanDuration::seconds(10),
+            read_timeout: HumanDuration::seconds(30),
+            timeout: HumanDuration::seconds(120),
             max_body_bytes: 64 * 1024 * 1024,
             retries: 4,
         }
@@ -52,32 +52,32 @@ impl Default for Config {
 
 impl Config {
     /// Notes what is wrong with these settings, which stand at `at`.
-    pub fn check(&self, at: &str, mistakes: &mut Mistakes) {
+    pub fn check(&self, at: &str, errors: &mut ConfigErrors) {
         if let Some(proxy) = &self.proxy
             && let Err(reason) = read_proxy(proxy)
         {
-            mistakes.add(format!("{at}.proxy"), reason);
+            errors.add(format!("{at}.proxy"), reason);
         }
         if let Some(path) = &self.ca_file
             && let Err(reason) = read_certificates(path)
         {
-            mistakes.add(format!("{at}.ca_file"), reason);
+            errors.add(format!("{at}.ca_file"), reason);
         }
         for (name, span) in
             [("connect_timeout", self.connect_timeout), ("read_timeout", self.read_timeout), ("timeout", self.timeout)]
         {
             if span.0.is_zero() {
-                mistakes.add(
+                errors.add(
                     format!("{at}.{name}"),
                     "must be more than zero; a request without a limit could wait for ever",
                 );
             }
         }
         if self.max_body_bytes == 0 {
-            mistakes.add(format!("{at}.max_body_bytes"), "must be more than zero; the default is 67108864 (64 MiB)");
+            errors.add(format!("{at}.max_body_bytes"), "must be more than zero; the default is 67108864 (64 MiB)");
         }
         if self.retries > MOST_RETRIES {
-            mistakes.add(
+            errors.add(
                 format!("{at}.retries"),
                 format!("must be 0 to {MOST_RETRIES}; a collector that failed runs again anyway"),
             );
@@ -86,9 +86,9 @@ impl Config {
 }
 
 /// Notes what is wrong with a vendor's base URL, which stands at `at`. The URL is not repeated: it may hold a password.
-pub fn check_base_url(url: &str, at: &str, mistakes: &mut Mistakes) {
+pub fn check_base_url(url: &str, at: &str, errors: &mut ConfigErrors) {
     if let Err(reason) = read_base_url(url) {
-        mistakes.add(at, reason);
+        errors.add(at, reason);
     }
 }
 
@@ -181,21 +181,21 @@ zz+jv4L/vwIgAi4+Br+HM7z2kBfRNJbDepCmxMpF68eUq0MEP+mPG4w=
 -----END CERTIFICATE-----
 ";
 
-    fn mistakes(config: &Config) -> Vec<String> {
-        let mut mistakes = Mistakes::default();
-        config.check("http", &mut mistakes);
-        mistakes.0.into_iter().map(|mistake| format!("{} {}", mistake.key, mistake.reason)).collect()
+    fn errors(config: &Config) -> Vec<String> {
+        let mut errors = ConfigErrors::default();
+        config.check("http", &mut errors);
+        errors.0.into_iter().map(|error| format!("{} {}", error.key, error.reason)).collect()
     }
 
     fn base_url(url: &str) -> Result<(), String> {
-        let mut mistakes = Mistakes::default();
-        check_base_url(url, "base_url", &mut mistakes);
-        mistakes.0.pop().map_or(Ok(()), |mistake| Err(mistake.reason))
+        let mut errors = ConfigErrors::default();
+        check_base_url(url, "base_url", &mut errors);
+        errors.0.pop().map_or(Ok(()), |error| Err(error.reason))
     }
 
     #[test]
     fn the_defaults_are_right_and_written_as_they_are_read() {
-        assert_eq!(mistakes(&Config::default()), [""; 0]);
+        assert_eq!(errors(&Config::default()), [""; 0]);
         let json = serde_json::to_string(&Config::default()).unwrap();
         assert_eq!(serde_json::from_str::<Config>(&json).unwrap(), Config::default());
         assert_eq!(serde_json::from_str::<Config>("{}").unwrap(), Config::default());
@@ -204,7 +204,7 @@ zz+jv4L/vwIgAi4+Br+HM7z2kBfRNJbDepCmxMpF68eUq0MEP+mPG4w=
 
     #[test]
     fn all_mistakes_are_told_at_once() {
-        let zero = Span::seconds(0);
+        let zero = HumanDuration::seconds(0);
         let wrong = Config {
             proxy: Some("proxy:3128".to_owned()),
             ca_file: Some("/nonexistent/ca.pem".into()),
@@ -214,12 +214,12 @@ zz+jv4L/vwIgAi4+Br+HM7z2kBfRNJbDepCmxMpF68eUq0MEP+mPG4w=
             max_body_bytes: 0,
             retries: 21,
         };
-        let found = mistakes(&wrong);
-        let keys: Vec<_> = found.iter().filter_map(|mistake| mistake.split(' ').next()).collect();
+        let found = errors(&wrong);
+        let keys: Vec<_> = found.iter().filter_map(|error| error.split(' ').next()).collect();
         let all = ["proxy", "ca_file", "connect_timeout", "read_timeout", "timeout", "max_body_bytes", "retries"];
         assert_eq!(keys, all.map(|key| format!("http.{key}")));
         let secret = Config { proxy: Some("http://jdoe:hunter2@proxy:3128".to_owned()), ..Config::default() };
-        let found = mistakes(&secret).concat();
+        let found = errors(&secret).concat();
         assert!(found.contains("HTTPS_PROXY") && !found.contains("hunter2"), "{found}");
     }
 
@@ -235,7 +235,7 @@ zz+jv4L/vwIgAi4+Br+HM7z2kBfRNJbDepCmxMpF68eUq0MEP+mPG4w=
             (&broken, "certificate 1 in"),
         ] {
             std::fs::write(file.path(), pem).unwrap();
-            let found = mistakes(&Config { ca_file: Some(file.path().to_owned()), ..Config::default() }).concat();
+            let found = errors(&Config { ca_file: Some(file.path().to_owned()), ..Config::default() }).concat();
             assert!(found.contains(wrong) && found.is_empty() == wrong.is_empty(), "{pem:?}: {found}");
         }
     }

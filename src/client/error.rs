@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::endpoint::Endpoint;
 use super::retry;
-use crate::setting::Span;
+use crate::setting::HumanDuration;
 use crate::telemetry::Failure;
 
 /// So much of the body of a refused request is kept for [`ApiError::mentions`].
@@ -86,7 +86,7 @@ impl fmt::Display for ApiError {
         }
         if *tries > 1 {
             let over = Duration::from_millis(u64::try_from(over.as_millis()).unwrap_or(u64::MAX));
-            write!(f, "; tried {tries} times over {}", Span(over))?;
+            write!(f, "; tried {tries} times over {}", HumanDuration(over))?;
         }
         Ok(())
     }
@@ -127,7 +127,7 @@ impl AttemptError {
 
     /// This one is final after all, for the server wants a pause longer than is waited for.
     pub(super) fn too_long(mut self, wait: Duration) -> Self {
-        let wait = Span(Duration::from_secs(wait.as_secs()));
+        let wait = HumanDuration(Duration::from_secs(wait.as_secs()));
         self.retry = false;
         self.words = format!("{}; the vendor asks to be left alone for {wait}, too long to wait", self.words);
         self

@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::setting::{Mistakes, Span};
+use crate::setting::{ConfigErrors, HumanDuration};
 
 /// Less than this asks for the same data again.
-const LEAST_MIN_AGE: Span = Span::seconds(1);
+const LEAST_MIN_AGE: HumanDuration = HumanDuration::seconds(1);
 
 /// When collectors run.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -14,20 +14,20 @@ pub struct Config {
     /// On their own intervals, so that no scrape waits for a vendor, or when a scrape finds data that is too old.
     pub mode: Mode,
     /// With `mode = "scrape"`: how old data may be before a scrape has it collected anew.
-    pub min_age: Span,
+    pub min_age: HumanDuration,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { mode: Mode::Interval, min_age: Span::seconds(60) }
+        Self { mode: Mode::Interval, min_age: HumanDuration::seconds(60) }
     }
 }
 
 impl Config {
     /// Notes what is wrong.
-    pub fn check(&self, at: &str, mistakes: &mut Mistakes) {
+    pub fn check(&self, at: &str, errors: &mut ConfigErrors) {
         if self.min_age < LEAST_MIN_AGE {
-            mistakes.add(format!("{at}.min_age"), format!("must be at least {LEAST_MIN_AGE}"));
+            errors.add(format!("{at}.min_age"), format!("must be at least {LEAST_MIN_AGE}"));
         }
     }
 }

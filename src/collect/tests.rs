@@ -14,7 +14,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::inventory::{Table, Tables};
 use crate::lock::lock;
 use crate::record::Vendor;
-use crate::setting::Span;
+use crate::setting::HumanDuration;
 use crate::source::{Collect, CollectOutput, Collector};
 use crate::telemetry::{Failure, SourceTelemetry, Telemetry};
 use crate::view::CollectorReading;
@@ -108,7 +108,7 @@ impl Rehearsal {
         collection.arrange([("prod", Vendor::Qualys, vec!["sensors"])], &[]);
         let listing =
             Box::new(Scripted { script: Mutex::new(script.iter().copied().collect()), telemetry: Arc::clone(&source) });
-        let collector = Collector { name: "sensors", interval: Span::seconds(60), listing };
+        let collector = Collector { name: "sensors", interval: HumanDuration::seconds(60), listing };
         let runner = Runner::new(collector, None, source, Arc::clone(&collection), clock);
         let mut tasks = JoinSet::new();
         tasks.spawn(runner.run_forever());

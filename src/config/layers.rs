@@ -1,4 +1,4 @@
-//! Where options come from: the file, the environment, the command line.
+//! The origins of options: the file, the environment, the command line.
 //!
 //! Each is a figment provider that carries its name, so that every value knows its origin. The file and the
 //! environment are read by hand because of what figment's own providers do with them: a missing file is an empty
@@ -11,10 +11,11 @@ use figment::providers::{Format as _, Toml};
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 
-use super::mistakes::Located;
-use super::{Override, repair};
+use super::Override;
+use super::located::Located;
+use super::path::{at, parts};
 use crate::output::otlp::environment::{self, Standard};
-use crate::setting::Mistake;
+use crate::setting::ConfigError;
 
 /// What the names of our environment variables begin with, and what stands between the levels of an option.
 const PREFIX: &str = "CSE__";
@@ -59,7 +60,7 @@ impl Layers {
         let mut layers = Vec::new();
         match file.map(from_file) {
             Some(Ok(layer)) => layers.push(layer),
-            Some(Err(mistake)) => found.push(mistake),
+            Some(Err(error)) => found.push(error),
             None => {}
         }
         let whole = found.is_empty();
@@ -69,7 +70,7 @@ impl Layers {
         for (name, value) in variables {
             match from_variable(&name.to_string_lossy(), value) {
                 Some(Ok(layer)) => layers.push(layer),
-                Some(Err(mistake)) => found.push(mistake),
+                Some(Err(error)) => found.push(error),
                 None => {}
             }
         }
@@ -94,7 +95,7 @@ impl Layers {
 
     /// Where the option at `path` was written, or the table nearest around it.
     pub(super) fn origin(&self, path: &[String]) -> String {
-        let nearest = (1..=path.len()).rev().find_map(|depth| repair::at(&self.tree, &path[..depth]));
+        let nearest = (1..=path.len()).rev().find_map(|depth| at(&self.tree, &path[..depth]));
         let metadata = nearest.and_then(|value| self.figment.get_metadata(value.tag()));
         metadata.map_or_else(|| self.default_origin.clone(), |metadata| metadata.name.to_string())
     }
@@ -104,32 +105,27 @@ impl Layers {
         self.origin(path) != self.default_origin
     }
 
-    /// A part's mistake, with the place it stands in.
-    pub(super) fn locate(&self, mistake: Mistake) -> Located {
-        Located { origin: self.origin(&path(&mistake.key)), key: mistake.key, reason: mistake.reason }
+    /// A part's error, with the place it stands in.
+    pub(super) fn locate(&self, error: ConfigError) -> Located {
+        Located { origin: self.origin(&parts(&error.key)), key: error.key, reason: error.reason }
     }
 
     /// Whether the option `key` is written anywhere.
     pub(super) fn has(&self, key: &str) -> bool {
-        repair::at(&self.tree, &path(key)).is_some()
+        at(&self.tree, &parts(key)).is_some()
     }
-}
-
-/// The parts of a key as a person writes it.
-fn path(key: &str) -> Vec<String> {
-    key.split(['.', '[', ']']).filter(|part| !part.is_empty()).map(str::to_owned).collect()
 }
 
 /// The options in a TOML file.
 fn from_file(file: &Path) -> Result<Layer, Located> {
     let origin = file.display().to_string();
-    let mistake = |key, reason| Located { origin: origin.clone(), key, reason };
+    let located = |key, reason| Located { origin: origin.clone(), key, reason };
     let text = std::fs::read_to_string(file)
-        .map_err(|error| mistake(String::new(), format!("cannot read the file: {error}")))?;
+        .map_err(|error| located(String::new(), format!("cannot read the file: {error}")))?;
     let options = Toml::from_str(&text).map_err(|error| {
         let before = error.span().and_then(|span| text.get(..span.start));
         let line = before.map_or(1, |before| before.matches('\n').count() + 1);
-        mistake(format!("line {line}"), error.message().replace('\n', "; "))
+        located(format!("line {line}"), error.message().replace('\n', "; "))
     })?;
     Ok(Layer { origin, options })
 }
@@ -138,20 +134,20 @@ fn from_file(file: &Path) -> Result<Layer, Located> {
 fn from_variable(name: &str, value: OsString) -> Option<Result<Layer, Located>> {
     let key = name.strip_prefix(PREFIX)?.to_lowercase().replace(LEVEL, ".");
     let origin = format!("environment variable {name}");
-    let mistake =
+    let error =
         |reason: &str| Some(Err(Located { origin: origin.clone(), key: key.clone(), reason: reason.to_owned() }));
     if key.split('.').any(str::is_empty) {
-        return mistake("names no option; CSE__SERVER__LISTEN, for one, sets server.listen");
+        return error("names no option; CSE__SERVER__LISTEN, for one, sets server.listen");
     }
     if key.split('.').next() == Some("source") {
-        return mistake(
+        return error(
             "sources are set in the file only, where each has a name; \
              a secret can be in an environment variable that the file names, as in password_env",
         );
     }
     match value.into_string() {
         Ok(value) => Some(Ok(one(origin, &key, &value))),
-        Err(_) => mistake("its value is not valid UTF-8"),
+        Err(_) => error("its value is not valid UTF-8"),
     }
 }
 

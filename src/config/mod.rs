@@ -1,11 +1,12 @@
 //! The whole configuration: every part's options put together, from a file, the environment and the command line.
 //!
-//! Owns the order of the three and how mistakes are told: all at once, each with where it stands, its key and
-//! what to write instead, and never with a value, since a secret may have been put under a wrong key. An option
-//! itself, its default and what it may be, belong to the `Config` of the module that uses it.
+//! Owns the precedence of the three and how errors are reported: all at once, each with its origin, its key and
+//! what to write instead, and never with a value, since a secret may stand under a wrong key. Each option, with its
+//! default and its valid values, belongs to the `Config` of the module that uses it.
 
 mod layers;
-mod mistakes;
+mod located;
+mod path;
 mod repair;
 #[cfg(test)]
 mod tests;
@@ -17,83 +18,85 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use self::layers::Layers;
-pub use self::mistakes::{Invalid, Located};
+pub use self::located::{Invalid, Located};
 use crate::output::otlp;
-use crate::setting::Mistakes;
+use crate::setting::ConfigErrors;
 use crate::{catalog, collect, logging, server, source};
 
 /// Every option.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// What it serves, and where.
+    /// The HTTP server.
     pub server: server::Config,
-    /// Where it pushes to.
+    /// The OTLP receiver.
     pub otlp: otlp::Config,
-    /// What it logs.
+    /// Logging.
     pub log: logging::Config,
-    /// What it keeps over a restart.
+    /// Checkpoints.
     pub state: State,
-    /// When it asks the vendors.
+    /// When collectors run.
     pub collection: collect::Config,
-    /// How much it shows at most.
+    /// Limits of what is served.
     pub limits: catalog::Limits,
-    /// How containers are grouped.
+    /// Grouping of containers.
     pub containers: catalog::Containers,
-    /// What it shows of images.
+    /// Grouping of images.
     pub images: catalog::Images,
-    /// When a sensor counts as gone.
+    /// When a sensor is stale.
     pub sensors: catalog::Sensors,
-    /// The vendor accounts it reads.
+    /// The vendor accounts to read.
     pub source: source::Config,
-    /// Environment variables that are ignored, and why; to be told once there is a log.
+    /// Ignored environment variables and why, to be logged once logging has started.
     #[serde(skip)]
     pub ignored: Vec<String>,
 }
 
 impl Config {
-    /// Notes what is wrong in each part, as the part itself knows.
-    fn check(&self, mistakes: &mut Mistakes) {
-        self.server.check("server", mistakes);
-        self.otlp.check("otlp", mistakes);
+    /// Adds the errors of every part.
+    fn check(&self, errors: &mut ConfigErrors) {
+        self.server.check("server", errors);
+        self.otlp.check("otlp", errors);
         if !self.server.is_on() {
             if !self.otlp.is_on() {
-                mistakes.add(
+                errors.add(
                     "server.listen",
-                    "is empty, so that nothing is served; set it, or otlp.endpoint to push instead",
+                    "is empty, so nothing is served; set it, or set otlp.endpoint to push instead",
                 );
             }
             if self.collection.mode == collect::Mode::Scrape {
-                mistakes
-                    .add("collection.mode", "must be \"interval\" where server.listen is empty: nothing is scraped");
+                errors.add("collection.mode", "must be \"interval\" if server.listen is empty: nothing is scraped");
             }
         }
-        self.state.check("state", mistakes);
-        self.collection.check("collection", mistakes);
-        self.limits.check("limits", mistakes);
-        self.containers.check("containers", mistakes);
-        self.images.check("images", mistakes);
-        self.sensors.check("sensors", mistakes);
-        self.source.check(mistakes);
+        self.state.check("state", errors);
+        self.collection.check("collection", errors);
+        self.limits.check("limits", errors);
+        self.containers.check("containers", errors);
+        self.images.check("images", errors);
+        self.sensors.check("sensors", errors);
+        self.source.check(errors);
         if self.source == source::Config::default() {
-            mistakes.add("source", "no source is configured; add one, as in [[source.qualys]] or [[source.prisma]]");
+            errors.add("source", "no source is configured; add one, as in [[source.qualys]] or [[source.prisma]]");
         }
     }
 }
 
-/// What is kept over a restart.
+/// `[state]`: checkpoints that survive a restart.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct State {
-    /// A directory for checkpoints, of this exporter alone; without one, nothing is kept.
+    /// Directory for the checkpoints of this exporter alone; without it, no checkpoints are written.
     pub dir: Option<PathBuf>,
 }
 
 impl State {
-    /// Notes what is wrong with these settings, which stand at `at`. A directory that is not there is made at the start.
-    fn check(&self, at: &str, mistakes: &mut Mistakes) {
+    /// Adds the errors of these settings, whose key is `at`. A missing directory is created at the start.
+    fn check(&self, at: &str, errors: &mut ConfigErrors) {
         if self.dir.as_ref().is_some_and(|dir| dir.exists() && !dir.is_dir()) {
-            mistakes.add(format!("{at}.dir"), "is no directory; give the path of one, or of one that can be made");
+            errors.add(
+                format!("{at}.dir"),
+                "is not a directory; give the path of a directory, which is created if missing",
+            );
         }
     }
 }
@@ -128,17 +131,17 @@ fn read(
 ) -> Result<Config, Invalid> {
     let (layers, mut found) = Layers::read(file, environment, overrides);
     let (mut config, noted) = repair::extract(&layers, &mut found);
-    let mut semantic = Mistakes::default();
+    let mut semantic = ConfigErrors::default();
     if layers.whole {
         config.check(&mut semantic);
     }
-    for mistake in semantic.0 {
-        // Where a key could not be read, what is missing or stands in for it is no mistake of its own. Nothing stands in
-        // for an unknown key, and an option that it may have been meant for can be there as well.
-        let stand_in = found.iter().any(|known| known.touches(&mistake.key)) && !noted.unknown.contains(&mistake.key);
-        let misspelt = noted.meant.contains(&mistake.key) && !layers.has(&mistake.key);
+    for error in semantic.0 {
+        // If a key could not be read, a missing value or its stand-in is not a separate error. Nothing stands in for an
+        // unknown key, and the option that was meant may be present as well.
+        let stand_in = found.iter().any(|known| known.touches(&error.key)) && !noted.unknown.contains(&error.key);
+        let misspelt = noted.meant.contains(&error.key) && !layers.has(&error.key);
         if !stand_in && !misspelt {
-            found.push(layers.locate(mistake));
+            found.push(layers.locate(error));
         }
     }
     config.ignored = layers.ignored;

@@ -1,4 +1,4 @@
-//! Finds every mistake and not only the first: what cannot be read is noted and taken out, and the rest read again.
+//! Finds every error, not only the first: whatever cannot be read is recorded and removed, and the rest is read again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,22 +8,23 @@ use serde::Deserialize;
 
 use super::Config;
 use super::layers::{Layers, retyped};
-use super::mistakes::Located;
+use super::located::Located;
+use super::path::{at, key, replace};
 use super::words;
 
-/// Past so many readings, what is left is told only after the rest is put right.
-const READINGS: usize = 1000;
+/// After this many attempts the remaining errors are reported only once the others are fixed.
+const MAX_ATTEMPTS: usize = 1000;
 
-/// What is to be known of the mistakes that were found, to tell their consequences from others.
+/// What is to be known of the errors that were found, to tell their consequences from others.
 #[derive(Default)]
 pub(super) struct Noted {
-    /// Keys that are no options.
+    /// Unknown keys.
     pub(super) unknown: BTreeSet<String>,
-    /// Options that they may have been meant for.
+    /// Options that they may have been intended for.
     pub(super) meant: BTreeSet<String>,
 }
 
-/// Reads the configuration, notes what is wrong, and returns it as it is without that.
+/// Reads the configuration, records what is wrong, and returns the rest.
 pub(super) fn extract(layers: &Layers, found: &mut Vec<Located>) -> (Config, Noted) {
     let mut repair = Repair {
         tree: layers.tree().clone(),
@@ -31,10 +32,10 @@ pub(super) fn extract(layers: &Layers, found: &mut Vec<Located>) -> (Config, Not
         retyped: BTreeSet::new(),
         noted: Noted::default(),
     };
-    for _ in 0..READINGS {
+    for _ in 0..MAX_ATTEMPTS {
         match Config::deserialize(&repair.tree) {
             Ok(config) => return (config, repair.noted),
-            Err(error) => repair.mend(&error, layers, found),
+            Err(error) => repair.remove_cause(&error, layers, found),
         }
     }
     if found.is_empty() {
@@ -53,8 +54,8 @@ struct Repair {
 }
 
 impl Repair {
-    /// Notes `error`, and takes out what causes it.
-    fn mend(&mut self, error: &figment::Error, layers: &Layers, found: &mut Vec<Located>) {
+    /// Records `error` and removes its cause.
+    fn remove_cause(&mut self, error: &figment::Error, layers: &Layers, found: &mut Vec<Located>) {
         let mut path = error.path.clone();
         if let Kind::MissingField(name) = &error.kind {
             path.push(name.to_string());
@@ -86,7 +87,7 @@ impl Repair {
         self.take_out(path);
     }
 
-    /// Takes the value at `path` out. If that is a mistake as well, because it must be there, tries values of every
+    /// Takes the value at `path` out. If that is a error as well, because it must be there, tries values of every
     /// kind in its place, and at last takes out what it is part of.
     fn take_out(&mut self, mut path: Vec<String>) {
         let in_list = |tree: &Value, path: &[String]| {
@@ -112,53 +113,4 @@ impl Repair {
             return;
         }
     }
-}
-
-/// The value at `path`, whose parts are keys of tables and places in lists.
-pub(super) fn at<'v>(tree: &'v Value, path: &[String]) -> Option<&'v Value> {
-    path.iter().try_fold(tree, |value, part| match value {
-        Value::Dict(_, table) => table.get(part),
-        Value::Array(_, list) => list.get(part.parse::<usize>().ok()?),
-        Value::String(..) | Value::Char(..) | Value::Bool(..) | Value::Num(..) | Value::Empty(..) => None,
-    })
-}
-
-/// Puts `value` at `path`, or nothing.
-fn replace(tree: &mut Value, path: &[String], value: Option<Value>) {
-    let Some((part, rest)) = path.split_first() else {
-        if let Some(value) = value {
-            *tree = value;
-        }
-        return;
-    };
-    match tree {
-        Value::Dict(_, table) => match (rest.is_empty(), value) {
-            (true, None) => drop(table.remove(part)),
-            (true, Some(value)) => drop(table.insert(part.clone(), value)),
-            (false, value) => {
-                if let Some(inner) = table.get_mut(part) {
-                    replace(inner, rest, value);
-                }
-            }
-        },
-        Value::Array(_, list) => {
-            if let Some(inner) = part.parse::<usize>().ok().and_then(|place| list.get_mut(place)) {
-                replace(inner, rest, value);
-            }
-        }
-        Value::String(..) | Value::Char(..) | Value::Bool(..) | Value::Num(..) | Value::Empty(..) => {}
-    }
-}
-
-/// `path` as a person writes it: `source.qualys[0].name`.
-fn key(tree: &Value, path: &[String]) -> String {
-    let mut key = String::new();
-    for (depth, part) in path.iter().enumerate() {
-        match at(tree, &path[..depth]) {
-            Some(Value::Array(..)) => key.extend(["[", part, "]"]),
-            _ if depth == 0 => key.push_str(part),
-            _ => key.extend([".", part]),
-        }
-    }
-    key
 }

@@ -30,8 +30,8 @@ fn unknown(name: &str, path: &[String], known: &[&str]) -> String {
     }
     match meant.first() {
         Some(option) => format!("unknown key; did you mean {option}?"),
-        None if path.len() == 1 => format!("unknown table or key; there are {}", known.join(", ")),
-        None => format!("unknown key; there are {}", known.join(", ")),
+        None if path.len() == 1 => format!("unknown table or key; valid keys: {}", known.join(", ")),
+        None => format!("unknown key; valid keys: {}", known.join(", ")),
     }
 }
 
@@ -127,7 +127,7 @@ mod tests {
         {
             assert_eq!(unknown(name, &[], &known), format!("unknown key; did you mean {meant}?"));
         }
-        assert_eq!(unknown("port", &[], &known), "unknown key; there are listen, telemetry_path");
+        assert_eq!(unknown("port", &[], &known), "unknown key; valid keys: listen, telemetry_path");
         for (a, b, steps) in
             [("", "", 0), ("", "ab", 2), ("ab", "ba", 1), ("abcd", "acbd", 1), ("kitten", "sitting", 3)]
         {

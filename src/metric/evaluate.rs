@@ -6,8 +6,8 @@ use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use super::fold::{Reduced, fold};
-use super::group::{Reader, Role, Scratch, readers};
-use super::reduce::Partial;
+use super::group::{GroupingCache, LabelReader, Role, readers};
+use super::reduce::Accumulator;
 use super::{Family, Metric, Number, Series, Settings, Value};
 use crate::view::{Measured, Row, View};
 
@@ -16,7 +16,7 @@ pub(super) fn series<T: Measured>(
     family: &'static Family<T>,
     view: &View<'_>,
     settings: &Settings,
-    scratch: &mut Scratch,
+    groupings: &mut GroupingCache,
 ) -> Series {
     let readers = readers(family.by, settings);
     match &family.value {
@@ -41,11 +41,11 @@ pub(super) fn series<T: Measured>(
         | Value::Max(_)
         | Value::Min(_)
         | Value::Average(_)
-        | Value::Cells(..)
+        | Value::PerLabelSet(..)
         | Value::Age(_)
         | Value::Stale(_)
         | Value::Freshness(..)
-        | Value::Distribution(_) => reduced(family, &readers, view, settings, scratch),
+        | Value::Distribution(_) => reduced(family, &readers, view, settings, groupings),
     }
 }
 
@@ -53,45 +53,49 @@ fn limit<T: Measured>(family: &'static Family<T>, settings: &Settings) -> usize 
     if family.is_limited() { settings.max_series_per_family } else { usize::MAX }
 }
 
-fn labels<T>(readers: &[Reader<T>], row: Row<'_, T>) -> Vec<Arc<str>> {
+fn labels<T>(readers: &[LabelReader<T>], row: Row<'_, T>) -> Vec<Arc<str>> {
     readers.iter().map(|reader| reader.read(row).into()).collect()
 }
 
 fn reduced<T: Measured>(
     family: &'static Family<T>,
-    readers: &[Reader<T>],
+    readers: &[LabelReader<T>],
     view: &View<'_>,
     settings: &Settings,
-    scratch: &mut Scratch,
+    groupings: &mut GroupingCache,
 ) -> Series {
-    let grouping = scratch.grouping(family.by, readers, view);
-    let mut partials: Vec<Option<Partial>> =
-        grouping.groups.iter().map(|group| Partial::new(&family.value, group.vendor)).collect();
+    let grouping = groupings.grouping(family.by, readers, view);
+    let mut accumulators: Vec<Option<Accumulator>> =
+        grouping.groups.iter().map(|group| Accumulator::new(&family.value, group.vendor)).collect();
     let mut group_of_next = grouping.of_record.iter();
     T::visit(view, &mut |row| {
         if let Some(group) = group_of_next.next()
-            && let Some(partial) = &mut partials[*group as usize]
+            && let Some(accumulator) = &mut accumulators[*group as usize]
         {
-            partial.add(&family.value, row);
+            accumulator.add(&family.value, row);
         }
     });
     let groups = grouping
         .groups
         .iter()
-        .zip(partials)
-        .filter_map(|(group, partial)| Some((group, partial?)))
-        .filter(|(_, partial)| partial.series() > 0)
-        .map(|(group, partial)| Reduced { labels: Cow::Borrowed(&group.labels), records: group.records, partial })
+        .zip(accumulators)
+        .filter_map(|(group, accumulator)| Some((group, accumulator?)))
+        .filter(|(_, accumulator)| accumulator.series() > 0)
+        .map(|(group, accumulator)| Reduced {
+            labels: Cow::Borrowed(&group.labels),
+            records: group.records,
+            accumulator,
+        })
         .collect();
     let roles: Vec<Role> = readers.iter().map(|reader| reader.role).collect();
     let (groups, folded) = fold(groups, &roles, limit(family, settings));
 
     let mut series = empty(family, readers, folded);
     let mut texts: BTreeMap<&'static str, Arc<str>> = BTreeMap::new();
-    for (labels, partial) in groups {
-        for (closed, number) in partial.finish(settings.stale_after_seconds) {
+    for (labels, accumulator) in groups {
+        for (fixed, number) in accumulator.finish(settings.stale_after_seconds) {
             series.values.extend(labels.iter().cloned());
-            for text in closed {
+            for text in fixed {
                 series.values.push(Arc::clone(texts.entry(text).or_insert_with(|| (*text).into())));
             }
             series.numbers.push(number);
@@ -101,10 +105,10 @@ fn reduced<T: Measured>(
 }
 
 /// No series yet, with the names of all labels.
-fn empty<T: Measured>(family: &'static Family<T>, readers: &[Reader<T>], folded: u64) -> Series {
+fn empty<T: Measured>(family: &'static Family<T>, readers: &[LabelReader<T>], folded: u64) -> Series {
     let open = readers.iter().map(|reader| Arc::clone(&reader.name));
-    let closed = family.closed_labels().iter().map(|label| Arc::from(label.name));
-    Series { metric: family, labels: open.chain(closed).collect(), values: Vec::new(), numbers: Vec::new(), folded }
+    let fixed = family.fixed_labels().iter().map(|label| Arc::from(label.name));
+    Series { metric: family, labels: open.chain(fixed).collect(), values: Vec::new(), numbers: Vec::new(), folded }
 }
 
 /// Series about one thing each, by their labels, with their rank.
@@ -126,7 +130,7 @@ impl Ranked {
         }
     }
 
-    fn series<T: Measured>(self, family: &'static Family<T>, readers: &[Reader<T>], limit: usize) -> Series {
+    fn series<T: Measured>(self, family: &'static Family<T>, readers: &[LabelReader<T>], limit: usize) -> Series {
         let mut ranked: Vec<_> = self.0.into_iter().collect();
         let left_out = ranked.len().saturating_sub(limit);
         if left_out > 0 {

@@ -11,25 +11,25 @@ use super::{Chosen, ChosenRead, Column, Read, Settings};
 use crate::record::Vendor;
 use crate::view::{Measured, Row, View};
 
-/// What becomes of a label when its group is folded.
+/// What happens to a label when its group is folded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
-    /// It stays; groups that differ in it are folded apart.
-    Place,
+    /// It keeps its value; groups that differ in it are folded separately.
+    Keep,
     /// It becomes `_other`.
     Fold,
-    /// It stays, and divides a group that is folded as one.
-    Inner,
+    /// It keeps its value; groups that differ in it are folded together.
+    Subgroup,
 }
 
-/// A label with its reader, the configuration's choice resolved.
-pub(super) struct Reader<T> {
+/// A label with its reader, resolved from the configuration.
+pub(super) struct LabelReader<T> {
     pub(super) name: Arc<str>,
     pub(super) role: Role,
     read: ChosenRead<T>,
 }
 
-impl<T> Reader<T> {
+impl<T> LabelReader<T> {
     fn new(name: &'static str, role: Role, read: Read<T>) -> Self {
         Self { name: name.into(), role, read: ChosenRead::Field(read) }
     }
@@ -42,16 +42,16 @@ impl<T> Reader<T> {
     }
 }
 
-/// The labels of a family, the configuration's choice resolved.
-pub(super) fn readers<T>(by: &[Column<T>], settings: &Settings) -> Vec<Reader<T>> {
+/// The labels of a family, resolved from the configuration.
+pub(super) fn readers<T>(by: &[Column<T>], settings: &Settings) -> Vec<LabelReader<T>> {
     by.iter()
         .flat_map(|column| match column {
-            Column::Place(label, read) => vec![Reader::new(label.name, Role::Place, *read)],
-            Column::Fold(label, read) => vec![Reader::new(label.name, Role::Fold, *read)],
-            Column::Inner(label, read) => vec![Reader::new(label.name, Role::Inner, *read)],
+            Column::Keep(label, read) => vec![LabelReader::new(label.name, Role::Keep, *read)],
+            Column::Fold(label, read) => vec![LabelReader::new(label.name, Role::Fold, *read)],
+            Column::Subgroup(label, read) => vec![LabelReader::new(label.name, Role::Subgroup, *read)],
             Column::Chosen(chosen) => chosen(settings)
                 .iter()
-                .map(|Chosen { name, read }| Reader { name: Arc::clone(name), role: Role::Fold, read: *read })
+                .map(|Chosen { name, read }| LabelReader { name: Arc::clone(name), role: Role::Fold, read: *read })
                 .collect(),
         })
         .collect()
@@ -64,7 +64,7 @@ pub(super) struct Group {
     pub(super) labels: Vec<Arc<str>>,
     /// The vendor of their source.
     pub(super) vendor: Option<Vendor>,
-    /// How many they are.
+    /// The number of records.
     pub(super) records: u64,
 }
 
@@ -77,18 +77,18 @@ pub(super) struct Grouping {
     pub(super) groups: Vec<Group>,
 }
 
-/// Groupings that several families of one evaluation share.
+/// Groupings shared by the families of one evaluation.
 #[derive(Debug, Default)]
-pub struct Scratch {
+pub struct GroupingCache {
     groupings: HashMap<(TypeId, usize), Arc<Grouping>>,
 }
 
-impl Scratch {
-    /// The groups of `T` by the labels `by`, reckoned at the first asking.
+impl GroupingCache {
+    /// The groups of `T` by the labels `by`, computed on first use.
     pub(super) fn grouping<T: Measured>(
         &mut self,
         by: &'static [Column<T>],
-        readers: &[Reader<T>],
+        readers: &[LabelReader<T>],
         view: &View<'_>,
     ) -> Arc<Grouping> {
         let key = (TypeId::of::<T>(), by.as_ptr() as usize);
@@ -97,7 +97,7 @@ impl Scratch {
     }
 }
 
-fn group<'a, T: Measured>(readers: &[Reader<T>], view: &'a View<'a>) -> Grouping {
+fn group<'a, T: Measured>(readers: &[LabelReader<T>], view: &'a View<'a>) -> Grouping {
     let mut by_address: HashMap<Box<[usize]>, u32, foldhash::fast::RandomState> = HashMap::default();
     let mut by_text: HashMap<Vec<&'a str>, u32> = HashMap::new();
     let mut found: Vec<(Option<Vendor>, u64)> = Vec::new();
@@ -107,7 +107,7 @@ fn group<'a, T: Measured>(readers: &[Reader<T>], view: &'a View<'a>) -> Grouping
         addresses.clear();
         for reader in readers {
             let text = reader.read(row);
-            // The length tells an empty text from the one that happens to start at its address.
+            // The length distinguishes an empty text from one that happens to start at the same address.
             addresses.extend([text.as_ptr() as usize, text.len()]);
         }
         let at = if let Some(at) = by_address.get(addresses.as_slice()) {
@@ -148,7 +148,7 @@ fn group<'a, T: Measured>(readers: &[Reader<T>], view: &'a View<'a>) -> Grouping
     Grouping { of_record, groups }
 }
 
-/// The text, kept once for all groups that have it.
+/// The text, stored once for all groups that have it.
 fn shared(texts: &mut HashSet<Arc<str>>, text: &str) -> Arc<str> {
     if let Some(known) = texts.get(text) {
         return Arc::clone(known);

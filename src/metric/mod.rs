@@ -2,7 +2,7 @@
 //!
 //! A row reads like a query over records of one kind: grouped by which labels, reduced how. This module owns
 //! grouping (`group`), reduction (`reduce`) and the cardinality budget (`fold`). It knows no metric by name,
-//! no vendor's wire format, no output and no clock: what depends on the time is a [`Number`] that is asked later.
+//! no vendor's wire format, no output and no clock: a time-dependent value is a [`Number`], resolved at scrape time.
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ mod reduce;
 mod tests;
 mod unit;
 
-pub use group::Scratch;
+pub use group::GroupingCache;
 pub use number::Number;
 pub use unit::{Kind, Unit};
 
@@ -36,24 +36,24 @@ pub struct Label {
 /// Reads a label's value from a record.
 pub type Read<T> = for<'a> fn(Row<'a, T>) -> &'a str;
 
-/// A label of a family with its reader, or the place of the labels that the configuration chooses.
+/// A label of a family with its reader, or the slot for the labels that the configuration chooses.
 ///
-/// What becomes of a label when a family is over its limit is said here.
+/// Each variant also says what happens to the label when its family exceeds the series limit.
 pub enum Column<T> {
-    /// Stays as it is when its group is folded: a folded group is one per such values.
-    Place(&'static Label, Read<T>),
+    /// Keeps its value when its group is folded: there is one folded group per combination of kept values.
+    Keep(&'static Label, Read<T>),
     /// Becomes `_other` when its group is folded.
     Fold(&'static Label, Read<T>),
     /// Divides a group and stays when the group is folded.
-    Inner(&'static Label, Read<T>),
+    Subgroup(&'static Label, Read<T>),
     /// The labels that the configuration chooses; each becomes `_other` when its group is folded.
     Chosen(fn(&Settings) -> &[Chosen<T>]),
 }
 
 impl Label {
     /// This label as one that stays when its group is folded.
-    pub const fn place<T>(&'static self, read: Read<T>) -> Column<T> {
-        Column::Place(self, read)
+    pub const fn keep<T>(&'static self, read: Read<T>) -> Column<T> {
+        Column::Keep(self, read)
     }
 
     /// This label as one that is folded.
@@ -62,8 +62,8 @@ impl Label {
     }
 
     /// This label as one that divides a group.
-    pub const fn inner<T>(&'static self, read: Read<T>) -> Column<T> {
-        Column::Inner(self, read)
+    pub const fn subgroup<T>(&'static self, read: Read<T>) -> Column<T> {
+        Column::Subgroup(self, read)
     }
 }
 
@@ -79,7 +79,7 @@ pub struct Chosen<T> {
 pub enum ChosenRead<T> {
     /// From a field of the record.
     Field(Read<T>),
-    /// From the list of promoted labels, at this place.
+    /// From the list of promoted labels, at this index.
     Promoted(for<'a> fn(Row<'a, T>, usize) -> &'a str, usize),
 }
 
@@ -91,45 +91,45 @@ impl<T> Clone for ChosenRead<T> {
 
 impl<T> Copy for ChosenRead<T> {}
 
-/// The values of a family's closed labels: every one of them is shown for every group that the family shows.
+/// Fixed label names and all their combinations of values; every combination is shown for every group of the family.
 #[derive(Debug)]
-pub struct Cells {
+pub struct LabelSets {
     /// The labels, in order.
     pub labels: &'static [&'static Label],
-    /// Their values, in order; one series each.
+    /// The combinations of values, in order; one series each.
     pub values: &'static [&'static [&'static str]],
 }
 
-/// Which closed labels a family has.
-pub enum Closed {
-    /// With the same values for every vendor.
-    Same(&'static Cells),
-    /// These labels, with the values that the vendor can tell of. A vendor that can tell of none is not shown.
-    PerVendor(&'static [&'static Label], fn(Vendor) -> Option<&'static Cells>),
+/// Which fixed label sets a family has.
+pub enum FixedLabels {
+    /// The same for every vendor.
+    Same(&'static LabelSets),
+    /// These labels, with the values that each vendor reports; a vendor that reports none is not shown.
+    PerVendor(&'static [&'static Label], fn(Vendor) -> Option<&'static LabelSets>),
 }
 
-impl Closed {
-    fn of(&self, vendor: Option<Vendor>) -> Option<&'static Cells> {
+impl FixedLabels {
+    fn of(&self, vendor: Option<Vendor>) -> Option<&'static LabelSets> {
         match self {
-            Self::Same(cells) => Some(cells),
-            Self::PerVendor(_, cells) => vendor.and_then(cells),
+            Self::Same(sets) => Some(sets),
+            Self::PerVendor(_, sets) => vendor.and_then(sets),
         }
     }
 
     fn labels(&self) -> &'static [&'static Label] {
         match self {
-            Self::Same(cells) => cells.labels,
+            Self::Same(sets) => sets.labels,
             Self::PerVendor(labels, _) => labels,
         }
     }
 }
 
-/// When something was last heard of.
+/// When something last reported.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Seen {
-    /// There is no such thing.
+pub enum LastSeen {
+    /// It does not exist.
     Missing,
-    /// It is there and was never heard of.
+    /// It exists and never reported.
     Never,
     /// At this time, in seconds since 1970.
     At(f64),
@@ -137,7 +137,7 @@ pub enum Seen {
 
 /// How the records of a group become its series.
 pub enum Value<T> {
-    /// How many there are.
+    /// The number of records.
     Count,
     /// The sum; a group in which nothing has a value is not shown.
     Sum(fn(Row<'_, T>) -> Option<f64>),
@@ -147,16 +147,16 @@ pub enum Value<T> {
     Min(fn(Row<'_, T>) -> Option<f64>),
     /// The mean of those that have a value; a group in which nothing has one is not shown.
     Average(fn(Row<'_, T>) -> Option<f64>),
-    /// A number for each of the closed labels' values. The function adds a record's part and says whether the
-    /// record has one; a group in which no record has is not shown. A number made NaN cannot be told, and is not shown.
-    Cells(Closed, fn(Row<'_, T>, &mut [f64]) -> bool),
-    /// Seconds since the lowest of these times, when asked.
+    /// One number per fixed label set. The function adds a record's share and returns whether the record has one;
+    /// a group in which no record has one is not shown, and neither is a number that becomes NaN (not known).
+    PerLabelSet(FixedLabels, fn(Row<'_, T>, &mut [f64]) -> bool),
+    /// Seconds since the earliest of these times, computed at scrape time.
     Age(fn(Row<'_, T>) -> Option<f64>),
-    /// How many were silent for longer than the configured time, when asked; a group in which nothing can be heard
-    /// of is not shown.
-    Stale(fn(Row<'_, T>) -> Option<Seen>),
-    /// How many were heard of within the configured time, were not, and are missing, when asked.
-    Freshness(Closed, fn(Row<'_, T>) -> Option<Seen>),
+    /// How many have been silent for longer than the configured time, computed at scrape time; a group without any
+    /// reporting record is not shown.
+    Stale(fn(Row<'_, T>) -> Option<LastSeen>),
+    /// How many reported within the configured time, did not, and are missing; computed at scrape time.
+    Freshness(FixedLabels, fn(Row<'_, T>) -> Option<LastSeen>),
     /// One series for each record, never merged: its value, and its rank among those that are kept when there are
     /// more than the limit (lowest first, then by labels).
     Each(fn(Row<'_, T>) -> Option<f64>, fn(Row<'_, T>) -> f64),
@@ -167,7 +167,7 @@ pub enum Value<T> {
     Distribution(for<'a> fn(Row<'a, T>) -> &'a Latency),
 }
 
-/// One row of the catalog: a family's definition, and how it is computed.
+/// One row of the catalog: the definition of a family and how it is computed.
 pub struct Family<T: 'static> {
     /// Its name in full.
     pub name: &'static str,
@@ -175,7 +175,7 @@ pub struct Family<T: 'static> {
     pub kind: Kind,
     /// Its unit.
     pub unit: Unit,
-    /// What it tells, as one sentence without a full stop.
+    /// A noun phrase of at most 80 characters, with the unit or range, without a full stop.
     pub help: &'static str,
     /// Its labels.
     pub by: &'static [Column<T>],
@@ -187,11 +187,11 @@ pub struct Family<T: 'static> {
 pub struct Settings {
     /// Labels of container groups.
     pub chosen: Vec<Chosen<crate::record::Container>>,
-    /// Most series that a family may have.
+    /// Maximum number of series per family.
     pub max_series_per_family: usize,
-    /// How many of the riskiest containers of a source are shown.
+    /// Number of riskiest containers shown per source.
     pub top_containers: usize,
-    /// How many of the most widespread vulnerabilities of a source are shown.
+    /// Number of most widespread vulnerabilities shown per source.
     pub top_vulnerabilities: usize,
     /// Silence after which something is stale, in seconds.
     pub stale_after_seconds: f64,
@@ -213,12 +213,12 @@ pub trait Metric: Sync {
     fn holds_sizes(&self) -> bool;
     /// Whether it is held to the limit of series.
     fn is_limited(&self) -> bool;
-    /// Its labels, in order, for the reference; none stands for those that the configuration chooses.
+    /// Its labels, in order; `None` stands for those that the configuration chooses.
     fn labels(&self) -> Vec<Option<&'static Label>>;
-    /// The values that its closed labels have, for a vendor or for the exporter itself.
-    fn cells(&self, vendor: Option<Vendor>) -> Option<&'static Cells>;
+    /// Its fixed label sets, for a vendor or for the exporter itself.
+    fn label_sets(&self, vendor: Option<Vendor>) -> Option<&'static LabelSets>;
     /// Its series.
-    fn evaluate(&'static self, view: &View<'_>, settings: &Settings, scratch: &mut Scratch) -> Series;
+    fn evaluate(&'static self, view: &View<'_>, settings: &Settings, groupings: &mut GroupingCache) -> Series;
 }
 
 impl fmt::Debug for dyn Metric {
@@ -228,9 +228,9 @@ impl fmt::Debug for dyn Metric {
 }
 
 impl<T: Measured> Family<T> {
-    fn closed(&self) -> Option<&Closed> {
+    fn fixed(&self) -> Option<&FixedLabels> {
         match &self.value {
-            Value::Cells(closed, _) | Value::Freshness(closed, _) => Some(closed),
+            Value::PerLabelSet(fixed, _) | Value::Freshness(fixed, _) => Some(fixed),
             Value::Count
             | Value::Sum(_)
             | Value::Max(_)
@@ -244,8 +244,8 @@ impl<T: Measured> Family<T> {
         }
     }
 
-    fn closed_labels(&self) -> &'static [&'static Label] {
-        self.closed().map_or(&[], Closed::labels)
+    fn fixed_labels(&self) -> &'static [&'static Label] {
+        self.fixed().map_or(&[], FixedLabels::labels)
     }
 }
 
@@ -280,18 +280,18 @@ impl<T: Measured> Metric for Family<T> {
 
     fn labels(&self) -> Vec<Option<&'static Label>> {
         let columns = self.by.iter().map(|column| match column {
-            Column::Place(label, _) | Column::Fold(label, _) | Column::Inner(label, _) => Some(*label),
+            Column::Keep(label, _) | Column::Fold(label, _) | Column::Subgroup(label, _) => Some(*label),
             Column::Chosen(_) => None,
         });
-        columns.chain(self.closed_labels().iter().copied().map(Some)).collect()
+        columns.chain(self.fixed_labels().iter().copied().map(Some)).collect()
     }
 
-    fn cells(&self, vendor: Option<Vendor>) -> Option<&'static Cells> {
-        self.closed()?.of(vendor)
+    fn label_sets(&self, vendor: Option<Vendor>) -> Option<&'static LabelSets> {
+        self.fixed()?.of(vendor)
     }
 
-    fn evaluate(&'static self, view: &View<'_>, settings: &Settings, scratch: &mut Scratch) -> Series {
-        evaluate::series(self, view, settings, scratch)
+    fn evaluate(&'static self, view: &View<'_>, settings: &Settings, groupings: &mut GroupingCache) -> Series {
+        evaluate::series(self, view, settings, groupings)
     }
 }
 
@@ -314,25 +314,25 @@ impl Series {
         self.numbers.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.numbers.is_empty()
     }
 
-    /// The label values and the number of the one at this place.
+    /// The label values and the number of the series at this index.
     pub fn get(&self, at: usize) -> Option<(&[Arc<str>], &Number)> {
         let width = self.labels.len();
         Some((self.values.get(at * width..(at + 1) * width)?, self.numbers.get(at)?))
     }
 
-    /// Each one's label values, in the order of the label names, and its number. Sorted by label values; no two
-    /// have the same.
+    /// The label values, in the order of the label names, and the number of each series. Sorted by label values, which
+    /// are unique.
     pub fn iter(&self) -> impl Iterator<Item = (&[Arc<str>], &Number)> {
         let width = self.labels.len();
         self.numbers.iter().enumerate().map(move |(at, number)| (&self.values[at * width..(at + 1) * width], number))
     }
 
-    /// Whether any number depends on the moment it is asked at.
+    /// Whether any number changes with time alone.
     pub fn depends_on_time(&self) -> bool {
         self.numbers.iter().any(Number::depends_on_time)
     }

@@ -1,26 +1,26 @@
-//! A series' value: mostly a plain number, sometimes one that depends on when it is asked.
+//! The value of a series: mostly a plain number, sometimes one that changes with time.
 
 use std::sync::Arc;
 
 use crate::telemetry::Latency;
 
-/// The value of a series. What depends on the time is reckoned when asked, so that an age is true at each scrape.
+/// The value of a series. Time-dependent values are computed at scrape time, so that an age is true at each scrape.
 #[derive(Clone, Debug)]
 pub enum Number {
-    /// The same whenever asked.
+    /// A constant.
     Fixed(f64),
-    /// Seconds since this time.
+    /// Seconds since this time; 0 for a time in the future.
     Age(f64),
-    /// How many of these times (in ascending order) lie further back than so many seconds.
+    /// How many of these ascending times lie further back than this number of seconds.
     Before(Arc<[f64]>, f64),
-    /// How many of them do not.
+    /// How many of these ascending times do not.
     Since(Arc<[f64]>, f64),
     /// A distribution.
     Distribution(Box<Latency>),
 }
 
 impl Number {
-    /// The value at `now`, in seconds since 1970; a distribution's is how many it holds.
+    /// The value at `now`, in seconds since 1970; for a distribution, the number of observations.
     pub fn at(&self, now: f64) -> f64 {
         match self {
             Self::Fixed(value) => *value,
@@ -33,7 +33,7 @@ impl Number {
         }
     }
 
-    /// Whether it depends on the moment it is asked at.
+    /// Whether it changes with time alone.
     pub fn depends_on_time(&self) -> bool {
         match self {
             Self::Fixed(_) | Self::Distribution(_) => false,
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_depends_on_time_is_reckoned_when_asked() {
+    fn ages_and_stale_counts_follow_the_clock() {
         let times: Arc<[f64]> = [f64::NEG_INFINITY, 100.0, 200.0, 200.0].into();
         let (stale, live) = (Number::Before(Arc::clone(&times), 50.0), Number::Since(times, 50.0));
         for (now, expected) in [(100.0, 1.0), (150.0, 1.0), (150.1, 2.0), (250.0, 2.0), (251.0, 4.0)] {

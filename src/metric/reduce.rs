@@ -1,11 +1,11 @@
 //! Reduction: how the records of a group become its series.
 //!
-//! A [`Partial`] is what is known of a group so far. Partials of two groups can be put together, which is what
-//! folding needs: sums add up, extremes stay extremes, and an average is taken anew over all records.
+//! An [`Accumulator`] holds what is known of a group so far. Accumulators of two groups can be merged, which is what
+//! folding needs: sums add up, extremes stay extremes, and an average is recomputed over all records.
 
 use std::sync::Arc;
 
-use super::{Cells, Number, Seen, Value};
+use super::{LabelSets, LastSeen, Number, Value};
 use crate::record::Vendor;
 use crate::telemetry::Latency;
 use crate::view::Row;
@@ -20,23 +20,23 @@ pub(super) enum Rule {
     Age,
 }
 
-/// A reduction under way.
+/// A reduction in progress.
 #[derive(Debug)]
-pub(super) enum Partial {
+pub(super) enum Accumulator {
     /// One number of the records that have a value, and how many have.
     One { rule: Rule, number: f64, count: u64 },
-    /// A number for each value of the closed labels, and whether any record took part.
-    Cells { cells: &'static Cells, numbers: Vec<f64>, shown: bool },
-    /// When things were last heard of (never is the infinite past), as one number: how many are stale.
+    /// One number per fixed label set, and whether any record contributed.
+    PerLabelSet { sets: &'static LabelSets, numbers: Vec<f64>, shown: bool },
+    /// Last-report times (never is the infinite past), reduced to the number of stale ones.
     Stale { times: Vec<f64> },
-    /// The same as one number for the fresh, one for the stale and one for the missing.
-    Freshness { cells: &'static Cells, times: Vec<f64>, missing: f64, shown: bool },
+    /// The same, reduced to one number each for live, stale and missing.
+    Freshness { sets: &'static LabelSets, times: Vec<f64>, missing: f64, shown: bool },
     /// A distribution.
     Distribution(Latency),
 }
 
-impl Partial {
-    /// A reduction that no record has taken part in; none for values that are not reduced.
+impl Accumulator {
+    /// An empty accumulator; none for values that are not reduced.
     pub(super) fn new<T>(value: &Value<T>, vendor: Option<Vendor>) -> Option<Self> {
         let one = |rule| Self::One { rule, number: 0.0, count: 0 };
         Some(match value {
@@ -45,29 +45,29 @@ impl Partial {
             Value::Min(_) => one(Rule::Min),
             Value::Average(_) => one(Rule::Average),
             Value::Age(_) => one(Rule::Age),
-            Value::Cells(closed, _) => {
-                let cells = closed.of(vendor)?;
-                Self::Cells { cells, numbers: vec![0.0; cells.values.len()], shown: false }
+            Value::PerLabelSet(fixed, _) => {
+                let sets = fixed.of(vendor)?;
+                Self::PerLabelSet { sets, numbers: vec![0.0; sets.values.len()], shown: false }
             }
             Value::Stale(_) => Self::Stale { times: Vec::new() },
-            Value::Freshness(closed, _) => {
-                let cells = closed.of(vendor)?;
-                Self::Freshness { cells, times: Vec::new(), missing: 0.0, shown: false }
+            Value::Freshness(fixed, _) => {
+                let sets = fixed.of(vendor)?;
+                Self::Freshness { sets, times: Vec::new(), missing: 0.0, shown: false }
             }
             Value::Distribution(_) => Self::Distribution(Latency::default()),
             Value::Each(..) | Value::Top(..) => return None,
         })
     }
 
-    /// Lets a record take part.
+    /// Adds a record.
     pub(super) fn add<T>(&mut self, value: &Value<T>, row: Row<'_, T>) {
         match value {
             Value::Count => self.add_number(Some(1.0), 1),
             Value::Sum(read) | Value::Max(read) | Value::Min(read) | Value::Average(read) | Value::Age(read) => {
                 self.add_number(read(row), 1);
             }
-            Value::Cells(_, add) => {
-                if let Self::Cells { numbers, shown, .. } = self {
+            Value::PerLabelSet(_, add) => {
+                if let Self::PerLabelSet { numbers, shown, .. } = self {
                     *shown |= add(row, numbers);
                 }
             }
@@ -81,12 +81,12 @@ impl Partial {
         }
     }
 
-    /// Takes over all that took part in `other`, a reduction of the same value.
+    /// Merges `other`, an accumulator of the same value.
     pub(super) fn merge(&mut self, other: Self) {
         match other {
             Self::One { number, count, .. } => self.add_number((count > 0).then_some(number), count),
-            Self::Cells { numbers: more, shown: also, .. } => {
-                if let Self::Cells { numbers, shown, .. } = self {
+            Self::PerLabelSet { numbers: more, shown: also, .. } => {
+                if let Self::PerLabelSet { numbers, shown, .. } = self {
                     for (number, more) in numbers.iter_mut().zip(more) {
                         *number += more;
                     }
@@ -122,11 +122,11 @@ impl Partial {
         *count += of;
     }
 
-    fn see(&mut self, seen: Seen) {
+    fn see(&mut self, seen: LastSeen) {
         let time = match seen {
-            Seen::At(time) => Some(time),
-            Seen::Never => Some(f64::NEG_INFINITY),
-            Seen::Missing => None,
+            LastSeen::At(time) => Some(time),
+            LastSeen::Never => Some(f64::NEG_INFINITY),
+            LastSeen::Missing => None,
         };
         match self {
             Self::Stale { times } => times.extend(time),
@@ -137,7 +137,7 @@ impl Partial {
                     None => *missing += 1.0,
                 }
             }
-            Self::One { .. } | Self::Cells { .. } | Self::Distribution(_) => {}
+            Self::One { .. } | Self::PerLabelSet { .. } | Self::Distribution(_) => {}
         }
     }
 
@@ -150,11 +150,11 @@ impl Partial {
         }
     }
 
-    /// How many series it has.
+    /// The number of series it yields.
     pub(super) fn series(&self) -> usize {
         match self {
             Self::One { count, .. } => usize::from(*count > 0),
-            Self::Cells { numbers, shown, .. } => {
+            Self::PerLabelSet { numbers, shown, .. } => {
                 if *shown {
                     numbers.iter().filter(|number| !number.is_nan()).count()
                 } else {
@@ -173,7 +173,7 @@ impl Partial {
         }
     }
 
-    /// Each one's closed labels' values and its number.
+    /// The fixed label values and the number of each series.
     pub(super) fn finish(self, stale_after: f64) -> Vec<(&'static [&'static str], Number)> {
         match self {
             _ if self.series() == 0 => Vec::new(),
@@ -186,19 +186,19 @@ impl Partial {
                 };
                 vec![(&[], number)]
             }
-            Self::Cells { cells, numbers, .. } => {
-                let told = cells.values.iter().copied().zip(numbers).filter(|(_, number)| !number.is_nan());
-                told.map(|(values, number)| (values, Number::Fixed(number))).collect()
+            Self::PerLabelSet { sets, numbers, .. } => {
+                let known = sets.values.iter().copied().zip(numbers).filter(|(_, number)| !number.is_nan());
+                known.map(|(values, number)| (values, Number::Fixed(number))).collect()
             }
             Self::Stale { times } => vec![(&[], Number::Before(ascending(times), stale_after))],
-            Self::Freshness { cells, times, missing, .. } => {
+            Self::Freshness { sets, times, missing, .. } => {
                 let times = ascending(times);
                 let numbers = [
                     Number::Since(Arc::clone(&times), stale_after),
                     Number::Before(times, stale_after),
                     Number::Fixed(missing),
                 ];
-                cells.values.iter().copied().zip(numbers).collect()
+                sets.values.iter().copied().zip(numbers).collect()
             }
             Self::Distribution(latency) => vec![(&[], Number::Distribution(Box::new(latency)))],
         }

@@ -22,7 +22,7 @@ impl Kind {
     }
 }
 
-/// What a value is measured in; decides the suffix that its family's name has, and its UCUM code.
+/// The unit of a value; decides the suffix of the family's name and the UCUM code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
     /// Seconds.

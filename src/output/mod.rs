@@ -1,4 +1,4 @@
-//! Every way the metrics leave: the list of pages, and of what takes each new snapshot.
+//! Every output: the list of pages, and of the subscribers to new snapshots.
 //!
 //! An output loops over series and names no metric. To add one, write its file and add its line to [`Outputs::new`].
 
@@ -24,25 +24,25 @@ use control::ReloadRequest;
 use exposition::Refresh;
 use page::Page;
 
-/// Something that takes each new snapshot.
+/// A subscriber to new snapshots.
 pub trait Output: Send + Sync {
-    /// Takes it. This may take a while, and is not done on an async thread.
+    /// Takes a new snapshot. Called off the async threads, since it may take a while.
     fn take(&self, snapshot: &Arc<Snapshot>);
 }
 
-/// The ways out that a configuration has.
+/// The outputs of a configuration.
 pub struct Outputs {
-    /// Pages of the server.
+    /// The pages of the server.
     pub pages: Vec<Box<dyn Page>>,
-    /// What takes each new snapshot.
-    pub takers: Vec<Arc<dyn Output>>,
-    /// What is to be run for one of them, if something is pushed.
+    /// The subscribers to new snapshots.
+    pub subscribers: Vec<Arc<dyn Output>>,
+    /// The task that pushes, if an OTLP receiver is configured.
     pub pusher: Option<otlp::Pusher>,
 }
 
 impl Outputs {
-    /// All of them: metrics at `telemetry_path`, refreshed for each scrape if there is `refresh`, what the exporter
-    /// tells of itself, and pushes as `otlp` says of what is served at `listen`.
+    /// Builds all outputs: metrics at `telemetry_path`, refreshed for each scrape if `refresh` is given, the exporter's
+    /// own pages, and OTLP pushes for the instance that serves at `listen`.
     pub fn new(
         telemetry_path: &str,
         (otlp, listen): (&otlp::Config, &str),
@@ -50,11 +50,11 @@ impl Outputs {
         refresh: Option<Arc<dyn Refresh>>,
         reload: mpsc::Sender<ReloadRequest>,
     ) -> Result<Self, String> {
-        let (taker, pusher) = otlp::Pusher::new(otlp, listen, self_metrics)?.unzip();
+        let (subscriber, pusher) = otlp::Pusher::new(otlp, listen, self_metrics)?.unzip();
         let exposition = Arc::new(exposition::Exposition::new(telemetry_path, Arc::clone(self_metrics), refresh));
         let status = Arc::new(status::Status::new(telemetry_path, Arc::clone(self_metrics)));
-        let mut takers: Vec<Arc<dyn Output>> = vec![Arc::clone(&exposition) as _, Arc::clone(&status) as _];
-        takers.extend(taker.map(|taker| taker as _));
+        let mut subscribers: Vec<Arc<dyn Output>> = vec![Arc::clone(&exposition) as _, Arc::clone(&status) as _];
+        subscribers.extend(subscriber.map(|subscriber| subscriber as _));
         Ok(Self {
             pages: vec![
                 Box::new(exposition),
@@ -63,7 +63,7 @@ impl Outputs {
                 Box::new(control::Ready(Arc::clone(&self_metrics.telemetry))),
                 Box::new(control::Reload(reload)),
             ],
-            takers,
+            subscribers,
             pusher,
         })
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::catalog;
-use crate::metric::{Cells, Metric};
+use crate::metric::{LabelSets, Metric};
 use crate::record::Vendor;
 
 /// The reference of every metric and label.
@@ -56,7 +56,7 @@ pub fn write() -> String {
 
 /// The values of a family's closed labels, each of which is always shown; by vendor, where vendors differ.
 fn closed_values(metric: &dyn Metric) -> String {
-    let of_vendors = Vendor::ALL.map(|vendor| metric.cells(Some(vendor)).map(values));
+    let of_vendors = Vendor::ALL.map(|vendor| metric.label_sets(Some(vendor)).map(values));
     let [Some(first), others @ ..] = &of_vendors else {
         return by_vendor(&of_vendors);
     };
@@ -68,8 +68,8 @@ fn by_vendor(values: &[Option<String>]) -> String {
     told.map(|(vendor, values)| format!(" ({}) {values}", vendor.as_str())).collect::<Vec<_>>().join(";")
 }
 
-fn values(cells: &Cells) -> String {
-    let names: Vec<_> = cells.labels.iter().map(|label| format!("`{}`", label.name)).collect();
-    let values: Vec<_> = cells.values.iter().map(|values| format!("`{}`", values.join("`/`"))).collect();
+fn values(sets: &LabelSets) -> String {
+    let names: Vec<_> = sets.labels.iter().map(|label| format!("`{}`", label.name)).collect();
+    let values: Vec<_> = sets.values.iter().map(|values| format!("`{}`", values.join("`/`"))).collect();
     format!("{}: {}", names.join("/"), values.join(", ").replace("``", "empty"))
 }

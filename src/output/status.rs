@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use super::Output;
 use super::page::{Page, PageAnswer, PageRequest};
 use crate::self_metrics::{SelfMetrics, VERSION};
-use crate::setting::Span;
+use crate::setting::HumanDuration;
 use crate::snapshot::Snapshot;
 use crate::view::CollectorReading;
 
@@ -34,7 +34,7 @@ impl Status {
         let mut rows = String::new();
         for reading in &collectors {
             let CollectorReading { source, vendor, collector, runs, data } = reading;
-            let ago = data.last_success.map(|last| Span(Duration::from_secs(now.since(last).as_secs())));
+            let ago = data.last_success.map(|last| HumanDuration(Duration::from_secs(now.since(last).as_secs())));
             let ago = ago.map_or("never".to_owned(), |ago| format!("{ago} ago"));
             let (up, complete, records) = (word(reading.is_up()), word(data.complete), data.records);
             let (source, error, note) = (escape(source), words(runs.last_error.as_ref()), words(data.note.as_ref()));

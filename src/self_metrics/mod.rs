@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::catalog;
 use crate::checkpoint::Store;
 use crate::clock::Clock;
-use crate::metric::{Kind, Scratch, Series};
+use crate::metric::{Kind, GroupingCache, Series};
 use crate::process;
 use crate::snapshot::Snapshot;
 use crate::telemetry::{EndpointReading, LATENCY_BOUNDS, SourceReading, Telemetry};
@@ -38,17 +38,17 @@ impl SelfMetrics {
     /// Evaluates the exporter's own families now, to be shown with `snapshot`. It reads `/proc`: not for an async thread.
     pub fn evaluate(&self, snapshot: &Snapshot) -> Vec<Series> {
         let mut reading = self.read(snapshot);
-        let mut scratch = Scratch::default();
+        let mut groupings = GroupingCache::default();
         let live = catalog::all().filter(|metric| metric.is_live());
         let view = View::of_exporter(&reading);
         let mut own: Vec<Series> =
-            live.map(|metric| metric.evaluate(&view, &snapshot.settings, &mut scratch)).collect();
+            live.map(|metric| metric.evaluate(&view, &snapshot.settings, &mut groupings)).collect();
         // Twice, as the families that show sizes have sizes themselves.
         for _ in 0..2 {
             reading.families = snapshot.families.iter().chain(&own).map(size).collect();
             let view = View::of_exporter(&reading);
             for series in own.iter_mut().filter(|series| series.metric.holds_sizes()) {
-                *series = series.metric.evaluate(&view, &snapshot.settings, &mut scratch);
+                *series = series.metric.evaluate(&view, &snapshot.settings, &mut groupings);
             }
         }
         own

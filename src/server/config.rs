@@ -1,4 +1,4 @@
-//! Where the server listens and under which path metrics are.
+//! `[server]`: the listen address and the path of the metrics.
 
 use std::io;
 use std::net::{IpAddr, Ipv6Addr};
@@ -6,16 +6,15 @@ use std::net::{IpAddr, Ipv6Addr};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 
-use crate::setting::Mistakes;
+use crate::setting::ConfigErrors;
 
-/// What is served, and where. Taken over when the program starts.
+/// The HTTP server. Changes need a restart.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// The address to listen on: `host:port`, `[ipv6]:port`, or `:port` for every address of the machine. Empty: nothing
-    /// is served.
+    /// Address to listen on: `host:port`, `[ipv6]:port`, or `:port` for all interfaces. Empty: nothing is served.
     pub listen: String,
-    /// The path of the metrics.
+    /// Path of the metrics page.
     pub telemetry_path: String,
 }
 
@@ -31,50 +30,50 @@ impl Config {
         !self.listen.is_empty()
     }
 
-    /// Notes what is wrong; `at` is the key of this table.
-    pub fn check(&self, at: &str, mistakes: &mut Mistakes) {
+    /// Adds the errors of this table, whose key is `at`.
+    pub fn check(&self, at: &str, errors: &mut ConfigErrors) {
         if self.is_on() && host_and_port(&self.listen).is_none() {
-            mistakes.add(
+            errors.add(
                 format!("{at}.listen"),
-                "expected an address and a port, as in \"127.0.0.1:9877\", \"[::1]:9877\" or \":9877\"",
+                "is not an address with a port; write it as \"127.0.0.1:9877\", \"[::1]:9877\" or \":9877\"",
             );
         }
         let path = &self.telemetry_path;
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte);
         if !path.starts_with('/') || !path.bytes().all(plain) {
-            let reason = "expected a path that begins with \"/\" and has letters, digits and -._~ only";
-            mistakes.add(format!("{at}.telemetry_path"), reason);
+            let reason = "is not a path; start it with \"/\" and use only letters, digits and \"-._~/\"";
+            errors.add(format!("{at}.telemetry_path"), reason);
         } else if path == "/" || path.starts_with("/-/") {
-            let reason = "\"/\" and what is under \"/-/\" are taken by the exporter's own pages";
-            mistakes.add(format!("{at}.telemetry_path"), reason);
+            let reason = "is reserved: \"/\" and paths under \"/-/\" are the exporter's own pages";
+            errors.add(format!("{at}.telemetry_path"), reason);
         }
     }
 }
 
-/// Listens where the configuration says.
+/// Binds the configured address.
 pub async fn bind(config: &Config) -> io::Result<TcpListener> {
-    let told = |error: io::Error| {
+    let explain = |error: io::Error| {
         let why = [
-            (io::ErrorKind::AddrInUse, "another program listens there already"),
-            (io::ErrorKind::AddrNotAvailable, "this machine does not have that address"),
-            (io::ErrorKind::PermissionDenied, "ports below 1024 need a privilege that this process lacks"),
+            (io::ErrorKind::AddrInUse, "the address is already in use"),
+            (io::ErrorKind::AddrNotAvailable, "the address does not belong to this machine"),
+            (io::ErrorKind::PermissionDenied, "permission denied; ports below 1024 need CAP_NET_BIND_SERVICE"),
         ];
         let why = why.iter().find(|(kind, _)| *kind == error.kind());
         let why = why.map_or_else(|| error.to_string(), |(_, why)| (*why).to_owned());
         io::Error::new(error.kind(), format!("cannot listen on {}: {why}", config.listen))
     };
     let Some((host, port)) = host_and_port(&config.listen) else {
-        return Err(told(io::Error::new(io::ErrorKind::InvalidInput, "not an address and a port")));
+        return Err(explain(io::Error::new(io::ErrorKind::InvalidInput, "not an address with a port")));
     };
     if host.is_empty() {
-        // On Linux this takes IPv4 as well; a machine without IPv6 has no such address.
+        // On Linux this accepts IPv4 as well; a machine without IPv6 does not have this address.
         return match TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)).await {
             Err(error) if error.kind() != io::ErrorKind::AddrInUse => TcpListener::bind(("0.0.0.0", port)).await,
             bound => bound,
         }
-        .map_err(told);
+        .map_err(explain);
     }
-    TcpListener::bind((host, port)).await.map_err(told)
+    TcpListener::bind((host, port)).await.map_err(explain)
 }
 
 /// The parts of `host:port`, without the brackets of an IPv6 address.
@@ -139,10 +138,10 @@ mod tests {
             ("/m%65trics", false),
             ("/métrics", false),
         ] {
-            let mut mistakes = Mistakes::default();
+            let mut errors = ConfigErrors::default();
             let config = Config { telemetry_path: path.to_owned(), ..Config::default() };
-            config.check("server", &mut mistakes);
-            assert_eq!(mistakes.0.is_empty(), good, "{path}");
+            config.check("server", &mut errors);
+            assert_eq!(errors.0.is_empty(), good, "{path}");
         }
     }
 

@@ -94,7 +94,7 @@ async fn serve_within(
     drop(listener);
     closing.send_replace(true);
     if timeout(drain, async { while connections.join_next().await.is_some() {} }).await.is_err() {
-        tracing::warn!(connections = connections.len(), "cut connections that did not end in time");
+        tracing::warn!(connections = connections.len(), "closed connections that did not end within the drain time");
         connections.shutdown().await;
     }
 }
@@ -172,7 +172,7 @@ async fn answer<B>(pages: &Pages, request: &Request<B>) -> Response<Full<Bytes>>
     let Some(page) = at_path().find(|page| methods(page.as_ref()).contains(request.method())) else {
         let mut allowed: Vec<_> = at_path().flat_map(|page| methods(page.as_ref())).map(Method::as_str).collect();
         if allowed.is_empty() {
-            return response(PageAnswer::text(404, "There is no such page; \"/\" lists them.\n"));
+            return response(PageAnswer::text(404, "Page not found; \"/\" lists all pages.\n"));
         }
         allowed.dedup();
         let allowed = allowed.join(", ");

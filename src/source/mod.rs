@@ -14,7 +14,7 @@ use crate::client::ApiError;
 use crate::clock::Clock;
 use crate::inventory::Tables;
 use crate::record::Vendor;
-use crate::setting::{Mistakes, Span};
+use crate::setting::{ConfigErrors, HumanDuration};
 use crate::telemetry::{SourceTelemetry, Telemetry};
 
 pub mod prisma;
@@ -39,18 +39,18 @@ pub struct Config {
 
 impl Config {
     /// Notes what is wrong with the accounts.
-    pub fn check(&self, mistakes: &mut Mistakes) {
+    pub fn check(&self, errors: &mut ConfigErrors) {
         let Self { qualys, prisma } = self;
         let mut names = HashSet::new();
         for (at, account) in qualys.iter().enumerate() {
             let at = format!("source.qualys[{at}]");
-            account.check(&at, mistakes);
-            check_name(&account.name, &at, &mut names, mistakes);
+            account.check(&at, errors);
+            check_name(&account.name, &at, &mut names, errors);
         }
         for (at, account) in prisma.iter().enumerate() {
             let at = format!("source.prisma[{at}]");
-            account.check(&at, mistakes);
-            check_name(&account.name, &at, &mut names, mistakes);
+            account.check(&at, errors);
+            check_name(&account.name, &at, &mut names, errors);
         }
     }
 
@@ -113,9 +113,9 @@ pub enum Account<'a> {
 }
 
 /// Notes a name that another account has already; series of the two could not be told apart.
-fn check_name<'a>(name: &'a str, at: &str, names: &mut HashSet<&'a str>, mistakes: &mut Mistakes) {
+fn check_name<'a>(name: &'a str, at: &str, names: &mut HashSet<&'a str>, errors: &mut ConfigErrors) {
     if !name.is_empty() && !names.insert(name) {
-        mistakes.add(format!("{at}.name"), "another source has this name already; give each its own");
+        errors.add(format!("{at}.name"), "another source has this name already; give each its own");
     }
 }
 
@@ -189,7 +189,7 @@ pub struct Collector {
     /// Its name, as in the contract and in `[source.<vendor>.collectors.<name>]`.
     pub name: &'static str,
     /// How long to wait from the start of one run to the start of the next.
-    pub interval: Span,
+    pub interval: HumanDuration,
     /// How it is read.
     pub listing: Box<dyn Collect>,
 }
@@ -198,7 +198,11 @@ pub struct Collector {
 type Offered<'a, Parts> = (&'static str, &'a CollectorConfig, fn(Parts) -> Box<dyn Collect>);
 
 /// Makes the collectors that are offered; those without an interval of their own have the account's.
-fn collectors<Parts: Clone>(offered: Vec<Offered<'_, Parts>>, parts: &Parts, interval: Span) -> Vec<Collector> {
+fn collectors<Parts: Clone>(
+    offered: Vec<Offered<'_, Parts>>,
+    parts: &Parts,
+    interval: HumanDuration,
+) -> Vec<Collector> {
     let made = |(name, settings, make): Offered<'_, Parts>| Collector {
         name,
         interval: settings.interval.unwrap_or(interval),
@@ -218,7 +222,7 @@ pub struct Source {
     /// Its live instruments.
     pub telemetry: Arc<SourceTelemetry>,
     /// How long its last good data is served once a collector fails; by default a multiple of the interval.
-    pub stale_after: Option<Span>,
+    pub stale_after: Option<HumanDuration>,
     /// Its collectors that are enabled.
     pub collectors: Vec<Collector>,
 }

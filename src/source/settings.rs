@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use foldhash::fast::FixedState;
 use serde::{Deserialize, Serialize};
 
-use crate::setting::{Mistakes, Secret, SecretPlace, Span};
+use crate::setting::{ConfigErrors, HumanDuration, Secret, SecretPlace};
 
 /// The shortest interval: less only asks for the same data again.
-const SHORTEST_INTERVAL: Span = Span::seconds(1);
+const SHORTEST_INTERVAL: HumanDuration = HumanDuration::seconds(1);
 
 /// `[source.<vendor>.collectors.<name>]`: one collector.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -18,7 +18,7 @@ pub struct Collector {
     /// Whether it runs.
     pub enabled: bool,
     /// Its own interval. Unset: the account's.
-    pub interval: Option<Span>,
+    pub interval: Option<HumanDuration>,
 }
 
 impl Default for Collector {
@@ -102,20 +102,20 @@ pub(super) fn place(
 }
 
 /// Notes an account at `at` that has no name.
-pub(super) fn check_named(name: &str, at: &str, mistakes: &mut Mistakes) {
+pub(super) fn check_named(name: &str, at: &str, errors: &mut ConfigErrors) {
     if name.is_empty() {
-        mistakes.add(format!("{at}.name"), "must be set: it is the source label of this account's series");
+        errors.add(format!("{at}.name"), "must be set: it is the source label of this account's series");
     }
 }
 
 /// Notes what is wrong with the way to log in of the account at `at`, or with what it is read from.
-pub(super) fn check_login<L: crate::session::Login>(login: Result<L, Wrong>, at: &str, mistakes: &mut Mistakes) {
+pub(super) fn check_login<L: crate::session::Login>(login: Result<L, Wrong>, at: &str, errors: &mut ConfigErrors) {
     match login {
-        Err(found) => found.into_iter().for_each(|(key, reason)| mistakes.add(format!("{at}.{key}"), reason)),
+        Err(found) => found.into_iter().for_each(|(key, reason)| errors.add(format!("{at}.{key}"), reason)),
         Ok(login) => {
             for (key, place) in login.places() {
                 if let Err(reason) = place.read() {
-                    mistakes.add(format!("{at}.{key}"), reason);
+                    errors.add(format!("{at}.{key}"), reason);
                 }
             }
         }
@@ -124,13 +124,13 @@ pub(super) fn check_login<L: crate::session::Login>(login: Result<L, Wrong>, at:
 
 /// Notes the intervals of the account at `at` that are too short; those that are not set are none.
 pub(super) fn check_intervals(
-    intervals: impl IntoIterator<Item = (&'static str, Option<Span>)>,
+    intervals: impl IntoIterator<Item = (&'static str, Option<HumanDuration>)>,
     at: &str,
-    mistakes: &mut Mistakes,
+    errors: &mut ConfigErrors,
 ) {
     for (key, interval) in intervals {
         if interval.is_some_and(|interval| interval < SHORTEST_INTERVAL) {
-            mistakes.add(format!("{at}.{key}"), format!("must be at least {SHORTEST_INTERVAL}"));
+            errors.add(format!("{at}.{key}"), format!("must be at least {SHORTEST_INTERVAL}"));
         }
     }
 }

@@ -285,7 +285,7 @@ fn every_family_about_the_exporter_is_as_promised() {
 fn closed_labels_have_the_promised_values() {
     for (name, qualys, prisma) in CLOSED {
         for (vendor, wanted) in [(Vendor::Qualys, qualys), (Vendor::Prisma, prisma)] {
-            let values = metric(name).cells(Some(vendor)).map(|cells| cells.values);
+            let values = metric(name).label_sets(Some(vendor)).map(|sets| sets.values);
             let sorted = |values: Values| {
                 let mut values = values.to_vec();
                 values.sort_unstable();

@@ -330,7 +330,7 @@ async fn what_is_sent_to_a_receiver_of_otlp_does_not_leave_it() {
                 seen.add(page, &serving.get(page).await);
             }
             let ended = serving.end("TERM").await;
-            assert!(ended.stderr.contains("metrics are not pushed"), "{}", ended.stderr);
+            assert!(ended.stderr.contains("OTLP push failed"), "{}", ended.stderr);
             seen.add("the log", &ended.stderr);
         }
         let sent = receiver.got();

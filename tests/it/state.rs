@@ -141,7 +141,7 @@ async fn a_state_directory_that_cannot_be_used_is_refused() {
     home.write("state", "not a directory");
     let source = home.source("prod", &vendor, "");
     for (dir, words) in
-        [("state", "state.dir: is no directory"), ("state/below", "below"), ("/proc/none", "/proc/none")]
+        [("state", "state.dir: is not a directory"), ("state/below", "below"), ("/proc/none", "/proc/none")]
     {
         let dir = home.path(dir);
         home.configure(&format!("[state]\ndir = '{}'\n{source}", dir.display()));

@@ -38,10 +38,10 @@ impl Known {
                     None => labels.extend(chosen),
                 }
             }
-            for cells in Vendor::ALL.map(Some).into_iter().chain([None]).filter_map(|vendor| metric.cells(vendor)) {
-                for (at, label) in cells.labels.iter().enumerate() {
+            for sets in Vendor::ALL.map(Some).into_iter().chain([None]).filter_map(|vendor| metric.label_sets(vendor)) {
+                for (at, label) in sets.labels.iter().enumerate() {
                     let values = known.closed.entry((metric.name().to_owned(), label.name)).or_default();
-                    values.extend(cells.values.iter().map(|values| values[at]));
+                    values.extend(sets.values.iter().map(|values| values[at]));
                 }
             }
             let suffixes: &[&str] =

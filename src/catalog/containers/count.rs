@@ -1,47 +1,49 @@
-//! Closed labels of containers: which values each vendor can tell of, and how a container is counted in them.
+//! Fixed label sets of containers: which values each vendor reports, and how a container is counted in them.
 
 use super::read::{ContainerRow, findings, holds, never_scanned, prisma, qualys};
-use crate::catalog::cells::{add_counts, add_kinds, tick};
 use crate::catalog::label::{CONDITION, QDS_SEVERITY, SENSOR_STATE, SEVERITY, STATUS, VENDOR_SEVERITY};
-use crate::metric::{Cells, Closed};
+use crate::catalog::label_sets::{add_counts, add_kinds, tick};
+use crate::metric::{FixedLabels, LabelSets};
 use crate::record::{Condition, QdsSeverity, Vendor};
 
-static QUALYS_HIGHEST: Cells = Cells {
+static QUALYS_HIGHEST: LabelSets = LabelSets {
     labels: &[&SEVERITY, &VENDOR_SEVERITY],
     values: &[&["critical", "5"], &["high", "4"], &["medium", "3"], &["low", "2"], &["info", "1"], &["none", ""]],
 };
 
-static PRISMA_HIGHEST: Cells = Cells {
+static PRISMA_HIGHEST: LabelSets = LabelSets {
     labels: &[&SEVERITY, &VENDOR_SEVERITY],
     values: &[&["critical", "critical"], &["high", "high"], &["medium", "medium"], &["low", "low"], &["none", ""]],
 };
 
-pub(super) const HIGHEST_SEVERITIES: Closed = Closed::PerVendor(QUALYS_HIGHEST.labels, |vendor| match vendor {
-    Vendor::Qualys => Some(&QUALYS_HIGHEST),
-    Vendor::Prisma => Some(&PRISMA_HIGHEST),
-});
+pub(super) const HIGHEST_SEVERITIES: FixedLabels =
+    FixedLabels::PerVendor(QUALYS_HIGHEST.labels, |vendor| match vendor {
+        Vendor::Qualys => Some(&QUALYS_HIGHEST),
+        Vendor::Prisma => Some(&PRISMA_HIGHEST),
+    });
 
-static QDS: Cells =
-    Cells { labels: &[&QDS_SEVERITY], values: &[&["critical"], &["high"], &["medium"], &["low"], &["unknown"]] };
+static QDS: LabelSets =
+    LabelSets { labels: &[&QDS_SEVERITY], values: &[&["critical"], &["high"], &["medium"], &["low"], &["unknown"]] };
 
-pub(super) const QDS_SEVERITIES: Closed = Closed::PerVendor(QDS.labels, |vendor| match vendor {
+pub(super) const QDS_SEVERITIES: FixedLabels = FixedLabels::PerVendor(QDS.labels, |vendor| match vendor {
     Vendor::Qualys => Some(&QDS),
     Vendor::Prisma => None,
 });
 
-pub(super) static CHECK_STATUSES: Cells = Cells { labels: &[&STATUS], values: &[&["pass"], &["fail"], &["error"]] };
+pub(super) static CHECK_STATUSES: LabelSets =
+    LabelSets { labels: &[&STATUS], values: &[&["pass"], &["fail"], &["error"]] };
 
-static SENSORS: Cells = Cells { labels: &[&SENSOR_STATE], values: &[&["live"], &["stale"], &["missing"]] };
+static SENSORS: LabelSets = LabelSets { labels: &[&SENSOR_STATE], values: &[&["live"], &["stale"], &["missing"]] };
 
-pub(super) const SENSOR_STATES: Closed = Closed::PerVendor(SENSORS.labels, |vendor| match vendor {
+pub(super) const SENSOR_STATES: FixedLabels = FixedLabels::PerVendor(SENSORS.labels, |vendor| match vendor {
     Vendor::Qualys => Some(&SENSORS),
     Vendor::Prisma => None,
 });
 
-/// Declares the conditions that a vendor tells of, as closed values and as what is looked up for them.
+/// Declares the conditions that a vendor reports: their label values, and the condition behind each.
 macro_rules! conditions {
-    ($cells:ident, $order:ident: $($condition:ident),*) => {
-        static $cells: Cells = Cells {
+    ($sets:ident, $order:ident: $($condition:ident),*) => {
+        static $sets: LabelSets = LabelSets {
             labels: &[&CONDITION],
             values: &[&["never_scanned"], $(&[Condition::$condition.as_str()]),*],
         };
@@ -59,42 +61,42 @@ conditions! {
     Agentless, Infrastructure, RuntimeProtected, WaasSupported, WaasEnabled, WaasUnprotected
 }
 
-pub(super) const CONDITIONS: Closed = Closed::PerVendor(OF_QUALYS.labels, |vendor| match vendor {
+pub(super) const CONDITIONS: FixedLabels = FixedLabels::PerVendor(OF_QUALYS.labels, |vendor| match vendor {
     Vendor::Qualys => Some(&OF_QUALYS),
     Vendor::Prisma => Some(&OF_PRISMA),
 });
 
-pub(super) fn add_conditions(row: ContainerRow<'_>, cells: &mut [f64]) -> bool {
+pub(super) fn add_conditions(row: ContainerRow<'_>, numbers: &mut [f64]) -> bool {
     let order = match row.source.vendor {
         Some(Vendor::Qualys) => QUALYS_ORDER,
         Some(Vendor::Prisma) => PRISMA_ORDER,
         None => &[],
     };
-    let [unscanned, others @ ..] = cells else {
+    let [unscanned, others @ ..] = numbers else {
         return false;
     };
     *unscanned += never_scanned(row).map_or(f64::NAN, |never| f64::from(u8::from(never)));
-    for (cell, condition) in others.iter_mut().zip(order) {
-        *cell += f64::from(u8::from(holds(row, *condition)));
+    for (number, condition) in others.iter_mut().zip(order) {
+        *number += f64::from(u8::from(holds(row, *condition)));
     }
     true
 }
 
-pub(super) fn add_findings(row: ContainerRow<'_>, cells: &mut [f64]) -> bool {
-    add_counts(findings(row), cells)
+pub(super) fn add_findings(row: ContainerRow<'_>, numbers: &mut [f64]) -> bool {
+    add_counts(findings(row), numbers)
 }
 
-pub(super) fn add_highest_severity(row: ContainerRow<'_>, cells: &mut [f64]) -> bool {
+pub(super) fn add_highest_severity(row: ContainerRow<'_>, numbers: &mut [f64]) -> bool {
     findings(row).is_some_and(|findings| {
-        let clean = cells.len().saturating_sub(1);
+        let clean = numbers.len().saturating_sub(1);
         let worst = findings.iter().take(clean).position(|findings| *findings > 0);
-        tick(cells, worst.unwrap_or(clean))
+        tick(numbers, worst.unwrap_or(clean))
     })
 }
 
-pub(super) fn add_qds_severity(row: ContainerRow<'_>, cells: &mut [f64]) -> bool {
+pub(super) fn add_qds_severity(row: ContainerRow<'_>, numbers: &mut [f64]) -> bool {
     tick(
-        cells,
+        numbers,
         match qualys(row).map_or(QdsSeverity::Unknown, |fields| fields.qds_severity) {
             QdsSeverity::Critical => 0,
             QdsSeverity::High => 1,
@@ -105,15 +107,15 @@ pub(super) fn add_qds_severity(row: ContainerRow<'_>, cells: &mut [f64]) -> bool
     )
 }
 
-pub(super) fn add_checks(row: ContainerRow<'_>, cells: &mut [f64]) -> bool {
-    add_counts(qualys(row).and_then(|fields| fields.checks), cells)
+pub(super) fn add_checks(row: ContainerRow<'_>, numbers: &mut [f64]) -> bool {
+    add_counts(qualys(row).and_then(|fields| fields.checks), numbers)
 }
 
-pub(super) fn add_compliance_issues(row: ContainerRow<'_>, cells: &mut [f64]) -> bool {
-    add_counts(prisma(row).and_then(|fields| fields.compliance_issues), cells)
+pub(super) fn add_compliance_issues(row: ContainerRow<'_>, numbers: &mut [f64]) -> bool {
+    add_counts(prisma(row).and_then(|fields| fields.compliance_issues), numbers)
 }
 
 /// The findings of the container's image, by kind.
-pub(super) fn add_kinds_of_findings(row: ContainerRow<'_>, cells: &mut [f64]) -> bool {
-    row.image().is_some_and(|(image, _)| add_kinds(image, cells))
+pub(super) fn add_kinds_of_findings(row: ContainerRow<'_>, numbers: &mut [f64]) -> bool {
+    row.image().is_some_and(|(image, _)| add_kinds(image, numbers))
 }

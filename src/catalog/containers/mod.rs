@@ -1,13 +1,13 @@
 //! Families about containers.
 
-use super::cells::{FINDING_KINDS, RISK_LEVELS, SEVERITIES, SEVERITIES_OF_PRISMA, add_risk_level};
 use super::label::{
     CLOUD_ACCOUNT_ID, CLOUD_PROVIDER, CLOUD_REGION, CONTAINER_ID, CONTAINER_IMAGE_NAME, CONTAINER_NAME,
     CONTAINER_RUNTIME_NAME, CRITICALITY, HOST_NAME, K8S_CLUSTER_NAME, K8S_NAMESPACE_NAME, K8S_NODE_NAME,
     K8S_WORKLOAD_KIND, K8S_WORKLOAD_NAME, ORIGIN, SOURCE, STATE,
 };
+use super::label_sets::{FINDING_KINDS, RISK_LEVELS, SEVERITIES, SEVERITIES_OF_PRISMA, add_risk_level};
 use super::sensors::seen;
-use crate::metric::{Closed, Column, Family, Kind, Label, Metric, Read, Seen, Unit, Value};
+use crate::metric::{Column, Family, FixedLabels, Kind, Label, LastSeen, Metric, Read, Unit, Value};
 use crate::names::Name;
 use crate::record::Container;
 
@@ -37,10 +37,10 @@ pub(super) static CHOICES: &[(&Label, Read<Container>)] = &[
 ];
 
 static GROUP: &[Column<Container>] =
-    &[SOURCE.place(|row| row.source.name), STATE.place(state), Column::Chosen(|settings| &settings.chosen)];
+    &[SOURCE.keep(|row| row.source.name), STATE.keep(state), Column::Chosen(|settings| &settings.chosen)];
 
-fn sensor_seen(row: read::ContainerRow<'_>) -> Option<Seen> {
-    row.source.knows_sensors().then(|| row.sensor().map_or(Seen::Missing, |(sensor, _)| seen(sensor)))
+fn sensor_seen(row: read::ContainerRow<'_>) -> Option<LastSeen> {
+    row.source.knows_sensors().then(|| row.sensor().map_or(LastSeen::Missing, |(sensor, _)| seen(sensor)))
 }
 
 pub(super) static FAMILIES: &[&dyn Metric] = &[
@@ -48,7 +48,7 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         name: "container_security_containers",
         kind: Kind::Gauge,
         unit: Unit::Each("container"),
-        help: "Containers known",
+        help: "Containers known to the source",
         by: GROUP,
         value: Value::Count,
     },
@@ -56,39 +56,39 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         name: "container_security_container_vulnerabilities",
         kind: Kind::Gauge,
         unit: Unit::Each("vulnerability"),
-        help: "Findings of the containers",
+        help: "Findings in containers",
         by: GROUP,
-        value: Value::Cells(SEVERITIES, add_findings),
+        value: Value::PerLabelSet(SEVERITIES, add_findings),
     },
     &Family::<Container> {
         name: "container_security_containers_by_highest_severity",
         kind: Kind::Gauge,
         unit: Unit::Each("container"),
-        help: "Scanned containers by their worst finding, none for clean ones",
+        help: "Scanned containers by severity of their worst finding",
         by: GROUP,
-        value: Value::Cells(HIGHEST_SEVERITIES, add_highest_severity),
+        value: Value::PerLabelSet(HIGHEST_SEVERITIES, add_highest_severity),
     },
     &Family::<Container> {
         name: "container_security_containers_by_risk_level",
         kind: Kind::Gauge,
         unit: Unit::Each("container"),
-        help: "Containers by the level of their risk score",
+        help: "Containers by risk level",
         by: GROUP,
-        value: Value::Cells(RISK_LEVELS, |row, cells| add_risk_level(risk(row), cells)),
+        value: Value::PerLabelSet(RISK_LEVELS, |row, numbers| add_risk_level(risk(row), numbers)),
     },
     &Family::<Container> {
         name: "container_security_container_findings",
         kind: Kind::Gauge,
         unit: Unit::Each("finding"),
-        help: "Findings of the containers' images, by how sure they are and whether there is a fix",
+        help: "Findings in the images of containers by type and availability of a fix",
         by: GROUP,
-        value: Value::Cells(FINDING_KINDS, add_kinds_of_findings),
+        value: Value::PerLabelSet(FINDING_KINDS, add_kinds_of_findings),
     },
     &Family::<Container> {
         name: "container_security_container_risk_score_max",
         kind: Kind::Gauge,
         unit: Unit::Plain,
-        help: "Highest risk score of the containers, 0 to 1000",
+        help: "Highest container risk score, 0 to 1000",
         by: GROUP,
         value: Value::Max(risk),
     },
@@ -96,7 +96,7 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         name: "container_security_container_risk_score_average",
         kind: Kind::Gauge,
         unit: Unit::Plain,
-        help: "Mean risk score of the containers that have one, 0 to 1000",
+        help: "Mean risk score of scored containers, 0 to 1000",
         by: GROUP,
         value: Value::Average(risk),
     },
@@ -104,15 +104,15 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         name: "container_security_containers_by_qds_severity",
         kind: Kind::Gauge,
         unit: Unit::Each("container"),
-        help: "Containers by the severity of their highest Qualys detection score",
+        help: "Containers by severity of their highest Qualys detection score",
         by: GROUP,
-        value: Value::Cells(QDS_SEVERITIES, add_qds_severity),
+        value: Value::PerLabelSet(QDS_SEVERITIES, add_qds_severity),
     },
     &Family::<Container> {
         name: "container_security_container_qds_score_max",
         kind: Kind::Gauge,
         unit: Unit::Plain,
-        help: "Highest Qualys detection score of the containers, 0 to 100",
+        help: "Highest Qualys detection score, 0 to 100",
         by: GROUP,
         value: Value::Max(|row| qualys(row)?.qds.get()),
     },
@@ -120,12 +120,12 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         name: "container_security_containers_by_criticality",
         kind: Kind::Gauge,
         unit: Unit::Each("container"),
-        help: "Containers by the criticality of the asset",
+        help: "Containers by asset criticality",
         by: &[
-            SOURCE.place(|row| row.source.name),
-            STATE.place(state),
+            SOURCE.keep(|row| row.source.name),
+            STATE.keep(state),
             Column::Chosen(|settings| &settings.chosen),
-            CRITICALITY.inner(|row| row.text(qualys(row).map_or(Name::UNKNOWN, |fields| fields.criticality))),
+            CRITICALITY.subgroup(|row| row.text(qualys(row).map_or(Name::UNKNOWN, |fields| fields.criticality))),
         ],
         value: Value::Sum(|row| qualys(row).map(|_| 1.0)),
     },
@@ -133,23 +133,23 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         name: "container_security_container_compliance_checks",
         kind: Kind::Gauge,
         unit: Unit::Each("check"),
-        help: "Compliance checks made of the containers, by outcome",
+        help: "Compliance checks of containers by result",
         by: GROUP,
-        value: Value::Cells(Closed::Same(&CHECK_STATUSES), add_checks),
+        value: Value::PerLabelSet(FixedLabels::Same(&CHECK_STATUSES), add_checks),
     },
     &Family::<Container> {
         name: "container_security_container_compliance_issues",
         kind: Kind::Gauge,
         unit: Unit::Each("issue"),
-        help: "Compliance checks that the containers failed, by severity",
+        help: "Failed compliance checks of containers",
         by: GROUP,
-        value: Value::Cells(SEVERITIES_OF_PRISMA, add_compliance_issues),
+        value: Value::PerLabelSet(SEVERITIES_OF_PRISMA, add_compliance_issues),
     },
     &Family::<Container> {
         name: "container_security_container_compliance_risk_score_max",
         kind: Kind::Gauge,
         unit: Unit::Plain,
-        help: "Highest compliance risk score of the containers",
+        help: "Highest container compliance risk score",
         by: GROUP,
         value: Value::Max(|row| prisma(row)?.compliance_risk.get()),
     },
@@ -157,7 +157,7 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         name: "container_security_containers_without_passed_checks",
         kind: Kind::Gauge,
         unit: Unit::Each("container"),
-        help: "Containers of whose compliance checks the vendor keeps the failed ones only, so that posture lacks their passes",
+        help: "Containers for which the vendor keeps only failed compliance checks",
         by: GROUP,
         value: Value::Sum(|row| {
             prisma(row).map(|fields| f64::from(u8::from(fields.keeps_passed_checks != Some(true))))
@@ -167,15 +167,15 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         name: "container_security_containers_with_condition",
         kind: Kind::Gauge,
         unit: Unit::Each("container"),
-        help: "Containers for which the condition holds; conditions overlap",
+        help: "Containers by condition; conditions overlap",
         by: GROUP,
-        value: Value::Cells(CONDITIONS, add_conditions),
+        value: Value::PerLabelSet(CONDITIONS, add_conditions),
     },
     &Family::<Container> {
         name: "container_security_container_oldest_scan_timestamp_seconds",
         kind: Kind::Gauge,
         unit: Unit::UnixSeconds,
-        help: "Last scan of the container whose last scan is the longest ago",
+        help: "Oldest last-scan time of containers, Unix seconds",
         by: GROUP,
         value: Value::Min(last_scan),
     },
@@ -183,10 +183,10 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         name: "container_security_containers_by_runtime",
         kind: Kind::Gauge,
         unit: Unit::Each("container"),
-        help: "Containers by the container runtime of their host",
+        help: "Containers by container runtime",
         by: &[
-            SOURCE.place(|row| row.source.name),
-            STATE.place(state),
+            SOURCE.keep(|row| row.source.name),
+            STATE.keep(state),
             K8S_CLUSTER_NAME.fold(cluster),
             CONTAINER_RUNTIME_NAME.fold(runtime),
         ],
@@ -196,23 +196,23 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         name: "container_security_containers_by_sensor_state",
         kind: Kind::Gauge,
         unit: Unit::Each("container"),
-        help: "Containers by whether the sensor of their host is live, stale or missing",
-        by: &[SOURCE.place(|row| row.source.name), STATE.place(state), K8S_CLUSTER_NAME.fold(cluster)],
+        help: "Containers by state of the sensor on their host",
+        by: &[SOURCE.keep(|row| row.source.name), STATE.keep(state), K8S_CLUSTER_NAME.fold(cluster)],
         value: Value::Freshness(SENSOR_STATES, sensor_seen),
     },
     &Family::<Container> {
         name: "container_security_top_container_risk_score",
         kind: Kind::Gauge,
         unit: Unit::Plain,
-        help: "Risk score of the riskiest containers that are not deleted",
+        help: "Risk score of the riskiest containers, 0 to 1000",
         by: &[
-            SOURCE.place(|row| row.source.name),
-            CONTAINER_ID.place(id),
-            CONTAINER_NAME.place(name),
-            CONTAINER_IMAGE_NAME.place(image_name),
-            K8S_CLUSTER_NAME.place(cluster),
-            K8S_NAMESPACE_NAME.place(|row| bulk(row, |bulk| bulk.namespace)),
-            STATE.place(state),
+            SOURCE.keep(|row| row.source.name),
+            CONTAINER_ID.keep(id),
+            CONTAINER_NAME.keep(name),
+            CONTAINER_IMAGE_NAME.keep(image_name),
+            K8S_CLUSTER_NAME.keep(cluster),
+            K8S_NAMESPACE_NAME.keep(|row| bulk(row, |bulk| bulk.namespace)),
+            STATE.keep(state),
         ],
         value: Value::Top(|row| risk(row).filter(|_| state(row) != "deleted"), id, |settings| settings.top_containers),
     },

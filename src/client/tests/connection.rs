@@ -7,7 +7,7 @@ use crate::telemetry::Failure;
 async fn silence_is_a_timeout() {
     let begun = [b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n[", STALL].concat();
     let server = Server::new([STALL, STALL, &begun, &begun]);
-    let (short, long) = (Span(Duration::from_millis(60)), Span::seconds(5));
+    let (short, long) = (HumanDuration(Duration::from_millis(60)), HumanDuration::seconds(5));
     for (read_timeout, timeout) in [(short, long), (long, short), (short, long), (long, short)] {
         let config = Config { read_timeout, timeout, retries: 0, ..Config::default() };
         let (client, telemetry) = client_with(&server.at, &config);

@@ -23,7 +23,7 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use super::config::tests::CA;
 use super::*;
 use crate::clock::Timestamp;
-use crate::setting::{Secret, Span};
+use crate::setting::{HumanDuration, Secret};
 use crate::telemetry::Telemetry;
 
 mod connection;

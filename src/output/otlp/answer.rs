@@ -1,4 +1,4 @@
-//! What a receiver's answer means, over HTTP and over gRPC: what arrived, what is worth another try, and when. Pure.
+//! What a receiver's answer means, over HTTP and over gRPC: what arrived, what to retry, and when. Pure.
 
 use std::time::Duration;
 
@@ -11,48 +11,48 @@ use tonic::Code;
 use crate::client::Posted;
 use crate::telemetry::PushFailure;
 
-/// What became of a request.
+/// The outcome of a request.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// It arrived, but for so many of its points; and what the receiver says to that.
+    /// It arrived, except for this number of rejected points, with the receiver's message.
     Taken(u64, String),
-    /// It is larger than the receiver takes.
+    /// It is larger than the receiver accepts.
     TooLarge(String),
     /// It did not arrive.
-    Failed(Miss),
+    Failed(PushError),
 }
 
 /// Why a request did not arrive.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Miss {
+pub(super) struct PushError {
     /// The reason.
     pub(super) failure: PushFailure,
-    /// It in words, as the receiver may have them.
+    /// The message, with the receiver's own words if any.
     pub(super) words: String,
-    /// Whether it is worth another try.
-    pub(super) again: Again,
+    /// Whether to retry.
+    pub(super) retry: Retry,
 }
 
-/// Whether a request is worth another try.
+/// Whether to retry a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Again {
-    /// It is not.
+pub(super) enum Retry {
+    /// Never.
     No,
-    /// After a pause of one's own choice.
+    /// With exponential backoff.
     Soon,
-    /// After this time, as the receiver asks.
+    /// After this time, as requested by the receiver.
     After(Duration),
 }
 
 impl Verdict {
-    /// One that is final.
+    /// A permanent failure.
     pub(super) fn failed(failure: PushFailure, words: impl Into<String>) -> Self {
-        Self::Failed(Miss { failure, words: words.into(), again: Again::No })
+        Self::Failed(PushError { failure, words: words.into(), retry: Retry::No })
     }
 
-    /// One that may pass.
-    pub(super) fn passing(failure: PushFailure, words: impl Into<String>, after: Option<Duration>) -> Self {
-        Self::Failed(Miss { failure, words: words.into(), again: after.map_or(Again::Soon, Again::After) })
+    /// A transient failure.
+    pub(super) fn transient(failure: PushFailure, words: impl Into<String>, after: Option<Duration>) -> Self {
+        Self::Failed(PushError { failure, words: words.into(), retry: after.map_or(Retry::Soon, Retry::After) })
     }
 }
 
@@ -118,7 +118,7 @@ pub(super) fn of_http(posted: &Posted) -> Verdict {
     if status.is_success() {
         // Prometheus and VictoriaMetrics answer with nothing, which is a message without fields.
         if !is_protobuf && (content_type.is_some() || !posted.body.is_empty()) {
-            let words = format!("answered {} with something that is not of OTLP; check the endpoint", status.as_u16());
+            let words = format!("answered {} with a body that is not OTLP; check the endpoint", status.as_u16());
             return Verdict::failed(PushFailure::BadResponse, words);
         }
         return of_message(&posted.body);
@@ -129,13 +129,13 @@ pub(super) fn of_http(posted: &Posted) -> Verdict {
     let words = format!("answered {}{said}", status.as_u16());
     match status {
         _ if status.is_redirection() => {
-            let words = format!("{words}: it redirects to another address, which is not followed; check the endpoint");
+            let words = format!("{words}: redirects are not followed; check the endpoint");
             Verdict::failed(PushFailure::Redirected, words)
         }
         StatusCode::PAYLOAD_TOO_LARGE => Verdict::TooLarge(words),
-        StatusCode::TOO_MANY_REQUESTS => Verdict::passing(PushFailure::RateLimited, words, posted.retry_after),
+        StatusCode::TOO_MANY_REQUESTS => Verdict::transient(PushFailure::RateLimited, words, posted.retry_after),
         StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => {
-            Verdict::passing(PushFailure::Unavailable, words, posted.retry_after)
+            Verdict::transient(PushFailure::Unavailable, words, posted.retry_after)
         }
         StatusCode::UNAUTHORIZED => Verdict::failed(PushFailure::Unauthorized, words),
         StatusCode::FORBIDDEN => Verdict::failed(PushFailure::Forbidden, words),
@@ -150,26 +150,26 @@ pub(super) fn of_http(posted: &Posted) -> Verdict {
 /// What the message of an answer of success means.
 pub(super) fn of_message(body: &[u8]) -> Verdict {
     let Ok(answer) = ExportMetricsServiceResponse::decode(body) else {
-        return Verdict::failed(PushFailure::BadResponse, "answered with something that is not of OTLP");
+        return Verdict::failed(PushFailure::BadResponse, "answered with a body that is not OTLP");
     };
     let partial = answer.partial_success.unwrap_or_default();
-    // Less than nothing is rejected by nobody.
+    // A negative count is nonsense and counts as none.
     Verdict::Taken(u64::try_from(partial.rejected_data_points).unwrap_or(0), partial.error_message)
 }
 
-/// What an answer over gRPC means that is none of success.
+/// What an unsuccessful answer over gRPC means.
 #[cfg(feature = "grpc")]
 pub(super) fn of_grpc(code: Code, message: &str, details: &[u8]) -> Verdict {
     let after = RpcStatus::decode(details).ok().and_then(|status| status.retry_after());
     let words = format!("answered {code:?}: {message}");
     match code {
-        // Some receivers call a message out of range that is too large for them. Where it is something else, a request
-        // in parts is another try just as well.
+        // Some receivers answer OUT_OF_RANGE to a message that is too large. If they mean something else, splitting the
+        // request is as good a retry as any.
         Code::ResourceExhausted | Code::OutOfRange if after.is_none() => Verdict::TooLarge(words),
-        Code::ResourceExhausted => Verdict::passing(PushFailure::RateLimited, words, after),
-        Code::DeadlineExceeded => Verdict::passing(PushFailure::Timeout, words, after),
+        Code::ResourceExhausted => Verdict::transient(PushFailure::RateLimited, words, after),
+        Code::DeadlineExceeded => Verdict::transient(PushFailure::Timeout, words, after),
         Code::Cancelled | Code::Aborted | Code::OutOfRange | Code::Unavailable | Code::DataLoss => {
-            Verdict::passing(PushFailure::Unavailable, words, after)
+            Verdict::transient(PushFailure::Unavailable, words, after)
         }
         Code::Unauthenticated => Verdict::failed(PushFailure::Unauthorized, words),
         Code::PermissionDenied => Verdict::failed(PushFailure::Forbidden, words),
@@ -201,9 +201,9 @@ mod tests {
         match verdict {
             Verdict::Taken(rejected, words) => format!("taken but {rejected} {words}"),
             Verdict::TooLarge(_) => "split".to_owned(),
-            Verdict::Failed(Miss { failure, again: Again::No, .. }) => failure.as_str().to_owned(),
-            Verdict::Failed(Miss { failure, again: Again::Soon, .. }) => format!("{} again", failure.as_str()),
-            Verdict::Failed(Miss { failure, again: Again::After(wait), .. }) => {
+            Verdict::Failed(PushError { failure, retry: Retry::No, .. }) => failure.as_str().to_owned(),
+            Verdict::Failed(PushError { failure, retry: Retry::Soon, .. }) => format!("{} again", failure.as_str()),
+            Verdict::Failed(PushError { failure, retry: Retry::After(wait), .. }) => {
                 format!("{} after {wait:?}", failure.as_str())
             }
         }

@@ -1,4 +1,4 @@
-//! `[otlp]`: where metrics are pushed to and how, and how these settings can be wrong.
+//! `[otlp]`: the OTLP receiver of metrics and traces, and the validation of its settings.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -7,10 +7,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::headers::Headers;
-use super::reach::{Kind, Reach, Signal};
-use crate::setting::{Mistakes, Span};
+use super::receiver::{Kind, ReceiverConfig, Signal};
+use crate::setting::{ConfigErrors, HumanDuration};
 
-/// A request smaller than this could not hold one series.
+/// A smaller limit could be too small for a single series.
 const LEAST_REQUEST: u64 = 64 * 1024;
 
 /// Why gRPC is refused by a build without it.
@@ -20,7 +20,7 @@ pub(super) const WITHOUT_GRPC: &str =
 /// Why traces are refused by a build without them.
 const WITHOUT_TRACES: &str = "needs a build with the feature traces; write false, or build with --features traces";
 
-/// How requests are written and sent.
+/// The wire protocol.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub enum Protocol {
     /// gRPC over HTTP/2.
@@ -32,51 +32,51 @@ pub enum Protocol {
     Http,
 }
 
-/// How requests are compressed.
+/// Compression of requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Compression {
-    /// With gzip, which makes them about ten times smaller.
+    /// gzip, about ten times smaller.
     #[default]
     Gzip,
-    /// Not at all.
+    /// No compression.
     None,
 }
 
-/// Where metrics and traces are pushed to, and how. Without an endpoint, they are not. Taken over when the program starts.
+/// Where and how metrics and traces are pushed; without an endpoint they are not. Changes need a restart.
 ///
-/// What is not set here is taken from the standard environment variables of OpenTelemetry, as `environment` tells.
+/// Unset options default to OpenTelemetry's standard environment variables, see `environment`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// The receiver, as in `http://collector:4318`; over HTTP, `/v1/metrics` and `/v1/traces` are added to it.
+    /// The receiver, such as `http://collector:4318`; over HTTP, `/v1/metrics` and `/v1/traces` are appended.
     pub endpoint: Option<String>,
-    /// How requests are written and sent.
+    /// The wire protocol.
     pub protocol: Protocol,
-    /// From the start of one push to the start of the next.
-    pub interval: Span,
-    /// Longest time for one request.
-    pub timeout: Span,
-    /// Headers that go with each request.
+    /// Time between the starts of two pushes.
+    pub interval: HumanDuration,
+    /// Timeout of one request.
+    pub timeout: HumanDuration,
+    /// Headers of each request.
     pub headers: Headers,
-    /// A file of such headers that are secret, one `name: value` a line. It is read anew for each push.
+    /// File of secret headers, one `name: value` per line; reread for each push.
     pub headers_file: Option<PathBuf>,
-    /// How requests are compressed.
+    /// Compression of requests.
     pub compression: Compression,
-    /// PEM file of certificates to trust beside those of the system.
+    /// PEM file of certificates to trust in addition to the system's.
     pub ca_file: Option<PathBuf>,
-    /// PEM file of a certificate to show.
+    /// PEM file of the client certificate.
     pub client_certificate_file: Option<PathBuf>,
     /// PEM file of its private key.
     pub client_key_file: Option<PathBuf>,
-    /// Attributes of the resource that the metrics are about, over those that it has by itself.
+    /// Resource attributes; they override the default ones.
     pub resource_attributes: BTreeMap<String, String>,
-    /// Largest request, in bytes before compression. Unset: 3 MiB over gRPC, whose receivers take 4 MiB by default, and
-    /// 8 MiB over HTTP.
+    /// Maximum size of a request in bytes before compression. Default: 3 MiB over gRPC, whose receivers accept 4 MiB by
+    /// default, and 8 MiB over HTTP.
     pub max_request_bytes: Option<u64>,
-    /// What is different for metrics.
+    /// Overrides for metrics.
     pub metrics: Signal,
-    /// What is different for traces.
+    /// Overrides for traces.
     pub traces: Signal,
 }
 
@@ -85,8 +85,8 @@ impl Default for Config {
         Self {
             endpoint: None,
             protocol: Protocol::default(),
-            interval: Span::seconds(60),
-            timeout: Span::seconds(10),
+            interval: HumanDuration::seconds(60),
+            timeout: HumanDuration::seconds(10),
             headers: Headers::default(),
             headers_file: None,
             compression: Compression::default(),
@@ -107,19 +107,19 @@ impl Config {
         self.metrics().is_some()
     }
 
-    /// How metrics are sent, if they are.
-    pub(super) fn metrics(&self) -> Option<Reach> {
+    /// The receiver of metrics, if they are pushed.
+    pub(super) fn metrics(&self) -> Option<ReceiverConfig> {
         let wanted = self.metrics.enabled.unwrap_or(true);
         wanted.then(|| self.metrics.over(&self.general(), Kind::Metrics)).flatten()
     }
 
-    /// How traces are sent, if they are.
-    pub(super) fn traces(&self) -> Option<Reach> {
+    /// The receiver of traces, if they are pushed.
+    pub(super) fn traces(&self) -> Option<ReceiverConfig> {
         let wanted = self.traces.enabled.unwrap_or(false);
         wanted.then(|| self.traces.over(&self.general(), Kind::Traces)).flatten()
     }
 
-    /// What holds for all kinds of telemetry.
+    /// The defaults of all signals.
     fn general(&self) -> Signal {
         Signal {
             enabled: None,
@@ -135,38 +135,39 @@ impl Config {
         }
     }
 
-    /// Notes what is wrong; `at` is the key of this table.
-    pub fn check(&self, at: &str, mistakes: &mut Mistakes) {
-        self.general().check(at, mistakes);
-        for (name, signal, reach) in
+    /// Adds the errors of this table, whose key is `at`.
+    pub fn check(&self, at: &str, errors: &mut ConfigErrors) {
+        self.general().check(at, errors);
+        for (name, signal, receiver) in
             [("metrics", &self.metrics, self.metrics()), ("traces", &self.traces, self.traces())]
         {
-            signal.check(&format!("{at}.{name}"), mistakes);
-            if !cfg!(feature = "grpc") && reach.as_ref().is_some_and(|reach| reach.protocol == Protocol::Grpc) {
+            signal.check(&format!("{at}.{name}"), errors);
+            if !cfg!(feature = "grpc") && receiver.as_ref().is_some_and(|receiver| receiver.protocol == Protocol::Grpc)
+            {
                 let key =
                     if signal.protocol.is_some() { format!("{at}.{name}.protocol") } else { format!("{at}.protocol") };
-                mistakes.add(key, WITHOUT_GRPC);
+                errors.add(key, WITHOUT_GRPC);
             }
-            if signal.enabled == Some(true) && reach.is_none() {
-                let reason = format!("needs {at}.endpoint, or an endpoint beside it");
-                mistakes.add(format!("{at}.{name}.enabled"), reason);
+            if signal.enabled == Some(true) && receiver.is_none() {
+                let reason = format!("requires {at}.endpoint or {at}.{name}.endpoint");
+                errors.add(format!("{at}.{name}.enabled"), reason);
             }
         }
         if !cfg!(feature = "traces") && self.traces.enabled == Some(true) {
-            mistakes.add(format!("{at}.traces.enabled"), WITHOUT_TRACES);
+            errors.add(format!("{at}.traces.enabled"), WITHOUT_TRACES);
         }
         if self.interval.0 < Duration::from_secs(1) {
-            mistakes.add(format!("{at}.interval"), "must be one second or more; the default is \"1m\"");
+            errors.add(format!("{at}.interval"), "must be at least \"1s\"; the default is \"1m\"");
         }
         if self.resource_attributes.keys().any(String::is_empty) {
-            mistakes.add(format!("{at}.resource_attributes"), "an attribute has no name");
+            errors.add(format!("{at}.resource_attributes"), "contains an attribute with an empty name");
         }
         if self.max_request_bytes.is_some_and(|most| most < LEAST_REQUEST) {
-            mistakes.add(format!("{at}.max_request_bytes"), "must be 65536 (64 KiB) or more");
+            errors.add(format!("{at}.max_request_bytes"), "must be at least 65536 (64 KiB)");
         }
     }
 
-    /// Largest request, in bytes before compression.
+    /// Maximum size of a request in bytes before compression.
     pub(super) fn max_request_bytes(&self, protocol: Protocol) -> usize {
         let usual = match protocol {
             Protocol::Grpc => 3 * 1024 * 1024,
@@ -195,10 +196,9 @@ mod tests_of_minimal_build {
                 &[("otlp.metrics.protocol", WITHOUT_GRPC), ("otlp.traces.enabled", WITHOUT_TRACES)],
             ),
         ] {
-            let mut mistakes = Mistakes::default();
-            config.check("otlp", &mut mistakes);
-            let found: Vec<_> =
-                mistakes.0.iter().map(|mistake| (mistake.key.as_str(), mistake.reason.as_str())).collect();
+            let mut errors = ConfigErrors::default();
+            config.check("otlp", &mut errors);
+            let found: Vec<_> = errors.0.iter().map(|error| (error.key.as_str(), error.reason.as_str())).collect();
             assert_eq!(found, expected);
         }
     }
@@ -208,15 +208,15 @@ mod tests_of_minimal_build {
 mod tests {
     use super::*;
 
-    fn mistakes(config: &Config) -> Vec<String> {
-        let mut mistakes = Mistakes::default();
-        config.check("otlp", &mut mistakes);
-        mistakes.0.into_iter().map(|mistake| format!("{} {}", mistake.key, mistake.reason)).collect()
+    fn errors(config: &Config) -> Vec<String> {
+        let mut errors = ConfigErrors::default();
+        config.check("otlp", &mut errors);
+        errors.0.into_iter().map(|error| format!("{} {}", error.key, error.reason)).collect()
     }
 
     #[test]
-    fn all_mistakes_are_told_at_once_and_no_value_is() {
-        assert_eq!(mistakes(&Config::default()), [""; 0]);
+    fn all_errors_are_reported_at_once_without_values() {
+        assert_eq!(errors(&Config::default()), [""; 0]);
         let wrong = Config {
             endpoint: Some("http://jdoe:hunter2@collector:4318".to_owned()),
             metrics: Signal { endpoint: Some("collector:4318".to_owned()), ..Signal::default() },
@@ -225,8 +225,8 @@ mod tests {
                 enabled: Some(true),
                 ..Signal::default()
             },
-            interval: Span(Duration::from_millis(999)),
-            timeout: Span::seconds(0),
+            interval: HumanDuration(Duration::from_millis(999)),
+            timeout: HumanDuration::seconds(0),
             headers: [("x-key", "hunter2\n"), ("content-type", "hunter2"), ("no name", "hunter2")]
                 .into_iter()
                 .collect(),
@@ -237,8 +237,8 @@ mod tests {
             max_request_bytes: Some(1000),
             ..Config::default()
         };
-        let found = mistakes(&wrong);
-        let keys: Vec<_> = found.iter().filter_map(|mistake| mistake.split(' ').next()).collect();
+        let found = errors(&wrong);
+        let keys: Vec<_> = found.iter().filter_map(|error| error.split(' ').next()).collect();
         let names = [
             "endpoint",
             "timeout",
@@ -283,7 +283,7 @@ mod tests {
             let signal = |enabled| Signal { endpoint: own(exact), enabled, ..Signal::default() };
             let (metrics, traces) = (signal(None), signal(Some(target.is_some())));
             let config = Config { endpoint: own(endpoint), protocol, metrics, traces, ..Config::default() };
-            assert_eq!(mistakes(&config), [""; 0]);
+            assert_eq!(errors(&config), [""; 0]);
             let found = config.metrics().zip(config.traces()).map(|(metrics, traces)| (metrics.target, traces.target));
             assert_eq!(found.as_ref().map(|(metrics, traces)| (metrics.as_str(), traces.as_str())), target);
             assert_eq!(config.is_on(), target.is_some());
@@ -302,14 +302,14 @@ mod tests {
                 endpoint: Some("http://tempo:4318/v1/traces".to_owned()),
                 protocol: Some(Protocol::Http),
                 headers: Some([("x-traces", "2")].into_iter().collect()),
-                timeout: Some(Span::seconds(3)),
+                timeout: Some(HumanDuration::seconds(3)),
                 ..Signal::default()
             },
             ..Config::default()
         };
         let (metrics, traces) = (config.metrics().unwrap(), config.traces().unwrap());
         assert_eq!((metrics.protocol, traces.protocol), (Protocol::Grpc, Protocol::Http));
-        assert_eq!((metrics.timeout, traces.timeout), (Span::seconds(10), Span::seconds(3)));
+        assert_eq!((metrics.timeout, traces.timeout), (HumanDuration::seconds(10), HumanDuration::seconds(3)));
         assert_eq!((metrics.headers, metrics.headers_file), (config.headers.clone(), config.headers_file.clone()));
         assert_eq!((Some(traces.headers), traces.headers_file), (config.traces.headers.clone(), None));
         // Traces are wanted; metrics are where there is an endpoint.
@@ -319,6 +319,6 @@ mod tests {
             assert_eq!((config.metrics().is_some(), config.traces().is_some()), wanted, "{enabled:?}");
         }
         let nowhere = Config { traces: Signal { enabled: Some(true), ..Signal::default() }, ..Config::default() };
-        assert_eq!(mistakes(&nowhere), ["otlp.traces.enabled needs otlp.endpoint, or an endpoint beside it"]);
+        assert_eq!(errors(&nowhere), ["otlp.traces.enabled requires otlp.endpoint or otlp.traces.endpoint"]);
     }
 }

@@ -1,7 +1,7 @@
 //! Series as requests of OTLP, each of a limited size. Pure: the time is an argument.
 //!
 //! Everything that one push tells is a row of points with fixed places; a request holds those from one place to
-//! another. So however often a row is divided, no point is lost and none is told twice.
+//! another. So however often a row is divided, no point is lost and none is sent twice.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use opentelemetry_proto::tonic::metrics::v1::{
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use prost::Message as _;
 
-use super::told::Gone;
+use super::sent_series::Gone;
 use crate::clock::Timestamp;
 use crate::metric::{Kind, Number, Series};
 use crate::self_metrics::VERSION;

@@ -1,13 +1,13 @@
-//! The standard environment variables of OpenTelemetry, as settings of `[otlp]`. Pure: the variables are an argument.
+//! OpenTelemetry's standard environment variables as settings of `[otlp]`. Pure: the variables are an argument.
 //!
-//! They mean what the OpenTelemetry specification says: the form for metrics or for traces wins over the general one, an
-//! empty value is none, times are milliseconds, lists are percent-decoded, and what cannot be understood is told and ignored.
-//! `OTEL_SDK_DISABLED` takes back what the environment says, and not what the configuration does.
+//! They follow the OpenTelemetry specification: signal-specific variables override general ones, an empty value counts as
+//! unset, times are milliseconds, lists are percent-decoded, and unparseable values are logged and ignored.
+//! `OTEL_SDK_DISABLED` disables the environment's settings, not those of the configuration.
 
 use std::collections::BTreeMap;
 
 use super::{Compression, Protocol};
-use crate::setting::Span;
+use crate::setting::HumanDuration;
 
 /// A setting, and the variable it comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub struct Standard {
     pub value: String,
 }
 
-/// Settings that stand for one another: if one of them is in the configuration, the environment has no say in any.
+/// Settings that belong together: if the configuration sets one, the environment sets none of them.
 const TOGETHER: [&[&str]; 2] = [&["headers", "headers_file"], &["client_certificate_file", "client_key_file"]];
 
 /// What the variables' names begin with.
@@ -146,7 +146,7 @@ fn pairs(list: &str) -> Result<Vec<(String, String)>, String> {
     let items = list.split(',').map(str::trim).filter(|item| !item.is_empty());
     items
         .map(|item| {
-            let (name, value) = item.split_once('=').ok_or("it is no list as in name=value,name=value")?;
+            let (name, value) = item.split_once('=').ok_or("it is not a list such as name=value,name=value")?;
             let (name, value) = (percent_decoded(name.trim())?, percent_decoded(value.trim())?);
             if name.is_empty() { Err("a name in it is empty".to_owned()) } else { Ok((name, value)) }
         })
@@ -163,7 +163,7 @@ fn percent_decoded(text: &str) -> Result<String, String> {
         }
         let digit = |byte: Option<u8>| byte.and_then(|byte| char::from(byte).to_digit(16));
         let (Some(high), Some(low)) = (digit(rest.next()), digit(rest.next())) else {
-            return Err("a % in it does not stand before two hexadecimal digits".to_owned());
+            return Err("a % in it is not followed by two hexadecimal digits".to_owned());
         };
         bytes.extend(u8::try_from(high * 16 + low));
     }
@@ -187,9 +187,9 @@ fn compression(value: &str) -> Result<String, String> {
 fn milliseconds(value: &str) -> Result<String, String> {
     let milliseconds: u64 = value.parse().map_err(|_| "expected a whole number of milliseconds")?;
     if milliseconds == 0 {
-        return Err("it must be more than zero".to_owned());
+        return Err("it must be greater than zero".to_owned());
     }
-    Ok(Span(std::time::Duration::from_millis(milliseconds)).to_string())
+    Ok(HumanDuration(std::time::Duration::from_millis(milliseconds)).to_string())
 }
 
 #[cfg(test)]
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_understood_is_told_without_its_value_and_ignored() {
+    fn unparseable_values_are_reported_without_the_value_and_ignored() {
         for (variable, value) in [
             ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"),
             ("OTEL_EXPORTER_OTLP_METRICS_COMPRESSION", "hunter2"),

@@ -15,7 +15,7 @@ use tonic::{Request, Status};
 
 use super::Compression;
 use super::answer::{Verdict, of_grpc, of_message};
-use super::reach::Reach;
+use super::receiver::ReceiverConfig;
 use crate::client::provide_cryptography;
 use crate::telemetry::PushFailure;
 
@@ -30,19 +30,19 @@ pub(super) struct Client {
 
 impl Client {
     /// A client of this receiver. It goes through no proxy.
-    pub(super) fn new(reach: &Reach) -> Result<Self, String> {
+    pub(super) fn new(receiver: &ReceiverConfig) -> Result<Self, String> {
         provide_cryptography();
         let read =
             |path: &Path| std::fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()));
-        let endpoint = Endpoint::from_shared(reach.target.clone()).map_err(|_| "endpoint is no absolute URL")?;
+        let endpoint = Endpoint::from_shared(receiver.target.clone()).map_err(|_| "endpoint is not an absolute URL")?;
         let agent = concat!("container-security-exporter/", env!("CARGO_PKG_VERSION"));
         let mut endpoint = endpoint.connect_timeout(CONNECT).user_agent(agent).map_err(|error| error.to_string())?;
         if endpoint.uri().scheme_str() == Some("https") {
             let mut tls = ClientTlsConfig::new().with_native_roots();
-            if let Some(path) = &reach.ca_file {
+            if let Some(path) = &receiver.ca_file {
                 tls = tls.ca_certificate(Certificate::from_pem(read(path)?));
             }
-            if let Some(certificate) = &reach.certificate {
+            if let Some(certificate) = &receiver.certificate {
                 let (chain, key) = (read(&certificate.certificate_file)?, read(&certificate.key_file)?);
                 tls = tls.identity(Identity::from_pem(chain, key));
             }
@@ -51,11 +51,11 @@ impl Client {
         }
         let grpc = Grpc::new(endpoint.connect_lazy()).accept_compressed(CompressionEncoding::Gzip);
         Ok(Self {
-            grpc: match reach.compression {
+            grpc: match receiver.compression {
                 Compression::Gzip => grpc.send_compressed(CompressionEncoding::Gzip),
                 Compression::None => grpc,
             },
-            method: reach.kind.method(),
+            method: receiver.kind.method(),
         })
     }
 
@@ -74,7 +74,7 @@ impl Client {
             Ok(Err(status)) => {
                 of_transport(&status).unwrap_or_else(|| of_grpc(status.code(), status.message(), status.details()))
             }
-            Err(_) => Verdict::passing(PushFailure::Timeout, "no answer in time", None),
+            Err(_) => Verdict::transient(PushFailure::Timeout, "no answer in time", None),
         }
     }
 }
@@ -90,7 +90,7 @@ fn of_transport(status: &Status) -> Option<Verdict> {
     while let Some(cause) = next {
         // The client's own clock, which runs beside ours.
         if cause.is::<tonic::TimeoutExpired>() {
-            return Some(Verdict::passing(PushFailure::Timeout, words, None));
+            return Some(Verdict::transient(PushFailure::Timeout, words, None));
         }
         // `source` of an I/O error skips the error it wraps.
         let wrapped = cause.downcast_ref::<std::io::Error>().and_then(|error| error.get_ref());
@@ -99,7 +99,7 @@ fn of_transport(status: &Status) -> Option<Verdict> {
         }
         next = cause.source();
     }
-    Some(Verdict::passing(PushFailure::Unreachable, words, None))
+    Some(Verdict::transient(PushFailure::Unreachable, words, None))
 }
 
 /// The innermost reason of an error: the outer ones say only that there is one.

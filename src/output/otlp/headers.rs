@@ -41,7 +41,7 @@ impl<'a> FromIterator<(&'a str, &'a str)> for Headers {
 
 impl Headers {
     /// What is wrong with them, without their values.
-    pub(super) fn mistakes(&self) -> Vec<String> {
+    pub(super) fn errors(&self) -> Vec<String> {
         self.0.iter().filter_map(|(name, value)| read(name, value.expose()).err()).collect()
     }
 
@@ -61,12 +61,12 @@ impl Headers {
 
 /// Reads one header as it is sent. The value is not shown where it is printed.
 fn read(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), String> {
-    let good = HeaderName::from_bytes(name.as_bytes()).map_err(|_| "a header's name has a character that none has")?;
+    let good = HeaderName::from_bytes(name.as_bytes()).map_err(|_| "a header name contains an invalid character")?;
     if RESERVED.contains(&good.as_str()) {
-        return Err(format!("{good} is set by the exporter itself"));
+        return Err(format!("{good} is reserved by the exporter"));
     }
     let mut value = HeaderValue::from_str(value)
-        .map_err(|_| format!("the value of {good} has a character that no header has, such as a line's end"))?;
+        .map_err(|_| format!("the value of {good} contains an invalid character, such as a line break"))?;
     value.set_sensitive(true);
     Ok((good, value))
 }
@@ -80,7 +80,7 @@ pub(super) fn read_file(path: &Path) -> Result<HeaderMap, String> {
         .map(|(before, line)| {
             let number = before + 1;
             let (name, value) = line.split_once(':').ok_or_else(|| {
-                format!("line {number} is no header; write it as in \"Authorization: Bearer …\", one a line")
+                format!("line {number} is not a header; write one \"Name: value\" per line, such as \"Authorization: Bearer …\"")
             })?;
             read(name.trim(), value.trim()).map_err(|reason| format!("line {number}: {reason}"))
         })
@@ -101,15 +101,15 @@ mod tests {
         assert_eq!((headers.len(), text("authorization")), (3, Some("Bearer a:b")));
         assert_eq!((text("x-scope-orgid"), text("x-more")), (Some("7"), Some("2")));
         assert!(!format!("{headers:?}").contains("Bearer"));
-        for (wrong, told) in [
-            ("hunter2", "line 1 is no header"),
-            ("a: b\nho st: hunter2", "line 2: a header's name"),
-            ("Host: hunter2", "line 1: host is set by the exporter itself"),
-            ("x: hunter\u{7f}2", "line 1: the value of x has"),
+        for (wrong, expected) in [
+            ("hunter2", "line 1 is not a header"),
+            ("a: b\nho st: hunter2", "line 2: a header name"),
+            ("Host: hunter2", "line 1: host is reserved by the exporter"),
+            ("x: hunter\u{7f}2", "line 1: the value of x contains"),
         ] {
             std::fs::write(file.path(), wrong).unwrap();
             let found = read_file(file.path()).unwrap_err();
-            assert!(found.starts_with(told) && !found.contains("hunter"), "{found}");
+            assert!(found.starts_with(expected) && !found.contains("hunter"), "{found}");
         }
     }
 }

@@ -1,7 +1,7 @@
-//! The same numbers, pushed by OTLP to a receiver of OpenTelemetry metrics; and the exporter's own traces.
+//! OTLP: pushes the same numbers as `/metrics`, and the exporter's own traces.
 //!
-//! A snapshot is encoded with the OpenTelemetry project's own messages, and not put through the instruments of its SDK:
-//! those keep series that are gone, lose some past a limit, and cannot mark one as ended.
+//! A snapshot is encoded with the OpenTelemetry project's protobuf messages and bypasses the instruments of its SDK:
+//! those keep series that are gone, drop series past a limit, and cannot send stale markers.
 
 mod answer;
 mod config;
@@ -11,17 +11,17 @@ pub mod environment;
 mod grpc;
 mod headers;
 mod push;
-mod reach;
+mod receiver;
 mod resource;
-mod send;
+mod sent_series;
 #[cfg(test)]
 mod tests;
-mod told;
 #[cfg_attr(not(feature = "traces"), path = "without_traces.rs")]
 mod traces;
+mod transport;
 
 pub use config::{Compression, Config, Protocol};
 pub use headers::Headers;
-pub use push::{Pusher, Taker};
-pub use reach::Signal;
+pub use push::{PushSubscriber, Pusher};
+pub use receiver::Signal;
 pub use traces::Traces;

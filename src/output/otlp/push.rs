@@ -1,7 +1,7 @@
 //! Pushes the newest snapshot on an interval, and once more at the end.
 //!
-//! Owns when requests are sent, again or in smaller parts, and what is counted and told of it. One push is at work at a
-//! time, and ends before the next is due: nothing piles up. Encoding is done off the async threads.
+//! Owns when requests are sent, retried or split, and what is counted and logged. One push runs at a time and ends
+//! before the next is due, so nothing piles up. Encoding is done off the async threads.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -13,11 +13,11 @@ use http::HeaderMap;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::answer::{Again, Miss, Verdict};
+use super::answer::{PushError, Retry, Verdict};
 use super::encode::Batch;
-use super::reach::Reach;
-use super::send::{Way, gzip};
-use super::told::Told;
+use super::receiver::ReceiverConfig;
+use super::sent_series::SentSeries;
+use super::transport::{Transport, gzip};
 use super::{Config, resource};
 use crate::metric::Series;
 use crate::output::Output;
@@ -26,23 +26,23 @@ use crate::self_metrics::SelfMetrics;
 use crate::snapshot::Snapshot;
 use crate::telemetry::{PushFailure, PushTelemetry};
 
-/// The first pause before another try lasts up to this long, each further one up to twice the one before.
+/// Longest first pause before a retry; each further pause is up to twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
-/// No pause of our own choice lasts longer.
+/// Longest pause before a retry, unless the receiver asks for more.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// After so many requests in a row that are too large, however they are divided, the receiver means something else by it:
-/// halving a million series down to one takes twenty.
+/// After this many consecutive "too large" answers the receiver must mean something else: halving a million series
+/// down to one takes twenty.
 const MOST_TOO_LARGE: u32 = 32;
 
-/// The push at the end takes no longer, whatever the receiver does.
+/// Time limit of the final push, whatever the receiver does.
 pub(super) const LAST_PUSH: Duration = Duration::from_secs(5);
 
-/// Takes snapshots for the pusher, which pushes the newest.
-pub struct Taker(watch::Sender<Option<Arc<Snapshot>>>);
+/// Hands new snapshots to the pusher, which pushes the newest.
+pub struct PushSubscriber(watch::Sender<Option<Arc<Snapshot>>>);
 
-impl Output for Taker {
+impl Output for PushSubscriber {
     fn take(&self, snapshot: &Arc<Snapshot>) {
         self.0.send_replace(Some(Arc::clone(snapshot)));
     }
@@ -52,25 +52,25 @@ impl Output for Taker {
 pub struct Pusher {
     interval: Duration,
     max_request_bytes: usize,
-    reach: Reach,
+    receiver: ReceiverConfig,
     self_metrics: Arc<SelfMetrics>,
-    way: Way,
+    transport: Transport,
     resource: Vec<(String, String)>,
     snapshots: watch::Receiver<Option<Arc<Snapshot>>>,
     telemetry: Arc<PushTelemetry>,
-    told: Told,
-    /// How the last push ended, once there was one.
+    sent: SentSeries,
+    /// Outcome of the last push.
     last: Option<Result<(), PushFailure>>,
 }
 
-/// What there is to say of a push, put together request by request.
+/// The report of a push, built up request by request.
 #[derive(Default)]
 struct Report {
-    /// The first thing that went wrong.
+    /// The first failure.
     failed: Option<(PushFailure, String)>,
-    /// Whether all marks on what is gone are done with, so that only what this push tells can be known to the receiver.
+    /// Whether all stale markers were sent, so that the receiver can only know the series of this push.
     marked: bool,
-    /// Whether anything arrived, or may have.
+    /// Whether anything arrived or may have arrived.
     arrived: bool,
     rejected: u64,
     oversized: u64,
@@ -82,7 +82,7 @@ impl Report {
     }
 }
 
-/// A request that is ready to be sent.
+/// An encoded request.
 struct Ready {
     places: Range<usize>,
     oversized: usize,
@@ -96,23 +96,24 @@ impl Pusher {
         config: &Config,
         listen: &str,
         self_metrics: &Arc<SelfMetrics>,
-    ) -> Result<Option<(Arc<Taker>, Self)>, String> {
-        let Some(reach) = config.metrics() else { return Ok(None) };
-        let way = Way::new(&reach, self_metrics.clock.clone()).map_err(|reason| format!("otlp: {reason}"))?;
+    ) -> Result<Option<(Arc<PushSubscriber>, Self)>, String> {
+        let Some(receiver) = config.metrics() else { return Ok(None) };
+        let transport =
+            Transport::new(&receiver, self_metrics.clock.clone()).map_err(|reason| format!("otlp: {reason}"))?;
         let (sender, snapshots) = watch::channel(None);
         let pusher = Self {
             resource: resource::attributes(&config.resource_attributes, listen),
             interval: config.interval.0,
-            max_request_bytes: config.max_request_bytes(reach.protocol),
-            reach,
+            max_request_bytes: config.max_request_bytes(receiver.protocol),
+            receiver,
             self_metrics: Arc::clone(self_metrics),
-            way,
+            transport,
             snapshots,
             telemetry: self_metrics.telemetry.pushes(),
-            told: Told::default(),
+            sent: SentSeries::default(),
             last: None,
         };
-        Ok(Some((Arc::new(Taker(sender)), pusher)))
+        Ok(Some((Arc::new(PushSubscriber(sender)), pusher)))
     }
 
     /// Pushes until `stop` is ready, and once more then.
@@ -121,16 +122,16 @@ impl Pusher {
             () = self.run_forever() => {}
             () = stop => {}
         }
-        let within = self.reach.timeout.0.min(LAST_PUSH);
+        let within = self.receiver.timeout.0.min(LAST_PUSH);
         let last = self.push(Instant::now() + within);
-        // Its requests end in time by themselves; what is encoded before them may not.
+        // Its requests have their own timeout; encoding has not.
         if timeout(within + Duration::from_secs(1), last).await.is_err() {
-            tracing::warn!("the last push of metrics did not end in time");
+            tracing::warn!("final OTLP push of metrics timed out");
         }
     }
 
     async fn run_forever(&mut self) {
-        // A sender that is gone sends nothing more, and whoever dropped it stops this too.
+        // A dropped sender means that this task is about to be stopped, too.
         while self.snapshots.wait_for(Option::is_some).await.is_err() {
             std::future::pending::<()>().await;
         }
@@ -141,7 +142,7 @@ impl Pusher {
         }
     }
 
-    /// Pushes the newest snapshot once, and gives up at `deadline`.
+    /// Pushes the newest snapshot once; gives up at `deadline`.
     async fn push(&mut self, deadline: Instant) {
         let Some(snapshot) = self.snapshots.borrow().clone() else { return };
         let mut report = Report::default();
@@ -152,31 +153,31 @@ impl Pusher {
                     Err(reason) => report.fail(PushFailure::Internal, reason),
                 }
                 if report.arrived && report.marked {
-                    self.told = Told::of(lists);
+                    self.sent = SentSeries::of(lists);
                 }
             }
             None => report.fail(PushFailure::Internal, "the metrics could not be encoded".to_owned()),
         }
-        self.tell(report);
+        self.record_outcome(report);
     }
 
-    /// What is to be pushed, and the headers to send with it.
+    /// The series to push and the headers to send.
     async fn prepare(&self, snapshot: Arc<Snapshot>) -> Option<Prepared> {
         let (self_metrics, resource) = (Arc::clone(&self.self_metrics), self.resource.clone());
-        let reach = self.reach.clone();
-        let told = self.told.clone();
+        let receiver = self.receiver.clone();
+        let sent = self.sent.clone();
         let prepared = off_thread(move || {
             let now = self_metrics.clock.now();
             let lists = vec![Arc::clone(&snapshot.families), Arc::new(self_metrics.evaluate(&snapshot))];
-            let gone = told.gone(&lists);
+            let gone = sent.gone(&lists);
             let batch = Batch::new(&lists, gone, now, self_metrics.telemetry.started(), resource);
-            (lists, Arc::new(batch), reach.headers())
+            (lists, Arc::new(batch), receiver.headers())
         });
         prepared.await
     }
 
     async fn send_all(&self, batch: Arc<Batch>, headers: &HeaderMap, deadline: Instant, report: &mut Report) {
-        // Marks go first, in requests of their own: once they are there, nothing but the rest is left at the receiver.
+        // Stale markers go first, in separate requests: once they arrive, the receiver knows only the rest.
         let mut left = VecDeque::from([0..batch.marks(), batch.marks()..batch.len()]);
         let mut too_large = 0;
         while let Some(places) = left.pop_front() {
@@ -189,7 +190,7 @@ impl Pusher {
             }
             if ready.oversized > 0 {
                 report.oversized += ready.oversized as u64;
-                report.fail(PushFailure::TooLarge, "a series alone is larger than max_request_bytes".to_owned());
+                report.fail(PushFailure::TooLarge, "a single series is larger than max_request_bytes".to_owned());
             }
             if ready.body.is_empty() {
                 continue;
@@ -217,12 +218,12 @@ impl Pusher {
                     left.push_front(middle..end);
                     left.push_front(start..middle);
                 }
-                Verdict::Failed(Miss { failure, words, again }) => {
+                Verdict::Failed(PushError { failure, words, retry }) => {
                     report.fail(failure, words);
-                    // A receiver that is slow may have taken it all the same.
+                    // A slow receiver may have accepted it.
                     report.arrived |= failure == PushFailure::Timeout;
-                    // Another request may be taken where one was refused for what is in it, or for being of marks.
-                    if failure != PushFailure::Refused && (report.marked || again != Again::No) {
+                    // Other requests may succeed if this one was refused for its contents or for its stale markers.
+                    if failure != PushFailure::Refused && (report.marked || retry != Retry::No) {
                         return;
                     }
                 }
@@ -232,7 +233,7 @@ impl Pusher {
     }
 
     async fn encode(&self, batch: &Arc<Batch>, places: Range<usize>) -> Option<Ready> {
-        let (batch, wants_gzip, limit) = (Arc::clone(batch), self.way.wants_gzip(), self.max_request_bytes);
+        let (batch, wants_gzip, limit) = (Arc::clone(batch), self.transport.wants_gzip(), self.max_request_bytes);
         let encoded = off_thread(move || {
             let chunk = batch.chunk(places, limit);
             let body = if wants_gzip && !chunk.body.is_empty() { gzip(&chunk.body).ok()? } else { chunk.body };
@@ -241,33 +242,37 @@ impl Pusher {
         encoded.await.flatten()
     }
 
-    /// Sends a request, again where that is worth it and `deadline` allows it.
+    /// Sends a request, with retries as far as the answer and `deadline` allow.
     async fn send(&self, headers: &HeaderMap, body: Bytes, deadline: Instant) -> Verdict {
         let mut pause = FIRST_PAUSE;
         loop {
-            let patience = self.reach.timeout.0.min(deadline.saturating_duration_since(Instant::now()));
+            let patience = self.receiver.timeout.0.min(deadline.saturating_duration_since(Instant::now()));
             if patience.is_zero() {
-                return Verdict::passing(PushFailure::Timeout, "the next push was due before all was sent", None);
+                return Verdict::transient(
+                    PushFailure::Timeout,
+                    "the next push was due before everything was sent",
+                    None,
+                );
             }
-            let verdict = self.way.send(headers.clone(), body.clone(), patience).await;
-            let Verdict::Failed(Miss { again, failure, .. }) = &verdict else { return verdict };
-            let wait = match again {
-                Again::No => return verdict,
-                // A receiver that asks for no time at all is left some, all the same.
-                Again::After(wait) if !wait.is_zero() => *wait,
-                Again::Soon | Again::After(_) => pause.mul_f64(0.5 + random::unit() / 2.0),
+            let verdict = self.transport.send(headers.clone(), body.clone(), patience).await;
+            let Verdict::Failed(PushError { retry, failure, .. }) = &verdict else { return verdict };
+            let wait = match retry {
+                Retry::No => return verdict,
+                // A receiver that asks for no pause gets one all the same.
+                Retry::After(wait) if !wait.is_zero() => *wait,
+                Retry::Soon | Retry::After(_) => pause.mul_f64(0.5 + random::unit() / 2.0),
             };
             if Instant::now() + wait >= deadline {
                 return verdict;
             }
-            tracing::debug!(reason = failure.as_str(), "pushing again");
+            tracing::debug!(outcome = failure.as_str(), retry_in = %humantime::format_duration(wait), "retrying OTLP push");
             sleep(wait).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 
-    /// Counts a push, and says how it went if the one before went otherwise.
-    fn tell(&mut self, report: Report) {
+    /// Counts a push and logs its outcome if it changed.
+    fn record_outcome(&mut self, report: Report) {
         let Report { failed, rejected, oversized, .. } = report;
         self.telemetry.count_lost(rejected, oversized);
         let outcome = failed.as_ref().map_or(Ok(()), |(failure, _)| Err(*failure));
@@ -275,15 +280,15 @@ impl Pusher {
         let changed = self.last.replace(outcome) != Some(outcome);
         match failed {
             _ if !changed => {}
-            None => tracing::info!("metrics are pushed"),
+            None => tracing::info!("OTLP push succeeded"),
             Some((failure, words)) => {
-                let said = self.reach.fit_for_log(&words);
+                let error = self.receiver.fit_for_log(&words);
                 tracing::warn!(
-                    reason = failure.as_str(),
-                    said,
+                    error,
+                    outcome = failure.as_str(),
                     rejected,
                     oversized,
-                    "metrics are not pushed, or not all"
+                    "OTLP push failed or was partial"
                 );
             }
         }
@@ -292,7 +297,7 @@ impl Pusher {
 
 type Prepared = (Vec<Arc<Vec<Series>>>, Arc<Batch>, Result<HeaderMap, String>);
 
-/// Does work that takes a while off the async threads; nothing if it panicked or the program is stopping.
+/// Runs blocking work off the async threads; none if it panicked or the program is stopping.
 async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     tokio::task::spawn_blocking(work).await.ok()
 }

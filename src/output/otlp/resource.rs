@@ -1,10 +1,10 @@
-//! What the pushed metrics are about: this exporter, told from its replicas.
+//! The OTLP resource: this exporter, distinguished from its replicas.
 
 use std::collections::BTreeMap;
 
 use crate::self_metrics::VERSION;
 
-/// The attributes of the resource: those that it has by itself, and the `configured` ones over them.
+/// The attributes of the resource: the default ones, overridden by the `configured` ones.
 ///
 /// The instance is the host's name and the port that it serves at, so that it stays the same over a restart, differs
 /// between replicas (the name of a pod is its host's), and looks like the `instance` of a scrape.
@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_instance_is_told_by_host_and_port_unless_it_is_configured() {
+    fn the_instance_is_host_and_port_unless_configured() {
         let found: BTreeMap<_, _> = attributes(&BTreeMap::new(), "127.0.0.1:9877").into_iter().collect();
         assert_eq!(found["service.name"], "container-security-exporter");
         assert_eq!(found["service.instance.id"], format!("{}:9877", host()));

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::console_url::{instead_of, is_without_tenant};
 use super::login::Login;
 use crate::client::{self, ClientCertificate, Connection};
-use crate::setting::{Mistakes, RateLimit, Span};
+use crate::setting::{ConfigErrors, HumanDuration, RateLimit};
 use crate::source::CollectorConfig as Collector;
 use crate::source::settings::{
     Wrong, check_intervals, check_login, check_named, no_password, no_username, one, place, username,
@@ -54,10 +54,10 @@ pub struct Config {
     /// account.
     pub rate_limit: RateLimit,
     /// Time from the start of one run of a collector to the start of the next.
-    pub interval: Span,
+    pub interval: HumanDuration,
     /// How long the last good data is served once a collector fails. Unset: three times the longer of its interval
     /// and its last full walk.
-    pub stale_after: Option<Span>,
+    pub stale_after: Option<HumanDuration>,
     /// Whether the console's certificate is not looked at. Whoever is in between can then read the password; better to
     /// put the console's own authority, which it gives out at `/api/v1/certs/ca.pem`, into `http.ca_file`.
     pub insecure_skip_verify: bool,
@@ -95,7 +95,7 @@ impl Default for Config {
             collections: Vec::new(),
             page_limit: 50,
             rate_limit: RateLimit::per_seconds(30, 30),
-            interval: Span::seconds(15 * 60),
+            interval: HumanDuration::seconds(15 * 60),
             stale_after: None,
             insecure_skip_verify: false,
             http: client::Config::default(),
@@ -122,56 +122,56 @@ pub struct Collectors {
 
 impl Config {
     /// Notes what is wrong with these settings, which stand at `at`.
-    pub fn check(&self, at: &str, mistakes: &mut Mistakes) {
-        check_named(&self.name, at, mistakes);
-        self.check_base_url(&format!("{at}.base_url"), mistakes);
+    pub fn check(&self, at: &str, errors: &mut ConfigErrors) {
+        check_named(&self.name, at, errors);
+        self.check_base_url(&format!("{at}.base_url"), errors);
         if !is_version(&self.api_version) {
-            mistakes.add(
+            errors.add(
                 format!("{at}.api_version"),
                 "must be two numbers with a dot between them and no \"v\", as in \"30.00\"",
             );
         }
-        check_login(self.login(), at, mistakes);
+        check_login(self.login(), at, errors);
         if let Ok(connection) = self.connection()
             && let Some(certificate) = connection.client_certificate
             && let Err((key, reason)) = certificate.check()
         {
-            mistakes.add(format!("{at}.{key}"), reason);
+            errors.add(format!("{at}.{key}"), reason);
         }
         if self.project.as_deref() == Some("") {
-            mistakes.add(format!("{at}.project"), "must not be empty; leave it out for the console's own project");
+            errors.add(format!("{at}.project"), "must not be empty; leave it out for the console's own project");
         }
         if self.collections.iter().any(|name| name.is_empty() || name.contains(',')) {
-            mistakes.add(
+            errors.add(
                 format!("{at}.collections"),
                 "must be names of collections, each by itself and without a comma, as in [\"team-a\", \"team-b\"]",
             );
         }
         if !(1..=MOST_PER_PAGE).contains(&self.page_limit) {
-            mistakes.add(
+            errors.add(
                 format!("{at}.page_limit"),
                 format!("must be 1 to {MOST_PER_PAGE}; the vendor's cloud gives 50 at most"),
             );
         }
-        check_intervals(self.intervals(), at, mistakes);
-        self.http.check(&format!("{at}.http"), mistakes);
+        check_intervals(self.intervals(), at, errors);
+        self.http.check(&format!("{at}.http"), errors);
     }
 
-    fn check_base_url(&self, key: &str, mistakes: &mut Mistakes) {
+    fn check_base_url(&self, key: &str, errors: &mut ConfigErrors) {
         const PATH: &str = "the address that Compute > Manage > System > Utilities shows as \"Path to Console\"";
         if self.base_url.is_empty() {
-            mistakes.add(key, format!("must be set, to {PATH}, such as \"https://console.example.com:8083\""));
+            errors.add(key, format!("must be set, to {PATH}, such as \"https://console.example.com:8083\""));
         } else if let Some(words) = instead_of(&self.base_url) {
-            mistakes.add(key, format!("{words} {PATH}"));
+            errors.add(key, format!("{words} {PATH}"));
         } else if is_without_tenant(&self.base_url) {
-            mistakes.add(
+            errors.add(
                 key,
                 format!(
                     "lacks the tenant's path, as in \"https://<region>.cloud.twistlock.com/<tenant>\"; write {PATH}"
                 ),
             );
         } else {
-            client::check_base_url(&self.base_url, key, mistakes);
+            client::check_base_url(&self.base_url, key, errors);
         }
     }
 
@@ -193,7 +193,7 @@ impl Config {
         }
     }
 
-    fn intervals(&self) -> [(&'static str, Option<Span>); 7] {
+    fn intervals(&self) -> [(&'static str, Option<HumanDuration>); 7] {
         let Collectors { containers, images, sensors, vulnerabilities, console } = &self.collectors;
         [
             ("interval", Some(self.interval)),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::login::Login;
 use super::platform::gateway_instead_of;
 use crate::client;
-use crate::setting::{Mistakes, RateLimit, Secret, Span};
+use crate::setting::{ConfigErrors, HumanDuration, RateLimit, Secret};
 use crate::source::CollectorConfig as Collector;
 use crate::source::settings::{
     Wrong, check_intervals, check_login, check_named, no_password, no_username, one, place, username,
@@ -43,13 +43,13 @@ pub struct Config {
     /// Environment variable that holds the OAuth client's secret.
     pub client_secret_env: Option<String>,
     /// Time from the start of one run of a collector to the start of the next.
-    pub interval: Span,
+    pub interval: HumanDuration,
     /// How long the last good data is served once a collector fails. Unset: three times the longer of its interval
     /// and its last full walk.
-    pub stale_after: Option<Span>,
+    pub stale_after: Option<HumanDuration>,
     /// How long containers and images are kept fresh by asking for what has changed, before all of them are asked for
     /// again. That is how long one that the vendor purged may still be shown where the vendor does not count it out.
-    pub full_resync: Span,
+    pub full_resync: HumanDuration,
     /// How many requests it may send.
     pub rate_limits: RateLimits,
     /// How it is reached.
@@ -72,9 +72,9 @@ impl Default for Config {
             client_id: None,
             client_secret_file: None,
             client_secret_env: None,
-            interval: Span::seconds(300),
+            interval: HumanDuration::seconds(300),
             stale_after: None,
-            full_resync: Span::seconds(24 * 60 * 60),
+            full_resync: HumanDuration::seconds(24 * 60 * 60),
             rate_limits: RateLimits::default(),
             http: client::Config::default(),
             collectors: Collectors::default(),
@@ -124,22 +124,21 @@ pub struct Collectors {
 
 impl Config {
     /// Notes what is wrong with these settings, which stand at `at`.
-    pub fn check(&self, at: &str, mistakes: &mut Mistakes) {
-        check_named(&self.name, at, mistakes);
+    pub fn check(&self, at: &str, errors: &mut ConfigErrors) {
+        check_named(&self.name, at, errors);
         let key = format!("{at}.base_url");
         if self.base_url.is_empty() {
-            mistakes
-                .add(key, "must be set, to the platform's gateway, such as \"https://gateway.qg1.apps.qualys.com\"");
+            errors.add(key, "must be set, to the platform's gateway, such as \"https://gateway.qg1.apps.qualys.com\"");
         } else if let Some(gateway) = gateway_instead_of(&self.base_url) {
             let words = "is the address of the web interface or of the classic API; Container Security is reached at the \
                          platform's gateway, here likely";
-            mistakes.add(key, format!("{words} \"{gateway}\""));
+            errors.add(key, format!("{words} \"{gateway}\""));
         } else {
-            client::check_base_url(&self.base_url, &key, mistakes);
+            client::check_base_url(&self.base_url, &key, errors);
         }
-        check_login(self.login(), at, mistakes);
-        check_intervals(self.intervals(), at, mistakes);
-        self.http.check(&format!("{at}.http"), mistakes);
+        check_login(self.login(), at, errors);
+        check_intervals(self.intervals(), at, errors);
+        self.http.check(&format!("{at}.http"), errors);
     }
 
     /// What makes it this account: where and how it logs in, and nothing else that it says. A file or variable that holds
@@ -157,7 +156,7 @@ impl Config {
         }
     }
 
-    fn intervals(&self) -> [(&'static str, Option<Span>); 9] {
+    fn intervals(&self) -> [(&'static str, Option<HumanDuration>); 9] {
         let Collectors { containers, images, sensors, posture, reports, policies } = &self.collectors;
         [
             ("interval", Some(self.interval)),

@@ -6,15 +6,15 @@ use figment::Figment;
 use figment::providers::{Format, Toml};
 
 use super::Config;
-use crate::setting::Mistakes;
+use crate::setting::ConfigErrors;
 
 /// What `check` says of the accounts in a configuration, as `key: reason` lines.
-pub(super) fn mistakes(toml: &str) -> String {
+pub(super) fn errors(toml: &str) -> String {
     let config: Config = Figment::from(Toml::string(toml)).extract().unwrap();
-    let mut mistakes = Mistakes::default();
-    config.check(&mut mistakes);
-    mistakes.0.iter().fold(String::new(), |mut lines, mistake| {
-        writeln!(lines, "{}: {}", mistake.key, mistake.reason).unwrap();
+    let mut errors = ConfigErrors::default();
+    config.check(&mut errors);
+    errors.0.iter().fold(String::new(), |mut lines, error| {
+        writeln!(lines, "{}: {}", error.key, error.reason).unwrap();
         lines
     })
 }

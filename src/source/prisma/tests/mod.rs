@@ -10,7 +10,7 @@ use crate::client::Answer;
 use crate::inventory::Table;
 use crate::names::Name;
 use crate::record::{Condition, Container, Control, PrismaFields, Severity, VendorFields};
-use crate::source::tests::mistakes;
+use crate::source::tests::errors;
 
 mod live;
 
@@ -277,9 +277,9 @@ fn mistakes_are_told_all_at_once_in_plain_words() {
     let password = "password_file = \"tests/config/password\"\n";
     let console = "[[prisma]]\nname = \"a\"\nbase_url = \"https://console:8083\"\n";
     let good = format!("{console}username = \"u\"\n{password}");
-    assert_eq!(mistakes(&good), "");
-    assert_eq!(mistakes(&format!("{good}login = \"basic\"\ninsecure_skip_verify = true\nproject = \"p\"\n")), "");
-    assert_eq!(mistakes(&format!("{console}{CERTIFICATE}{KEY}")), "");
+    assert_eq!(errors(&good), "");
+    assert_eq!(errors(&format!("{good}login = \"basic\"\ninsecure_skip_verify = true\nproject = \"p\"\n")), "");
+    assert_eq!(errors(&format!("{console}{CERTIFICATE}{KEY}")), "");
     for (toml, told) in [
         ("[[prisma]]".to_owned(), "source.prisma[0].name: must be set"),
         ("[[prisma]]".to_owned(), "source.prisma[0].base_url: must be set"),
@@ -312,7 +312,7 @@ fn mistakes_are_told_all_at_once_in_plain_words() {
         ),
         (format!("{good}[prisma.http]\ntimeout = \"0s\""), "source.prisma[0].http.timeout: "),
     ] {
-        let found = mistakes(&toml);
+        let found = errors(&toml);
         assert!(found.contains(told), "{toml}\n{found}");
     }
 }

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::live::{Bench, NOW, refusal};
 use crate::clock::Timestamp;
-use crate::setting::Span;
+use crate::setting::HumanDuration;
 use crate::source::qualys::containers::{BulkHalf, PageHalf, Staging};
 use crate::source::qualys::two_listings::delta::{DeltaBase, FullWalk, compare};
 use crate::source::{CollectOutput, WalkKind};
@@ -23,7 +23,7 @@ const BULK: &str = "/csapi/v1.3/containers/list?";
 
 /// An account whose collectors ask for what has changed once they have walked all.
 pub(crate) async fn bench(containers: usize) -> Bench {
-    Bench::new(containers, |_, config| config.full_resync = Span::seconds(86_400)).await
+    Bench::new(containers, |_, config| config.full_resync = HumanDuration::seconds(86_400)).await
 }
 
 /// Changes some containers by hand, as time has gone on by so much since the start.

@@ -13,7 +13,7 @@ use crate::client::ApiError;
 use crate::clock::{Clock, Timestamp};
 use crate::inventory::DataStatus;
 use crate::record::Vendor;
-use crate::setting::Span;
+use crate::setting::HumanDuration;
 use crate::source::qualys::{Collectors, Config};
 use crate::source::{self, CollectOutput, Collector, Source};
 use crate::telemetry::{Failure, Telemetry};
@@ -50,7 +50,7 @@ impl Bench {
             password_file: Some(file("password", &options.password)),
             http: crate::client::Config { retries: 0, ..Default::default() },
             // Each run walks all, unless a test wants to see what is done in between.
-            full_resync: Span::seconds(0),
+            full_resync: HumanDuration::seconds(0),
             ..Config::default()
         };
         file("client", &options.client_secret);
@@ -304,7 +304,7 @@ async fn old_sensors_and_no_posture() {
     let bench = Bench::new(20, |options, config| {
         options.sensors_v13 = false;
         config.collectors = Collectors::default();
-        config.interval = Span::seconds(60);
+        config.interval = HumanDuration::seconds(60);
     })
     .await;
     let first = bench.run("sensors").await.unwrap().records;
@@ -313,7 +313,7 @@ async fn old_sensors_and_no_posture() {
     bench.fault("/k8s_postures/list", 1, FaultKind::Html(404));
     let output = bench.run("posture").await.unwrap();
     assert_eq!((output.records, output.tables.controls.map(|table| table.len())), (0, Some(0)));
-    assert!(bench.source.collectors.iter().all(|collector| collector.interval == Span::seconds(60)));
+    assert!(bench.source.collectors.iter().all(|collector| collector.interval == HumanDuration::seconds(60)));
 }
 
 #[tokio::test]

@@ -212,10 +212,10 @@ fn mistakes_are_told_all_at_once_in_plain_words() {
     let path = file.path().display();
     let gateway = "[[qualys]]\nname = \"a\"\nbase_url = \"https://gateway.qg1.apps.qualys.com\"\n";
     let good = format!("{gateway}username = \"u\"\npassword_file = \"{path}\"\n");
-    assert_eq!(mistakes(&good), "");
-    assert_eq!(mistakes(&format!("{gateway}token_file = \"{path}\"\n")), "");
-    assert_eq!(mistakes(&format!("{gateway}client_id = \"c\"\nclient_secret_file = \"{path}\"\n")), "");
-    assert_eq!(mistakes(&format!("{gateway}username_file = \"{path}\"\npassword_file = \"{path}\"\n")), "");
+    assert_eq!(errors(&good), "");
+    assert_eq!(errors(&format!("{gateway}token_file = \"{path}\"\n")), "");
+    assert_eq!(errors(&format!("{gateway}client_id = \"c\"\nclient_secret_file = \"{path}\"\n")), "");
+    assert_eq!(errors(&format!("{gateway}username_file = \"{path}\"\npassword_file = \"{path}\"\n")), "");
     for (toml, told) in [
         ("[[qualys]]".to_owned(), "source.qualys[0].name: must be set"),
         ("[[qualys]]".to_owned(), "source.qualys[0].base_url: must be set"),
@@ -245,7 +245,7 @@ fn mistakes_are_told_all_at_once_in_plain_words() {
         (good.replace("https://gateway.", "ftp://gateway."), "source.qualys[0].base_url: "),
         (format!("{good}[qualys.http]\ntimeout = \"0s\""), "source.qualys[0].http.timeout: "),
     ] {
-        let found = mistakes(&toml);
+        let found = errors(&toml);
         assert!(found.contains(told), "{toml}\n{found}");
     }
 }

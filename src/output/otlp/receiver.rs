@@ -1,6 +1,6 @@
-//! How one kind of telemetry reaches its receiver: what `[otlp.metrics]` and `[otlp.traces]` set over `[otlp]`.
+//! The receiver of one signal: `[otlp.metrics]` and `[otlp.traces]`, each with `[otlp]` as its default.
 //!
-//! Owns what is the same for all kinds: addresses, headers, certificates, and how they can be wrong.
+//! Owns what all signals share: addresses, headers, certificates, and their validation.
 
 use std::path::PathBuf;
 
@@ -12,22 +12,22 @@ use serde::Deserialize;
 use super::headers::{Headers, read_file};
 use super::{Compression, Protocol};
 use crate::client::{ClientCertificate, check_ca_file};
-use crate::setting::{Mistakes, Span};
+use crate::setting::{ConfigErrors, HumanDuration};
 
-/// What a receiver says is told up to this length.
-const MOST_WORDS: usize = 200;
+/// A receiver's message is logged up to this length.
+const MAX_MESSAGE_CHARS: usize = 200;
 
-/// A kind of telemetry.
+/// A signal, in OpenTelemetry's sense.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// What is known of the vendors, and of the exporter.
+    /// The metrics about the vendors and the exporter.
     Metrics,
-    /// Which requests a run of a collector was made of.
+    /// The runs of collectors and their requests.
     Traces,
 }
 
 impl Kind {
-    /// What is added to the endpoint of a receiver for its address of this kind over HTTP.
+    /// The path appended to a base endpoint over HTTP.
     fn path(self) -> &'static str {
         match self {
             Self::Metrics => "/v1/metrics",
@@ -35,7 +35,7 @@ impl Kind {
         }
     }
 
-    /// The method of its service over gRPC.
+    /// The gRPC method.
     #[cfg(feature = "grpc")]
     pub(super) fn method(self) -> PathAndQuery {
         PathAndQuery::from_static(match self {
@@ -45,109 +45,111 @@ impl Kind {
     }
 }
 
-/// What is set for one kind of telemetry alone; what is not is as in `[otlp]`.
+/// Settings of one signal; unset ones default to `[otlp]`.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Signal {
-    /// Whether it is pushed. Unset: metrics are, where there is an endpoint; traces are not.
+    /// Whether it is pushed. Default: metrics if there is an endpoint, traces not.
     pub enabled: Option<bool>,
-    /// The receiver's address, used as it is.
+    /// The receiver's URL, used unchanged.
     pub endpoint: Option<String>,
-    /// How requests are written and sent.
+    /// The wire protocol.
     pub protocol: Option<Protocol>,
-    /// Longest time for one request.
-    pub timeout: Option<Span>,
-    /// Headers that go with each request; neither those of `[otlp]` nor of its file do then.
+    /// Timeout of one request.
+    pub timeout: Option<HumanDuration>,
+    /// Headers of each request; they replace those of `[otlp]` and its file.
     pub headers: Option<Headers>,
-    /// A file of such headers that are secret; neither those of `[otlp]` nor of its file are sent then.
+    /// File of secret headers; they replace those of `[otlp]` and its file.
     pub headers_file: Option<PathBuf>,
-    /// How requests are compressed.
+    /// Compression of requests.
     pub compression: Option<Compression>,
-    /// PEM file of certificates to trust beside those of the system.
+    /// PEM file of certificates to trust in addition to the system's.
     pub ca_file: Option<PathBuf>,
-    /// PEM file of a certificate to show.
+    /// PEM file of the client certificate.
     pub client_certificate_file: Option<PathBuf>,
     /// PEM file of its private key.
     pub client_key_file: Option<PathBuf>,
 }
 
-/// All that is to be known to send requests to a receiver.
+/// Everything needed to send requests to a receiver.
 #[derive(Clone, Debug)]
-pub(super) struct Reach {
-    /// What is sent.
+pub(super) struct ReceiverConfig {
+    /// The signal.
     #[cfg_attr(not(feature = "grpc"), expect(dead_code, reason = "it leads to the service over gRPC"))]
     pub(super) kind: Kind,
-    /// The address that requests are sent to.
+    /// The URL that requests are sent to.
     pub(super) target: String,
-    /// How requests are written and sent.
+    /// The wire protocol.
     pub(super) protocol: Protocol,
-    /// Longest time for one request.
-    pub(super) timeout: Span,
-    /// Headers that go with each request.
+    /// Timeout of one request.
+    pub(super) timeout: HumanDuration,
+    /// Headers of each request.
     pub(super) headers: Headers,
-    /// A file of such headers.
+    /// File of secret headers.
     pub(super) headers_file: Option<PathBuf>,
-    /// How requests are compressed.
+    /// Compression of requests.
     pub(super) compression: Compression,
-    /// PEM file of certificates to trust beside those of the system.
+    /// PEM file of certificates to trust in addition to the system's.
     pub(super) ca_file: Option<PathBuf>,
-    /// The certificate to show.
+    /// The client certificate.
     pub(super) certificate: Option<ClientCertificate>,
 }
 
-impl Reach {
-    /// The headers to send, those of the file read anew.
+impl ReceiverConfig {
+    /// The headers to send; the file is reread on each call.
     pub(super) fn headers(&self) -> Result<HeaderMap, String> {
         self.headers.with_file(self.headers_file.as_deref()).map_err(|reason| format!("headers: {reason}"))
     }
 
-    /// What a receiver says, fit for a log.
+    /// Makes a receiver's message safe to log.
     pub(super) fn fit_for_log(&self, words: &str) -> String {
         match self.headers() {
             Ok(headers) => without_headers(words, &headers),
-            Err(_) => "not shown, for it cannot be told whether it holds a secret".to_owned(),
+            Err(_) => {
+                "message withheld: the headers file is unreadable, so the message may contain a secret".to_owned()
+            }
         }
     }
 }
 
-/// Words fit for a log: few, on one line, and without the value of a header that was sent.
+/// A message safe to log: short, on one line, and without the value of any header that was sent.
 fn without_headers(words: &str, headers: &HeaderMap) -> String {
     let secrets = headers.values().filter_map(|value| value.to_str().ok()).flat_map(str::split_whitespace);
     if secrets.filter(|secret| secret.len() > 3).any(|secret| words.contains(secret)) {
-        return "not shown, for it holds a header".to_owned();
+        return "message withheld: it contains a header value".to_owned();
     }
-    words.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).take(MOST_WORDS).collect()
+    words.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).take(MAX_MESSAGE_CHARS).collect()
 }
 
 impl Signal {
-    /// Notes what is wrong; `at` is the key of this table.
-    pub(super) fn check(&self, at: &str, mistakes: &mut Mistakes) {
+    /// Adds the errors of this table, whose key is `at`.
+    pub(super) fn check(&self, at: &str, errors: &mut ConfigErrors) {
         if let Some(Err(reason)) = self.endpoint.as_deref().map(read_endpoint) {
-            mistakes.add(format!("{at}.endpoint"), reason);
+            errors.add(format!("{at}.endpoint"), reason);
         }
         if self.timeout.is_some_and(|timeout| timeout.0.is_zero()) {
-            mistakes.add(format!("{at}.timeout"), "must be more than zero; the default is \"10s\"");
+            errors.add(format!("{at}.timeout"), "must be greater than zero; the default is \"10s\"");
         }
-        for reason in self.headers.iter().flat_map(Headers::mistakes) {
-            mistakes.add(format!("{at}.headers"), reason);
+        for reason in self.headers.iter().flat_map(Headers::errors) {
+            errors.add(format!("{at}.headers"), reason);
         }
         if let Some(Err(reason)) = self.headers_file.as_deref().map(read_file) {
-            mistakes.add(format!("{at}.headers_file"), reason);
+            errors.add(format!("{at}.headers_file"), reason);
         }
         if let Some(Err(reason)) = self.ca_file.as_deref().map(check_ca_file) {
-            mistakes.add(format!("{at}.ca_file"), reason);
+            errors.add(format!("{at}.ca_file"), reason);
         }
         match (&self.client_certificate_file, &self.client_key_file) {
             (Some(_), None) => {
-                mistakes.add(format!("{at}.client_key_file"), "is required with client_certificate_file");
+                errors.add(format!("{at}.client_key_file"), "is required together with client_certificate_file");
             }
             (None, Some(_)) => {
-                mistakes.add(format!("{at}.client_certificate_file"), "is required with client_key_file");
+                errors.add(format!("{at}.client_certificate_file"), "is required together with client_key_file");
             }
             (Some(_), Some(_)) | (None, None) => {}
         }
         if let Some(Err((key, reason))) = self.certificate().map(|certificate| certificate.check()) {
-            mistakes.add(format!("{at}.{key}"), reason);
+            errors.add(format!("{at}.{key}"), reason);
         }
     }
 
@@ -156,8 +158,8 @@ impl Signal {
         Some(ClientCertificate { certificate_file: certificate, key_file: key })
     }
 
-    /// How this `kind` of telemetry is sent, with what `general` says where this does not; none without an address.
-    pub(super) fn over(&self, general: &Self, kind: Kind) -> Option<Reach> {
+    /// The receiver of this `kind` of signal, with defaults from `general`; none without an endpoint.
+    pub(super) fn over(&self, general: &Self, kind: Kind) -> Option<ReceiverConfig> {
         let protocol = self.protocol.or(general.protocol).unwrap_or_default();
         let target = match (&self.endpoint, general.endpoint.as_deref().map(|base| base.trim_end_matches('/'))) {
             (Some(exact), _) => exact.clone(),
@@ -169,11 +171,11 @@ impl Signal {
             (None, None) => return None,
         };
         let of_headers = if self.headers.is_some() || self.headers_file.is_some() { self } else { general };
-        Some(Reach {
+        Some(ReceiverConfig {
             kind,
             target,
             protocol,
-            timeout: self.timeout.or(general.timeout).unwrap_or(Span::seconds(10)),
+            timeout: self.timeout.or(general.timeout).unwrap_or(HumanDuration::seconds(10)),
             headers: of_headers.headers.clone().unwrap_or_default(),
             headers_file: of_headers.headers_file.clone(),
             compression: self.compression.or(general.compression).unwrap_or_default(),
@@ -183,21 +185,21 @@ impl Signal {
     }
 }
 
-/// Reads an endpoint, or says what is wrong with it. It is not repeated: it may hold a password.
+/// Parses an endpoint. An error never repeats the endpoint, which may contain a password.
 fn read_endpoint(url: &str) -> Result<Uri, String> {
-    const FORM: &str = "write it as in \"http://collector:4318\"";
-    let uri: Uri = url.parse().map_err(|_| format!("is no absolute URL; {FORM}"))?;
+    const FORM: &str = "write a URL such as \"http://collector:4318\"";
+    let uri: Uri = url.parse().map_err(|_| format!("is not an absolute URL; {FORM}"))?;
     if !matches!(uri.scheme_str(), Some("http" | "https")) {
-        return Err(format!("is no http:// or https:// URL; {FORM}"));
+        return Err(format!("is not an http:// or https:// URL; {FORM}"));
     }
     let Some(authority) = uri.authority().filter(|authority| !authority.host().is_empty()) else {
-        return Err(format!("names no host; {FORM}"));
+        return Err(format!("has no host; {FORM}"));
     };
     if authority.as_str().contains('@') {
-        return Err(format!("holds a user name or password; put an authorization header into headers_file; {FORM}"));
+        return Err(format!("contains a user name or password; put an authorization header into headers_file; {FORM}"));
     }
     if url.contains(['?', '#']) {
-        return Err(format!("must end before \"?\" and \"#\"; {FORM}"));
+        return Err(format!("must not contain \"?\" or \"#\"; {FORM}"));
     }
     Ok(uri)
 }
@@ -209,13 +211,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_of_a_receiver_are_short_and_hold_no_header() {
+    fn logged_messages_are_short_and_contain_no_header() {
         let mut headers = HeaderMap::new();
         headers.insert("authorization", HeaderValue::from_static("Bearer hunter2"));
         assert_eq!(without_headers("a\nb", &headers), "a b");
-        assert_eq!(without_headers(&"x".repeat(1000), &headers).len(), MOST_WORDS);
+        assert_eq!(without_headers(&"x".repeat(1000), &headers).len(), MAX_MESSAGE_CHARS);
         for echo in ["Bearer hunter2", "hunter2", "no: [hunter2]"] {
-            assert_eq!(without_headers(echo, &headers), "not shown, for it holds a header");
+            assert_eq!(without_headers(echo, &headers), "message withheld: it contains a header value");
         }
     }
 }

@@ -8,17 +8,17 @@ use flate2::write::GzEncoder;
 use http::{HeaderMap, HeaderValue, header};
 
 use super::answer::{Verdict, of_http};
-use super::reach::Reach;
+use super::receiver::ReceiverConfig;
 use super::{Compression, Protocol, grpc};
 use crate::client::Poster;
 use crate::clock::Clock;
 use crate::telemetry::{Failure, PushFailure};
 
-/// Fast, and within a few percent of what slower levels reach.
+/// Fast, and within a few percent of what slower levels receiver.
 const LEVEL: flate2::Compression = flate2::Compression::new(4);
 
-/// A way to the receiver.
-pub(super) enum Way {
+/// A connection to the receiver.
+pub(super) enum Transport {
     /// Over HTTP.
     Http {
         /// The client.
@@ -32,15 +32,15 @@ pub(super) enum Way {
     Grpc(grpc::Client),
 }
 
-impl Way {
-    /// The way that the configuration says.
-    pub(super) fn new(reach: &Reach, clock: Clock) -> Result<Self, String> {
-        match reach.protocol {
+impl Transport {
+    /// The configured transport.
+    pub(super) fn new(receiver: &ReceiverConfig, clock: Clock) -> Result<Self, String> {
+        match receiver.protocol {
             Protocol::Http => {
-                let poster = Poster::new(&reach.target, reach.ca_file.as_deref(), reach.certificate.as_ref())?;
-                Ok(Self::Http { poster, compression: reach.compression, clock })
+                let poster = Poster::new(&receiver.target, receiver.ca_file.as_deref(), receiver.certificate.as_ref())?;
+                Ok(Self::Http { poster, compression: receiver.compression, clock })
             }
-            Protocol::Grpc => Ok(Self::Grpc(grpc::Client::new(reach)?)),
+            Protocol::Grpc => Ok(Self::Grpc(grpc::Client::new(receiver)?)),
         }
     }
 
@@ -70,8 +70,8 @@ impl Way {
 /// What it means that no answer came.
 fn of_failure(failure: Failure, words: String) -> Verdict {
     match failure {
-        Failure::Timeout => Verdict::passing(PushFailure::Timeout, words, None),
-        Failure::Unreachable => Verdict::passing(PushFailure::Unreachable, words, None),
+        Failure::Timeout => Verdict::transient(PushFailure::Timeout, words, None),
+        Failure::Unreachable => Verdict::transient(PushFailure::Unreachable, words, None),
         Failure::Tls => Verdict::failed(PushFailure::Tls, words),
         Failure::BadResponse => Verdict::failed(PushFailure::BadResponse, words),
         Failure::Incomplete

@@ -1,7 +1,6 @@
-//! What a receiver has been told of, to mark once what is gone since. Pure.
+//! The series a receiver knows of, so that those gone since then get one stale marker. Pure.
 //!
-//! Kept as the very lists that were sent, whose texts are shared with those that are sent next: while nothing
-//! changes, that costs nothing.
+//! Keeps the lists that were sent, whose texts are shared with those sent next, so it costs nothing while nothing changes.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -10,25 +9,25 @@ use crate::metric::Series;
 
 /// Series of one family that are gone.
 pub(super) struct Gone {
-    /// The list that the family is in.
+    /// The list that contains the family.
     pub(super) list: Arc<Vec<Series>>,
-    /// The family's place in it.
+    /// The index of the family in the list.
     pub(super) family: usize,
-    /// The places of the series in the family.
+    /// The indexes of the series in the family.
     pub(super) series: Vec<usize>,
 }
 
-/// What the receiver may know of.
+/// The series that the receiver may know of.
 #[derive(Clone, Default)]
-pub(super) struct Told(Vec<Arc<Vec<Series>>>);
+pub(super) struct SentSeries(Vec<Arc<Vec<Series>>>);
 
-impl Told {
-    /// What was told with a push, once all that it marked as gone is.
+impl SentSeries {
+    /// The series of a push whose stale markers were all sent.
     pub(super) fn of(lists: Vec<Arc<Vec<Series>>>) -> Self {
         Self(lists)
     }
 
-    /// The series that were told and are not in these lists.
+    /// The series that were sent and are not in these lists.
     pub(super) fn gone(&self, lists: &[Arc<Vec<Series>>]) -> Vec<Gone> {
         let mut gone = Vec::new();
         for list in self.0.iter().filter(|list| !lists.iter().any(|other| Arc::ptr_eq(list, other))) {
@@ -43,7 +42,7 @@ impl Told {
     }
 }
 
-/// The places of a family's series that none of the lists has.
+/// The indexes of a family's series that are in none of the lists.
 fn missing(series: &Series, lists: &[Arc<Vec<Series>>]) -> Vec<usize> {
     let mut places: Vec<usize> = (0..series.len()).collect();
     let same = |other: &&Series| other.metric.name() == series.metric.name() && other.labels == series.labels;

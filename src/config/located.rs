@@ -1,12 +1,12 @@
-//! A mistake with the place it stands in, and all of them together.
+//! A configuration error with its origin, and all errors together.
 
 use std::error::Error;
 use std::fmt;
 
-/// One thing wrong with the configuration.
+/// An error in the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Located {
-    /// The file, environment variable or flag it stands in.
+    /// The file, environment variable or flag that contains it.
     pub origin: String,
     /// The option's full name, as in `source.qualys[0].interval`, or the line where there is no option to name.
     pub key: String,
@@ -15,7 +15,7 @@ pub struct Located {
 }
 
 impl Located {
-    /// Whether `key` is the option of this mistake, or one around or within it.
+    /// Whether `key` is the option of this error, or contains or is contained in it.
     pub(super) fn touches(&self, key: &str) -> bool {
         let within = |inner: &str, outer: &str| {
             let rest = inner.strip_prefix(outer);
@@ -34,7 +34,7 @@ impl fmt::Display for Located {
     }
 }
 
-/// A text without control characters, so that a mistake is one line and cannot steer a terminal.
+/// A text without control characters, so that an error is one line and cannot control a terminal.
 struct Plain<'a>(&'a str);
 
 impl fmt::Display for Plain<'_> {
@@ -48,7 +48,7 @@ impl fmt::Display for Plain<'_> {
     }
 }
 
-/// Everything wrong with the configuration, one mistake a line.
+/// All errors in the configuration, one per line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invalid(pub Vec<Located>);
 

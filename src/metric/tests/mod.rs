@@ -5,18 +5,18 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::{Scratch, Series, Settings};
+use super::{GroupingCache, Series, Settings};
 use crate::catalog;
 use crate::clock::Timestamp;
 use crate::inventory::{Inventory, SourceInventory, Table, Tables};
 use crate::record::{
     BulkListFields, Container, Identity, PageListFields, QualysFields, Score, Sensor, Vendor, VendorFields,
 };
-use crate::setting::Span;
+use crate::setting::HumanDuration;
 use crate::view::View;
 
 #[derive(Clone, Debug)]
-struct Known {
+struct Sample {
     source: usize,
     state: usize,
     namespace: usize,
@@ -30,7 +30,7 @@ const STATES: [&str; 2] = ["running", "deleted"];
 const NAMESPACES: [&str; 7] = ["a", "b", "c", "d", "e", "_other", ""];
 const NOW: f64 = 1_000_000.0;
 
-fn containers() -> impl Strategy<Value = Vec<Known>> {
+fn containers() -> impl Strategy<Value = Vec<Sample>> {
     let known = (
         0..2_usize,
         0..STATES.len(),
@@ -40,7 +40,7 @@ fn containers() -> impl Strategy<Value = Vec<Known>> {
         proptest::option::of(0..1001_u16),
         0..4_usize,
     );
-    let known = known.prop_map(|(source, state, namespace, criticality, findings, risk, sensor)| Known {
+    let known = known.prop_map(|(source, state, namespace, criticality, findings, risk, sensor)| Sample {
         source,
         state,
         namespace,
@@ -68,7 +68,7 @@ fn sensors() -> Table<Sensor> {
     table
 }
 
-fn inventory(containers: &[Known]) -> Inventory {
+fn inventory(containers: &[Sample]) -> Inventory {
     let source = |source: usize| {
         let mut table: Table<Container> = Table::default();
         for (number, known) in containers.iter().enumerate().filter(|(_, known)| known.source == source) {
@@ -112,13 +112,13 @@ fn settings(limit: usize) -> Settings {
         &limits,
         &containers,
         &catalog::Images::default(),
-        &catalog::Sensors { stale_after: Span::seconds(86_400) },
+        &catalog::Sensors { stale_after: HumanDuration::seconds(86_400) },
     )
 }
 
 fn evaluate(inventory: &Inventory, settings: &Settings, family: &str) -> Series {
     let metric = catalog::all().find(|metric| metric.name() == family).expect("a family of the catalog");
-    metric.evaluate(&View::of_inventory(inventory), settings, &mut Scratch::default())
+    metric.evaluate(&View::of_inventory(inventory), settings, &mut GroupingCache::default())
 }
 
 /// Values by the labels that `keep` keeps, added up.
@@ -145,10 +145,10 @@ proptest! {
     fn folding_changes_no_total_and_keeps_the_limit(containers in containers(), limit in 1..80_usize) {
         let inventory = inventory(&containers);
         for (family, kept) in SUMMED {
-            let whole = evaluate(&inventory, &settings(usize::MAX), family);
+            let unfolded = evaluate(&inventory, &settings(usize::MAX), family);
             let folded = evaluate(&inventory, &settings(limit), family);
-            prop_assert_eq!(totals(&whole, kept), totals(&folded, kept), "{}", family);
-            prop_assert!(whole.len() > limit || folded.folded == 0, "{}", family);
+            prop_assert_eq!(totals(&unfolded, kept), totals(&folded, kept), "{}", family);
+            prop_assert!(unfolded.len() > limit || folded.folded == 0, "{}", family);
             // Where even one group for each source and state is too many, that is what is shown.
             let names_left: Vec<_> = folded.iter().filter(|(labels, _)| {
                 folded.labels.iter().zip(*labels).any(|(name, value)| &**name == "k8s_namespace_name" && &**value != "_other")
@@ -217,7 +217,7 @@ fn max(scores: &[f64]) -> f64 {
 
 #[test]
 fn without_a_list_of_sensors_runtimes_are_unknown_and_no_sensor_is_said_to_be_missing() {
-    let known = Known { source: 0, state: 0, namespace: 0, criticality: 0, findings: None, risk: None, sensor: 0 };
+    let known = Sample { source: 0, state: 0, namespace: 0, criticality: 0, findings: None, risk: None, sensor: 0 };
     let (runtime, sensor_state) =
         ("container_security_containers_by_runtime", "container_security_containers_by_sensor_state");
     let mut inventory = inventory(&[known]);

@@ -15,7 +15,7 @@ fn variables(pairs: &[(&str, &str)]) -> Vec<(OsString, OsString)> {
     pairs.iter().map(|(name, value)| (name.into(), value.into())).collect()
 }
 
-/// What is wrong with the environment and flags over a file without mistakes.
+/// What is wrong with the environment and flags over a file without errors.
 fn with(environment: &[(&str, &str)], overrides: &[Override]) -> Result<Config, String> {
     let file = Path::new("tests/config/minimal.ok.toml");
     read(Some(file), variables(environment), overrides).map_err(|invalid| invalid.to_string())
@@ -36,9 +36,9 @@ fn good_files_are_good_and_bad_ones_say_everything_that_is_wrong() {
             let text = fs::read_to_string(&file).unwrap();
             let told: Vec<_> = text.lines().map_while(|line| line.strip_prefix("#! ")).collect();
             let invalid = read(Some(&file), [], &[]).unwrap_err().to_string();
-            let wanted: BTreeSet<_> = told.iter().map(|mistake| format!("{name}: {mistake}")).collect();
+            let wanted: BTreeSet<_> = told.iter().map(|error| format!("{name}: {error}")).collect();
             assert_eq!(invalid.lines().map(str::to_owned).collect::<BTreeSet<_>>(), wanted);
-            assert_eq!(invalid.lines().count(), told.len(), "a mistake is told twice");
+            assert_eq!(invalid.lines().count(), told.len(), "a error is told twice");
             assert!(!invalid.contains("hunter2"), "{invalid}");
         }
     }
@@ -324,7 +324,7 @@ fn the_configuration_goes_over_the_variables_of_opentelemetry() {
     let wrong = from("", &[("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318")]).unwrap_err();
     assert_eq!(
         wrong,
-        "environment variable OTEL_EXPORTER_OTLP_ENDPOINT: otlp.endpoint: is no http:// or https:// URL; \
+        "environment variable OTEL_EXPORTER_OTLP_ENDPOINT: otlp.endpoint: is not an http:// or https:// URL; \
          write it as in \"http://collector:4318\""
     );
     let refused = from("headers = \"authorization=hunter2\"", &[]).unwrap_err();

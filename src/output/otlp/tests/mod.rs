@@ -1,4 +1,4 @@
-//! What is encoded, decoded again: nothing is lost or told twice, however requests are divided.
+//! What is encoded, decoded again: nothing is lost or sent twice, however requests are divided.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use proptest::prelude::*;
 use prost::Message as _;
 
 use super::encode::Batch;
-use super::told::Told;
+use super::sent_series::SentSeries;
 use crate::catalog;
 use crate::clock::Timestamp;
-use crate::metric::{Kind, Number, Scratch, Series};
+use crate::metric::{GroupingCache, Kind, Number, Series};
 use crate::telemetry::{EndpointReading, Latency};
 use crate::view::{FamilyReading, RequestReading, SelfReading, View};
 
@@ -60,16 +60,16 @@ fn families(codes: &[String]) -> Arc<Vec<Series>> {
     );
     let view = View::of_exporter(&reading);
     let live = catalog::all().filter(|metric| metric.is_live());
-    Arc::new(live.map(|metric| metric.evaluate(&view, &settings, &mut Scratch::default())).collect())
+    Arc::new(live.map(|metric| metric.evaluate(&view, &settings, &mut GroupingCache::default())).collect())
 }
 
 fn time(millis: i64) -> Timestamp {
     Timestamp::from_millis(millis).unwrap()
 }
 
-fn batch(lists: &[Arc<Vec<Series>>], told: &Told) -> Batch {
+fn batch(lists: &[Arc<Vec<Series>>], sent: &SentSeries) -> Batch {
     let resource = vec![("service.name".to_owned(), "test".to_owned())];
-    Batch::new(lists, told.gone(lists), time(NOW), time(STARTED), resource)
+    Batch::new(lists, sent.gone(lists), time(NOW), time(STARTED), resource)
 }
 
 /// What one list is as points.
@@ -91,7 +91,7 @@ fn points_of(list: &[Series]) -> Points {
     each.collect()
 }
 
-/// The points of requests; fails if one is told twice.
+/// The points of requests; fails if one is sent twice.
 fn decoded(bodies: &[Vec<u8>]) -> Points {
     let mut points = Points::new();
     for body in bodies {
@@ -101,7 +101,7 @@ fn decoded(bodies: &[Vec<u8>]) -> Points {
             let name = metric.name.clone();
             let mut add = |attributes: Vec<KeyValue>, said: Said| {
                 let labels = attributes.into_iter().map(|pair| (pair.key, text(pair.value))).collect();
-                assert_eq!(points.insert((name.clone(), labels), said), None, "{name} is told twice");
+                assert_eq!(points.insert((name.clone(), labels), said), None, "{name} is sent twice");
             };
             match metric.data.unwrap() {
                 metric::Data::Gauge(gauge) => {
@@ -174,7 +174,7 @@ fn numbered(prefix: &str, count: usize) -> Vec<String> {
 #[test]
 fn every_family_goes_out_as_it_is() {
     let list = families(&numbered("2", 3));
-    let (bodies, oversized) = divided(&batch(&[Arc::clone(&list)], &Told::default()), 1 << 20);
+    let (bodies, oversized) = divided(&batch(&[Arc::clone(&list)], &SentSeries::default()), 1 << 20);
     assert_eq!((bodies.len(), oversized), (1, 0));
     let found = decoded(&bodies);
     assert_eq!(found, points_of(&list));
@@ -200,8 +200,8 @@ proptest! {
         limit in 700_usize..4000,
     ) {
         let list = families(&codes.into_iter().collect::<Vec<_>>());
-        let told = Told::of(vec![families(&others.into_iter().collect::<Vec<_>>())]);
-        let batch = batch(&[list], &told);
+        let sent = SentSeries::of(vec![families(&others.into_iter().collect::<Vec<_>>())]);
+        let batch = batch(&[list], &sent);
         let whole = decoded(&divided(&batch, usize::MAX).0);
         prop_assert_eq!(whole.len(), batch.len());
         let (bodies, oversized) = divided(&batch, limit);
@@ -216,7 +216,7 @@ proptest! {
 #[test]
 fn a_point_that_is_too_large_alone_is_left_out_and_counted() {
     let list = families(&["1".to_owned(), "2".repeat(5000), "3".to_owned()]);
-    let (bodies, oversized) = divided(&batch(&[Arc::clone(&list)], &Told::default()), 2000);
+    let (bodies, oversized) = divided(&batch(&[Arc::clone(&list)], &SentSeries::default()), 2000);
     let (found, mut all) = (decoded(&bodies), points_of(&list));
     all.retain(|(_, labels), _| !labels.iter().any(|(_, value)| value.len() > 2000));
     assert_eq!((found, oversized), (all, 1));
@@ -225,8 +225,8 @@ fn a_point_that_is_too_large_alone_is_left_out_and_counted() {
 #[test]
 fn what_is_gone_is_marked_once() {
     let (before, after) = (families(&numbered("a", 3)), families(&numbered("b", 2)));
-    let gone = |told: &Told, list: &Arc<Vec<Series>>| {
-        let batch = batch(&[Arc::clone(list)], told);
+    let gone = |sent: &SentSeries, list: &Arc<Vec<Series>>| {
+        let batch = batch(&[Arc::clone(list)], sent);
         let found = decoded(&divided(&batch, 3000).0);
         let gone: Vec<_> = found.into_iter().filter(|(_, said)| *said == Said::Gone).collect();
         let first = batch.chunk(0..batch.marks(), usize::MAX).body;
@@ -234,22 +234,22 @@ fn what_is_gone_is_marked_once() {
         gone.into_iter().map(|((_, labels), _)| labels[2].1.clone()).collect::<Vec<_>>()
     };
     let none = Vec::<String>::new();
-    assert_eq!(gone(&Told::default(), &before), none);
-    let told = Told::of(vec![Arc::clone(&before)]);
-    assert_eq!(gone(&told, &before), none, "nothing has changed");
-    assert_eq!(gone(&told, &families(&numbered("a", 2))), ["a000002"]);
-    assert_eq!(gone(&told, &after), numbered("a", 3));
-    assert_eq!(gone(&Told::of(vec![Arc::clone(&after)]), &after), none);
+    assert_eq!(gone(&SentSeries::default(), &before), none);
+    let sent = SentSeries::of(vec![Arc::clone(&before)]);
+    assert_eq!(gone(&sent, &before), none, "nothing has changed");
+    assert_eq!(gone(&sent, &families(&numbered("a", 2))), ["a000002"]);
+    assert_eq!(gone(&sent, &after), numbered("a", 3));
+    assert_eq!(gone(&SentSeries::of(vec![Arc::clone(&after)]), &after), none);
 }
 
 #[test]
 fn a_hundred_thousand_series_that_all_change_twice_are_exact() {
     const SERIES: usize = 100_000;
-    let mut told = Told::default();
+    let mut sent = SentSeries::default();
     for (round, prefix) in ["a", "b", "c"].into_iter().enumerate() {
         let list = families(&numbered(prefix, SERIES));
         let started = tokio::time::Instant::now();
-        let batch = batch(&[Arc::clone(&list)], &told);
+        let batch = batch(&[Arc::clone(&list)], &sent);
         let (bodies, oversized) = divided(&batch, 3 << 20);
         let took = started.elapsed();
         assert!(took < Duration::from_mins(1), "{took:?}");
@@ -259,6 +259,6 @@ fn a_hundred_thousand_series_that_all_change_twice_are_exact() {
         found.retain(|_, said| *said != Said::Gone);
         assert_eq!((before - found.len(), oversized), (if round == 0 { 0 } else { SERIES }, 0));
         assert_eq!(found, points_of(&list));
-        told = Told::of(vec![list]);
+        sent = SentSeries::of(vec![list]);
     }
 }
