@@ -281,6 +281,8 @@ pub struct BulkListFields {
     pub workload_name: Name,
     /// Host.
     pub host_name: Name,
+    /// CPU architecture of the host, as a label value.
+    pub host_arch: Name,
     /// Key of the sensor on that host.
     pub sensor: Name,
     /// Cloud provider, as a label value.
@@ -309,6 +311,7 @@ impl Default for BulkListFields {
             workload_kind: Name::EMPTY,
             workload_name: Name::EMPTY,
             host_name: Name::EMPTY,
+            host_arch: Name::UNKNOWN,
             sensor: Name::EMPTY,
             cloud_provider: Name::EMPTY,
             cloud_account: Name::EMPTY,

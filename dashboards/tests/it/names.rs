@@ -11,7 +11,10 @@ use crate::promql::{Query, read};
 use crate::rules;
 
 /// Families that nobody asks for, and why.
-const UNUSED: &[(&str, &str)] = &[("process_virtual_memory_bytes", "what the process takes is its resident memory")];
+const UNUSED: &[(&str, &str)] = &[
+    ("process_virtual_memory_bytes", "what the process takes is its resident memory"),
+    ("container_security_containers_by_architecture", "a fact of the inventory; nobody acts on it day by day"),
+];
 
 /// Labels that a scrape, or a receiver of OTLP, puts on every series.
 const OF_TARGETS: [&str; 3] = ["job", "instance", "service_instance_id"];

@@ -186,6 +186,7 @@ fn containers(names: &mut Names) -> Vec<(&'static str, Container)> {
         workload_kind: placed,
         workload_name: Name::UNKNOWN,
         host_name: placed,
+        host_arch: Name::UNKNOWN,
         sensor: placed,
         cloud_provider: placed,
         cloud_account: placed,

@@ -42,6 +42,7 @@ pub(crate) fn bulk_fields(names: &mut Names, row: &BulkRow<'_>, promote: &[Strin
     let pod = k8s.and_then(|k8s| k8s.pod.0.as_ref());
     let controllers = pod.and_then(|pod| pod.controller.as_deref()).unwrap_or_default();
     let controller = controllers.first().and_then(|controller| controller.0.as_ref());
+    let architecture = row.host_architecture.iter().flatten().find_map(|listed| listed.filled());
     let own = row.label.as_deref().unwrap_or_default();
     let of_pod = pod.and_then(|pod| pod.label.as_deref()).unwrap_or_default();
     BulkListFields {
@@ -52,6 +53,7 @@ pub(crate) fn bulk_fields(names: &mut Names, row: &BulkRow<'_>, promote: &[Strin
         workload_kind: names.intern(controller.map_or("", |controller| controller.r#type.get())),
         workload_name: names.intern(controller.map_or("", |controller| controller.name.get())),
         host_name: names.intern(host.map_or("", |host| host.hostname.get())),
+        host_arch: word(names, architecture.unwrap_or_default()),
         sensor: names.intern(host.map_or("", |host| host.sensor_uuid.get())),
         cloud_provider: lower(names, row.cloud_provider.provider()),
         cloud_account: names.intern(row.cloud_provider.account()),

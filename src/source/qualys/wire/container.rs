@@ -55,6 +55,7 @@ pub struct BulkRow<'a> {
     pub host: Nested<Host<'a>>,
     pub cluster: Nested<FullCluster<'a>>,
     pub cloud_provider: Cloud<'a>,
+    pub host_architecture: Option<Vec<Text<'a>>>,
     pub source: Text<'a>,
     pub privileged: Flag,
     pub is_root: Flag,

@@ -53,6 +53,7 @@ pub(super) fn container(landscape: &Landscape, born: i64, now: i64, random: &mut
             sensor_uuid: machine.sensor_uuid.clone(),
             hostname: (!random.percent(3)).then(|| machine.hostname.clone()),
         }),
+        architectures: architectures(random),
         cloud: site.map(|site| cloud(site, random)).unwrap_or_default(),
         findings: None,
         risk_score: None,
@@ -155,6 +156,17 @@ fn flag(random: &mut Random, percent: usize) -> Option<bool> {
 
 fn label(key: &str, value: &str) -> Label {
     Label { key: String::from(key), value: Some(String::from(value)) }
+}
+
+fn architectures(random: &mut Random) -> Option<Vec<Option<String>>> {
+    let known = Some(String::from(random.word(&["x86_64", "x86_64", "amd64", "ARM64", "s390 x"])));
+    match random.below(12) {
+        0 | 1 => None,
+        2 => Some(Vec::new()),
+        3 => Some(vec![None, known]),
+        4 => Some(vec![known, Some(String::from("arm"))]),
+        _ => Some(vec![known]),
+    }
 }
 
 fn own_labels(random: &mut Random) -> Vec<Label> {

@@ -114,6 +114,8 @@ pub struct Container {
     pub labels: Vec<Label>,
     /// Its host.
     pub host: Option<Host>,
+    /// CPU architectures listed for its host; an entry may be null.
+    pub architectures: Option<Vec<Option<String>>>,
     /// The flat cloud keys and their values.
     pub cloud: Vec<(String, Option<String>)>,
     /// Findings of severity 1 to 5, in that order; `None` if it was never scanned. Never all `None` inside.

@@ -91,6 +91,10 @@ pub(super) fn bulk(container: &Container, seed: u64) -> Value {
     findings(&mut row, container);
     scores(&mut row, container);
     propagated(&mut row, container);
+    match &container.architectures {
+        Some(listed) => row.put("hostArchitecture", json!(listed)),
+        None => row.put_none("hostArchitecture"),
+    }
     row.put_time("lastScanned", container.last_scanned);
     row.put_flag("isDrift", container.is_drift);
     row.put_flag("privileged", container.privileged);
