@@ -45,6 +45,9 @@ pub(super) fn container(landscape: &Landscape, born: i64, now: i64, random: &mut
         sha: (!random.percent(5)).then_some(sha),
         name,
         image_uuid: (!random.percent(3)).then(|| random.pick(&landscape.images).clone()),
+        image_digest: None,
+        image_sha: None,
+        sensor_uuid: None,
         state: None,
         cluster: site.map(|site| site.cluster.clone()),
         pod,
@@ -53,7 +56,7 @@ pub(super) fn container(landscape: &Landscape, born: i64, now: i64, random: &mut
             sensor_uuid: machine.sensor_uuid.clone(),
             hostname: (!random.percent(3)).then(|| machine.hostname.clone()),
         }),
-        architectures: architectures(random),
+        architectures: None,
         cloud: site.map(|site| cloud(site, random)).unwrap_or_default(),
         findings: None,
         risk_score: None,
@@ -82,6 +85,7 @@ pub(super) fn container(landscape: &Landscape, born: i64, now: i64, random: &mut
         page_row: Row::Readable,
         bulk_row: Row::Readable,
     };
+    container.architectures = architectures(&mut Random::of(0, &container.uuid, "architectures"));
     container.state = state(random);
     if !random.percent(10) {
         scan(&mut container, born, now, random);

@@ -104,6 +104,12 @@ pub struct Container {
     pub name: String,
     /// Its image.
     pub image_uuid: Option<String>,
+    /// A digest of its image, which the cluster sensor reports in place of the above.
+    pub image_digest: Option<String>,
+    /// The long id of its image.
+    pub image_sha: Option<String>,
+    /// The sensor that found it, where there is no host to name it.
+    pub sensor_uuid: Option<String>,
     /// The vendor's word for its life-cycle state.
     pub state: Option<String>,
     /// Its cluster, if it is in one.

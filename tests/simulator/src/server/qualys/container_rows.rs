@@ -101,6 +101,7 @@ pub(super) fn bulk(container: &Container, seed: u64) -> Value {
     row.put_flag("isExposedToWorld", container.is_exposed);
     row.put_flag("isInstrumented", container.is_instrumented);
     row.put_text("source", container.origin.as_deref());
+    row.put_text("sensorUuid", container.sensor_uuid.as_deref());
     host(&mut row, container);
     damaged(row.finish(), container.bulk_row, BULK_VICTIMS)
 }
@@ -139,6 +140,8 @@ fn identity(row: &mut OddRow, container: &Container) {
     row.put_text("sha", container.sha.as_deref());
     row.put("name", container.name.as_str());
     row.put_text("imageUuid", container.image_uuid.as_deref());
+    row.put_text("imageDigest", container.image_digest.as_deref());
+    row.put_text("imageSha", container.image_sha.as_deref());
     row.put_text("state", container.state.as_deref());
     row.put_time("created", Some(container.created));
     row.put_stamp("updated", container.updated);
