@@ -26,6 +26,11 @@ pub(crate) fn lower(names: &mut Names, word: &str) -> Name {
     names.intern(&lowered(word))
 }
 
+/// An image id without its hash function: vendors write it with and without.
+pub(crate) fn bare(id: &str) -> &str {
+    id.strip_prefix("sha256:").unwrap_or(id)
+}
+
 /// The name of a flag that is a label value: `true`, `false`, or `unknown` for none.
 pub(crate) fn flag(names: &mut Names, flag: Option<bool>) -> Name {
     flag.map_or(Name::UNKNOWN, |flag| names.intern(if flag { "true" } else { "false" }))

@@ -5,18 +5,12 @@ use super::label_sets::{FINDING_KINDS, FIXES, RISK_LEVELS, SEVERITIES, add_count
 use crate::clock::Timestamp;
 use crate::metric::{Column, Family, FixedLabels, Kind, Metric, Unit, Value};
 use crate::names::Name;
-use crate::record::{Image, ImageName, ImagePageFields, Vulnerability, VulnerabilityStatistics};
+use crate::record::{Image, ImagePageFields, Vulnerability, VulnerabilityStatistics};
 use crate::view::Row;
-
-/// What an image is called: as the page list says, else as the bulk list does.
-fn name(image: &Image) -> Option<ImageName> {
-    let listed = image.page.as_ref().and_then(|page| page.name);
-    listed.or_else(|| image.bulk.as_ref().and_then(|bulk| bulk.name))
-}
 
 /// Its first repository, behind its registry.
 pub(super) fn repository(image: &Image) -> Name {
-    name(image).map_or(Name::EMPTY, |name| name.repository)
+    image.name().repository
 }
 
 fn page(row: Row<'_, Image>) -> Option<&ImagePageFields> {
@@ -35,8 +29,7 @@ const fn of_source<T>() -> Column<T> {
     SOURCE.keep(|row| row.source.name)
 }
 
-const OF_REGISTRY: Column<Image> =
-    REGISTRY.fold(|row| row.text(name(row.record).map_or(Name::UNKNOWN, |name| name.registry)));
+const OF_REGISTRY: Column<Image> = REGISTRY.fold(|row| row.text(row.record.name().registry));
 
 const OF_USE: Column<Image> = IN_USE.keep(|row| flag(page(row).is_some_and(|page| page.in_use)));
 

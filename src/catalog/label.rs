@@ -21,6 +21,7 @@ labels! {
     K8S_WORKLOAD_KIND = "k8s_workload_kind", "kind of the pod's controller";
     K8S_WORKLOAD_NAME = "k8s_workload_name", "name of the pod's controller";
     HOST_NAME = "host_name", "host";
+    HOST_ARCH = "host_arch", "CPU architecture of the host";
     CONTAINER_ID = "container_id", "the vendor's short id of the container";
     CONTAINER_NAME = "container_name", "the container's name";
     CONTAINER_IMAGE_NAME = "container_image_name", "the image's first repository, with its registry";

@@ -36,7 +36,7 @@ pub use slot::{Saved, Slot};
 
 /// What the bytes in the store mean; a change of any record or of the store itself raises it. A store of another
 /// format is set aside.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// The store of one state directory, for one process at a time. Its methods read and write a disk: they are not for
 /// an async thread.

@@ -183,7 +183,7 @@ pub struct PageListFields {
     pub identity: Identity,
     /// Life-cycle state, as a label value.
     pub state: Name,
-    /// Key of its image.
+    /// Ids of its image, best first, separated by spaces.
     pub image: Name,
     /// Kubernetes cluster; empty if unknown.
     pub cluster: Name,
@@ -281,6 +281,10 @@ pub struct BulkListFields {
     pub workload_name: Name,
     /// Host.
     pub host_name: Name,
+    /// CPU architecture of the host, as a label value.
+    pub host_arch: Name,
+    /// Ids of its image that this listing adds, best first, separated by spaces.
+    pub image: Name,
     /// Key of the sensor on that host.
     pub sensor: Name,
     /// Cloud provider, as a label value.
@@ -309,6 +313,8 @@ impl Default for BulkListFields {
             workload_kind: Name::EMPTY,
             workload_name: Name::EMPTY,
             host_name: Name::EMPTY,
+            host_arch: Name::UNKNOWN,
+            image: Name::EMPTY,
             sensor: Name::EMPTY,
             cloud_provider: Name::EMPTY,
             cloud_account: Name::EMPTY,

@@ -29,10 +29,12 @@ pub struct ImageName {
 pub struct ImagePageFields {
     /// When the vendor last changed this row; the newest row of an image wins.
     pub updated: Option<Timestamp>,
-    /// The id that containers refer to it by, if that is not its key; else empty.
-    pub id: Name,
+    /// Ids that containers refer to it by: its key in Qualys, its digests and hash; none if that is its key alone.
+    pub ids: Box<[Name]>,
     /// First repository; absent if this listing names none.
     pub name: Option<ImageName>,
+    /// Registry of the first digest that has one, else [`Name::UNKNOWN`].
+    pub registry: Name,
     /// Whether any container uses it.
     pub in_use: bool,
     /// Scan status, as a label value.
@@ -45,33 +47,60 @@ pub struct ImagePageFields {
     pub size: Score,
     /// Build time.
     pub created: Option<Timestamp>,
+    /// Last scan; decides between rows of one image.
+    pub last_scan: Option<Timestamp>,
 }
 
 impl Default for ImagePageFields {
     fn default() -> Self {
         Self {
             updated: None,
-            id: Name::EMPTY,
+            ids: Box::default(),
             name: None,
+            registry: Name::UNKNOWN,
             in_use: false,
             scan_status: Name::UNKNOWN,
             findings: None,
             risk: Score::NONE,
             size: Score::NONE,
             created: None,
+            last_scan: None,
         }
     }
 }
 
 /// An image's fields in Qualys' bulk list: its findings by id.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct ImageBulkFields {
     /// When the vendor last changed this row; the newest row of an image wins.
     pub updated: Option<Timestamp>,
+    /// Ids that containers refer to it by, as in [`ImagePageFields`].
+    pub ids: Box<[Name]>,
     /// First repository; absent if this listing names none.
     pub name: Option<ImageName>,
+    /// Registry of the first digest that has one, else [`Name::UNKNOWN`].
+    pub registry: Name,
     /// Findings; absent while a scan is pending.
     pub findings: Option<Findings>,
+}
+
+impl Default for ImageBulkFields {
+    fn default() -> Self {
+        Self { updated: None, ids: Box::default(), name: None, registry: Name::UNKNOWN, findings: None }
+    }
+}
+
+impl Image {
+    /// The first repository of the page list, else of the bulk list, else the registry of a digest alone.
+    pub fn name(&self) -> ImageName {
+        let page = self.page.as_ref().map(|page| (page.name, page.registry));
+        let bulk = self.bulk.as_ref().map(|bulk| (bulk.name, bulk.registry));
+        let listed = || page.into_iter().chain(bulk);
+        let registry = || listed().map(|(_, registry)| registry).find(|registry| *registry != Name::UNKNOWN);
+        listed()
+            .find_map(|(name, _)| name)
+            .unwrap_or_else(|| ImageName { registry: registry().unwrap_or(Name::UNKNOWN), repository: Name::EMPTY })
+    }
 }
 
 /// The findings of one image.

@@ -23,27 +23,35 @@ pub(super) fn images_by_name(tables: &Tables) -> Vec<Joined<'_, Image>> {
     let (Some(containers), Some(images)) = (&tables.containers, &tables.images) else {
         return Vec::new();
     };
-    // Where containers know an image by another id than its key; of several with one id the one of the lowest key.
     let mut by_id: HashMap<&str, (&Key, &Image)> = HashMap::new();
     for (key, image) in images.iter() {
-        let id = image.page.as_ref().map_or(Name::EMPTY, |page| page.id);
-        if id != Name::EMPTY {
+        for id in image_ids(image) {
             let known = by_id.entry(images.names.text(id)).or_insert((key, image));
-            if key.to_string() < known.0.to_string() {
+            if outranks((key, image), *known) {
                 *known = (key, image);
             }
         }
     }
-    let find = |text| {
-        let by_id = by_id.get(text).map(|(_, image)| *image);
-        by_id.or_else(|| images.get(text).filter(|image| has_key_for_id(image)))
+    let find = |id: &str| {
+        let by_id = by_id.get(id).map(|(_, image)| *image);
+        by_id.or_else(|| images.get(id).filter(|image| image.page.is_some() && image_ids(image).next().is_none()))
     };
-    containers.names.iter().map(|(_, text)| Some((find(text)?, &images.names))).collect()
+    let first = |text: &str| text.split(' ').find_map(find);
+    containers.names.iter().map(|(_, text)| Some((first(text)?, &images.names))).collect()
 }
 
-/// Whether containers know the image by its key.
-fn has_key_for_id(image: &Image) -> bool {
-    image.page.as_ref().is_some_and(|page| page.id == Name::EMPTY)
+/// The ids that containers refer to a listed image by; none if that is its key.
+fn image_ids(image: &Image) -> impl Iterator<Item = Name> {
+    let page = image.page.as_ref().map(|page| &page.ids);
+    let bulk = image.bulk.as_ref().map(|bulk| &bulk.ids);
+    page.into_iter().chain(page.and(bulk)).flat_map(|ids| ids.iter().copied())
+}
+
+/// Whether a row of an image counts before another one of the same id: scanned before unscanned, then the one scanned
+/// last, then the one of the lower key.
+fn outranks((key, image): (&Key, &Image), (other_key, other): (&Key, &Image)) -> bool {
+    let rank = |image: &Image| image.page.as_ref().map(|page| (page.findings.is_some(), page.last_scan));
+    rank(image).cmp(&rank(other)).then_with(|| other_key.to_string().cmp(&key.to_string())).is_gt()
 }
 
 impl<'a> Row<'a, Container> {
@@ -55,8 +63,8 @@ impl<'a> Row<'a, Container> {
 
     /// The container's image, with the names it refers to.
     pub fn image(self) -> Joined<'a, Image> {
-        let page = self.record.page.as_ref()?;
-        *self.source.images.get(page.image.index())?
+        let listed = |ids: Name| *self.source.images.get(ids.index())?;
+        listed(self.record.page.as_ref()?.image).or_else(|| listed(self.record.bulk.as_ref()?.image))
     }
 }
 

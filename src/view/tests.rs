@@ -15,8 +15,9 @@ fn image(names: &mut Names, id: &str, findings: Option<&[(&str, bool)]>, in_use:
             .map(|(vulnerability, fixable)| Finding { vulnerability: names.intern(vulnerability), fixable: *fixable })
             .collect(),
     });
+    let ids = if id.is_empty() { Box::default() } else { [names.intern(id)].into() };
     Image {
-        page: Some(ImagePageFields { id: names.intern(id), in_use, ..ImagePageFields::default() }),
+        page: Some(ImagePageFields { ids, in_use, ..ImagePageFields::default() }),
         bulk: Some(ImageBulkFields { findings, ..ImageBulkFields::default() }),
     }
 }

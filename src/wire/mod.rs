@@ -15,6 +15,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::client::Unreadable;
+use crate::clock::Timestamp;
 use crate::telemetry::Rejection;
 
 mod scalar;
@@ -22,6 +23,11 @@ mod time;
 
 pub use scalar::{Count, Flag, Number, Text, known};
 pub use time::Time;
+
+/// The time that a text means; none if it is no time, or "never".
+pub fn time(text: &str) -> Option<Timestamp> {
+    time::from_text(text)?.0
+}
 
 /// Why a row cannot be taken, counted by reason in the order of [`Rejection::ALL`].
 pub type Rejected = [u64; Rejection::ALL.len()];

@@ -34,6 +34,7 @@ const OF_VENDORS: &[(&str, &[&str])] = &[
     ("containers_with_condition", group!("condition")),
     ("container_oldest_scan_timestamp_seconds", group!()),
     ("containers_by_runtime", &["source", "k8s_cluster_name", "state", "container_runtime_name"]),
+    ("containers_by_architecture", &["source", "k8s_cluster_name", "state", "host_arch"]),
     ("containers_by_sensor_state", &["source", "k8s_cluster_name", "state", "sensor_state"]),
     (
         "top_container_risk_score",

@@ -14,6 +14,7 @@ use crate::rules;
 const UNUSED: &[(&str, &str)] = &[
     ("process_virtual_memory_bytes", "resident memory is what the process uses"),
     ("container_security_vulnerability_statistics_timestamp_seconds", "the vendor computes its statistics once a day"),
+    ("container_security_containers_by_architecture", "a fact of the inventory; nobody acts on it day by day"),
 ];
 
 /// Labels that a scrape, or a receiver of OTLP, puts on every series.

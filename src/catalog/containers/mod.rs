@@ -2,7 +2,7 @@
 
 use super::label::{
     CLOUD_ACCOUNT_ID, CLOUD_PROVIDER, CLOUD_REGION, CONTAINER_ID, CONTAINER_IMAGE_NAME, CONTAINER_NAME,
-    CONTAINER_RUNTIME_NAME, CRITICALITY, HOST_NAME, K8S_CLUSTER_NAME, K8S_NAMESPACE_NAME, K8S_NODE_NAME,
+    CONTAINER_RUNTIME_NAME, CRITICALITY, HOST_ARCH, HOST_NAME, K8S_CLUSTER_NAME, K8S_NAMESPACE_NAME, K8S_NODE_NAME,
     K8S_WORKLOAD_KIND, K8S_WORKLOAD_NAME, ORIGIN, SOURCE, STATE,
 };
 use super::label_sets::{FINDING_KINDS, RISK_LEVELS, SEVERITIES, SEVERITIES_OF_PRISMA, add_risk_level};
@@ -19,7 +19,7 @@ use count::{
     add_conditions, add_findings, add_highest_severity, add_kinds_of_findings, add_qds_severity,
 };
 pub(super) use read::promoted;
-use read::{bulk, cluster, id, image_name, last_scan, name, origin, prisma, qualys, risk, runtime, state};
+use read::{bulk, cluster, host_arch, id, image_name, last_scan, name, origin, prisma, qualys, risk, runtime, state};
 
 /// The labels that `containers.group_by` may name, with their readers.
 pub(super) static CHOICES: &[(&Label, Read<Container>)] = &[
@@ -191,6 +191,19 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
             CONTAINER_RUNTIME_NAME.fold(runtime),
         ],
         value: Value::Count,
+    },
+    &Family::<Container> {
+        name: "container_security_containers_by_architecture",
+        kind: Kind::Gauge,
+        unit: Unit::Each("container"),
+        help: "Containers by the CPU architecture of their host",
+        by: &[
+            SOURCE.place(|row| row.source.name),
+            STATE.place(state),
+            K8S_CLUSTER_NAME.fold(cluster),
+            HOST_ARCH.fold(host_arch),
+        ],
+        value: Value::Sum(|row| qualys(row).map(|_| 1.0)),
     },
     &Family::<Container> {
         name: "container_security_containers_by_sensor_state",

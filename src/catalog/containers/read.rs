@@ -50,6 +50,11 @@ pub(super) fn origin(row: ContainerRow<'_>) -> &str {
     row.text(row.record.bulk.as_ref().map_or(Name::UNKNOWN, |bulk| bulk.origin))
 }
 
+/// The CPU architecture of its host.
+pub(super) fn host_arch(row: ContainerRow<'_>) -> &str {
+    row.text(row.record.bulk.as_ref().map_or(Name::UNKNOWN, |bulk| bulk.host_arch))
+}
+
 /// The container runtime: its own, or that of its host's sensor.
 pub(super) fn runtime(row: ContainerRow<'_>) -> &str {
     match (prisma(row), row.sensor()) {

@@ -189,6 +189,8 @@ fn containers(names: &mut Names) -> Vec<(&'static str, Container)> {
         workload_kind: placed,
         workload_name: Name::UNKNOWN,
         host_name: placed,
+        host_arch: Name::UNKNOWN,
+        image: placed,
         sensor: placed,
         cloud_provider: placed,
         cloud_account: placed,
@@ -219,16 +221,24 @@ fn images(names: &mut Names) -> Vec<(&'static str, Image)> {
     let vulnerability = names.intern("CVE-1");
     let page = |name, in_use, findings, size| ImagePageFields {
         updated: time(1),
-        id: Name::EMPTY,
+        ids: [Name::UNKNOWN, vulnerability].into(),
         name,
+        registry: vulnerability,
         in_use,
         scan_status: Name::UNKNOWN,
         findings,
         risk: Score::NONE,
         size: Score::new(size),
         created: None,
+        last_scan: time(2),
     };
-    let bulk = |name, findings| ImageBulkFields { updated: None, name, findings };
+    let bulk = |name, findings| ImageBulkFields {
+        updated: None,
+        ids: [vulnerability].into(),
+        name,
+        registry: Name::UNKNOWN,
+        findings,
+    };
     let finding = |fixable| Finding { vulnerability, fixable };
     let findings =
         Findings { counts: [[1, 2], [3, 4], [5, u32::MAX]], distinct: [finding(true), finding(false)].into() };

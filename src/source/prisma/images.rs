@@ -5,16 +5,17 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 
 use super::account::Account;
-use super::wire::{self, ImageRow, RepoTag, Severities};
+use super::wire::{self, ImageRow, RepoTag};
 use crate::client::{Answer, ApiError, Endpoint, Unreadable};
 use crate::inventory::Tables;
+use crate::labels::bare;
 use crate::names::{Name, Names};
 use crate::paging::Page;
 use crate::record::{Image, ImageName, ImagePageFields};
 use crate::session::Listing;
 use crate::source::staged::{FromRow, StagedTable};
 use crate::source::{Collect, CollectOutput};
-use crate::wire::text;
+use crate::wire::{Keyed, text, time};
 
 /// The list of images.
 pub(super) const IMAGES: Listing = Listing {
@@ -40,14 +41,14 @@ pub fn read(staged: &Arc<StagedTable<Image>>, answer: &Answer) -> Result<Page, U
 }
 
 fn page_fields(names: &mut Names, row: &ImageRow<'_>) -> ImagePageFields {
-    let counts = row.vulnerability_distribution.0.and_then(Severities::counts);
     ImagePageFields {
-        id: names.intern(row.id.get()),
+        ids: [names.intern(bare(row.id.filled().unwrap_or(row.key())))].into(),
         name: row.repository().map(|repository| name(names, repository)),
         // The console lists images that are deployed.
         in_use: true,
-        findings: counts.map(|[critical, high, medium, low]| [critical, high, medium, low, 0]),
+        findings: row.counts().map(|[critical, high, medium, low]| [critical, high, medium, low, 0]),
         created: row.creation_time.0,
+        last_scan: time(row.scan_time.get()),
         ..ImagePageFields::default()
     }
 }

@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 
 use crate::client::{Answer, ApiError, Endpoint, Unreadable, off_thread};
 use crate::inventory::{Key, Table, Tables};
-use crate::labels::lower;
+use crate::labels::{bare, lower};
 use crate::lock::lock;
 use crate::names::{Name, Names};
 use crate::paging::{Page, PageReader};
@@ -103,7 +103,7 @@ fn page_fields(names: &mut Names, row: &ContainerRow<'_>) -> PageListFields {
         identity: Identity::new(info.id.get(), info.name.get()),
         // The console lists what runs, and nothing else.
         state: names.intern("running"),
-        image: names.intern(info.image_id.get()),
+        image: names.intern(bare(info.image_id.get())),
         cluster: names.intern(info.cluster.get()),
         conditions: Conditions::default()
             .with(Condition::Agentless, row.agentless.0)

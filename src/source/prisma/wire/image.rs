@@ -17,9 +17,22 @@ pub struct ImageRow<'a> {
     pub tags: Option<Vec<Nested<RepoTag<'a>>>>,
     pub vulnerability_distribution: Nested<Severities>,
     pub creation_time: Time,
+    pub scan_time: Text<'a>,
+    pub err: Text<'a>,
 }
 
+/// How the vendor's language writes a time that was never set.
+const ZERO_TIME: &str = "0001-01-01T00:00:00";
+
 impl ImageRow<'_> {
+    /// Critical, high, medium, low; absent if the image was never scanned. The console writes zeros for such an image,
+    /// with a scan time that was never set or with an error.
+    pub fn counts(&self) -> Option<[u32; 4]> {
+        let counts = self.vulnerability_distribution.0.and_then(Severities::counts)?;
+        let failed = self.err.filled().is_some() && counts == [0; 4];
+        (!failed && !self.scan_time.get().starts_with(ZERO_TIME)).then_some(counts)
+    }
+
     /// What the image is called: `repoTag`, or where that is empty the first of its tags.
     pub fn repository(&self) -> Option<&RepoTag<'_>> {
         let named = self.repo_tag.0.as_ref().filter(|tag| !tag.is_empty());

@@ -5,9 +5,12 @@ use crate::record::{
     BulkListFields, Condition, Conditions, Identity, PageListFields, QdsSeverity, QualysFields, Score, VendorFields,
 };
 
-use crate::labels::{lower, word};
+use crate::labels::{bare, lower, word};
 use crate::source::qualys::wire::{BulkRow, Compliance, Label, PageRow};
-use crate::wire::Nested;
+use crate::wire::{Nested, Text};
+
+/// The container label that names the namespace where the pod does not.
+const NAMESPACE: &str = "io.kubernetes.pod.namespace";
 
 /// What the page list tells of a container.
 pub(crate) fn page_fields(names: &mut Names, row: &PageRow<'_>) -> PageListFields {
@@ -16,7 +19,7 @@ pub(crate) fn page_fields(names: &mut Names, row: &PageRow<'_>) -> PageListField
         updated: row.updated.0,
         identity: Identity::new(row.container_id.get(), row.name.get()),
         state: word(names, row.state.get()),
-        image: names.intern(row.image_uuid.get()),
+        image: image_ids(names, [&row.image_uuid, &row.image_digest, &row.image_sha]),
         cluster: names.intern(cluster),
         conditions: Conditions::default()
             .with(Condition::Root, row.is_root.0)
@@ -42,17 +45,22 @@ pub(crate) fn bulk_fields(names: &mut Names, row: &BulkRow<'_>, promote: &[Strin
     let pod = k8s.and_then(|k8s| k8s.pod.0.as_ref());
     let controllers = pod.and_then(|pod| pod.controller.as_deref()).unwrap_or_default();
     let controller = controllers.first().and_then(|controller| controller.0.as_ref());
+    let sensor = host.and_then(|host| host.sensor_uuid.filled()).or_else(|| row.sensor_uuid.filled());
+    let architecture = row.host_architecture.iter().flatten().find_map(|listed| listed.filled());
     let own = row.label.as_deref().unwrap_or_default();
     let of_pod = pod.and_then(|pod| pod.label.as_deref()).unwrap_or_default();
+    let namespace = pod.and_then(|pod| pod.namespace.filled()).or_else(|| value(own, NAMESPACE));
     BulkListFields {
         updated: row.updated.0,
         cluster: names.intern(cluster.map_or("", |cluster| cluster.name.get())),
-        namespace: names.intern(pod.map_or("", |pod| pod.namespace.get())),
+        namespace: names.intern(namespace.unwrap_or_default()),
         node: names.intern(k8s.and_then(|k8s| k8s.node.0.as_ref()).map_or("", |node| node.name.get())),
         workload_kind: names.intern(controller.map_or("", |controller| controller.r#type.get())),
         workload_name: names.intern(controller.map_or("", |controller| controller.name.get())),
         host_name: names.intern(host.map_or("", |host| host.hostname.get())),
-        sensor: names.intern(host.map_or("", |host| host.sensor_uuid.get())),
+        host_arch: word(names, architecture.unwrap_or_default()),
+        image: image_ids(names, [&row.image_digest, &row.image_sha]),
+        sensor: names.intern(sensor.unwrap_or_default()),
         cloud_provider: lower(names, row.cloud_provider.provider()),
         cloud_account: names.intern(row.cloud_provider.account()),
         cloud_region: names.intern(row.cloud_provider.region()),
@@ -70,6 +78,19 @@ pub(crate) fn bulk_fields(names: &mut Names, row: &BulkRow<'_>, promote: &[Strin
             .with(Condition::Instrumented, row.is_instrumented.0)
             .with(Condition::Excepted, row.exceptions.as_ref().map(|exceptions| !exceptions.is_empty())),
         last_scan: row.last_scanned.0,
+    }
+}
+
+/// Ids of the container's image, best first. Containers of one image share the text.
+fn image_ids<const N: usize>(names: &mut Names, ids: [&Text<'_>; N]) -> Name {
+    let mut given = ids.into_iter().filter_map(Text::filled).map(bare);
+    match (given.next(), given.next()) {
+        (None, _) => Name::EMPTY,
+        (Some(only), None) => names.intern(only),
+        (Some(first), Some(second)) => {
+            let all: Vec<_> = [first, second].into_iter().chain(given).collect();
+            names.intern(&all.join(" "))
+        }
     }
 }
 

@@ -5,23 +5,24 @@ use crate::record::{
     Finding, FindingCounts, FindingType, Findings, ImageBulkFields, ImageName, ImagePageFields, Score,
 };
 
-use crate::labels::word;
-use crate::source::qualys::wire::{FindingRow, ImageBulkRow, ImagePageRow, Repo};
-use crate::wire::Nested;
+use crate::labels::{bare, word};
+use crate::source::qualys::wire::{FindingRow, ImageBulkRow, ImagePageRow, Repo, RepoDigest};
+use crate::wire::{Nested, Text};
 
 /// What the page list tells of an image.
 pub(crate) fn page_fields(names: &mut Names, row: &ImagePageRow<'_>) -> ImagePageFields {
     ImagePageFields {
         updated: row.updated.0,
-        // Containers know it by its key.
-        id: Name::EMPTY,
-        name: name(names, row.repo.as_deref()),
+        ids: ids(names, &row.uuid, &row.sha, row.repo_digests.as_deref()),
+        name: name(names, row.repo.as_deref(), row.repo_digests.as_deref()),
+        registry: registry(names, row.repo_digests.as_deref()),
         in_use: row.associated_containers_count.0.is_some_and(|containers| containers > 0),
         scan_status: word(names, row.scan_status.get()),
         findings: row.vulnerabilities.0,
         risk: Score::new(row.risk_score.0),
         size: Score::new(row.size.0),
         created: row.created.0,
+        ..ImagePageFields::default()
     }
 }
 
@@ -29,15 +30,44 @@ pub(crate) fn page_fields(names: &mut Names, row: &ImagePageRow<'_>) -> ImagePag
 pub(crate) fn bulk_fields(names: &mut Names, row: &ImageBulkRow<'_>) -> ImageBulkFields {
     ImageBulkFields {
         updated: row.updated.0,
-        name: name(names, row.repo.as_deref()),
+        ids: ids(names, &row.uuid, &row.sha, row.repo_digests.as_deref()),
+        name: name(names, row.repo.as_deref(), row.repo_digests.as_deref()),
+        registry: registry(names, row.repo_digests.as_deref()),
         findings: row.vulnerabilities.0.as_deref().map(|rows| findings(names, rows)),
     }
 }
 
-/// The first repository that is told at all, whatever it lacks.
-fn name(names: &mut Names, repos: Option<&[Nested<Repo<'_>>]>) -> Option<ImageName> {
+/// The ids that containers refer to an image by.
+fn ids(names: &mut Names, uuid: &Text<'_>, sha: &Text<'_>, digests: Option<&[Nested<RepoDigest<'_>>]>) -> Box<[Name]> {
+    let digests = digests.into_iter().flatten().filter_map(|digest| digest.0.as_ref()?.digest.filled());
+    let others = digests.chain(sha.filled()).map(bare);
+    let mut ids: Vec<Name> = others.map(|id| names.intern(id)).collect();
+    if !ids.is_empty() {
+        ids.push(names.intern(uuid.get()));
+    }
+    ids.into()
+}
+
+/// A part of an image's name. The vendor writes the word `None` where it means null.
+fn part<'a>(text: &'a Text<'_>) -> Option<&'a str> {
+    text.filled().filter(|text| *text != "None")
+}
+
+/// The registry of the first digest that has one.
+fn registry(names: &mut Names, digests: Option<&[Nested<RepoDigest<'_>>]>) -> Name {
+    let registry = digests.into_iter().flatten().find_map(|digest| part(&digest.0.as_ref()?.registry));
+    registry.map_or(Name::UNKNOWN, |registry| names.intern(registry))
+}
+
+/// The first repository that is listed at all. Where it lacks its registry, a digest has it.
+fn name(
+    names: &mut Names,
+    repos: Option<&[Nested<Repo<'_>>]>,
+    digests: Option<&[Nested<RepoDigest<'_>>]>,
+) -> Option<ImageName> {
     let repo = repos?.iter().find_map(|repo| repo.0.as_ref())?;
-    Some(match (repo.registry.filled(), repo.repository.filled()) {
+    let elsewhere = || digests.into_iter().flatten().find_map(|digest| part(&digest.0.as_ref()?.registry));
+    Some(match (part(&repo.registry).or_else(elsewhere), part(&repo.repository)) {
         (Some(registry), Some(repository)) => {
             let repository = names.intern(&[registry, repository].join("/"));
             ImageName { registry: names.intern(registry), repository }

@@ -18,7 +18,9 @@ pub struct ImagePageRow<'a> {
     pub uuid: Text<'a>,
     pub updated: Time,
     pub created: Time,
+    pub sha: Text<'a>,
     pub repo: Option<Vec<Nested<Repo<'a>>>>,
+    pub repo_digests: Option<Vec<Nested<RepoDigest<'a>>>>,
     pub size: Number,
     pub vulnerabilities: Severities,
     pub associated_containers_count: Count,
@@ -40,7 +42,9 @@ pub struct ImageBulkRow<'a> {
     #[serde(borrow)]
     pub uuid: Text<'a>,
     pub updated: Time,
+    pub sha: Text<'a>,
     pub repo: Option<Vec<Nested<Repo<'a>>>>,
+    pub repo_digests: Option<Vec<Nested<RepoDigest<'a>>>>,
     pub vulnerabilities: FindingRows<'a>,
 }
 
@@ -58,6 +62,16 @@ pub struct Repo<'a> {
     #[serde(borrow)]
     pub registry: Text<'a>,
     pub repository: Text<'a>,
+}
+
+/// An image's digest in a registry.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "the vendor's own field names")]
+pub struct RepoDigest<'a> {
+    #[serde(borrow)]
+    pub registry: Text<'a>,
+    pub digest: Text<'a>,
 }
 
 /// A finding in an image.

@@ -29,15 +29,24 @@ pub(super) fn images(count: usize, now: i64, random: &mut Random) -> Vec<Image> 
 fn image(id: Option<String>, now: i64, random: &mut Random) -> Image {
     let repo_tag = (!random.percent(20)).then(|| tag(false, random));
     let tags = (0..random.below(3)).map(|_| tag(true, random)).collect();
-    Image {
+    let mut image = Image {
         key: format!("sha256:{}", random.hex(64)),
         id,
         repo_tag,
         tags,
         vulnerabilities: (!random.percent(12)).then(|| counts(&[6, 30, 80, 200], random)),
         created: (!random.percent(8)).then(|| time(now - 300 * DAY, now - DAY, random)),
+        scan_time: None,
+        error: String::new(),
         damage: None,
+    };
+    let random = &mut Random::of(0, &image.key, "scan");
+    if image.vulnerabilities.is_some() {
+        image.scan_time = Some(time(now - 20 * DAY, now, random));
+    } else if random.percent(50) {
+        image.error = String::from("failed to scan");
     }
+    image
 }
 
 fn tag(may_be_nameless: bool, random: &mut Random) -> Tag {

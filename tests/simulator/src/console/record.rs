@@ -131,6 +131,10 @@ pub struct Image {
     pub vulnerabilities: Option<[Option<u32>; 4]>,
     /// When it was built.
     pub created: Option<i64>,
+    /// The last scan; none if there was none, which the row writes as the zero time.
+    pub scan_time: Option<i64>,
+    /// Why the last scan failed; empty if it did not.
+    pub error: String,
     /// What is wrong with the row; such an image does not exist for a reader.
     pub damage: Option<Damage>,
 }

@@ -28,6 +28,7 @@ pub(super) const FAMILIES: &[&str] = &[
     "containers_with_condition",
     "container_oldest_scan_timestamp_seconds",
     "containers_by_runtime",
+    "containers_by_architecture",
     "containers_by_sensor_state",
     "top_container_risk_score",
     "images",

@@ -37,6 +37,7 @@ pub(super) fn add<'a>(set: &mut FamilySet<'a>, tenant: &'a Tenant, question: &'a
         set.add_grouped(family, &by_group, cells);
     }
     add_by_runtime(set, &containers, question);
+    add_by_architecture(set, &containers, question);
     add_by_sensor_state(set, &containers, question);
     add_top_risk(set, &containers, question);
 }
@@ -168,6 +169,20 @@ fn add_by_runtime<'a>(set: &mut FamilySet<'a>, containers: &[Known<'a>], questio
     };
     let records: Vec<_> = containers.iter().map(|container| (key(container), *container)).collect();
     set.add_grouped("containers_by_runtime", &records, |members| single(amount(members.len())));
+}
+
+/// By the first architecture that the bulk list names.
+fn add_by_architecture<'a>(set: &mut FamilySet<'a>, containers: &[Known<'a>], question: &'a Question) {
+    let key = |known: &Known<'_>| {
+        let listed = known.container.architectures.iter().flatten().flatten().find(|listed| !listed.is_empty());
+        let architecture = word(listed.filter(|_| known.container.is_placed()).map(String::as_str));
+        Key {
+            kept: pairs([("source", &question.source), ("state", &known.state())]),
+            open: pairs([("k8s_cluster_name", &known.cluster()), ("host_arch", &architecture)]),
+        }
+    };
+    let records: Vec<_> = containers.iter().map(|container| (key(container), *container)).collect();
+    set.add_grouped("containers_by_architecture", &records, |members| single(amount(members.len())));
 }
 
 fn add_by_sensor_state<'a>(set: &mut FamilySet<'a>, containers: &[Known<'a>], question: &'a Question) {

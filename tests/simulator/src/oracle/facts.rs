@@ -40,19 +40,23 @@ fn first_repository(image: &Image) -> Option<&Repository> {
 
 /// A part of a name; an empty one is none.
 fn part(sent: Option<&String>) -> Option<&str> {
-    sent.map(String::as_str).filter(|sent| !sent.is_empty())
+    sent.map(String::as_str).filter(|sent| !sent.is_empty() && *sent != "None")
 }
 
-/// The registry of an image.
+/// The registry of an image: that of its first name, else that of the first of its digests that has one.
 pub(super) fn registry(image: &Image) -> String {
-    let registry = first_repository(image).and_then(|first| part(first.registry.as_ref()));
-    String::from(registry.unwrap_or("unknown"))
+    String::from(known_registry(image).unwrap_or("unknown"))
+}
+
+fn known_registry(image: &Image) -> Option<&str> {
+    let named = first_repository(image).and_then(|first| part(first.registry.as_ref()));
+    named.or_else(|| image.digests.iter().find_map(|digest| part(digest.registry.as_ref())))
 }
 
 /// What an image is called.
 fn image_name(image: &Image) -> String {
     let Some(first) = first_repository(image) else { return String::new() };
-    match (part(first.registry.as_ref()), part(first.repository.as_ref())) {
+    match (known_registry(image), part(first.repository.as_ref())) {
         (Some(registry), Some(repository)) => format!("{registry}/{repository}"),
         (None, Some(repository)) => String::from(repository),
         (_, None) => String::new(),
@@ -78,19 +82,45 @@ pub(super) struct Known<'a> {
 pub(super) fn known(tenant: &Tenant) -> Vec<Known<'_>> {
     let sensors: HashMap<&str, &Sensor> = tenant.sensors.iter().map(|sensor| (sensor.uuid.as_str(), sensor)).collect();
     let existing = tenant.images.iter().filter(|image| image.exists());
-    let images: HashMap<&str, &Image> = existing.map(|image| (image.uuid.as_str(), image)).collect();
+    let images = ImagesById::of(existing);
     let existing = tenant.containers.iter().filter(|container| container.exists());
     existing
         .map(|container| {
-            let host = container.host.as_ref().filter(|_| container.is_placed());
-            let sensor_uuid = host.and_then(|host| host.sensor_uuid.as_deref());
+            let host = container.host.as_ref().and_then(|host| host.sensor_uuid.as_deref());
+            let sensor_uuid = host.or(container.sensor_uuid.as_deref()).filter(|_| container.is_placed());
             Known {
                 container,
                 sensor: sensor_uuid.and_then(|uuid| sensors.get(uuid).copied()),
-                image: container.image_uuid.as_deref().and_then(|uuid| images.get(uuid).copied()),
+                image: images.find(container),
             }
         })
         .collect()
+}
+
+/// The images that exist, by each of their ids.
+struct ImagesById<'a> {
+    uuids: HashMap<&'a str, &'a Image>,
+    digests: HashMap<&'a str, &'a Image>,
+    shas: HashMap<&'a str, &'a Image>,
+}
+
+impl<'a> ImagesById<'a> {
+    fn of(images: impl Iterator<Item = &'a Image>) -> Self {
+        let mut found = Self { uuids: HashMap::new(), digests: HashMap::new(), shas: HashMap::new() };
+        for image in images {
+            found.uuids.insert(&image.uuid, image);
+            found.digests.extend(image.digests.iter().filter_map(|digest| Some((digest.digest.as_deref()?, image))));
+            found.shas.extend(image.sha.as_deref().map(|sha| (sha, image)));
+        }
+        found
+    }
+
+    fn find(&self, container: &Container) -> Option<&'a Image> {
+        let look = |id: Option<&String>, ids: &HashMap<&'a str, &'a Image>| ids.get(id?.as_str()).copied();
+        look(container.image_uuid.as_ref(), &self.uuids)
+            .or_else(|| look(container.image_digest.as_ref(), &self.digests))
+            .or_else(|| look(container.image_sha.as_ref(), &self.shas))
+    }
 }
 
 impl<'a> Known<'a> {
@@ -113,7 +143,10 @@ impl<'a> Known<'a> {
     }
 
     pub(super) fn namespace(&self) -> String {
-        name(self.pod().map(|pod| pod.namespace.as_str()))
+        let named = self.pod().map(|pod| pod.namespace.as_str()).filter(|named| !named.is_empty());
+        let labels = self.container.labels.iter().filter(|_| self.container.is_placed());
+        let mut labelled = labels.filter(|label| label.key == "io.kubernetes.pod.namespace");
+        name(named.or(labelled.find_map(|label| label.value.as_deref())))
     }
 
     pub(super) fn is_scanned(&self) -> bool {

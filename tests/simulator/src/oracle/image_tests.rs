@@ -28,6 +28,7 @@ fn image(uuid: &str, containers: u32, detections: Option<Vec<Detection>>) -> Ima
             Some(named(Some("docker.io"), Some("alpine"))),
             Some(named(None, Some("other"))),
         ]),
+        digests: Vec::new(),
         containers: Some(containers),
         hosts: None,
         scan_status: Some(String::from("SUCCESS")),

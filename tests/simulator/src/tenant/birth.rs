@@ -45,6 +45,9 @@ pub(super) fn container(landscape: &Landscape, born: i64, now: i64, random: &mut
         sha: (!random.percent(5)).then_some(sha),
         name,
         image_uuid: (!random.percent(3)).then(|| random.pick(&landscape.images).clone()),
+        image_digest: None,
+        image_sha: None,
+        sensor_uuid: None,
         state: None,
         cluster: site.map(|site| site.cluster.clone()),
         pod,
@@ -53,6 +56,7 @@ pub(super) fn container(landscape: &Landscape, born: i64, now: i64, random: &mut
             sensor_uuid: machine.sensor_uuid.clone(),
             hostname: (!random.percent(3)).then(|| machine.hostname.clone()),
         }),
+        architectures: None,
         cloud: site.map(|site| cloud(site, random)).unwrap_or_default(),
         findings: None,
         risk_score: None,
@@ -81,6 +85,7 @@ pub(super) fn container(landscape: &Landscape, born: i64, now: i64, random: &mut
         page_row: Row::Readable,
         bulk_row: Row::Readable,
     };
+    container.architectures = architectures(&mut Random::of(0, &container.uuid, "architectures"));
     container.state = state(random);
     if !random.percent(10) {
         scan(&mut container, born, now, random);
@@ -155,6 +160,17 @@ fn flag(random: &mut Random, percent: usize) -> Option<bool> {
 
 fn label(key: &str, value: &str) -> Label {
     Label { key: String::from(key), value: Some(String::from(value)) }
+}
+
+fn architectures(random: &mut Random) -> Option<Vec<Option<String>>> {
+    let known = Some(String::from(random.word(&["x86_64", "x86_64", "amd64", "ARM64", "s390 x"])));
+    match random.below(12) {
+        0 | 1 => None,
+        2 => Some(Vec::new()),
+        3 => Some(vec![None, known]),
+        4 => Some(vec![known, Some(String::from("arm"))]),
+        _ => Some(vec![known]),
+    }
 }
 
 fn own_labels(random: &mut Random) -> Vec<Label> {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::record::Row;
+use super::record::{Label, Row};
 use super::{Tenant, birth, change};
 use crate::random::Random;
 
@@ -39,6 +39,15 @@ pub struct Repository {
     pub tag: Option<String>,
 }
 
+/// A digest of an image in a registry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Digest {
+    /// Such as `docker.io`.
+    pub registry: Option<String>,
+    /// Without its hash function.
+    pub digest: Option<String>,
+}
+
 /// A finding in an image, as listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Detection {
@@ -61,6 +70,8 @@ pub struct Image {
     pub image_id: String,
     /// Its names; a name may be null. `None` where the vendor gives no list at all.
     pub repositories: Option<Vec<Option<Repository>>>,
+    /// Its digests, in both listings.
+    pub digests: Vec<Digest>,
     /// How many containers were made of it.
     pub containers: Option<u32>,
     /// How many hosts have it.
@@ -125,6 +136,7 @@ fn image(uuid: String, containers: u32, now: i64, random: &mut Random) -> Image 
         sha: (!random.percent(4)).then(|| random.hex(64)),
         image_id: random.hex(12),
         repositories: repositories(random),
+        digests: Vec::new(),
         containers: (!random.percent(6)).then_some(containers),
         hosts: (!random.percent(6)).then(|| random.count(containers.min(9))),
         scan_status: None,
@@ -151,6 +163,50 @@ fn image(uuid: String, containers: u32, now: i64, random: &mut Random) -> Image 
         _ => {}
     }
     image
+}
+
+fn digests(random: &mut Random) -> Vec<Digest> {
+    let one = |random: &mut Random| Digest {
+        registry: (!random.percent(15)).then(|| String::from(random.word(REGISTRIES))),
+        digest: (!random.percent(5)).then(|| random.hex(64)),
+    };
+    (0..random.below(4)).map(|_| one(random)).collect()
+}
+
+/// Gives images their digests, and some containers to the cluster sensor, which knows their images by digest or by long
+/// id, and no host.
+pub(super) fn report_by_cluster_sensor(tenant: &mut Tenant) {
+    let random = &mut Random::of(tenant.shape.seed, "", "cluster sensor");
+    for image in &mut tenant.images {
+        image.digests = digests(random);
+    }
+    let mut digest_of: HashMap<&str, (Option<&str>, Option<&str>)> = HashMap::new();
+    for image in &tenant.images {
+        let digest = image.digests.iter().find_map(|digest| digest.digest.as_deref());
+        digest_of.insert(&image.uuid, (digest, image.sha.as_deref()));
+    }
+    for container in &mut tenant.containers {
+        if !random.percent(12) {
+            continue;
+        }
+        let known = container.image_uuid.as_deref().and_then(|uuid| digest_of.get(uuid)).copied();
+        let (digest, sha) = known.unwrap_or_default();
+        let elsewhere = random.percent(10).then(|| random.hex(64));
+        container.image_digest = elsewhere.or_else(|| digest.map(String::from)).filter(|_| random.percent(80));
+        container.image_sha = sha.map(String::from).filter(|_| random.percent(70));
+        if random.percent(80) {
+            container.image_uuid = None;
+        }
+        container.sensor_uuid = container.host.as_ref().and_then(|host| host.sensor_uuid.clone());
+        if random.percent(70) {
+            container.host = None;
+        }
+        if let Some(pod) = container.pod.as_mut().filter(|_| random.percent(50)) {
+            let namespace = std::mem::take(&mut pod.namespace);
+            let key = String::from("io.kubernetes.pod.namespace");
+            container.labels.push(Label { key, value: Some(namespace) });
+        }
+    }
 }
 
 fn repositories(random: &mut Random) -> Option<Vec<Option<Repository>>> {

@@ -10,7 +10,7 @@ mod posture;
 mod record;
 
 pub use governance::{AGE_RULE, Policy, PolicyRule, Report};
-pub use image::{Detection, Image, Repository};
+pub use image::{Detection, Digest, Image, Repository};
 pub use posture::{Outcome, PostureResource};
 pub use record::{Cluster, Container, Control, Controller, DAMAGES, Damage, Host, Label, Pod, Row, Sensor, StrayRow};
 
@@ -134,6 +134,7 @@ impl Tenant {
             tenant.containers.push(container);
         }
         tenant.images = image::generate(&tenant, &mut random);
+        image::report_by_cluster_sensor(&mut tenant);
         tenant.posture_resources = posture::generate(&tenant.landscape, &tenant.controls, shape, &mut random);
         tenant.reports = governance::reports(shape.now_ms, &mut random);
         tenant.policies = governance::policies(shape.now_ms, &mut random);

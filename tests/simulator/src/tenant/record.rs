@@ -104,6 +104,12 @@ pub struct Container {
     pub name: String,
     /// Its image.
     pub image_uuid: Option<String>,
+    /// A digest of its image, which the cluster sensor reports in place of the above.
+    pub image_digest: Option<String>,
+    /// The long id of its image.
+    pub image_sha: Option<String>,
+    /// The sensor that found it, where there is no host to name it.
+    pub sensor_uuid: Option<String>,
     /// The vendor's word for its life-cycle state.
     pub state: Option<String>,
     /// Its cluster, if it is in one.
@@ -114,6 +120,8 @@ pub struct Container {
     pub labels: Vec<Label>,
     /// Its host.
     pub host: Option<Host>,
+    /// CPU architectures listed for its host; an entry may be null.
+    pub architectures: Option<Vec<Option<String>>>,
     /// The flat cloud keys and their values.
     pub cloud: Vec<(String, Option<String>)>,
     /// Findings of severity 1 to 5, in that order; `None` if it was never scanned. Never all `None` inside.

@@ -16,17 +16,26 @@ pub(super) struct Known<'a> {
 
 /// The containers that exist for a reader of the API.
 pub(super) fn containers(console: &Console) -> Vec<Known<'_>> {
-    // Of several images with one id, the first in the order of their keys is meant: the last one put here.
+    // Of several images with one id, a scanned one is meant, then the one scanned last, then the one of the first key:
+    // the last one put here.
     let mut listed = images(console);
-    listed.sort_by(|one, other| other.key.cmp(&one.key));
-    let by_id: HashMap<&str, &Image> = listed.into_iter().map(|image| (image.known_as(), image)).collect();
+    listed.sort_by(|one, other| {
+        let rank = |image: &Image| (image.vulnerabilities.is_some(), image.scan_time);
+        rank(one).cmp(&rank(other)).then(other.key.cmp(&one.key))
+    });
+    let by_id: HashMap<&str, &Image> = listed.into_iter().map(|image| (bare(image.known_as()), image)).collect();
     let existing = console.containers.iter().filter(|container| container.damage.is_none());
     existing
         .map(|container| {
             let id = container.image_id.as_deref().filter(|id| !id.is_empty());
-            Known { container, image: id.and_then(|id| by_id.get(id).copied()) }
+            Known { container, image: id.and_then(|id| by_id.get(bare(id)).copied()) }
         })
         .collect()
+}
+
+/// An image id without its hash function.
+fn bare(id: &str) -> &str {
+    id.trim_start_matches("sha256:")
 }
 
 /// The images that exist for a reader of the API.

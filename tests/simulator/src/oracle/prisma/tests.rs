@@ -73,6 +73,8 @@ fn image(key: &str, counts: [Option<u32>; 4]) -> Image {
         tags: Vec::new(),
         vulnerabilities: Some(counts),
         created: Some(NOW - 5_000),
+        scan_time: Some(NOW - 1_000),
+        error: String::new(),
         damage: None,
     }
 }

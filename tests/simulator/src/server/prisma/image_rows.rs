@@ -33,8 +33,8 @@ pub(super) fn row(image: &Image, compact: bool, seed: u64) -> Value {
     let mut row = json!({
         "_id": image.key, "id": id, "type": "image", "hostname": "ip-10-0-0-1", "repoTag": repo_tag,
         "tags": list(tags, random), "creationTime": moment(image.created, random),
-        "scanTime": moment(None, random), "vulnerabilitiesCount": image.vulnerabilities.iter().flatten().flatten().sum::<u32>(),
-        "vulnerabilityDistribution": distribution(image.vulnerabilities, random),
+        "scanTime": scan_time(image, random), "err": image.error, "vulnerabilitiesCount": image.vulnerabilities.iter().flatten().flatten().sum::<u32>(),
+        "vulnerabilityDistribution": counts(image, random),
         "complianceDistribution": {"critical": 9, "high": 9, "medium": 9, "low": 9, "total": 36},
         "riskFactors": {}, "labels": ["maintainer:nobody"], "cloudMetadata": {}, "trustStatus": "untrusted",
     });
@@ -48,6 +48,19 @@ pub(super) fn row(image: &Image, compact: bool, seed: u64) -> Value {
         Some(damage) => damaged(row, damage, &VICTIMS),
         None => row,
     }
+}
+
+/// Go writes the zero time for an image that was never scanned.
+fn scan_time(image: &Image, random: &mut Random) -> Value {
+    image.scan_time.map_or(json!("0001-01-01T00:00:00Z"), |time| moment(Some(time), random))
+}
+
+/// Go's JSON never omits counts: those of an image that was not scanned are 0.
+fn counts(image: &Image, random: &mut Random) -> Value {
+    if image.vulnerabilities.is_none() && random.percent(70) {
+        return json!({"critical": 0, "high": 0, "medium": 0, "low": 0, "total": 0});
+    }
+    distribution(image.vulnerabilities, random)
 }
 
 /// A row that belongs to no image.

@@ -91,12 +91,17 @@ pub(super) fn bulk(container: &Container, seed: u64) -> Value {
     findings(&mut row, container);
     scores(&mut row, container);
     propagated(&mut row, container);
+    match &container.architectures {
+        Some(listed) => row.put("hostArchitecture", json!(listed)),
+        None => row.put_none("hostArchitecture"),
+    }
     row.put_time("lastScanned", container.last_scanned);
     row.put_flag("isDrift", container.is_drift);
     row.put_flag("privileged", container.privileged);
     row.put_flag("isExposedToWorld", container.is_exposed);
     row.put_flag("isInstrumented", container.is_instrumented);
     row.put_text("source", container.origin.as_deref());
+    row.put_text("sensorUuid", container.sensor_uuid.as_deref());
     host(&mut row, container);
     damaged(row.finish(), container.bulk_row, BULK_VICTIMS)
 }
@@ -135,6 +140,8 @@ fn identity(row: &mut OddRow, container: &Container) {
     row.put_text("sha", container.sha.as_deref());
     row.put("name", container.name.as_str());
     row.put_text("imageUuid", container.image_uuid.as_deref());
+    row.put_text("imageDigest", container.image_digest.as_deref());
+    row.put_text("imageSha", container.image_sha.as_deref());
     row.put_text("state", container.state.as_deref());
     row.put_time("created", Some(container.created));
     row.put_stamp("updated", container.updated);

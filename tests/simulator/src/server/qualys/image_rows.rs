@@ -9,7 +9,7 @@ use super::container_rows::{SEVERITIES, Victims, damaged};
 use super::oddity::OddRow;
 use crate::SECRET_MARKERS;
 use crate::random::Random;
-use crate::tenant::{Detection, Image, Repository, Row, StrayRow};
+use crate::tenant::{Detection, Digest, Image, Repository, Row, StrayRow};
 
 /// What is damaged in the page list.
 pub(super) const PAGE_VICTIMS: Victims = Victims { number: "riskScore", structure: "vulnerabilities" };
@@ -84,6 +84,12 @@ fn identity(row: &mut OddRow, image: &Image, is_nameless: bool) {
     row.put_time("created", image.created);
     row.put_stamp("updated", image.updated);
     row.put("source", json!(["GENERAL"]));
+    let digests: Vec<Value> = image.digests.iter().map(digest).collect();
+    if digests.is_empty() {
+        row.put_none("repoDigests");
+    } else {
+        row.put("repoDigests", digests);
+    }
     match &image.repositories {
         Some(names) if !is_nameless => {
             let names: Vec<Value> = names.iter().map(|name| repository(name.as_ref(), row)).collect();
@@ -104,6 +110,10 @@ fn repository(name: Option<&Repository>, row: &mut OddRow) -> Value {
         }
     }
     Value::Object(object)
+}
+
+fn digest(digest: &Digest) -> Value {
+    json!({"registry": digest.registry, "digest": digest.digest, "repository": "elsewhere"})
 }
 
 fn found(detection: &Detection, row: &mut OddRow) -> Value {
