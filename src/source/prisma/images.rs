@@ -40,7 +40,7 @@ pub fn read(staged: &Arc<StagedTable<Image>>, answer: &Answer) -> Result<Page, U
 }
 
 fn page_fields(names: &mut Names, row: &ImageRow<'_>) -> ImagePageFields {
-    let counts = row.vulnerability_distribution.0.and_then(Severities::counts);
+    let counts = row.vulnerability_distribution.0.as_ref().and_then(Severities::counts);
     ImagePageFields {
         id: names.intern(row.id.get()),
         name: row.repository().map(|repository| name(names, repository)),
@@ -52,7 +52,7 @@ fn page_fields(names: &mut Names, row: &ImageRow<'_>) -> ImagePageFields {
     }
 }
 
-fn name(names: &mut Names, RepoTag { registry, repo, tag: _ }: &RepoTag<'_>) -> ImageName {
+fn name(names: &mut Names, RepoTag { registry, repo, .. }: &RepoTag<'_>) -> ImageName {
     let repository = match (registry.filled(), repo.filled()) {
         (Some(registry), Some(repo)) => names.intern(&format!("{registry}/{repo}")),
         (None, Some(repo)) => names.intern(repo),

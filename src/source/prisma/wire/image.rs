@@ -1,29 +1,25 @@
 //! Rows of `/images?compact=true`.
 
-use serde::Deserialize;
-
 use super::Severities;
-use crate::wire::{Keyed, Nested, Text, Time};
+use crate::wire::{Keyed, List, Nested, Text, Time, row};
 
-/// A row of `/images`, without the lists that `compact` leaves out.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-#[expect(missing_docs, reason = "the vendor's own field names")]
-pub struct ImageRow<'a> {
-    #[serde(borrow, rename = "_id")]
-    pub key: Text<'a>,
-    pub id: Text<'a>,
-    pub repo_tag: Nested<RepoTag<'a>>,
-    pub tags: Option<Vec<Nested<RepoTag<'a>>>>,
-    pub vulnerability_distribution: Nested<Severities>,
-    pub creation_time: Time,
+row! {
+    /// A row of `/images`, without the lists that `compact` leaves out.
+    pub struct ImageRow<'a> {
+        key: Text<'a> = "_id" as key,
+        id: Text<'a> = "id",
+        repo_tag: Nested<RepoTag<'a>> = "repoTag",
+        tags: List<RepoTag<'a>> = "tags",
+        vulnerability_distribution: Nested<Severities> = "vulnerabilityDistribution",
+        creation_time: Time = "creationTime",
+    }
 }
 
 impl ImageRow<'_> {
     /// What the image is called: `repoTag`, or where that is empty the first of its tags.
     pub fn repository(&self) -> Option<&RepoTag<'_>> {
         let named = self.repo_tag.0.as_ref().filter(|tag| !tag.is_empty());
-        named.or_else(|| self.tags.iter().flatten().find_map(|tag| tag.0.as_ref()))
+        named.or_else(|| self.tags.get().first())
     }
 }
 
@@ -33,15 +29,13 @@ impl Keyed for ImageRow<'_> {
     }
 }
 
-/// A name of an image.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-#[expect(missing_docs, reason = "the vendor's own field names")]
-pub struct RepoTag<'a> {
-    #[serde(borrow)]
-    pub registry: Text<'a>,
-    pub repo: Text<'a>,
-    pub tag: Text<'a>,
+row! {
+    /// A name of an image.
+    pub struct RepoTag<'a> {
+        registry: Text<'a> = "registry",
+        repo: Text<'a> = "repo",
+        tag: Text<'a> = "tag" as unshown,
+    }
 }
 
 impl RepoTag<'_> {

@@ -7,7 +7,6 @@ use crate::record::{
 
 use crate::labels::word;
 use crate::source::qualys::wire::{FindingRow, ImageBulkRow, ImagePageRow, Repo};
-use crate::wire::Nested;
 
 /// What the page list tells of an image.
 pub(crate) fn page_fields(names: &mut Names, row: &ImagePageRow<'_>) -> ImagePageFields {
@@ -15,10 +14,10 @@ pub(crate) fn page_fields(names: &mut Names, row: &ImagePageRow<'_>) -> ImagePag
         updated: row.updated.0,
         // Containers know it by its key.
         id: Name::EMPTY,
-        name: name(names, row.repo.as_deref()),
+        name: name(names, row.repo.get()),
         in_use: row.associated_containers_count.0.is_some_and(|containers| containers > 0),
         scan_status: word(names, row.scan_status.get()),
-        findings: row.vulnerabilities.0,
+        findings: row.vulnerabilities.counts(),
         risk: Score::new(row.risk_score.0),
         size: Score::new(row.size.0),
         created: row.created.0,
@@ -29,14 +28,14 @@ pub(crate) fn page_fields(names: &mut Names, row: &ImagePageRow<'_>) -> ImagePag
 pub(crate) fn bulk_fields(names: &mut Names, row: &ImageBulkRow<'_>) -> ImageBulkFields {
     ImageBulkFields {
         updated: row.updated.0,
-        name: name(names, row.repo.as_deref()),
-        findings: row.vulnerabilities.0.as_deref().map(|rows| findings(names, rows)),
+        name: name(names, row.repo.get()),
+        findings: row.vulnerabilities.0.0.as_deref().map(|rows| findings(names, rows)),
     }
 }
 
 /// The first repository that is told at all, whatever it lacks.
-fn name(names: &mut Names, repos: Option<&[Nested<Repo<'_>>]>) -> Option<ImageName> {
-    let repo = repos?.iter().find_map(|repo| repo.0.as_ref())?;
+fn name(names: &mut Names, repos: &[Repo<'_>]) -> Option<ImageName> {
+    let repo = repos.first()?;
     Some(match (repo.registry.filled(), repo.repository.filled()) {
         (Some(registry), Some(repository)) => {
             let repository = names.intern(&[registry, repository].join("/"));
