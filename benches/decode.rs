@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use container_security_exporter::source::qualys::containers::{BulkHalf, PageHalf, Staging};
 use container_security_exporter::source::qualys::wire::{BulkRow, Page, PageRow};
-use container_security_exporter::wire::Keyed;
+use container_security_exporter::wire::{Keyed, Nested, Row};
 use divan::Bencher;
 use divan::counter::BytesCount;
 
@@ -22,10 +22,11 @@ fn bytes(pages: &[String]) -> usize {
     pages.iter().map(String::len).sum()
 }
 
-fn bare<'a, T: serde::Deserialize<'a> + Keyed>(pages: &'a [String]) -> usize {
+fn bare<'a, T: Row<'a> + Keyed>(pages: &'a [String]) -> usize {
     let rows = |page: &'a String| {
-        let page: Page<T> = serde_json::from_str(page).expect("a page of the generator");
-        page.data.map_or(0, |rows| rows.iter().filter(|row| !row.key().is_empty()).count())
+        let page: Page<Nested<T>> = serde_json::from_str(page).expect("a page of the generator");
+        page.data
+            .map_or(0, |rows| rows.iter().filter(|row| row.0.as_ref().is_some_and(|row| !row.key().is_empty())).count())
     };
     pages.iter().map(rows).sum()
 }

@@ -230,7 +230,7 @@ impl Vendors {
             uuid: uuid.to_owned(),
             created: now_ms - HOUR,
             updated: now_ms - 1,
-            damage: Damage::WrongStructure,
+            damage: Damage::ListForKey,
         };
         if self.hour == 100 {
             tenant.stray_sensor_rows = vec![row("0a"), row("0b")];

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::catalog;
 use crate::checkpoint::Store;
 use crate::clock::Clock;
-use crate::metric::{Kind, GroupingCache, Series};
+use crate::metric::{GroupingCache, Kind, Series};
 use crate::process;
 use crate::snapshot::Snapshot;
 use crate::telemetry::{EndpointReading, LATENCY_BOUNDS, SourceReading, Telemetry};

@@ -1,27 +1,27 @@
 //! Listings of which each row is one record: how their pages go into one table.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::sync::{Arc, Mutex};
-
-use serde::Deserialize;
 
 use crate::inventory::{Key, Table};
 use crate::lock::lock;
 use crate::names::Names;
 use crate::paging::{Page, PageReader};
-use crate::wire::{Keyed, Rows};
+use crate::wire::{Keyed, Keyless, Row, Rows};
 
 /// A record that is made of one row.
 pub trait FromRow: Sized + Send + 'static {
     /// The row.
-    type Row<'a>: Keyed + Deserialize<'a>;
+    type Row<'a>: Keyed + Row<'a> + fmt::Debug;
 
     /// The record that a row tells of.
     fn from_row(names: &mut Names, row: &Self::Row<'_>) -> Self;
 
-    /// The key of the record, the vendor's own unless that is another's too; none for a row that tells of no record.
+    /// The key of the record, the vendor's own unless that is another's too; none for a row that has none and counts all
+    /// the same.
     fn key<'r>(row: &'r Self::Row<'_>) -> Option<Cow<'r, str>> {
-        Some(Cow::Borrowed(row.key()))
+        Some(row.key()).filter(|key| !key.is_empty()).map(Cow::Borrowed)
     }
 
     /// Takes over what a later row under the same key tells: by default, all of it.
@@ -45,10 +45,11 @@ impl<R: FromRow> StagedTable<R> {
     pub fn read(self: &Arc<Self>, rows: Rows<R::Row<'_>>, body: &[u8]) -> Page {
         let mut page = PageReader::new(&rows);
         let mut records = Vec::with_capacity(rows.sent);
+        let mut keyless = Keyless::default();
         {
             let mut table = lock(&self.0);
             for row in rows.into_keyed() {
-                let Some(key) = R::key(&row) else { continue };
+                let key = R::key(&row).unwrap_or_else(|| Cow::Owned(keyless.key(&row)));
                 let known = Key::new(&key);
                 page.row(&key, None, table.place_of(&known).map(|_| None));
                 records.push((known, R::from_row(&mut table.names, &row)));

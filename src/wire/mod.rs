@@ -1,27 +1,36 @@
-//! What vendors' JSON has in common: values written in many ways, and lists of which a row may be unreadable.
+//! What vendors' JSON has in common: values written in many ways, and rows of which a field may be unreadable.
 //!
-//! Owns scalars ([`Text`], [`Time`] and so on) and how a list of rows is taken: as a whole, and only if that fails, or a
-//! row has no key, row by row, so that a row which cannot be taken is left out and counted while the rest of its page is
-//! kept. It knows no vendor's row: those name what they read, and all else is skipped without being decoded.
+//! Owns scalars ([`Text`], [`Time`] and so on), what can stand in a field ([`Field`]), and how a list of rows is taken. A row
+//! without a key is left out and counted, while the rest of its page is kept; a field that cannot be read is absent and
+//! counted, while the rest of its row is kept. It knows no vendor's row: those name what they read ([`row!`]), and all else
+//! is skipped without being decoded.
 
-use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt;
 use std::hash::BuildHasher;
-use std::marker::PhantomData;
 
 use foldhash::fast::FixedState;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::client::Unreadable;
 use crate::clock::Timestamp;
 use crate::telemetry::Rejection;
 
+mod document;
+mod field;
+mod object;
 mod scalar;
+#[cfg(test)]
+mod tests;
 mod time;
 
-pub use scalar::{Count, Flag, Number, Text, known};
+pub use crate::row;
+pub use document::{Document, text};
+pub use field::{Field, FieldState, Key, Read, Row, StateCounts, States, below, count, paths};
+pub(crate) use object::other_scalars;
+pub use object::{Length, List, Nested, Words};
+pub use scalar::{Count, Flag, Number, Presence, Text, known};
 pub use time::Time;
 
 /// The time that a text means; none if it is no time, or "never".
@@ -46,6 +55,25 @@ pub struct Reject {
 pub trait Keyed {
     /// The vendor's key; empty if the row has none.
     fn key(&self) -> &str;
+
+    /// Why the row cannot be taken, if it cannot.
+    fn rejection(&self) -> Option<Rejection> {
+        self.key().is_empty().then_some(Rejection::Unidentified)
+    }
+}
+
+/// Makes keys for the rows of a page that have none and count all the same.
+#[derive(Debug, Default)]
+pub struct Keyless(HashMap<u64, u64>);
+
+impl Keyless {
+    /// A key for the row: no other row of the page has it, and the same page gives the same keys again.
+    pub fn key(&mut self, row: &impl fmt::Debug) -> String {
+        let hash = FixedState::default().hash_one(format!("{row:?}"));
+        let same = self.0.entry(hash).or_default();
+        *same += 1;
+        format!("\n{hash:016x}\n{same}")
+    }
 }
 
 /// What a vendor puts around the rows of a page.
@@ -55,40 +83,6 @@ pub trait Envelope {
 
     /// The rows, and how many the whole listing has, if it tells.
     fn open<'a, T: Deserialize<'a> + 'a>(around: Self::Around<'a, T>) -> Result<(Vec<T>, Option<u64>), Unreadable>;
-}
-
-/// An object, or nothing. (What serde derives would take an array for an object, too.)
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Nested<T>(pub Option<T>);
-
-impl<T> Default for Nested<T> {
-    fn default() -> Self {
-        Self(None)
-    }
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Nested<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Object<T>(PhantomData<T>);
-
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Object<T> {
-            type Value = Nested<T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_unit<E>(self) -> Result<Self::Value, E> {
-                Ok(Nested(None))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-                T::deserialize(MapAccessDeserializer::new(map)).map(|object| Nested(Some(object)))
-            }
-        }
-
-        deserializer.deserialize_any(Object(PhantomData))
-    }
 }
 
 /// The rows of one page.
@@ -115,57 +109,59 @@ impl<T> Rows<T> {
 }
 
 impl<T: Keyed> Rows<T> {
-    /// The rows that have a key.
+    /// The rows that can be taken.
     pub fn into_keyed(self) -> impl Iterator<Item = T> {
-        self.decoded.into_iter().filter_map(|row| row.0).filter(|row| !row.key().is_empty())
+        self.decoded.into_iter().filter_map(|row| row.0)
     }
 }
 
-/// The body as text. Bytes that are not UTF-8 are replaced: one garbled name must not cost a whole page.
-pub fn text(body: &[u8]) -> Cow<'_, str> {
-    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    simdutf8::basic::from_utf8(body).map_or_else(|_| String::from_utf8_lossy(body), Cow::Borrowed)
-}
-
-/// The rows of the page in `text`; an empty one has none. Fails if it is no page at all.
-pub fn rows<'a, E: Envelope, T: Deserialize<'a> + Keyed + 'a>(text: &'a str) -> Result<Rows<T>, Unreadable> {
-    if text.trim_ascii().is_empty() {
+/// The rows of the page in a document; an empty one has none. Fails if it is no page at all.
+pub fn rows<'a, E: Envelope, T: Row<'a> + Keyed + 'a>(page: &'a Document<'_>) -> Result<Rows<T>, Unreadable> {
+    if page.trim_ascii().is_empty() {
         // A vendor's way to say that nothing matches, with status 204 or 200.
         return Ok(Rows { decoded: Vec::new(), sent: 0, rejected: Vec::new(), nameless: Vec::new(), count: None });
     }
-    if let Ok(page) = serde_json::from_str::<E::Around<'a, Nested<T>>>(text) {
-        let (rows, count) = E::open(page)?;
-        let keyless = |row: &Nested<T>| row.0.as_ref().is_none_or(|row| row.key().is_empty());
-        if !rows.iter().any(keyless) {
-            return Ok(Rows { sent: rows.len(), decoded: rows, rejected: Vec::new(), nameless: Vec::new(), count });
+    let (text, around) = match serde_json::from_str::<E::Around<'a, Nested<T>>>(page) {
+        Ok(around) => (&**page, around),
+        Err(error) => {
+            let repaired = page.repaired().ok_or_else(|| unreadable(&error, page))?;
+            let around = serde_json::from_str::<E::Around<'a, Nested<T>>>(repaired);
+            (repaired, around.map_err(|error| unreadable(&error, page))?)
         }
+    };
+    let (rows, count) = E::open(around)?;
+    if rows.iter().any(|row| rejection(row).is_some()) {
+        return row_by_row::<E, T>(text, rows, count);
     }
-    row_by_row::<E, T>(text)
+    Ok(Rows { sent: rows.len(), decoded: rows, rejected: Vec::new(), nameless: Vec::new(), count })
 }
 
-/// As [`rows()`], for a page that holds a row which cannot be taken: only here is its text at hand.
-fn row_by_row<'a, E: Envelope, T: Deserialize<'a> + Keyed>(text: &'a str) -> Result<Rows<T>, Unreadable> {
+/// Why a row cannot be taken, if it cannot.
+fn rejection<T: Keyed>(row: &Nested<T>) -> Option<Rejection> {
+    row.0.as_ref().map_or(Some(Rejection::Unidentified), Keyed::rejection)
+}
+
+/// Takes apart the rows of a page, one of which cannot be taken: only here is its text looked at.
+fn row_by_row<'a, E: Envelope, T: Row<'a> + Keyed>(
+    text: &'a str,
+    decoded: Vec<Nested<T>>,
+    count: Option<u64>,
+) -> Result<Rows<T>, Unreadable> {
     let page = serde_json::from_str::<E::Around<'a, &'a RawValue>>(text).map_err(|error| unreadable(&error, text))?;
-    let (raw, count) = E::open(page)?;
-    let mut rows = Vec::with_capacity(raw.len());
-    let mut rejected = Vec::new();
-    let mut nameless = Vec::new();
-    for (at, row) in raw.iter().enumerate() {
-        let why = match serde_json::from_str::<Nested<T>>(row.get()) {
-            Ok(Nested(Some(row))) if !row.key().is_empty() => {
-                rows.push(Nested(Some(row)));
-                continue;
-            }
-            Err(_) if row.get().starts_with('{') => Rejection::Unreadable,
-            Ok(_) | Err(_) => Rejection::Unidentified,
+    let (raw, _) = E::open(page)?;
+    let mut rows = Rows { sent: raw.len(), decoded: Vec::new(), rejected: Vec::new(), nameless: Vec::new(), count };
+    for (at, (row, raw)) in decoded.into_iter().zip(raw).enumerate() {
+        let Some(why) = rejection(&row) else {
+            rows.decoded.push(row);
+            continue;
         };
-        let text = row.get().starts_with('{').then(|| FixedState::default().hash_one(row.get()));
+        let text = row.0.is_some().then(|| FixedState::default().hash_one(raw.get()));
         if text.is_none() {
-            nameless.push(at);
+            rows.nameless.push(at);
         }
-        rejected.push(Reject { why, text });
+        rows.rejected.push(Reject { why, text });
     }
-    Ok(Rows { sent: raw.len(), decoded: rows, rejected, nameless, count })
+    Ok(rows)
 }
 
 /// What is wrong with a text that is not the JSON it should be. Not the error itself, which may quote the answer.

@@ -1,17 +1,27 @@
-//! Single values, in all the ways in which the vendor writes them.
+//! Single values, in all the ways in which vendors write them.
 //!
-//! The vendor's own samples write numbers, booleans and times both as themselves and as text; null, an empty text
-//! and a field that is left out all mean that there is no value. A value that cannot be read fails its row, and
-//! the error never quotes it: it may be a secret.
+//! The vendors' own samples write numbers, booleans and times both as themselves and as text. Null, an empty text, the word
+//! `None` and a field that is left out all mean that there is no value. What cannot be read is no value either, and its
+//! state says so; nothing quotes it, for it may be a secret.
 
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error, Visitor};
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use super::field::{Field, FieldState};
+use super::object::{skip_list, skip_object};
 use super::time::{self, Time};
 
-/// What JSON can say in a single value.
+/// The largest number up to which every whole number has a float of its own: metrics are floats.
+const LARGEST_EXACT: u64 = 1 << 53;
+
+/// Whether a text stands for no value.
+pub(super) fn is_nothing(text: &str) -> bool {
+    matches!(text.trim_ascii(), "" | "None")
+}
+
+/// What JSON can say where a single value is meant.
 #[derive(Clone, Debug, PartialEq)]
 enum Scalar<'a> {
     Nothing,
@@ -19,6 +29,8 @@ enum Scalar<'a> {
     Whole(i64),
     Real(f64),
     Text(Cow<'a, str>),
+    /// An object or a list.
+    Compound,
 }
 
 struct AnyScalar;
@@ -42,7 +54,7 @@ impl<'de> Visitor<'de> for AnyScalar {
         Ok(Scalar::Whole(number))
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "no count or time of the vendor is above 2^63")]
+    #[expect(clippy::cast_precision_loss, reason = "no number above 2^53 is read as one")]
     fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
         Ok(i64::try_from(number).map_or(Scalar::Real(number as f64), Scalar::Whole))
     }
@@ -58,19 +70,38 @@ impl<'de> Visitor<'de> for AnyScalar {
     fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
         Ok(Scalar::Text(Cow::Owned(text.to_owned())))
     }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Self::Value, A::Error> {
+        skip_list(list)?;
+        Ok(Scalar::Compound)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        skip_object(map)?;
+        Ok(Scalar::Compound)
+    }
 }
 
+/// Reads a value; `meaning` is the value it stands for, and fails for one that cannot be read.
 fn read<'de, D, T>(
     deserializer: D,
-    expected: &'static str,
-    meaning: impl FnOnce(Scalar<'de>) -> Option<T>,
-) -> Result<T, D::Error>
+    meaning: impl FnOnce(Scalar<'de>) -> Result<Option<T>, Unreadable>,
+) -> Result<(Option<T>, FieldState), D::Error>
 where
     D: Deserializer<'de>,
 {
     let scalar = deserializer.deserialize_any(AnyScalar)?;
-    meaning(scalar).ok_or_else(|| Error::custom(format_args!("this is not {expected}")))
+    Ok(match meaning(scalar) {
+        Ok(value) => {
+            let state = FieldState::of(value.as_ref());
+            (value, state)
+        }
+        Err(Unreadable) => (None, FieldState::Unreadable),
+    })
 }
+
+/// What is no value of the kind that is meant.
+struct Unreadable;
 
 /// A text; a number or a boolean in its place is taken as written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -88,26 +119,56 @@ impl Text<'_> {
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        const DIGITS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
-        read(deserializer, "a text", |scalar| {
-            Some(Self(match scalar {
-                Scalar::Nothing => None,
-                Scalar::Text(text) => Some(text),
-                Scalar::Flag(flag) => Some(Cow::Borrowed(if flag { "true" } else { "false" })),
-                Scalar::Real(number) => Some(Cow::Owned(number.to_string())),
-                // Most such numbers are a criticality from 0 to 5, which should cost no allocation.
-                Scalar::Whole(number) => {
-                    let digit = usize::try_from(number).ok().and_then(|at| DIGITS.get(at));
-                    Some(digit.map_or_else(|| Cow::Owned(number.to_string()), |digit| Cow::Borrowed(*digit)))
-                }
-            }))
-        })
+impl From<bool> for Text<'_> {
+    fn from(flag: bool) -> Self {
+        Self(Some(Cow::Borrowed(if flag { "true" } else { "false" })))
     }
 }
 
-/// A whole number from 0, as a number or as text.
+impl From<i64> for Text<'_> {
+    fn from(number: i64) -> Self {
+        const DIGITS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
+        // Most such numbers are a criticality from 0 to 5, which should cost no allocation.
+        let digit = usize::try_from(number).ok().and_then(|at| DIGITS.get(at));
+        Self(Some(digit.map_or_else(|| Cow::Owned(number.to_string()), |digit| Cow::Borrowed(*digit))))
+    }
+}
+
+impl From<u64> for Text<'_> {
+    fn from(number: u64) -> Self {
+        Self(Some(Cow::Owned(number.to_string())))
+    }
+}
+
+impl From<f64> for Text<'_> {
+    fn from(number: f64) -> Self {
+        Self(Some(Cow::Owned(number.to_string())))
+    }
+}
+
+impl<'a> From<Cow<'a, str>> for Text<'a> {
+    fn from(text: Cow<'a, str>) -> Self {
+        // An empty text is none as well, but who reads a label's value is to know that it has one.
+        Self((text != "None").then_some(text))
+    }
+}
+
+impl<'de> Field<'de> for Text<'de> {
+    fn read<D: Deserializer<'de>>(deserializer: D) -> Result<(Self, FieldState), D::Error> {
+        let text = match deserializer.deserialize_any(AnyScalar)? {
+            Scalar::Nothing => Self(None),
+            Scalar::Text(text) => Self::from(text),
+            Scalar::Flag(flag) => Self::from(flag),
+            Scalar::Whole(number) => Self::from(number),
+            Scalar::Real(number) => Self::from(number),
+            Scalar::Compound => return Ok((Self(None), FieldState::Unreadable)),
+        };
+        let state = FieldState::of(text.filled().as_ref());
+        Ok((text, state))
+    }
+}
+
+/// A whole number from 0 to 2^53, as a number or as text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Count(pub Option<u64>);
 
@@ -118,22 +179,27 @@ impl Count {
     }
 }
 
-impl<'de> Deserialize<'de> for Count {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        read(deserializer, "a count", |scalar| match scalar {
-            Scalar::Nothing => Some(Self(None)),
-            Scalar::Flag(_) => None,
-            Scalar::Whole(number) => u64::try_from(number).ok().map(|count| Self(Some(count))),
-            Scalar::Real(number) => whole(number).map(|count| Self(Some(count))),
-            Scalar::Text(text) => match text.trim() {
-                "" => Some(Self(None)),
-                text => {
-                    let count = text.parse().ok().or_else(|| whole(text.parse().ok()?));
-                    count.map(|count| Self(Some(count)))
-                }
-            },
-        })
+impl<'de> Field<'de> for Count {
+    fn read<D: Deserializer<'de>>(deserializer: D) -> Result<(Self, FieldState), D::Error> {
+        let (count, state) = read(deserializer, |scalar| match scalar {
+            Scalar::Nothing => Ok(None),
+            Scalar::Whole(number) => u64::try_from(number).ok().and_then(exact).map(Some).ok_or(Unreadable),
+            Scalar::Real(number) => whole(number).map(Some).ok_or(Unreadable),
+            Scalar::Text(text) if is_nothing(&text) => Ok(None),
+            Scalar::Text(text) => {
+                let text = text.trim();
+                let count = text.parse().ok().and_then(exact).or_else(|| whole(text.parse().ok()?));
+                count.map(Some).ok_or(Unreadable)
+            }
+            Scalar::Flag(_) | Scalar::Compound => Err(Unreadable),
+        })?;
+        Ok((Self(count), state))
     }
+}
+
+/// A count, if metrics can show it exactly.
+fn exact(count: u64) -> Option<u64> {
+    (count <= LARGEST_EXACT).then_some(count)
 }
 
 /// A count that was written as a decimal fraction, as in `5.0`.
@@ -143,7 +209,7 @@ impl<'de> Deserialize<'de> for Count {
     reason = "it is not negative and has no fraction, and the cast saturates"
 )]
 fn whole(number: f64) -> Option<u64> {
-    (number >= 0.0 && number.is_finite() && number.fract() == 0.0).then_some(number as u64)
+    (number >= 0.0 && number.is_finite() && number.fract() == 0.0).then_some(number as u64).and_then(exact)
 }
 
 /// The counts, null ones as 0; none if all are null.
@@ -152,23 +218,23 @@ pub fn known<const N: usize>(counts: [Count; N]) -> Option<[u32; N]> {
     some.then(|| counts.map(|count| count.saturated().unwrap_or(0)))
 }
 
-/// A number, as a number or as text.
+/// A number of at most 2^53, whatever its sign, as a number or as text.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Number(pub Option<f64>);
 
-impl<'de> Deserialize<'de> for Number {
-    #[expect(clippy::cast_precision_loss, reason = "scores go up to 1000")]
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        read(deserializer, "a number", |scalar| match scalar {
-            Scalar::Nothing => Some(Self(None)),
-            Scalar::Flag(_) => None,
-            Scalar::Whole(number) => Some(Self(Some(number as f64))),
-            Scalar::Real(number) => Some(Self(Some(number))),
-            Scalar::Text(text) => match text.trim() {
-                "" => Some(Self(None)),
-                text => text.parse().ok().filter(|number: &f64| number.is_finite()).map(|number| Self(Some(number))),
-            },
-        })
+impl<'de> Field<'de> for Number {
+    #[expect(clippy::cast_precision_loss, reason = "no larger number is taken")]
+    fn read<D: Deserializer<'de>>(deserializer: D) -> Result<(Self, FieldState), D::Error> {
+        let within = |number: f64| (number.abs() <= LARGEST_EXACT as f64).then_some(Some(number)).ok_or(Unreadable);
+        let (number, state) = read(deserializer, |scalar| match scalar {
+            Scalar::Nothing => Ok(None),
+            Scalar::Whole(number) => within(number as f64),
+            Scalar::Real(number) => within(number),
+            Scalar::Text(text) if is_nothing(&text) => Ok(None),
+            Scalar::Text(text) => text.trim().parse().map_err(|_| Unreadable).and_then(within),
+            Scalar::Flag(_) | Scalar::Compound => Err(Unreadable),
+        })?;
+        Ok((Self(number), state))
     }
 }
 
@@ -176,84 +242,58 @@ impl<'de> Deserialize<'de> for Number {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Flag(pub Option<bool>);
 
-impl<'de> Deserialize<'de> for Flag {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        read(deserializer, "a boolean", |scalar| match scalar {
-            Scalar::Nothing => Some(Self(None)),
-            Scalar::Flag(flag) => Some(Self(Some(flag))),
-            Scalar::Whole(0) => Some(Self(Some(false))),
-            Scalar::Whole(1) => Some(Self(Some(true))),
-            Scalar::Whole(_) | Scalar::Real(_) => None,
+impl<'de> Field<'de> for Flag {
+    fn read<D: Deserializer<'de>>(deserializer: D) -> Result<(Self, FieldState), D::Error> {
+        let (flag, state) = read(deserializer, |scalar| match scalar {
+            Scalar::Nothing => Ok(None),
+            Scalar::Flag(flag) => Ok(Some(flag)),
+            Scalar::Whole(0) => Ok(Some(false)),
+            Scalar::Whole(1) => Ok(Some(true)),
+            Scalar::Text(text) if is_nothing(&text) => Ok(None),
             Scalar::Text(text) => match text.trim() {
-                "" => Some(Self(None)),
-                "0" => Some(Self(Some(false))),
-                "1" => Some(Self(Some(true))),
-                word if word.eq_ignore_ascii_case("false") => Some(Self(Some(false))),
-                word if word.eq_ignore_ascii_case("true") => Some(Self(Some(true))),
-                _ => None,
+                "0" => Ok(Some(false)),
+                "1" => Ok(Some(true)),
+                word if word.eq_ignore_ascii_case("false") => Ok(Some(false)),
+                word if word.eq_ignore_ascii_case("true") => Ok(Some(true)),
+                _ => Err(Unreadable),
             },
-        })
+            Scalar::Whole(_) | Scalar::Real(_) | Scalar::Compound => Err(Unreadable),
+        })?;
+        Ok((Self(flag), state))
     }
 }
 
-impl<'de> Deserialize<'de> for Time {
+impl<'de> Field<'de> for Time {
     #[expect(
         clippy::cast_possible_truncation,
         reason = "the cast saturates, and fractions of a millisecond do not matter"
     )]
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        read(deserializer, "a time", |scalar| match scalar {
-            Scalar::Nothing => Some(Self(None)),
-            Scalar::Flag(_) => None,
-            Scalar::Whole(number) => Some(Self(time::from_number(number))),
-            Scalar::Real(number) => Some(Self(time::from_number(number as i64))),
-            Scalar::Text(text) => time::from_text(&text),
-        })
+    fn read<D: Deserializer<'de>>(deserializer: D) -> Result<(Self, FieldState), D::Error> {
+        // "Never" is no value, and can be read.
+        let (time, state) = read(deserializer, |scalar| match scalar {
+            Scalar::Nothing => Ok(None),
+            Scalar::Whole(number) => time::from_number(number).map(|time| time.0).ok_or(Unreadable),
+            Scalar::Real(number) => time::from_number(number as i64).map(|time| time.0).ok_or(Unreadable),
+            Scalar::Text(text) if is_nothing(&text) => Ok(None),
+            Scalar::Text(text) => time::from_text(&text).map(|time| time.0).ok_or(Unreadable),
+            Scalar::Flag(_) | Scalar::Compound => Err(Unreadable),
+        })?;
+        Ok((Self(time), state))
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn all<'a, T: Deserialize<'a>>(texts: &[&'a str]) -> Vec<Option<T>> {
-        texts.iter().map(|text| serde_json::from_str(text).ok()).collect()
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::read(deserializer).map(|(time, _)| time)
     }
+}
 
-    #[test]
-    fn counts_come_as_numbers_and_as_text() {
-        let good = ["6", "\"6\"", "6.0", "\"6.0\"", "\" 6 \"", "null", "\"\"", "0"];
-        let six = Some(Count(Some(6)));
-        let none = Some(Count(None));
-        assert_eq!(all::<Count>(&good), [six, six, six, six, six, none, none, Some(Count(Some(0)))]);
-        assert_eq!(all::<Count>(&["-1", "\"-1\"", "1.5", "true", "[]", "{}", "\"six\""]), [None; 7]);
-        assert_eq!(Count(Some(u64::MAX)).saturated(), Some(u32::MAX));
-    }
+/// A value that may be there, under any name: that it is there is what counts, even as null.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Presence(pub bool);
 
-    #[test]
-    fn flags_come_as_booleans_words_and_numbers() {
-        let flags: Vec<_> = all::<Flag>(&["true", "\"false\"", "0", "1", "\"TRUE\"", "null", "\"\""]);
-        let expected = [Some(true), Some(false), Some(false), Some(true), Some(true), None, None];
-        assert_eq!(flags, expected.map(|flag| Some(Flag(flag))));
-        assert_eq!(all::<Flag>(&["2", "\"maybe\"", "{}", "[true]"]), [None; 4]);
-    }
-
-    #[test]
-    fn numbers_may_be_negative_and_texts_may_be_numbers() {
-        let numbers = all::<Number>(&["258", "\"64.7\"", "-1", "null", "\"\"", "\"NaN\"", "{\"value\":258}"]);
-        let expected = [Some(Some(258.0)), Some(Some(64.7)), Some(Some(-1.0)), Some(None), Some(None), None, None];
-        assert_eq!(numbers, expected.map(|number| number.map(Number)));
-        for (written, read) in
-            [("3", "3"), ("\"3\"", "3"), ("45049", "45049"), ("true", "true"), ("\"a\\\"b\"", "a\"b")]
-        {
-            assert_eq!(serde_json::from_str::<Text<'_>>(written).unwrap().get(), read);
-        }
-        assert_eq!(all::<Text<'_>>(&["[\"a\"]", "{}"]), [None, None]);
-    }
-
-    #[test]
-    fn an_error_does_not_quote_the_value() {
-        let error = serde_json::from_str::<Count>("\"hunter2\"").unwrap_err();
-        assert!(!error.to_string().contains("hunter2"), "{error}");
+impl<'de> Field<'de> for Presence {
+    fn read<D: Deserializer<'de>>(deserializer: D) -> Result<(Self, FieldState), D::Error> {
+        IgnoredAny::deserialize(deserializer).map(|IgnoredAny| (Self(true), FieldState::Present))
     }
 }

@@ -198,8 +198,8 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         unit: Unit::Each("container"),
         help: "Containers by the CPU architecture of their host",
         by: &[
-            SOURCE.place(|row| row.source.name),
-            STATE.place(state),
+            SOURCE.keep(|row| row.source.name),
+            STATE.keep(state),
             K8S_CLUSTER_NAME.fold(cluster),
             HOST_ARCH.fold(host_arch),
         ],

@@ -14,7 +14,7 @@ use crate::record::Console;
 use crate::session::Listing;
 use crate::source::{Collect, CollectOutput};
 use crate::telemetry::Failure;
-use crate::wire::{Nested, Text, text, unreadable};
+use crate::wire::{Nested, Read, Text, text, unreadable};
 
 /// The licence.
 pub(super) const LICENSE: Listing = Listing {
@@ -33,8 +33,8 @@ const KEY: &str = "console";
 pub fn read_version(answer: &Answer) -> Result<String, Unreadable> {
     wire::refuse_web_page(answer)?;
     let text = text(&answer.body);
-    let version = serde_json::from_str::<Text<'_>>(&text).map_err(|error| unreadable(&error, &text))?;
-    Ok(version.get().to_owned())
+    let version = serde_json::from_str::<Read<Text<'_>>>(&text).map_err(|error| unreadable(&error, &text))?;
+    Ok(version.0.get().to_owned())
 }
 
 /// When the licence expires, if the answer tells.

@@ -53,7 +53,7 @@ fn page_fields(names: &mut Names, row: &ImageRow<'_>) -> ImagePageFields {
     }
 }
 
-fn name(names: &mut Names, RepoTag { registry, repo, tag: _ }: &RepoTag<'_>) -> ImageName {
+fn name(names: &mut Names, RepoTag { registry, repo, .. }: &RepoTag<'_>) -> ImageName {
     let repository = match (registry.filled(), repo.filled()) {
         (Some(registry), Some(repo)) => names.intern(&format!("{registry}/{repo}")),
         (None, Some(repo)) => names.intern(repo),

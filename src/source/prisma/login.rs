@@ -9,7 +9,7 @@ use crate::session::token::{Validity, is_token, lifetime};
 use crate::session::{self, Listing};
 use crate::setting::{Secret, SecretPlace};
 use crate::telemetry::Failure;
-use crate::wire::{Nested, text};
+use crate::wire::text;
 
 /// Where tokens are had. Its class has no limit, and is no other's: a call that waits for a token has its place already.
 pub(super) const AUTHENTICATE: Endpoint = Endpoint { name: "authenticate", class: "authenticate" };
@@ -191,8 +191,8 @@ fn reply(answer: &Answer) -> Reply {
     }
 
     let text = text(&answer.body);
-    match serde_json::from_str::<Nested<Given>>(&text) {
-        Ok(Nested(Some(Given { token }))) if is_token(&token) => Reply::Token(Secret::new(token)),
+    match serde_json::from_str::<Given>(&text) {
+        Ok(Given { token }) if is_token(&token) => Reply::Token(Secret::new(token)),
         _ if answer.is_html() || text.trim_start().starts_with('<') => Reply::WebPage,
         Ok(_) | Err(_) => Reply::Other(answer.body.len()),
     }

@@ -12,7 +12,6 @@ use crate::labels::word;
 use crate::record::Defenders;
 use crate::session::Listing;
 use crate::source::{Collect, CollectOutput};
-use crate::telemetry::Rejection;
 use crate::wire::{Keyed, Rejected, text};
 
 /// The numbers of defenders.
@@ -29,12 +28,11 @@ pub(super) const NAME: &str = "sensors";
 pub fn read(answer: &Answer) -> Result<(Table<Defenders>, Rejected), Unreadable> {
     let text = text(&answer.body);
     let rows = wire::rows::<DefenderRow<'_>>(answer, &text)?;
-    let mut rejected = rows.rejections();
+    let rejected = rows.rejections();
     let mut table = Table::default();
     for row in rows.into_keyed() {
         if row.connected.0.is_none() && row.deployed.0.is_none() {
             // Without a number, nothing is known of the category: not that there is none.
-            rejected[Rejection::Unreadable as usize] += 1;
             continue;
         }
         let kind = word(&mut table.names, row.category.get());

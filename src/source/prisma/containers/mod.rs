@@ -96,8 +96,7 @@ fn page_fields(names: &mut Names, row: &ContainerRow<'_>) -> PageListFields {
     let none = Info::default();
     let info = row.info.0.as_ref().unwrap_or(&none);
     let firewall = row.firewall_protection.0.as_ref();
-    let unprotected =
-        firewall.map(|firewall| firewall.unprotected_processes.as_ref().is_some_and(|list| !list.is_empty()));
+    let unprotected = firewall.map(|firewall| firewall.unprotected_processes.0.is_some_and(|processes| processes > 0));
     let passed = info.all_compliance.0.as_ref();
     PageListFields {
         identity: Identity::new(info.id.get(), info.name.get()),
@@ -115,7 +114,7 @@ fn page_fields(names: &mut Names, row: &ContainerRow<'_>) -> PageListFields {
         last_scan: row.scan_time.0,
         vendor: VendorFields::Prisma(PrismaFields {
             runtime: runtime(names, info),
-            compliance_issues: info.compliance_distribution.0.and_then(wire::Severities::counts),
+            compliance_issues: info.compliance_distribution.0.as_ref().and_then(wire::Severities::counts),
             compliance_risk: Score::new(info.compliance_risk_score.0),
             keeps_passed_checks: passed.and_then(|passed| passed.enabled.0),
         }),
@@ -150,8 +149,7 @@ fn bulk_fields(names: &mut Names, row: &ContainerRow<'_>, promote: &[String]) ->
 
 /// The value of the first label with this key; empty where there is none. Labels are written `key:value`.
 fn value<'a>(info: &'a Info<'_>, key: &str) -> &'a str {
-    let labels = info.labels.iter().flatten().filter_map(|label| label.0.as_deref());
-    let mut parts = labels.map(|label| label.split_once(':').unwrap_or((label, "")));
+    let mut parts = info.labels.iter().map(|label| label.split_once(':').unwrap_or((label, "")));
     parts.find(|(known, _)| *known == key).map_or("", |(_, value)| value)
 }
 

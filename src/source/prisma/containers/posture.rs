@@ -93,12 +93,10 @@ impl StagedChecks {
 /// The checks of one container by their id, each once: one that it passed and failed counts as failed, in the words of
 /// the failure, and as part of the templates of both.
 fn evaluate(names: &mut Names, info: Option<&Info<'_>>) -> BTreeMap<usize, Evaluated> {
-    let failed = info.and_then(|info| info.compliance_issues.as_deref()).unwrap_or_default();
-    let passed = info.and_then(|info| info.all_compliance.0.as_ref()?.compliance.as_deref()).unwrap_or_default();
+    let failed = info.map(|info| info.compliance_issues.get()).unwrap_or_default();
+    let passed = info.and_then(|info| Some(info.all_compliance.0.as_ref()?.compliance.get())).unwrap_or_default();
     let outcomes = [(failed, true), (passed, false)];
-    let checks = outcomes.into_iter().flat_map(|(checks, failed)| {
-        checks.iter().filter_map(|check| check.0.as_ref()).map(move |check| (check, failed))
-    });
+    let checks = outcomes.into_iter().flat_map(|(checks, failed)| checks.iter().map(move |check| (check, failed)));
     let mut evaluated: BTreeMap<usize, Evaluated> = BTreeMap::new();
     for (check, failed) in checks {
         let Some(id) = check.known_id() else { continue };
@@ -117,8 +115,7 @@ fn evaluate(names: &mut Names, info: Option<&Info<'_>>) -> BTreeMap<usize, Evalu
 }
 
 fn read(names: &mut Names, id: Name, check: &Check<'_>, failed: bool) -> Evaluated {
-    let templates = check.templates.iter().flatten().filter_map(|template| template.0.as_deref());
-    let templates = templates.map(|template| names.intern(template)).collect();
+    let templates = check.templates.iter().map(|template| names.intern(template)).collect();
     Evaluated {
         id,
         vendor_severity: word(names, check.severity.get()),

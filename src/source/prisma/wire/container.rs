@@ -1,24 +1,19 @@
 //! Rows of `/containers`. Only what is read is named here: `processes`, `network` and the like are skipped without being
 //! decoded, as they are large and may hold secrets.
 
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use crate::wire::{Count, Flag, Keyed, Length, List, Nested, Number, Text, Time, Words, known, row};
 
-use crate::wire::{Count, Flag, Keyed, Nested, Number, Text, Time, known};
-
-/// A row of `/containers` (API reference, "Get Container Scan Results").
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-#[expect(missing_docs, reason = "the vendor's own field names")]
-pub struct ContainerRow<'a> {
-    #[serde(borrow, rename = "_id")]
-    pub key: Text<'a>,
-    pub agentless: Flag,
-    pub firewall_protection: Nested<Firewall>,
-    pub hostname: Text<'a>,
-    pub info: Nested<Info<'a>>,
-    pub runtime_enabled: Flag,
-    pub scan_time: Time,
+row! {
+    /// A row of `/containers` (API reference, "Get Container Scan Results").
+    pub struct ContainerRow<'a> {
+        key: Text<'a> = "_id" as key,
+        agentless: Flag = "agentless",
+        firewall_protection: Nested<Firewall> = "firewallProtection",
+        hostname: Text<'a> = "hostname",
+        info: Nested<Info<'a>> = "info",
+        runtime_enabled: Flag = "runtimeEnabled",
+        scan_time: Time = "scanTime",
+    }
 }
 
 impl Keyed for ContainerRow<'_> {
@@ -27,59 +22,51 @@ impl Keyed for ContainerRow<'_> {
     }
 }
 
-/// `firewallProtection`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-#[expect(missing_docs, reason = "the vendor's own field names")]
-pub struct Firewall {
-    pub enabled: Flag,
-    pub supported: Flag,
-    pub unprotected_processes: Option<Vec<IgnoredAny>>,
+row! {
+    /// `firewallProtection`.
+    pub struct Firewall {
+        enabled: Flag = "enabled",
+        supported: Flag = "supported",
+        unprotected_processes: Length = "unprotectedProcesses",
+    }
 }
 
-/// `info`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-#[expect(missing_docs, reason = "the vendor's own field names")]
-pub struct Info<'a> {
-    #[serde(borrow)]
-    pub all_compliance: Nested<Passed<'a>>,
-    pub cloud_metadata: Nested<Cloud<'a>>,
-    pub cluster: Text<'a>,
-    pub compliance_distribution: Nested<Severities>,
-    pub compliance_issues: Option<Vec<Nested<Check<'a>>>>,
-    pub compliance_risk_score: Number,
-    pub id: Text<'a>,
-    #[serde(rename = "imageID")]
-    pub image_id: Text<'a>,
-    pub infra: Flag,
-    pub installed_products: Nested<Products<'a>>,
-    pub labels: Option<Vec<Text<'a>>>,
-    pub name: Text<'a>,
-    pub namespace: Text<'a>,
+row! {
+    /// `info`.
+    pub struct Info<'a> {
+        all_compliance: Nested<Passed<'a>> = "allCompliance",
+        cloud_metadata: Nested<Cloud<'a>> = "cloudMetadata",
+        cluster: Text<'a> = "cluster",
+        compliance_distribution: Nested<Severities> = "complianceDistribution",
+        compliance_issues: List<Check<'a>> = "complianceIssues",
+        compliance_risk_score: Number = "complianceRiskScore",
+        id: Text<'a> = "id" as unshown,
+        image_id: Text<'a> = "imageID",
+        infra: Flag = "infra",
+        installed_products: Nested<Products<'a>> = "installedProducts",
+        labels: Words<'a> = "labels",
+        name: Text<'a> = "name" as unshown,
+        namespace: Text<'a> = "namespace",
+    }
 }
 
-/// `info.allCompliance`: checks that were passed, where the console keeps them.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-#[expect(missing_docs, reason = "the vendor's own field names")]
-pub struct Passed<'a> {
-    #[serde(borrow)]
-    pub compliance: Option<Vec<Nested<Check<'a>>>>,
-    pub enabled: Flag,
+row! {
+    /// `info.allCompliance`: checks that were passed, where the console keeps them.
+    pub struct Passed<'a> {
+        compliance: List<Check<'a>> = "compliance",
+        enabled: Flag = "enabled",
+    }
 }
 
-/// A compliance check. Its description and cause are not read: the cause names what was found.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-#[expect(missing_docs, reason = "the vendor's own field names")]
-pub struct Check<'a> {
-    #[serde(borrow)]
-    pub id: Text<'a>,
-    pub severity: Text<'a>,
-    pub templates: Option<Vec<Text<'a>>>,
-    pub title: Text<'a>,
-    pub r#type: Text<'a>,
+row! {
+    /// A compliance check. Its description and cause are not read: the cause names what was found.
+    pub struct Check<'a> {
+        id: Text<'a> = "id",
+        severity: Text<'a> = "severity",
+        templates: Words<'a> = "templates",
+        title: Text<'a> = "title",
+        r#type: Text<'a> = "type",
+    }
 }
 
 impl Check<'_> {
@@ -89,41 +76,36 @@ impl Check<'_> {
     }
 }
 
-/// `info.cloudMetadata`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-#[expect(missing_docs, reason = "the vendor's own field names")]
-pub struct Cloud<'a> {
-    #[serde(borrow, rename = "accountID")]
-    pub account_id: Text<'a>,
-    pub provider: Text<'a>,
-    pub region: Text<'a>,
+row! {
+    /// `info.cloudMetadata`.
+    pub struct Cloud<'a> {
+        account_id: Text<'a> = "accountID",
+        provider: Text<'a> = "provider",
+        region: Text<'a> = "region",
+    }
 }
 
-/// `info.installedProducts`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-#[expect(missing_docs, reason = "the vendor's own field names")]
-pub struct Products<'a> {
-    pub crio: Flag,
-    #[serde(borrow)]
-    pub docker: Text<'a>,
+row! {
+    /// `info.installedProducts`.
+    pub struct Products<'a> {
+        crio: Flag = "crio",
+        docker: Text<'a> = "docker",
+    }
 }
 
-/// `complianceDistribution` and `vulnerabilityDistribution`: counts by severity. Their `total` is not read.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(default)]
-#[expect(missing_docs, reason = "the vendor's own field names")]
-pub struct Severities {
-    pub critical: Count,
-    pub high: Count,
-    pub medium: Count,
-    pub low: Count,
+row! {
+    /// `complianceDistribution` and `vulnerabilityDistribution`: counts by severity. Their `total` is not read.
+    pub struct Severities {
+        critical: Count = "critical",
+        high: Count = "high",
+        medium: Count = "medium",
+        low: Count = "low",
+    }
 }
 
 impl Severities {
     /// Critical, high, medium, low; a missing one is 0 unless all are, which means that nothing was counted.
-    pub fn counts(self) -> Option<[u32; 4]> {
+    pub fn counts(&self) -> Option<[u32; 4]> {
         known([self.critical, self.high, self.medium, self.low])
     }
 }

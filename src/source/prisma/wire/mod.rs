@@ -6,7 +6,7 @@
 use serde::de::Deserialize;
 
 use crate::client::{Answer, Unreadable};
-use crate::wire::{self, Envelope, Keyed, Nested, Rows, Text};
+use crate::wire::{self, Document, Envelope, Keyed, Nested, Row, Rows, Text, row};
 
 mod container;
 mod image;
@@ -32,14 +32,14 @@ impl Envelope for Bare {
 }
 
 /// The rows in `text`, which is an answer's body. Fails if it is no listing at all.
-pub fn rows<'a, T: Deserialize<'a> + Keyed + 'a>(answer: &Answer, text: &'a str) -> Result<Rows<T>, Unreadable> {
+pub fn rows<'a, T: Row<'a> + Keyed + 'a>(answer: &Answer, text: &'a Document<'_>) -> Result<Rows<T>, Unreadable> {
     open::<Bare, T>(answer, text)
 }
 
 /// As [`rows()`], for rows in another envelope.
-pub(super) fn open<'a, E: Envelope, T: Deserialize<'a> + Keyed + 'a>(
+pub(super) fn open<'a, E: Envelope, T: Row<'a> + Keyed + 'a>(
     answer: &Answer,
-    text: &'a str,
+    text: &'a Document<'_>,
 ) -> Result<Rows<T>, Unreadable> {
     refuse_web_page(answer)?;
     if text.trim_ascii().is_empty() {
@@ -55,15 +55,19 @@ pub(super) fn open<'a, E: Envelope, T: Deserialize<'a> + Keyed + 'a>(
     Ok(rows)
 }
 
+row! {
+    /// What the console answers where something went wrong.
+    struct Refusal<'a> {
+        err: Text<'a> = "err",
+    }
+}
+
 /// Whether the console says that something went wrong, as it does with status 200, too.
 fn is_error(text: &str) -> bool {
-    #[derive(serde::Deserialize)]
-    struct Refusal<'a> {
-        #[serde(borrow)]
-        err: Text<'a>,
-    }
-    serde_json::from_str::<Nested<Refusal<'_>>>(text)
-        .is_ok_and(|refusal| refusal.0.is_some_and(|it| it.err.filled().is_some()))
+    // A listing need not be read for it.
+    text.trim_ascii_start().starts_with('{')
+        && serde_json::from_str::<Nested<Refusal<'_>>>(text)
+            .is_ok_and(|refusal| refusal.0.is_some_and(|it| it.err.filled().is_some()))
 }
 
 /// Fails for what something between the console and us answers, or the console's own web interface.

@@ -1,20 +1,22 @@
 //! Rows of the small listings: defenders, vulnerabilities, licence.
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny};
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use crate::client::Unreadable;
 use crate::clock::Timestamp;
-use crate::wire::{Count, Envelope, Keyed, Nested, Text, Time};
+use crate::wire::{Count, Envelope, Keyed, Nested, Presence, Read, Text, Time, row};
 
-/// A row of `/defenders/summary`.
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(default)]
-#[expect(missing_docs, reason = "the vendor's own field names")]
-pub struct DefenderRow<'a> {
-    #[serde(borrow)]
-    pub category: Text<'a>,
-    pub connected: Count,
-    pub deployed: Count,
+row! {
+    /// A row of `/defenders/summary`.
+    pub struct DefenderRow<'a> {
+        category: Text<'a> = "category" as key,
+        connected: Count = "connected",
+        deployed: Count = "deployed",
+    }
 }
 
 impl Keyed for DefenderRow<'_> {
@@ -23,16 +25,14 @@ impl Keyed for DefenderRow<'_> {
     }
 }
 
-/// A row of the images' vulnerabilities in `/stats/vulnerabilities`.
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-#[expect(missing_docs, reason = "the vendor's own field names")]
-pub struct CveRow<'a> {
-    #[serde(borrow)]
-    pub cve: Text<'a>,
-    pub impacted_resources_cnt: Count,
-    pub status: Text<'a>,
-    pub risk_factors: Nested<RiskFactors>,
+row! {
+    /// A row of the images' vulnerabilities in `/stats/vulnerabilities`.
+    pub struct CveRow<'a> {
+        cve: Text<'a> = "cve" as key,
+        impacted_resources_cnt: Count = "impactedResourcesCnt",
+        status: Text<'a> = "status",
+        risk_factors: Nested<RiskFactors> = "riskFactors",
+    }
 }
 
 impl CveRow<'_> {
@@ -40,7 +40,7 @@ impl CveRow<'_> {
     pub fn is_fixable(&self) -> bool {
         let status = self.status.get().as_bytes();
         let fixed = status.get(.."fixed".len()).is_some_and(|start| start.eq_ignore_ascii_case(b"fixed"));
-        fixed || self.risk_factors.0.is_some_and(|factors| factors.has_fix)
+        fixed || self.risk_factors.0.as_ref().is_some_and(|factors| factors.has_fix.0)
     }
 }
 
@@ -50,68 +50,116 @@ impl Keyed for CveRow<'_> {
     }
 }
 
-/// `riskFactors`: that a key is there is what counts, whatever is under it.
-#[derive(Clone, Copy, Debug, Default, serde::Deserialize)]
-#[serde(default)]
-pub struct RiskFactors {
-    /// Whether `Has fix` is there.
-    #[serde(rename = "Has fix", deserialize_with = "is_there")]
-    pub has_fix: bool,
-}
-
-fn is_there<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    IgnoredAny::deserialize(deserializer).map(|_| true)
+row! {
+    /// `riskFactors`: that a key is there is what counts, whatever is under it.
+    pub struct RiskFactors {
+        has_fix: Presence = "Has fix",
+    }
 }
 
 /// The envelope of `/stats/vulnerabilities`: null, or an element for each day, of which the newest is read.
 #[derive(Debug)]
 pub enum Daily {}
 
-/// One day.
-#[derive(Debug, serde::Deserialize)]
+/// One day. Of several values of one name the last counts.
+#[derive(Debug)]
 pub struct Day<T> {
-    /// When it was reckoned.
-    #[serde(default)]
+    /// When it was computed.
     pub modified: Time,
-    /// Images; hosts and functions are not read.
-    #[serde(default = "Nested::default")]
-    pub images: Nested<OfImages<T>>,
+    /// Vulnerabilities of images; those of hosts and functions are not read.
+    pub images: OfImages<T>,
 }
 
-/// What there is in images.
-#[derive(Debug, serde::Deserialize)]
-pub struct OfImages<T> {
-    /// Vulnerabilities.
-    pub vulnerabilities: Option<Vec<T>>,
+/// The `vulnerabilities` of a day's images, if there are any.
+#[derive(Debug)]
+pub struct OfImages<T>(Option<Vec<T>>);
+
+struct DayFields<T>(PhantomData<T>);
+
+struct ImagesFields<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Day<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(DayFields(PhantomData))
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for OfImages<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ImagesFields(PhantomData))
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for DayFields<T> {
+    type Value = Day<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a day's statistics")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Day<T>, A::Error> {
+        let mut day = Day { modified: Time::default(), images: OfImages(None) };
+        while let Some(name) = map.next_key::<Cow<'de, str>>()? {
+            match &*name {
+                "modified" => Read(day.modified, _) = map.next_value()?,
+                "images" => day.images = map.next_value()?,
+                _ => _ = map.next_value::<IgnoredAny>()?,
+            }
+        }
+        Ok(day)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ImagesFields<T> {
+    type Value = OfImages<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("statistics of images")
+    }
+
+    fn visit_unit<E>(self) -> Result<OfImages<T>, E> {
+        Ok(OfImages(None))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<OfImages<T>, A::Error> {
+        let mut images = OfImages(None);
+        while let Some(name) = map.next_key::<Cow<'de, str>>()? {
+            match &*name {
+                "vulnerabilities" => images = OfImages(map.next_value()?),
+                _ => _ = map.next_value::<IgnoredAny>()?,
+            }
+        }
+        Ok(images)
+    }
 }
 
 impl Envelope for Daily {
-    type Around<'a, T: Deserialize<'a> + 'a> = Option<Vec<Nested<Day<T>>>>;
+    type Around<'a, T: Deserialize<'a> + 'a> = Option<Vec<Option<Day<T>>>>;
 
     fn open<'a, T: Deserialize<'a> + 'a>(
-        days: Option<Vec<Nested<Day<T>>>>,
+        days: Option<Vec<Option<Day<T>>>>,
     ) -> Result<(Vec<T>, Option<u64>), Unreadable> {
-        let days = days.into_iter().flatten().filter_map(|day| day.0);
-        let newest = days.max_by_key(|day| day.modified.0);
-        Ok((newest.and_then(|day| day.images.0?.vulnerabilities).unwrap_or_default(), None))
+        let newest = days.into_iter().flatten().flatten().max_by_key(|day| day.modified.0);
+        Ok((newest.and_then(|day| day.images.0).unwrap_or_default(), None))
+    }
+}
+
+row! {
+    /// What stands in an element of it beside its rows.
+    struct Head {
+        modified: Time = "modified",
     }
 }
 
 /// When the element that is read of an answer of `/stats/vulnerabilities` was computed.
 pub fn computed(text: &str) -> Option<Timestamp> {
-    #[derive(serde::Deserialize)]
-    struct Head {
-        #[serde(default)]
-        modified: Time,
-    }
     let days: Option<Vec<Nested<Head>>> = serde_json::from_str(text).ok()?;
     days.into_iter().flatten().filter_map(|day| day.0?.modified.0).max()
 }
 
-/// The answer of `/settings/license`.
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(default)]
-#[expect(missing_docs, reason = "the vendor's own field names")]
-pub struct License {
-    pub expiration_date: Time,
+row! {
+    /// The answer of `/settings/license`.
+    pub struct License {
+        expiration_date: Time = "expiration_date",
+    }
 }

@@ -7,7 +7,7 @@ use crate::record::{
 
 use crate::labels::{bare, lower, word};
 use crate::source::qualys::wire::{BulkRow, Compliance, Label, PageRow};
-use crate::wire::{Nested, Text};
+use crate::wire::Text;
 
 /// The container label that names the namespace where the pod does not.
 const NAMESPACE: &str = "io.kubernetes.pod.namespace";
@@ -24,12 +24,12 @@ pub(crate) fn page_fields(names: &mut Names, row: &PageRow<'_>) -> PageListField
         conditions: Conditions::default()
             .with(Condition::Root, row.is_root.0)
             .with(Condition::VulnerabilityPropagated, row.is_vuln_propagated.0)
-            .with(Condition::Excepted, row.exceptions.as_ref().map(|exceptions| !exceptions.is_empty())),
+            .with(Condition::Excepted, row.exceptions.0.map(|exceptions| exceptions > 0)),
         last_scan: row.last_vm_scan_date.0,
         vendor: VendorFields::Qualys(QualysFields {
             criticality: word(names, row.criticality.get()),
-            findings: row.vulnerabilities.0,
-            checks: row.compliance.0.and_then(Compliance::checks),
+            findings: row.vulnerabilities.counts(),
+            checks: row.compliance.0.as_ref().and_then(Compliance::checks),
             risk: Score::new(row.risk_score.0),
             qds: Score::new(row.max_qds_score.0),
             qds_severity: qds_severity(row.qds_severity.get()),
@@ -43,12 +43,11 @@ pub(crate) fn bulk_fields(names: &mut Names, row: &BulkRow<'_>, promote: &[Strin
     let cluster = row.cluster.0.as_ref();
     let k8s = cluster.and_then(|cluster| cluster.k8s.0.as_ref());
     let pod = k8s.and_then(|k8s| k8s.pod.0.as_ref());
-    let controllers = pod.and_then(|pod| pod.controller.as_deref()).unwrap_or_default();
-    let controller = controllers.first().and_then(|controller| controller.0.as_ref());
+    let controller = pod.and_then(|pod| pod.controller.get().first());
     let sensor = host.and_then(|host| host.sensor_uuid.filled()).or_else(|| row.sensor_uuid.filled());
-    let architecture = row.host_architecture.iter().flatten().find_map(|listed| listed.filled());
-    let own = row.label.as_deref().unwrap_or_default();
-    let of_pod = pod.and_then(|pod| pod.label.as_deref()).unwrap_or_default();
+    let architecture = row.host_architecture.first();
+    let own = row.label.get();
+    let of_pod = pod.map(|pod| pod.label.get()).unwrap_or_default();
     let namespace = pod.and_then(|pod| pod.namespace.filled()).or_else(|| value(own, NAMESPACE));
     BulkListFields {
         updated: row.updated.0,
@@ -58,13 +57,13 @@ pub(crate) fn bulk_fields(names: &mut Names, row: &BulkRow<'_>, promote: &[Strin
         workload_kind: names.intern(controller.map_or("", |controller| controller.r#type.get())),
         workload_name: names.intern(controller.map_or("", |controller| controller.name.get())),
         host_name: names.intern(host.map_or("", |host| host.hostname.get())),
-        host_arch: word(names, architecture.unwrap_or_default()),
+        host_arch: word(names, architecture),
         image: image_ids(names, [&row.image_digest, &row.image_sha]),
         sensor: names.intern(sensor.unwrap_or_default()),
         cloud_provider: lower(names, row.cloud_provider.provider()),
         cloud_account: names.intern(row.cloud_provider.account()),
         cloud_region: names.intern(row.cloud_provider.region()),
-        origin: word(names, row.source.get()),
+        origin: word(names, row.source.first()),
         labels: promote
             .iter()
             .map(|key| value(own, key).or_else(|| value(of_pod, key)).map_or(Name::EMPTY, |value| names.intern(value)))
@@ -76,7 +75,7 @@ pub(crate) fn bulk_fields(names: &mut Names, row: &BulkRow<'_>, promote: &[Strin
             .with(Condition::VulnerabilityPropagated, row.is_vuln_propagated.0)
             .with(Condition::ExposedToWorld, row.is_exposed_to_world.0)
             .with(Condition::Instrumented, row.is_instrumented.0)
-            .with(Condition::Excepted, row.exceptions.as_ref().map(|exceptions| !exceptions.is_empty())),
+            .with(Condition::Excepted, row.exceptions.0.map(|exceptions| exceptions > 0)),
         last_scan: row.last_scanned.0,
     }
 }
@@ -95,9 +94,8 @@ fn image_ids<const N: usize>(names: &mut Names, ids: [&Text<'_>; N]) -> Name {
 }
 
 /// The value of the first label with this key; none if it is null.
-fn value<'a>(labels: &'a [Nested<Label<'_>>], key: &str) -> Option<&'a str> {
-    let mut labels = labels.iter().filter_map(|label| label.0.as_ref());
-    labels.find(|label| label.key.get() == key)?.value.0.as_deref()
+fn value<'a>(labels: &'a [Label<'_>], key: &str) -> Option<&'a str> {
+    labels.iter().find(|label| label.key.get() == key)?.value.0.as_deref()
 }
 
 fn qds_severity(word: &str) -> QdsSeverity {

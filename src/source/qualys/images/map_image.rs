@@ -7,18 +7,18 @@ use crate::record::{
 
 use crate::labels::{bare, word};
 use crate::source::qualys::wire::{FindingRow, ImageBulkRow, ImagePageRow, Repo, RepoDigest};
-use crate::wire::{Nested, Text};
+use crate::wire::Text;
 
 /// What the page list tells of an image.
 pub(crate) fn page_fields(names: &mut Names, row: &ImagePageRow<'_>) -> ImagePageFields {
     ImagePageFields {
         updated: row.updated.0,
-        ids: ids(names, &row.uuid, &row.sha, row.repo_digests.as_deref()),
-        name: name(names, row.repo.as_deref(), row.repo_digests.as_deref()),
-        registry: registry(names, row.repo_digests.as_deref()),
+        ids: ids(names, &row.uuid, &row.sha, row.repo_digests.get()),
+        name: name(names, row.repo.get(), row.repo_digests.get()),
+        registry: registry(names, row.repo_digests.get()),
         in_use: row.associated_containers_count.0.is_some_and(|containers| containers > 0),
         scan_status: word(names, row.scan_status.get()),
-        findings: row.vulnerabilities.0,
+        findings: row.vulnerabilities.counts(),
         risk: Score::new(row.risk_score.0),
         size: Score::new(row.size.0),
         created: row.created.0,
@@ -30,16 +30,16 @@ pub(crate) fn page_fields(names: &mut Names, row: &ImagePageRow<'_>) -> ImagePag
 pub(crate) fn bulk_fields(names: &mut Names, row: &ImageBulkRow<'_>) -> ImageBulkFields {
     ImageBulkFields {
         updated: row.updated.0,
-        ids: ids(names, &row.uuid, &row.sha, row.repo_digests.as_deref()),
-        name: name(names, row.repo.as_deref(), row.repo_digests.as_deref()),
-        registry: registry(names, row.repo_digests.as_deref()),
-        findings: row.vulnerabilities.0.as_deref().map(|rows| findings(names, rows)),
+        ids: ids(names, &row.uuid, &row.sha, row.repo_digests.get()),
+        name: name(names, row.repo.get(), row.repo_digests.get()),
+        registry: registry(names, row.repo_digests.get()),
+        findings: row.vulnerabilities.0.0.as_deref().map(|rows| findings(names, rows)),
     }
 }
 
 /// The ids that containers refer to an image by.
-fn ids(names: &mut Names, uuid: &Text<'_>, sha: &Text<'_>, digests: Option<&[Nested<RepoDigest<'_>>]>) -> Box<[Name]> {
-    let digests = digests.into_iter().flatten().filter_map(|digest| digest.0.as_ref()?.digest.filled());
+fn ids(names: &mut Names, uuid: &Text<'_>, sha: &Text<'_>, digests: &[RepoDigest<'_>]) -> Box<[Name]> {
+    let digests = digests.iter().filter_map(|digest| digest.digest.filled());
     let others = digests.chain(sha.filled()).map(bare);
     let mut ids: Vec<Name> = others.map(|id| names.intern(id)).collect();
     if !ids.is_empty() {
@@ -48,26 +48,20 @@ fn ids(names: &mut Names, uuid: &Text<'_>, sha: &Text<'_>, digests: Option<&[Nes
     ids.into()
 }
 
-/// A part of an image's name. The vendor writes the word `None` where it means null.
-fn part<'a>(text: &'a Text<'_>) -> Option<&'a str> {
-    text.filled().filter(|text| *text != "None")
+/// The first registry that a digest has.
+fn first_registry<'a>(digests: &'a [RepoDigest<'_>]) -> Option<&'a str> {
+    digests.iter().find_map(|digest| digest.registry.filled())
 }
 
 /// The registry of the first digest that has one.
-fn registry(names: &mut Names, digests: Option<&[Nested<RepoDigest<'_>>]>) -> Name {
-    let registry = digests.into_iter().flatten().find_map(|digest| part(&digest.0.as_ref()?.registry));
-    registry.map_or(Name::UNKNOWN, |registry| names.intern(registry))
+fn registry(names: &mut Names, digests: &[RepoDigest<'_>]) -> Name {
+    first_registry(digests).map_or(Name::UNKNOWN, |registry| names.intern(registry))
 }
 
 /// The first repository that is listed at all. Where it lacks its registry, a digest has it.
-fn name(
-    names: &mut Names,
-    repos: Option<&[Nested<Repo<'_>>]>,
-    digests: Option<&[Nested<RepoDigest<'_>>]>,
-) -> Option<ImageName> {
-    let repo = repos?.iter().find_map(|repo| repo.0.as_ref())?;
-    let elsewhere = || digests.into_iter().flatten().find_map(|digest| part(&digest.0.as_ref()?.registry));
-    Some(match (part(&repo.registry).or_else(elsewhere), part(&repo.repository)) {
+fn name(names: &mut Names, repos: &[Repo<'_>], digests: &[RepoDigest<'_>]) -> Option<ImageName> {
+    let repo = repos.first()?;
+    Some(match (repo.registry.filled().or_else(|| first_registry(digests)), repo.repository.filled()) {
         (Some(registry), Some(repository)) => {
             let repository = names.intern(&[registry, repository].join("/"));
             ImageName { registry: names.intern(registry), repository }

@@ -110,8 +110,7 @@ pub fn read_rules(id: &str, answer: &Answer) -> Result<Rules, Unreadable> {
         // Only a page that names the policy tells by its silence that there are no rules.
         Ok(Nested(Some(policy))) if policy.uuid.get() == id => Ok(Rules::of(&policy)),
         Ok(_) => Err(Unreadable("the answer is not the policy that was asked for".to_owned())),
-        // One rule that cannot be read is enough: to leave it out would be to count one too few.
-        Err(_) => Err(Unreadable("the answer is no policy, or a rule of it cannot be read".to_owned())),
+        Err(_) => Err(Unreadable("the answer is not a policy".to_owned())),
     }
 }
 
@@ -129,7 +128,7 @@ impl FromRow for ListedPolicy {
     type Row<'a> = PolicyRow<'a>;
 
     fn from_row(names: &mut Names, row: &PolicyRow<'_>) -> Self {
-        let lacks_rules = row.centralized_policy_rules.is_none();
+        let lacks_rules = row.centralized_policy_rules.0.is_none();
         let (rules, image_age_limit_days) =
             if lacks_rules { Default::default() } else { Rules::of(row).in_words(names) };
         let policy = Policy {

@@ -4,7 +4,6 @@ use crate::labels::{flag, word};
 use crate::names::Names;
 use crate::record::PolicyRule;
 use crate::source::qualys::wire::{PolicyRow, RuleRow};
-use crate::wire::Nested;
 
 /// The type of a rule that blocks images older than so many days; from release notes 1.38, "Ability to Block Older Images
 /// in Centralized Admission Controller Policy".
@@ -27,8 +26,8 @@ struct Rule {
 impl Rules {
     /// The rules in a row.
     pub(crate) fn of(row: &PolicyRow<'_>) -> Self {
-        let own = told(row.centralized_policy_rules.as_deref());
-        let exclusions = told(row.exclusion_policy_rules.as_deref());
+        let own = row.centralized_policy_rules.get().iter();
+        let exclusions = row.exclusion_policy_rules.get().iter();
         let limits = own
             .clone()
             .filter(|rule| rule.is_enabled.0 == Some(true) && rule.r#type.get().eq_ignore_ascii_case(OLDER_IMAGES));
@@ -50,8 +49,4 @@ impl Rules {
         });
         (rules.collect(), self.image_age_limit_days)
     }
-}
-
-fn told<'r, 'a>(rules: Option<&'r [Nested<RuleRow<'a>>]>) -> impl Iterator<Item = &'r RuleRow<'a>> + Clone {
-    rules.unwrap_or_default().iter().filter_map(|rule| rule.0.as_ref())
 }

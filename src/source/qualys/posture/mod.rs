@@ -133,7 +133,7 @@ impl FromRow for Control {
 
     fn from_row(names: &mut Names, row: &ControlRow<'_>) -> Self {
         let mut policies: Vec<Name> = Vec::new();
-        for policy in row.policy_names.iter().flatten().filter_map(|policy| policy.0.as_deref()) {
+        for policy in row.policy_names.iter() {
             let policy = names.intern(policy);
             if !policies.contains(&policy) {
                 policies.push(policy);

@@ -12,7 +12,7 @@ use crate::inventory::Table;
 use crate::labels::word;
 use crate::names::Names;
 use crate::paging::{Page, PageSummary};
-use crate::record::{PostureResource, Severity};
+use crate::record::{Outcome, PostureResource, Severity};
 use crate::source::qualys::listing::by_page::PagedListing;
 use crate::source::qualys::listing::optional_listing::{OptionalListing, Presence};
 use crate::source::qualys::session::{Listing, Session};
@@ -116,7 +116,8 @@ impl FromRow for PostureResource {
             kind: names.intern(row.resource_type.get()),
             severity: Severity::from_word(row.control_criticality.get()),
             vendor_severity: word(names, row.control_criticality.get()),
-            outcome: row.status.0,
+            // A row without one is rejected.
+            outcome: row.status.0.unwrap_or(Outcome::Skip),
             last_evaluated: row.last_evaluated.0,
         }
     }

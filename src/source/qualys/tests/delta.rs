@@ -144,7 +144,7 @@ async fn what_a_delta_cannot_tell_is_walked_again() {
     let rejected = bench.rejected("containers");
     let (whole, _, output) = run(&bench).await;
     assert_eq!((whole, collected(&output)), (false, truth(&bench)));
-    assert_eq!(bench.rejected("containers")[1], rejected[1] + 1);
+    assert_eq!(bench.rejected("containers")[0], rejected[0] + 1);
 
     // And once it can be read, it is one more than there are.
     change(&bench, [40], 300_000, |container| container.page_row = Row::Readable);

@@ -12,6 +12,7 @@ use crate::source::qualys::posture::resources::StagedResources;
 use crate::source::qualys::wire::{self, PolicyRow};
 use crate::source::staged::StagedTable;
 use crate::telemetry::Rejection;
+use crate::wire::{Nested, text};
 
 fn page(rows: &str) -> String {
     format!(r#"{{"data":[{rows}]}}"#)
@@ -98,12 +99,11 @@ fn of_a_resource_that_comes_again_the_last_evaluation_counts() {
 fn resources_that_cannot_be_counted_are_left_out() {
     for (row, why) in [
         (r#"{"cid":null,"resourceUid":"u","status":"PASS"}"#, Rejection::Unidentified),
-        (r#"{"cid":1,"resourceType":"Role","status":"PASS"}"#, Rejection::Unidentified),
-        (r#"{"cid":1,"resourceUid":"","resourceId":null,"status":"PASS"}"#, Rejection::Unidentified),
+        (r#"{"cid":[1],"resourceUid":"u","status":"PASS"}"#, Rejection::Unidentified),
+        (r#"{"cid":1,"resourceUid":"u","status":["PASS"]}"#, Rejection::Unreadable),
         (r#"{"cid":1,"resourceUid":"u","status":"ERROR"}"#, Rejection::Unreadable),
         (r#"{"cid":1,"resourceUid":"u","status":null}"#, Rejection::Unreadable),
         (r#"{"cid":1,"resourceUid":"u"}"#, Rejection::Unreadable),
-        (r#"{"cid":1,"resourceUid":"u","status":"PASS","lastEvaluated":"soon"}"#, Rejection::Unreadable),
     ] {
         let resources = Arc::<StagedResources>::default();
         let good = r#"{"cid":1,"resourceUid":"v","status":"PASS"}"#;
@@ -111,6 +111,22 @@ fn resources_that_cannot_be_counted_are_left_out() {
         let reasons: Vec<_> = seen.rejected.iter().map(|reject| reject.why).collect();
         assert_eq!((resources.table.take().len(), reasons), (1, vec![why]), "{row}");
     }
+}
+
+#[test]
+fn rows_that_name_no_resource_count_each() {
+    let resources = Arc::<StagedResources>::default();
+    let rows = [
+        r#"{"cid":1,"resourceType":"Role","status":"PASS"}"#,
+        r#"{"cid":1,"resourceType":"Role","status":"PASS"}"#,
+        r#"{"cid":1,"resourceUid":"","resourceId":{},"status":"FAIL","lastEvaluated":"soon"}"#,
+    ];
+    let body = page(&rows.join(","));
+    let seen = resources.read(&answer(body.as_bytes()), 1).unwrap().store();
+    assert_eq!((seen.taken, seen.new), (3, 3));
+    // The same page again brings nothing.
+    let seen = resources.read(&answer(body.as_bytes()), 2).unwrap().store();
+    assert_eq!((seen.new, seen.fresh, resources.table.take().len()), (0, 0, 3));
 }
 
 #[test]
@@ -154,8 +170,9 @@ fn odd_reports() {
         {"reportUuid":"c","isScheduled":"weekly"}"#;
     let seen = store(&staged, page(rows).as_bytes());
     let table = staged.take();
-    assert_eq!((seen.taken, seen.rejected.len()), (2, 2));
-    let [a, b] = ["a", "b"].map(|id| table.get(id).unwrap());
+    assert_eq!((seen.taken, seen.rejected.len(), table.len()), (4, 0, 4));
+    let [a, b, c] = ["a", "b", "c"].map(|id| table.get(id).unwrap());
+    assert_eq!(table.names.text(c.scheduled), "unknown");
     assert_eq!(words(&table.names, [a.template, a.status, a.scheduled]), ["unknown"; 3]);
     assert_eq!(words(&table.names, [b.status, b.scheduled]), ["in_progress", "true"]);
     assert!(a.created.is_none() && a.expires.is_none());
@@ -204,7 +221,7 @@ fn a_policy_in_the_list_may_have_its_rules() {
         {"uuid":"c","centralizedPolicyRules":null,"updated":null},
         {"uuid":"d","centralizedPolicyRules":[{"type":"X","isEnabled":"perhaps"}]}"#;
     let seen = store(&staged, page(rows).as_bytes());
-    assert_eq!((seen.taken, seen.rejected.len()), (3, 1));
+    assert_eq!((seen.taken, seen.rejected.len()), (4, 0));
     let (table, wanting) = split(&staged.take());
     assert_eq!(wanting, [("c".into(), None)].into());
     let names = &table.names;
@@ -240,11 +257,12 @@ fn the_strictest_enabled_age_limit_counts() {
             rules.join(","),
             exclusions.join(",")
         );
-        let row: PolicyRow<'_> = serde_json::from_str(&json).unwrap();
+        let row = serde_json::from_str::<Nested<PolicyRow<'_>>>(&json).unwrap().0.unwrap();
         assert_eq!(Rules::of(&row).in_words(&mut Names::default()).1, limit, "{json}");
     }
     // A rule in a page of a list is read from the page's text, not from one of its own.
-    let text = page(&format!(r#"{{"uuid":"a","centralizedPolicyRules":[{}]}},null"#, older("true", "30")));
+    let body = page(&format!(r#"{{"uuid":"a","centralizedPolicyRules":[{}]}},null"#, older("true", "30")));
+    let text = text(body.as_bytes());
     let row = wire::rows::<PolicyRow<'_>>(&text).unwrap().into_keyed().next().unwrap();
     assert_eq!(Rules::of(&row).in_words(&mut Names::default()).1, Some(30.0));
 }

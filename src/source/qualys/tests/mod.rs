@@ -190,7 +190,7 @@ fn the_posture_samples() {
     assert_eq!(table.get("45144").unwrap().resources, Some([0, 10, 0]));
 
     let odd = r#"{"data":[{"cid":"x","policyNames":["b","a","b",null],"criticality":"Very Bad","passControls":null},
-        {"cid":7,"failedControls":"3"},{"cid":null}]}"#;
+        {"cid":7,"failedControls":"3","skippedControls":[2]},{"cid":null}]}"#;
     let seen = store(&staged, odd.as_bytes());
     let table = staged.take();
     assert_eq!((seen.taken, seen.rejected.len()), (2, 1));

@@ -176,9 +176,9 @@ async fn images_are_walked_by_both_their_listings() {
 #[tokio::test]
 async fn reports_are_collected() {
     let bench = Bench::new(20, |_, _| {}).await;
-    bench.fault("/reports?pageNumber=1&pageSize=50", 1, body(r#"{"data":[{"reportUuid":"a"},{}],"count":2}"#));
+    bench.fault("/reports?pageNumber=1&pageSize=50", 1, body(r#"{"data":[{"reportUuid":"a"},{},5],"count":3}"#));
     let output = bench.run("reports").await.unwrap();
-    assert_eq!((output.records, output.missing, output.note), (1, None, None));
+    assert_eq!((output.records, output.missing, output.note), (2, None, None));
     assert_eq!(bench.rejected("reports").iter().sum::<u64>(), 1);
 }
 

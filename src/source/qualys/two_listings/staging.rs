@@ -7,8 +7,6 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock};
 
-use serde::Deserialize;
-
 use crate::checkpoint::Slot;
 use crate::client::Unreadable;
 use crate::clock::Timestamp;
@@ -17,7 +15,7 @@ use crate::lock::lock;
 use crate::names::Names;
 use crate::paging::{Page, PageReader, changed_since};
 use crate::source::qualys::wire;
-use crate::wire::{Keyed, text};
+use crate::wire::{Keyed, Row, text};
 
 /// A record of which two listings tell one half each.
 pub trait Joined: Record + Default {
@@ -37,7 +35,7 @@ pub trait Half {
     /// The record.
     type Record: Joined;
     /// A row of the listing.
-    type Row<'a>: Keyed + Deserialize<'a>;
+    type Row<'a>: Keyed + Row<'a>;
     /// What is kept of a row: this half's part of the record.
     type Part: Send + 'static;
 

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::wire::Text;
+use crate::wire::{Field, FieldState, Read, Text, other_scalars};
 
 /// What the keys tell of where a container runs. Keys count in sorted order, whichever way they are written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,74 +39,50 @@ fn keep<'a>(kept: &mut Option<(Text<'a>, Text<'a>)>, key: &Text<'a>, value: Text
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Cloud<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Keys;
+struct Keys;
 
-        impl<'de> Visitor<'de> for Keys {
-            type Value = Cloud<'de>;
+impl<'de> Visitor<'de> for Keys {
+    type Value = (Cloud<'de>, FieldState);
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object of dotted keys")
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of dotted keys")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let (mut cloud, mut state) = (Cloud::default(), FieldState::Absent);
+        while let Some(Read(key, _)) = map.next_key::<Read<Text<'de>>>()? {
+            let kept = if key.get().ends_with(".accountId") {
+                Some(&mut cloud.account)
+            } else if key.get().ends_with(".region") || key.get().ends_with(".region.code") {
+                Some(&mut cloud.region)
+            } else {
+                None
+            };
+            if let Some(kept) = kept {
+                let Read(value, its) = map.next_value()?;
+                keep(kept, &key, value);
+                state = state.max(its);
+            } else {
+                map.next_value::<IgnoredAny>()?;
             }
-
-            fn visit_unit<E>(self) -> Result<Self::Value, E> {
-                Ok(Cloud::default())
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut cloud = Cloud::default();
-                while let Some(key) = map.next_key::<Text<'de>>()? {
-                    if key.get().ends_with(".accountId") {
-                        keep(&mut cloud.account, &key, map.next_value()?);
-                    } else if key.get().ends_with(".region") || key.get().ends_with(".region.code") {
-                        keep(&mut cloud.region, &key, map.next_value()?);
-                    } else {
-                        map.next_value::<IgnoredAny>()?;
-                    }
-                    if cloud.first.as_ref().is_none_or(|first| key.get() < first.get()) {
-                        cloud.first = Some(key);
-                    }
-                }
-                Ok(cloud)
+            if cloud.first.as_ref().is_none_or(|first| key.get() < first.get()) {
+                cloud.first = Some(key);
+                state = state.max(FieldState::Present);
             }
         }
-
-        deserializer.deserialize_any(Keys)
+        Ok((cloud, state))
     }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok((Cloud::default(), FieldState::Unreadable))
+    }
+
+    other_scalars!();
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(json: &str) -> [String; 3] {
-        let cloud: Cloud<'_> = serde_json::from_str(json).unwrap();
-        [cloud.provider(), cloud.account(), cloud.region()].map(str::to_owned)
-    }
-
-    #[test]
-    fn the_first_key_that_has_a_value_counts() {
-        assert_eq!(
-            read(
-                r#"{"aws.eks.region":"us-east-1","aws.ecs.container.subnetId":null,"aws.eks.accountId":362440600222,
-                    "aws.ecs.accountId":null,"aws.ecs.region.code":"","aws.other":{"nested":[1]}}"#
-            ),
-            ["aws", "362440600222", "us-east-1"]
-        );
-        assert_eq!(
-            read(r#"{"gcp.region":"z","aws.ec2.region.code":"b","Azure\u002evm.accountId":"7"}"#),
-            ["Azure", "7", "b"]
-        );
-        assert_eq!(read("{}"), ["", "", ""]);
-        assert_eq!(read("null"), ["", "", ""]);
-        assert_eq!(read(r#"{"aws":null,"region":"not dotted"}"#), ["aws", "", ""]);
-    }
-
-    #[test]
-    fn another_shape_is_refused() {
-        for wrong in [r#"{"aws.region":{"code":"x"}}"#, r#"["aws"]"#, r#""aws""#, "5"] {
-            assert!(serde_json::from_str::<Cloud<'_>>(wrong).is_err(), "{wrong}");
-        }
+impl<'de> Field<'de> for Cloud<'de> {
+    fn read<D: Deserializer<'de>>(deserializer: D) -> Result<(Self, FieldState), D::Error> {
+        deserializer.deserialize_any(Keys)
     }
 }

@@ -3,40 +3,39 @@
 
 use std::fmt;
 
-use serde::Deserialize;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 
 use crate::record::SeverityCounts;
 
 use super::cloud::Cloud;
-use crate::wire::{Count, Flag, Keyed, Nested, Number, Text, Time, known};
+use crate::wire::{
+    Count, Field, FieldState, Flag, Keyed, Length, List, Nested, Number, Read, Row, Text, Time, Words, known,
+    other_scalars, row,
+};
 
-/// A row of `/csapi/v1.3/containers`; from release notes 1.38, "Fetch a List of Containers in your Account".
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-#[expect(missing_docs, reason = "the vendor's own field names")]
-pub struct PageRow<'a> {
-    #[serde(borrow)]
-    pub uuid: Text<'a>,
-    pub updated: Time,
-    pub container_id: Text<'a>,
-    pub name: Text<'a>,
-    pub state: Text<'a>,
-    pub image_uuid: Text<'a>,
-    pub image_digest: Text<'a>,
-    pub image_sha: Text<'a>,
-    pub cluster: Nested<NamedCluster<'a>>,
-    pub vulnerabilities: Severities,
-    pub compliance: Nested<Compliance>,
-    pub risk_score: Number,
-    pub max_qds_score: Number,
-    pub qds_severity: Text<'a>,
-    pub criticality: Text<'a>,
-    pub is_root: Flag,
-    pub is_vuln_propagated: Flag,
-    pub exceptions: Option<Vec<IgnoredAny>>,
-    pub last_vm_scan_date: Time,
+row! {
+    /// A row of `/csapi/v1.3/containers`; from release notes 1.38, "Fetch a List of Containers in your Account".
+    pub struct PageRow<'a> {
+        uuid: Text<'a> = "uuid" as key,
+        updated: Time = "updated" as order,
+        container_id: Text<'a> = "containerId",
+        name: Text<'a> = "name",
+        state: Text<'a> = "state",
+        image_uuid: Text<'a> = "imageUuid",
+        image_digest: Text<'a> = "imageDigest",
+        image_sha: Text<'a> = "imageSha",
+        cluster: Nested<NamedCluster<'a>> = "cluster",
+        vulnerabilities: Severities = "vulnerabilities",
+        compliance: Nested<Compliance> = "compliance",
+        risk_score: Number = "riskScore",
+        max_qds_score: Number = "maxQdsScore",
+        qds_severity: Text<'a> = "qdsSeverity",
+        criticality: Text<'a> = "criticality",
+        is_root: Flag = "isRoot",
+        is_vuln_propagated: Flag = "isVulnPropagated",
+        exceptions: Length = "exceptions",
+        last_vm_scan_date: Time = "lastVmScanDate",
+    }
 }
 
 impl Keyed for PageRow<'_> {
@@ -45,31 +44,29 @@ impl Keyed for PageRow<'_> {
     }
 }
 
-/// A row of `/csapi/v1.3/containers/list`: the full detail of a container.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-#[expect(missing_docs, reason = "the vendor's own field names")]
-pub struct BulkRow<'a> {
-    #[serde(borrow)]
-    pub uuid: Text<'a>,
-    pub updated: Time,
-    pub label: Option<Vec<Nested<Label<'a>>>>,
-    pub image_digest: Text<'a>,
-    pub image_sha: Text<'a>,
-    pub host: Nested<Host<'a>>,
-    pub sensor_uuid: Text<'a>,
-    pub cluster: Nested<FullCluster<'a>>,
-    pub cloud_provider: Cloud<'a>,
-    pub host_architecture: Option<Vec<Text<'a>>>,
-    pub source: Text<'a>,
-    pub privileged: Flag,
-    pub is_root: Flag,
-    pub is_drift: Flag,
-    pub is_vuln_propagated: Flag,
-    pub is_exposed_to_world: Flag,
-    pub is_instrumented: Flag,
-    pub exceptions: Option<Vec<IgnoredAny>>,
-    pub last_scanned: Time,
+row! {
+    /// A row of `/csapi/v1.3/containers/list`: the full detail of a container.
+    pub struct BulkRow<'a> {
+        uuid: Text<'a> = "uuid" as key,
+        updated: Time = "updated" as order,
+        label: List<Label<'a>> = "label",
+        image_digest: Text<'a> = "imageDigest",
+        image_sha: Text<'a> = "imageSha",
+        host: Nested<Host<'a>> = "host",
+        sensor_uuid: Text<'a> = "sensorUuid",
+        cluster: Nested<FullCluster<'a>> = "cluster",
+        cloud_provider: Cloud<'a> = "cloudProvider",
+        host_architecture: Words<'a> = "hostArchitecture",
+        source: Words<'a> = "source",
+        privileged: Flag = "privileged",
+        is_root: Flag = "isRoot",
+        is_drift: Flag = "isDrift",
+        is_vuln_propagated: Flag = "isVulnPropagated",
+        is_exposed_to_world: Flag = "isExposedToWorld",
+        is_instrumented: Flag = "isInstrumented",
+        exceptions: Length = "exceptions",
+        last_scanned: Time = "lastScanned",
+    }
 }
 
 impl Keyed for BulkRow<'_> {
@@ -78,120 +75,106 @@ impl Keyed for BulkRow<'_> {
     }
 }
 
-/// The page list's `cluster`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-#[expect(missing_docs, reason = "the vendor's own field names")]
-pub struct NamedCluster<'a> {
-    #[serde(borrow)]
-    pub name: Text<'a>,
+row! {
+    /// The page list's `cluster`.
+    pub struct NamedCluster<'a> {
+        name: Text<'a> = "name",
+    }
 }
 
-/// The bulk list's `cluster`; older answers have no `name`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-#[expect(missing_docs, reason = "the vendor's own field names")]
-pub struct FullCluster<'a> {
-    #[serde(borrow)]
-    pub name: Text<'a>,
-    pub k8s: Nested<Kubernetes<'a>>,
+row! {
+    /// The bulk list's `cluster`; older answers have no `name`.
+    pub struct FullCluster<'a> {
+        name: Text<'a> = "name",
+        k8s: Nested<Kubernetes<'a>> = "k8s",
+    }
 }
 
-/// `cluster.k8s`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-#[expect(missing_docs, reason = "the vendor's own field names")]
-pub struct Kubernetes<'a> {
-    #[serde(borrow)]
-    pub pod: Nested<Pod<'a>>,
-    pub node: Nested<Node<'a>>,
+row! {
+    /// `cluster.k8s`.
+    pub struct Kubernetes<'a> {
+        pod: Nested<Pod<'a>> = "pod",
+        node: Nested<Node<'a>> = "node",
+    }
 }
 
-/// `cluster.k8s.pod`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-#[expect(missing_docs, reason = "the vendor's own field names")]
-pub struct Pod<'a> {
-    #[serde(borrow)]
-    pub namespace: Text<'a>,
-    pub label: Option<Vec<Nested<Label<'a>>>>,
-    pub controller: Option<Vec<Nested<Controller<'a>>>>,
+row! {
+    /// `cluster.k8s.pod`.
+    pub struct Pod<'a> {
+        namespace: Text<'a> = "namespace",
+        label: List<Label<'a>> = "label",
+        controller: List<Controller<'a>> = "controller",
+    }
 }
 
-/// What controls a pod.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-#[expect(missing_docs, reason = "the vendor's own field names")]
-pub struct Controller<'a> {
-    #[serde(borrow)]
-    pub name: Text<'a>,
-    pub r#type: Text<'a>,
+row! {
+    /// What controls a pod.
+    pub struct Controller<'a> {
+        name: Text<'a> = "name",
+        r#type: Text<'a> = "type",
+    }
 }
 
-/// `cluster.k8s.node`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-#[expect(missing_docs, reason = "the vendor's own field names")]
-pub struct Node<'a> {
-    #[serde(borrow)]
-    pub name: Text<'a>,
+row! {
+    /// `cluster.k8s.node`.
+    pub struct Node<'a> {
+        name: Text<'a> = "name",
+    }
 }
 
-/// A label of a container or of its pod.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-#[expect(missing_docs, reason = "the vendor's own field names")]
-pub struct Label<'a> {
-    #[serde(borrow)]
-    pub key: Text<'a>,
-    pub value: Text<'a>,
+row! {
+    /// A label of a container or of its pod.
+    pub struct Label<'a> {
+        key: Text<'a> = "key",
+        value: Text<'a> = "value",
+    }
 }
 
-/// `host`; null for serverless containers.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-#[expect(missing_docs, reason = "the vendor's own field names")]
-pub struct Host<'a> {
-    #[serde(borrow)]
-    pub sensor_uuid: Text<'a>,
-    pub hostname: Text<'a>,
+row! {
+    /// `host`; null for serverless containers.
+    pub struct Host<'a> {
+        sensor_uuid: Text<'a> = "sensorUuid",
+        hostname: Text<'a> = "hostname",
+    }
 }
 
-/// `compliance`: checks by outcome.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-#[expect(missing_docs, reason = "the vendor's own field names")]
-pub struct Compliance {
-    pub pass_count: Count,
-    pub fail_count: Count,
-    pub error_count: Count,
+row! {
+    /// `compliance`: checks by outcome.
+    pub struct Compliance {
+        pass_count: Count = "passCount",
+        fail_count: Count = "failCount",
+        error_count: Count = "errorCount",
+    }
 }
 
 impl Compliance {
     /// Passed, failed and erred; a missing one is 0 unless all are, which means that none were made.
-    pub fn checks(self) -> Option<[u32; 3]> {
+    pub fn checks(&self) -> Option<[u32; 3]> {
         known([self.pass_count, self.fail_count, self.error_count])
     }
 }
 
-/// `vulnerabilities` of the page list: an object of counts, and in one release note an array around that object.
-/// An array of findings has no severities, so it tells nothing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Severities(pub Option<SeverityCounts>);
+row! {
+    /// Findings by severity.
+    struct SeverityObject {
+        critical: Count = "severity5Count",
+        high: Count = "severity4Count",
+        medium: Count = "severity3Count",
+        low: Count = "severity2Count",
+        info: Count = "severity1Count",
+    }
+}
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct SeverityObject {
-    #[serde(rename = "severity5Count")]
-    critical: Count,
-    #[serde(rename = "severity4Count")]
-    high: Count,
-    #[serde(rename = "severity3Count")]
-    medium: Count,
-    #[serde(rename = "severity2Count")]
-    low: Count,
-    #[serde(rename = "severity1Count")]
-    info: Count,
+/// `vulnerabilities` of the page list: an object of counts, and in one release note an array around that object.
+/// An array of findings has no severities, so it has no counts.
+#[derive(Debug, Default)]
+pub struct Severities(Option<SeverityObject>);
+
+impl Severities {
+    /// The counts, missing ones as 0; none if all are missing, for then nothing was counted.
+    pub fn counts(&self) -> Option<SeverityCounts> {
+        self.0.as_ref().and_then(SeverityObject::counts)
+    }
 }
 
 impl SeverityObject {
@@ -200,71 +183,49 @@ impl SeverityObject {
     }
 }
 
-impl<'de> Deserialize<'de> for Severities {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Shapes;
+struct Shapes;
 
-        impl<'de> Visitor<'de> for Shapes {
-            type Value = Severities;
+impl<'de> Visitor<'de> for Shapes {
+    type Value = (Severities, FieldState);
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object of counts")
-            }
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of counts")
+    }
 
-            fn visit_unit<E>(self) -> Result<Severities, E> {
-                Ok(Severities(None))
-            }
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        Ok((Severities(Some(SeverityObject::read(map)?)), FieldState::Present))
+    }
 
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Severities, A::Error> {
-                let object = SeverityObject::deserialize(MapAccessDeserializer::new(map))?;
-                Ok(Severities(object.counts()))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<Severities, A::Error> {
-                let mut counts = None;
-                while let Some(row) = rows.next_element::<Nested<SeverityObject>>()? {
-                    counts = counts.or(row.0.and_then(|object| object.counts()));
-                }
-                Ok(Severities(counts))
+    fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<Self::Value, A::Error> {
+        let (mut found, mut state): (Option<SeverityObject>, _) = (None, FieldState::Absent);
+        while let Some(Read(row, its)) = rows.next_element::<Read<Nested<SeverityObject>>>()? {
+            state = state.max(its);
+            // The first that has counts; one that has none may still say that it cannot be read.
+            if found.as_ref().is_none_or(|found| found.counts().is_none()) {
+                found = row.0.or(found);
             }
         }
-
-        deserializer.deserialize_any(Shapes)
+        Ok((Severities(found), state))
     }
+
+    other_scalars!();
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+impl<'de> Field<'de> for Severities {
+    const PATHS: usize = SeverityObject::PATHS;
 
-    fn severities(json: &str) -> Option<Severities> {
-        serde_json::from_str(json).ok()
+    fn read<D: Deserializer<'de>>(deserializer: D) -> Result<(Self, FieldState), D::Error> {
+        deserializer.deserialize_any(Shapes)
     }
 
-    #[test]
-    fn vulnerabilities_have_many_shapes() {
-        let counted = Some(Severities(Some([6, 4, 2, 3, 0])));
-        let object = r#"{"severity5Count":6,"severity3Count":"2","severity4Count":4.0,"severity1Count":null,"severity2Count":3}"#;
-        assert_eq!(severities(object), counted);
-        assert_eq!(severities(&format!("[{object}]")), counted);
-        assert_eq!(severities(r#"{"severity5Count":6,"unknown":[1]}"#), Some(Severities(Some([6, 0, 0, 0, 0]))));
-        for unscanned in
-            ["null", "[]", "{}", r#"{"severity5Count":null}"#, r#"[{"qid":105144,"result":"x"}]"#, "[null]"]
-        {
-            assert_eq!(severities(unscanned), Some(Severities(None)), "{unscanned}");
-        }
-        assert_eq!(severities(r#"{"severity5Count":99999999999}"#), Some(Severities(Some([u32::MAX, 0, 0, 0, 0]))));
-        for wrong in [r#""many""#, "5", "[5]", r#"{"severity5Count":{}}"#, r#"{"severity5Count":-1}"#] {
-            assert_eq!(severities(wrong), None, "{wrong}");
-        }
+    fn paths(path: &str, paths: &mut Vec<String>) {
+        SeverityObject::paths(path, paths);
     }
 
-    #[test]
-    fn a_list_in_place_of_an_object_is_refused() {
-        for wrong in [r#"{"uuid":"a","host":["x","y"]}"#, r#"{"uuid":"a","cluster":"x"}"#, r#"{"uuid":"a","label":{}}"#]
-        {
-            assert!(serde_json::from_str::<BulkRow<'_>>(wrong).is_err(), "{wrong}");
+    fn raise(&self, state: FieldState, states: &mut [FieldState]) {
+        match &self.0 {
+            Some(object) => object.raise(states),
+            None => states.fill(state),
         }
-        assert!(serde_json::from_str::<BulkRow<'_>>(r#"{"uuid":"a","environment":5,"vulnerabilities":"x"}"#).is_ok());
     }
 }

@@ -1,45 +1,47 @@
 //! Rows of the report and policy listings, and a policy's detail. A report's `recipient` and all else that people wrote
 //! into it is skipped without being decoded: it names them.
 
-use serde::Deserialize;
+use serde::de::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use crate::wire::{Flag, Keyed, Nested, Number, Text, Time};
+use crate::telemetry::Rejection;
+use crate::wire::{Field, FieldState, Flag, Keyed, List, Nested, Number, Read, Text, Time, row};
 
-/// A row of `/csapi/v1.3/reports`; from release notes 1.38, "Fetch a List of Reports".
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-#[expect(missing_docs, reason = "the vendor's own field names")]
-pub struct ReportRow<'a> {
-    #[serde(borrow)]
-    pub report_uuid: Text<'a>,
-    pub template_name: Text<'a>,
-    pub status: Text<'a>,
-    pub is_scheduled: Flag,
-    pub created_at: Time,
-    pub expire_on: Time,
+row! {
+    /// A row of `/csapi/v1.3/reports`; from release notes 1.38, "Fetch a List of Reports".
+    pub struct ReportRow<'a> {
+        report_uuid: Text<'a> = "reportUuid" as key,
+        template_name: Text<'a> = "templateName",
+        status: Text<'a> = "status",
+        is_scheduled: Flag = "isScheduled",
+        created_at: Time = "createdAt",
+        expire_on: Time = "expireOn",
+    }
 }
 
 impl Keyed for ReportRow<'_> {
     fn key(&self) -> &str {
         self.report_uuid.get()
     }
+
+    /// A report without its id is one all the same.
+    fn rejection(&self) -> Option<Rejection> {
+        None
+    }
 }
 
-/// A row of `/csapi/v1.3/centralizedPolicy`, and the answer of `/csapi/v1.3/centralizedPolicy/{policyId}`; from release
-/// notes 1.38, "Show Details of a Centralized Policy". A row may lack its rules.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-#[expect(missing_docs, reason = "the vendor's own field names")]
-pub struct PolicyRow<'a> {
-    #[serde(borrow)]
-    pub uuid: Text<'a>,
-    pub policy_name: Text<'a>,
-    pub policy_type: Text<'a>,
-    pub policy_mode: Text<'a>,
-    pub updated: Time,
-    pub centralized_policy_rules: Option<Vec<Nested<RuleRow<'a>>>>,
-    pub exclusion_policy_rules: Option<Vec<Nested<RuleRow<'a>>>>,
+row! {
+    /// A row of `/csapi/v1.3/centralizedPolicy`, and the answer of `/csapi/v1.3/centralizedPolicy/{policyId}`; from release
+    /// notes 1.38, "Show Details of a Centralized Policy". A row may lack its rules.
+    pub struct PolicyRow<'a> {
+        uuid: Text<'a> = "uuid" as key,
+        policy_name: Text<'a> = "policyName",
+        policy_type: Text<'a> = "policyType",
+        policy_mode: Text<'a> = "policyMode",
+        updated: Time = "updated" as order,
+        centralized_policy_rules: List<RuleRow<'a>> = "centralizedPolicyRules",
+        exclusion_policy_rules: List<RuleRow<'a>> = "exclusionPolicyRules",
+    }
 }
 
 impl Keyed for PolicyRow<'_> {
@@ -48,75 +50,46 @@ impl Keyed for PolicyRow<'_> {
     }
 }
 
-/// A rule of a policy.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-#[expect(missing_docs, reason = "the vendor's own field names")]
-pub struct RuleRow<'a> {
-    #[serde(borrow)]
-    pub r#type: Text<'a>,
-    pub action: Text<'a>,
-    pub is_enabled: Flag,
-    /// What it means is up to `type`, so it is not looked into before that is known.
-    #[serde(borrow)]
-    pub meta_data: Option<&'a RawValue>,
+row! {
+    /// A rule of a policy.
+    pub struct RuleRow<'a> {
+        r#type: Text<'a> = "type",
+        action: Text<'a> = "action",
+        is_enabled: Flag = "isEnabled",
+        meta_data: MetaData<'a> = "metaData",
+    }
 }
 
-/// `metaData` of a rule with one number.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Value {
-    value: Number,
+/// `metaData` of a rule. What it means is up to the rule's `type`, so it is not looked into before that is known.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MetaData<'a>(Option<&'a RawValue>);
+
+impl<'de> Field<'de> for MetaData<'de> {
+    fn read<D: Deserializer<'de>>(deserializer: D) -> Result<(Self, FieldState), D::Error> {
+        let raw = <&RawValue>::deserialize(deserializer)?;
+        let data = Some(raw).filter(|raw| raw.get() != "null");
+        Ok((Self(data), if data.is_some() { FieldState::Present } else { FieldState::Absent }))
+    }
+}
+
+row! {
+    /// `metaData` of a rule with one number.
+    struct Value {
+        value: Number = "value",
+    }
 }
 
 impl RuleRow<'_> {
     /// The number in `metaData`; none where there is none, or none from 0. It is an object with a `value`, such an object
     /// written into a text, or, as the vendor's table of parameters has it, just the number.
     pub fn value(&self) -> Option<f64> {
-        let raw = self.meta_data?.get();
-        let written = raw.starts_with('"').then(|| serde_json::from_str::<Text<'_>>(raw).ok()).flatten();
-        let json = written.as_ref().map_or(raw, Text::get);
-        let number = match serde_json::from_str::<Nested<Value>>(json) {
-            Ok(object) => object.0?.value,
-            Err(_) => serde_json::from_str(json).ok()?,
+        let raw = self.meta_data.0?.get();
+        let written = raw.starts_with('"').then(|| serde_json::from_str::<Read<Text<'_>>>(raw).ok()).flatten();
+        let json = written.as_ref().map_or(raw, |Read(text, _)| text.get());
+        let number = match serde_json::from_str::<Nested<Value>>(json).ok()?.0 {
+            Some(object) => object.value,
+            None => serde_json::from_str::<Read<Number>>(json).ok()?.0,
         };
         number.0.filter(|number| *number >= 0.0)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_rules_number_has_many_forms() {
-        let value = |meta_data: &str| {
-            let json = format!(r#"{{"type":"X","metaData":{meta_data}}}"#);
-            serde_json::from_str::<RuleRow<'_>>(&json).unwrap().value()
-        };
-        for (meta_data, number) in [
-            (r#""{\"value\":1000}""#, Some(1000.0)),
-            (r#""{\"value\":\"1000\"}""#, Some(1000.0)),
-            (r#"" {\"other\":[1], \"value\" : 30.5} ""#, Some(30.5)),
-            (r#"{"value":180}"#, Some(180.0)),
-            (r#"{"value":"180","unit":{"of":"days"}}"#, Some(180.0)),
-            (r#"{"value":0}"#, Some(0.0)),
-            ("180", Some(180.0)),
-            ("\"180\"", Some(180.0)),
-            ("null", None),
-            ("\"\"", None),
-            ("\"null\"", None),
-            (r#"{"value":null}"#, None),
-            (r#"{"value":-1}"#, None),
-            (r#"{"value":["nginx"]}"#, None),
-            (r#"{"value":"soon"}"#, None),
-            ("{}", None),
-            ("[7]", None),
-            ("true", None),
-            ("\"{\"", None),
-        ] {
-            assert_eq!(value(meta_data), number, "{meta_data}");
-        }
-        assert_eq!(serde_json::from_str::<RuleRow<'_>>("{}").unwrap().value(), None);
     }
 }

@@ -3,29 +3,27 @@
 
 use std::fmt;
 
-use serde::Deserialize;
+use serde::de::value::SeqAccessDeserializer;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::container::Severities;
-use crate::wire::{Count, Keyed, Nested, Number, Text, Time};
+use crate::wire::{Count, Field, FieldState, Keyed, List, Nested, Number, Read, Row, Text, Time, other_scalars, row};
 
-/// A row of `/csapi/v1.3/images`; from the v1.x API release notes, "Fetch a list of images in your account".
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-#[expect(missing_docs, reason = "the vendor's own field names")]
-pub struct ImagePageRow<'a> {
-    #[serde(borrow)]
-    pub uuid: Text<'a>,
-    pub updated: Time,
-    pub created: Time,
-    pub sha: Text<'a>,
-    pub repo: Option<Vec<Nested<Repo<'a>>>>,
-    pub repo_digests: Option<Vec<Nested<RepoDigest<'a>>>>,
-    pub size: Number,
-    pub vulnerabilities: Severities,
-    pub associated_containers_count: Count,
-    pub scan_status: Text<'a>,
-    pub risk_score: Number,
+row! {
+    /// A row of `/csapi/v1.3/images`; from the v1.x API release notes, "Fetch a list of images in your account".
+    pub struct ImagePageRow<'a> {
+        uuid: Text<'a> = "uuid" as key,
+        updated: Time = "updated" as order,
+        created: Time = "created",
+        sha: Text<'a> = "sha",
+        repo: List<Repo<'a>> = "repo",
+        repo_digests: List<RepoDigest<'a>> = "repoDigests",
+        size: Number = "size",
+        vulnerabilities: Severities = "vulnerabilities",
+        associated_containers_count: Count = "associatedContainersCount",
+        scan_status: Text<'a> = "scanStatus",
+        risk_score: Number = "riskScore",
+    }
 }
 
 impl Keyed for ImagePageRow<'_> {
@@ -34,18 +32,16 @@ impl Keyed for ImagePageRow<'_> {
     }
 }
 
-/// A row of `/csapi/v1.3/images/list`; from "Fetch a List of Images (Bulk API)".
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-#[expect(missing_docs, reason = "the vendor's own field names")]
-pub struct ImageBulkRow<'a> {
-    #[serde(borrow)]
-    pub uuid: Text<'a>,
-    pub updated: Time,
-    pub sha: Text<'a>,
-    pub repo: Option<Vec<Nested<Repo<'a>>>>,
-    pub repo_digests: Option<Vec<Nested<RepoDigest<'a>>>>,
-    pub vulnerabilities: FindingRows<'a>,
+row! {
+    /// A row of `/csapi/v1.3/images/list`; from "Fetch a List of Images (Bulk API)".
+    pub struct ImageBulkRow<'a> {
+        uuid: Text<'a> = "uuid" as key,
+        updated: Time = "updated" as order,
+        sha: Text<'a> = "sha",
+        repo: List<Repo<'a>> = "repo",
+        repo_digests: List<RepoDigest<'a>> = "repoDigests",
+        vulnerabilities: FindingRows<'a> = "vulnerabilities",
+    }
 }
 
 impl Keyed for ImageBulkRow<'_> {
@@ -54,73 +50,71 @@ impl Keyed for ImageBulkRow<'_> {
     }
 }
 
-/// Where an image can be had.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-#[expect(missing_docs, reason = "the vendor's own field names")]
-pub struct Repo<'a> {
-    #[serde(borrow)]
-    pub registry: Text<'a>,
-    pub repository: Text<'a>,
+row! {
+    /// Where an image can be had.
+    pub struct Repo<'a> {
+        registry: Text<'a> = "registry",
+        repository: Text<'a> = "repository",
+    }
 }
 
-/// An image's digest in a registry.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-#[expect(missing_docs, reason = "the vendor's own field names")]
-pub struct RepoDigest<'a> {
-    #[serde(borrow)]
-    pub registry: Text<'a>,
-    pub digest: Text<'a>,
+row! {
+    /// An image's digest in a registry.
+    pub struct RepoDigest<'a> {
+        registry: Text<'a> = "registry",
+        digest: Text<'a> = "digest",
+    }
 }
 
-/// A finding in an image.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-#[expect(missing_docs, reason = "the vendor's own field names")]
-pub struct FindingRow<'a> {
-    #[serde(borrow)]
-    pub qid: Text<'a>,
-    pub type_detected: Text<'a>,
-    #[serde(rename = "software")]
-    pub fix: Fix,
+row! {
+    /// A finding in an image.
+    pub struct FindingRow<'a> {
+        qid: Text<'a> = "qid",
+        type_detected: Text<'a> = "typeDetected",
+        fix: Fix = "software",
+    }
 }
 
 /// `vulnerabilities` of the bulk list: null while a scan is pending. An object of counts, which other listings have in
-/// this place, names no finding, so it tells nothing.
+/// this place, names no finding, so there is none.
 #[derive(Debug, Default)]
-pub struct FindingRows<'a>(pub Option<Vec<FindingRow<'a>>>);
+pub struct FindingRows<'a>(pub List<FindingRow<'a>>);
 
-impl<'de: 'a, 'a> Deserialize<'de> for FindingRows<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Shapes;
+struct Shapes;
 
-        impl<'de> Visitor<'de> for Shapes {
-            type Value = FindingRows<'de>;
+impl<'de> Visitor<'de> for Shapes {
+    type Value = (FindingRows<'de>, FieldState);
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list of findings")
-            }
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of findings")
+    }
 
-            fn visit_unit<E>(self) -> Result<Self::Value, E> {
-                Ok(FindingRows(None))
-            }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok((FindingRows::default(), FieldState::Absent))
+    }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                Ok(FindingRows(None))
-            }
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Self::Value, A::Error> {
+        let (findings, state) = List::read(SeqAccessDeserializer::new(list))?;
+        Ok((FindingRows(findings), state))
+    }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<Self::Value, A::Error> {
-                let mut findings = Vec::new();
-                while let Some(row) = rows.next_element::<Nested<FindingRow<'de>>>()? {
-                    findings.extend(row.0);
-                }
-                Ok(FindingRows(Some(findings)))
-            }
-        }
+    other_scalars!();
+}
 
+impl<'de> Field<'de> for FindingRows<'de> {
+    const PATHS: usize = List::<FindingRow<'de>>::PATHS;
+
+    fn read<D: Deserializer<'de>>(deserializer: D) -> Result<(Self, FieldState), D::Error> {
         deserializer.deserialize_any(Shapes)
+    }
+
+    fn paths(path: &str, paths: &mut Vec<String>) {
+        List::<FindingRow<'de>>::paths(path, paths);
+    }
+
+    fn raise(&self, state: FieldState, states: &mut [FieldState]) {
+        self.0.raise(state, states);
     }
 }
 
@@ -128,75 +122,45 @@ impl<'de: 'a, 'a> Deserialize<'de> for FindingRows<'a> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Fix(pub bool);
 
-#[derive(Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct Software<'a> {
-    #[serde(borrow)]
-    fix_version: Text<'a>,
-}
-
-impl<'de> Deserialize<'de> for Fix {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Softwares;
-
-        impl<'de> Visitor<'de> for Softwares {
-            type Value = Fix;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list of software")
-            }
-
-            fn visit_unit<E>(self) -> Result<Fix, E> {
-                Ok(Fix(false))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<Fix, A::Error> {
-                let mut fix = false;
-                while let Some(row) = rows.next_element::<Nested<Software<'de>>>()? {
-                    fix |= row.0.is_some_and(|software| software.fix_version.filled().is_some());
-                }
-                Ok(Fix(fix))
-            }
-        }
-
-        deserializer.deserialize_any(Softwares)
+row! {
+    /// A package that a finding is about.
+    struct Software<'a> {
+        fix_version: Text<'a> = "fixVersion",
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+struct Packages;
 
-    #[test]
-    fn a_finding_is_fixable_if_any_of_its_software_is() {
-        for (software, fix) in [
-            ("null", Some(false)),
-            ("[]", Some(false)),
-            (r#"[{"name":"a","version":"1","fixVersion":null},{"fixVersion":""},null,{}]"#, Some(false)),
-            (r#"[{"fixVersion":null},{"fixVersion":"1.2"},{"fixVersion":null}]"#, Some(true)),
-            (r#"[{"fixVersion":7}]"#, Some(true)),
-            (r#"[{"fixVersion":["1"]}]"#, None),
-            (r#"{"fixVersion":"1"}"#, None),
-            (r#""bash""#, None),
-        ] {
-            let read = serde_json::from_str::<Fix>(software).ok();
-            assert_eq!(read.map(|fix| fix.0), fix, "{software}");
-        }
+impl<'de> Visitor<'de> for Packages {
+    type Value = (Fix, FieldState);
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of software")
     }
 
-    #[test]
-    fn findings_are_a_list_or_not_told() {
-        for (json, findings) in [
-            ("null", Some(None)),
-            ("[]", Some(Some(0))),
-            (r#"[{"qid":1},null,{}]"#, Some(Some(2))),
-            (r#"{"severity5Count":2,"severity4Count":null}"#, Some(None)),
-            ("[5]", None),
-            (r#"[{"qid":[1]}]"#, None),
-            (r#""many""#, None),
-        ] {
-            let read = serde_json::from_str::<FindingRows<'_>>(json).ok();
-            assert_eq!(read.map(|rows| rows.0.map(|rows| rows.len())), findings, "{json}");
+    fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<Self::Value, A::Error> {
+        let (mut fix, mut states) = (false, [FieldState::Absent]);
+        while let Some(Read(row, its)) = rows.next_element::<Read<Nested<Software<'de>>>>()? {
+            row.raise(its, &mut states);
+            fix |= row.0.is_some_and(|software| software.fix_version.filled().is_some());
         }
+        Ok((Fix(fix), states[0]))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok((Fix(false), FieldState::Unreadable))
+    }
+
+    other_scalars!();
+}
+
+impl<'de> Field<'de> for Fix {
+    fn read<D: Deserializer<'de>>(deserializer: D) -> Result<(Self, FieldState), D::Error> {
+        deserializer.deserialize_any(Packages)
+    }
+
+    fn paths(path: &str, paths: &mut Vec<String>) {
+        Software::paths(&format!("{path}[]"), paths);
     }
 }

@@ -3,10 +3,13 @@
 //! Owns which fields are read and in how many ways each may be written. It knows neither requests nor records.
 //! Everything not named in a row type is skipped without being decoded.
 
-use serde::de::Deserialize;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use crate::client::Unreadable;
-use crate::wire::{Count, Envelope, Keyed, Nested, Rows};
+use crate::wire::{Count, Document, Envelope, FieldState, Key, Keyed, Read, Row, Rows};
 
 mod cloud;
 mod container;
@@ -27,13 +30,57 @@ pub use resource::{ResourceRow, Status, is_only_numbers};
 pub use rows::{ControlDetail, ControlRow, SensorRow};
 
 /// The answer of every listing.
-#[derive(Debug, serde::Deserialize)]
+#[derive(Debug)]
 pub struct Page<T> {
     /// The rows; the vendor always sends them, if only as `[]`.
     pub data: Option<Vec<T>>,
-    /// How many rows the whole listing has; the bulk list does not tell.
-    #[serde(default)]
+    /// How many rows the whole listing has; the bulk list does not say.
     pub count: Count,
+    /// Whether there is a count that cannot be read.
+    count_state: FieldState,
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Page<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Around(PhantomData))
+    }
+}
+
+struct Around<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Around<T> {
+    type Value = Page<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object around a list of rows")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Page { data: None, count: Count(None), count_state: FieldState::Absent })
+    }
+
+    /// Of several of one name the last counts.
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        enum At {
+            Data,
+            Count,
+            Other,
+        }
+        let mut page = self.visit_unit()?;
+        let at = |key: &str| match key {
+            "data" => At::Data,
+            "count" => At::Count,
+            _ => At::Other,
+        };
+        while let Some(at) = map.next_key_seed(Key::new(at))? {
+            match at {
+                At::Data => page.data = map.next_value()?,
+                At::Count => Read(page.count, page.count_state) = map.next_value()?,
+                At::Other => _ = map.next_value::<IgnoredAny>()?,
+            }
+        }
+        Ok(page)
+    }
 }
 
 /// How the vendor wraps every listing: in a [`Page`].
@@ -41,21 +88,22 @@ pub struct Page<T> {
 enum Paged {}
 
 impl Envelope for Paged {
-    type Around<'a, T: Deserialize<'a> + 'a> = Nested<Page<T>>;
+    type Around<'a, T: Deserialize<'a> + 'a> = Page<T>;
 
-    fn open<'a, T: Deserialize<'a> + 'a>(page: Nested<Page<T>>) -> Result<(Vec<T>, Option<u64>), Unreadable> {
-        match page.0 {
-            Some(Page { data: Some(rows), count }) => Ok((rows, count.0)),
-            // It says so itself that there is nothing.
-            Some(Page { data: None, count: Count(Some(0)) }) => Ok((Vec::new(), Some(0))),
-            Some(Page { data: None, .. }) | None => {
-                Err(Unreadable("the answer is JSON, but has no records".to_owned()))
+    fn open<'a, T: Deserialize<'a> + 'a>(page: Page<T>) -> Result<(Vec<T>, Option<u64>), Unreadable> {
+        match page {
+            Page { count_state: FieldState::Unreadable, .. } => {
+                Err(Unreadable("the answer has a count that is not a number".to_owned()))
             }
+            Page { data: Some(rows), count, .. } => Ok((rows, count.0)),
+            // It says so itself that there is nothing.
+            Page { data: None, count: Count(Some(0)), .. } => Ok((Vec::new(), Some(0))),
+            Page { data: None, .. } => Err(Unreadable("the answer is JSON, but has no records".to_owned())),
         }
     }
 }
 
-/// The rows of the page in `text`; an empty one has none. Fails if it is no page at all.
-pub fn rows<'a, T: Deserialize<'a> + Keyed + 'a>(text: &'a str) -> Result<Rows<T>, Unreadable> {
-    crate::wire::rows::<Paged, T>(text)
+/// The rows of the page in a document; an empty one has none. Fails if it is no page at all.
+pub fn rows<'a, T: Row<'a> + Keyed + 'a>(page: &'a Document<'_>) -> Result<Rows<T>, Unreadable> {
+    crate::wire::rows::<Paged, T>(page)
 }

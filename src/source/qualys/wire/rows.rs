@@ -1,24 +1,20 @@
 //! Rows of the sensor and posture listings, and a control's detail.
 
-use serde::Deserialize;
+use crate::wire::{Count, Keyed, Text, Time, Words, row};
 
-use crate::wire::{Count, Keyed, Text, Time};
-
-/// A row of `/csapi/v1.3/sensors`, and of v1.1 before it.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-#[expect(missing_docs, reason = "the vendor's own field names")]
-pub struct SensorRow<'a> {
-    #[serde(borrow)]
-    pub uuid: Text<'a>,
-    pub sensor_id: Text<'a>,
-    pub hostname: Text<'a>,
-    pub sensor_type: Text<'a>,
-    pub status: Text<'a>,
-    pub sensor_version: Text<'a>,
-    pub container_runtime: Text<'a>,
-    pub container_runtime_version: Text<'a>,
-    pub last_checked_in: Time,
+row! {
+    /// A row of `/csapi/v1.3/sensors`, and of v1.1 before it.
+    pub struct SensorRow<'a> {
+        uuid: Text<'a> = "uuid" as key,
+        sensor_id: Text<'a> = "sensorId",
+        hostname: Text<'a> = "hostname",
+        sensor_type: Text<'a> = "sensorType",
+        status: Text<'a> = "status",
+        sensor_version: Text<'a> = "sensorVersion",
+        container_runtime: Text<'a> = "containerRuntime",
+        container_runtime_version: Text<'a> = "containerRuntimeVersion",
+        last_checked_in: Time = "lastCheckedIn",
+    }
 }
 
 impl Keyed for SensorRow<'_> {
@@ -27,19 +23,17 @@ impl Keyed for SensorRow<'_> {
     }
 }
 
-/// A row of `/csapi/v1.3/k8s_postures/list`: one control and its counts over the whole tenant.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-#[expect(missing_docs, reason = "the vendor's own field names")]
-pub struct ControlRow<'a> {
-    #[serde(borrow)]
-    pub cid: Text<'a>,
-    pub control_name: Text<'a>,
-    pub policy_names: Option<Vec<Text<'a>>>,
-    pub criticality: Text<'a>,
-    pub pass_controls: Count,
-    pub failed_controls: Count,
-    pub skipped_controls: Count,
+row! {
+    /// A row of `/csapi/v1.3/k8s_postures/list`: one control and its counts over the whole tenant.
+    pub struct ControlRow<'a> {
+        cid: Text<'a> = "cid" as key,
+        control_name: Text<'a> = "controlName",
+        policy_names: Words<'a> = "policyNames",
+        criticality: Text<'a> = "criticality",
+        pass_controls: Count = "passControls",
+        failed_controls: Count = "failedControls",
+        skipped_controls: Count = "skippedControls",
+    }
 }
 
 impl ControlRow<'_> {
@@ -56,11 +50,9 @@ impl Keyed for ControlRow<'_> {
     }
 }
 
-/// The answer of `/csapi/v1.3/k8s_postures/control/{controlId}`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-#[expect(missing_docs, reason = "the vendor's own field names")]
-pub struct ControlDetail<'a> {
-    #[serde(borrow)]
-    pub category: Text<'a>,
+row! {
+    /// The answer of `/csapi/v1.3/k8s_postures/control/{controlId}`.
+    pub struct ControlDetail<'a> {
+        category: Text<'a> = "category",
+    }
 }

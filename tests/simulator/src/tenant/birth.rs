@@ -82,6 +82,7 @@ pub(super) fn container(landscape: &Landscape, born: i64, now: i64, random: &mut
         arguments: vec![format!("--token={}-{}", SECRET_MARKERS[1], random.hex(6))],
         created: born,
         updated: random.between(born, now),
+        is_odd: false,
         page_row: Row::Readable,
         bulk_row: Row::Readable,
     };

@@ -60,6 +60,7 @@ fn spoil_containers(tenant: &mut Tenant, random: &mut Random) {
                 controller.kind = None;
             }
         }
+        container.is_odd = random.percent(25);
         match random.below(40) {
             0 => container.bulk_row = Row::Unreadable(*random.pick(DAMAGES)),
             1 => container.page_row = Row::Unreadable(*random.pick(DAMAGES)),

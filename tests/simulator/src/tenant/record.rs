@@ -18,14 +18,14 @@ pub enum Damage {
     NotAnObject,
     /// The row lacks what identifies it.
     NoKey,
-    /// A number of the row is an object.
-    ObjectForNumber,
-    /// A structure of the row is a bare string (or, in a flat row, another number is an array).
-    WrongStructure,
+    /// What identifies the row is an object.
+    ObjectForKey,
+    /// What identifies the row is a list.
+    ListForKey,
 }
 
 /// All kinds of damage, to choose from.
-pub const DAMAGES: &[Damage] = &[Damage::NotAnObject, Damage::NoKey, Damage::ObjectForNumber, Damage::WrongStructure];
+pub const DAMAGES: &[Damage] = &[Damage::NotAnObject, Damage::NoKey, Damage::ObjectForKey, Damage::ListForKey];
 
 /// An unreadable row of a listing that belongs to no record.
 #[derive(Clone, Debug)]
@@ -164,6 +164,8 @@ pub struct Container {
     pub created: i64,
     /// Last change of anything above.
     pub updated: i64,
+    /// Whether its rows have values of another type where others have null.
+    pub is_odd: bool,
     /// Its row in the page list.
     pub page_row: Row,
     /// Its row in the bulk list.

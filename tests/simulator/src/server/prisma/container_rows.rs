@@ -3,12 +3,9 @@
 use serde_json::{Value, json};
 
 use super::moment::moment;
-use super::writing::{Victims, damaged, distribution, list, thin_out};
+use super::writing::{damaged, distribution, list, thin_out};
 use crate::console::{Check, Container, StrayRow};
 use crate::random::Random;
-
-const VICTIMS: Victims =
-    Victims { key: "_id", within: Some("info"), number: "complianceRiskScore", structure: "complianceDistribution" };
 
 /// The container's row.
 pub(super) fn row(container: &Container, seed: u64) -> Value {
@@ -29,7 +26,7 @@ pub(super) fn row(container: &Container, seed: u64) -> Value {
     });
     thin_out(&mut row, random);
     match container.damage {
-        Some(damage) => damaged(row, damage, &VICTIMS),
+        Some(damage) => damaged(row, damage, "_id"),
         None => row,
     }
 }
@@ -37,7 +34,7 @@ pub(super) fn row(container: &Container, seed: u64) -> Value {
 /// A row that belongs to no container.
 pub(super) fn stray(stray: &StrayRow) -> Value {
     let sound = json!({"_id": stray.id, "hostname": "nowhere", "info": {"id": stray.id, "name": "stray", "cluster": "nowhere"}});
-    damaged(sound, stray.damage, &VICTIMS)
+    damaged(sound, stray.damage, "_id")
 }
 
 fn info(container: &Container, random: &mut Random) -> Value {

@@ -3,12 +3,9 @@
 use serde_json::{Value, json};
 
 use super::moment::moment;
-use super::writing::{Victims, damaged, distribution, list, thin_out};
+use super::writing::{damaged, distribution, list, thin_out};
 use crate::console::{Image, StrayRow, Tag};
 use crate::random::Random;
-
-const VICTIMS: Victims =
-    Victims { key: "_id", within: None, number: "creationTime", structure: "vulnerabilityDistribution" };
 
 /// The image's row, with or without the long lists.
 pub(super) fn row(image: &Image, compact: bool, seed: u64) -> Value {
@@ -45,7 +42,7 @@ pub(super) fn row(image: &Image, compact: bool, seed: u64) -> Value {
     }
     thin_out(&mut row, random);
     match image.damage {
-        Some(damage) => damaged(row, damage, &VICTIMS),
+        Some(damage) => damaged(row, damage, "_id"),
         None => row,
     }
 }
@@ -66,7 +63,7 @@ fn counts(image: &Image, random: &mut Random) -> Value {
 /// A row that belongs to no image.
 pub(super) fn stray(stray: &StrayRow) -> Value {
     let sound = json!({"_id": stray.id, "id": stray.id, "repoTag": {"registry": "nowhere", "repo": "stray"}});
-    damaged(sound, stray.damage, &VICTIMS)
+    damaged(sound, stray.damage, "_id")
 }
 
 fn tag(tag: &Tag, random: &mut Random) -> Value {

@@ -3,13 +3,9 @@
 use serde_json::{Value, json};
 
 use super::moment::moment;
-use super::writing::{Victims, damaged, list, thin_out};
+use super::writing::{damaged, list, thin_out};
 use crate::console::{Console, Vulnerability};
 use crate::random::Random;
-
-const DEFENDER_VICTIMS: Victims = Victims { key: "category", within: None, number: "connected", structure: "deployed" };
-const VULNERABILITY_VICTIMS: Victims =
-    Victims { key: "cve", within: None, number: "impactedResourcesCnt", structure: "riskFactors" };
 
 /// The summary of defenders; null where there is none.
 pub(super) fn defenders(console: &Console) -> Value {
@@ -19,9 +15,10 @@ pub(super) fn defenders(console: &Console) -> Value {
             "category": row.category, "connected": row.connected, "deployed": row.deployed, "licensed": row.deployed,
         })
     });
-    let strays = console.stray_defender_rows.iter().map(|stray| {
-        damaged(json!({"category": stray.id, "connected": 1, "deployed": 1}), stray.damage, &DEFENDER_VICTIMS)
-    });
+    let strays = console
+        .stray_defender_rows
+        .iter()
+        .map(|stray| damaged(json!({"category": stray.id, "connected": 1, "deployed": 1}), stray.damage, "category"));
     let mut rows: Value = own.chain(strays).collect();
     thin_out(&mut rows, random);
     if rows.as_array().is_some_and(Vec::is_empty) { Value::Null } else { rows }
@@ -32,7 +29,7 @@ pub(super) fn vulnerabilities(console: &Console) -> Value {
     let random = &mut Random::of(console.seed(), "console", "vulnerabilities");
     let strays = console.stray_vulnerability_rows.iter().map(|stray| {
         let sound = json!({"cve": stray.id, "impactedResourcesCnt": 99, "status": "affected", "riskFactors": {}});
-        damaged(sound, stray.damage, &VULNERABILITY_VICTIMS)
+        damaged(sound, stray.damage, "cve")
     });
     let own = console.vulnerabilities.iter().map(|row| vulnerability(row, random));
     let rows: Vec<Value> = own.chain(strays).collect();

@@ -1,6 +1,6 @@
 //! The vendor's ways to write that there is nothing, and rows that nobody can read.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::random::Random;
 use crate::tenant::Damage;
@@ -35,33 +35,20 @@ pub(super) fn list(values: Vec<Value>, random: &mut Random) -> Value {
     if values.is_empty() && random.percent(50) { Value::Null } else { Value::Array(values) }
 }
 
-/// What a damaged row lacks, or has in a wrong place: facts that no reader can do without.
-pub(super) struct Victims {
-    pub(super) key: &'static str,
-    /// The object that holds the next two; none for the row itself.
-    pub(super) within: Option<&'static str>,
-    pub(super) number: &'static str,
-    pub(super) structure: &'static str,
-}
-
-/// The row, spoilt.
-pub(super) fn damaged(mut row: Value, damage: Damage, victims: &Victims) -> Value {
-    let spoil = |row: &mut Value, name: &str, junk: Value| {
-        let place = match victims.within {
-            Some(within) => row.get_mut(within),
-            None => Some(row),
-        };
-        if let Some(fields) = place.and_then(Value::as_object_mut) {
-            fields.insert(String::from(name), junk);
-        }
-    };
+/// The row, spoilt: what identifies it is missing, or is something that no reader can take for a key.
+pub(super) fn damaged(mut row: Value, damage: Damage, key: &str) -> Value {
+    let Some(fields) = row.as_object_mut() else { return row };
     match damage {
         Damage::NotAnObject => return json!("this is not the row that you are looking for"),
         Damage::NoKey => {
-            row.as_object_mut().and_then(|fields: &mut Map<String, Value>| fields.remove(victims.key));
+            fields.remove(key);
         }
-        Damage::ObjectForNumber => spoil(&mut row, victims.number, json!({"value": 258})),
-        Damage::WrongStructure => spoil(&mut row, victims.structure, json!("many")),
+        Damage::ObjectForKey => {
+            fields.insert(String::from(key), json!({"value": 258}));
+        }
+        Damage::ListForKey => {
+            fields.insert(String::from(key), json!(["many"]));
+        }
     }
     row
 }

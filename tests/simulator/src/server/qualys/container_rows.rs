@@ -14,18 +14,6 @@ pub(super) const SEVERITIES: [&str; 5] =
     ["severity1Count", "severity2Count", "severity3Count", "severity4Count", "severity5Count"];
 const CHECKS: [&str; 3] = ["passCount", "failCount", "errorCount"];
 
-/// What is damaged in a list's rows: facts that this list alone tells, so that no reader can do without.
-#[derive(Clone, Copy)]
-pub(super) struct Victims {
-    pub(super) number: &'static str,
-    pub(super) structure: &'static str,
-}
-
-/// What is damaged in the page list.
-pub(super) const PAGE_VICTIMS: Victims = Victims { number: "riskScore", structure: "vulnerabilities" };
-/// What is damaged in the bulk list.
-pub(super) const BULK_VICTIMS: Victims = Victims { number: "lastScanned", structure: "cluster" };
-
 /// What one of the lists keeps to itself.
 struct Hidden {
     cluster_in_page: bool,
@@ -68,7 +56,7 @@ pub(super) fn page(container: &Container, seed: u64) -> Value {
         propagated(&mut row, container);
     }
     host(&mut row, container);
-    damaged(row.finish(), container.page_row, PAGE_VICTIMS)
+    damaged(odd(row.finish(), container), container.page_row)
 }
 
 /// The container's row in the bulk list.
@@ -103,20 +91,30 @@ pub(super) fn bulk(container: &Container, seed: u64) -> Value {
     row.put_text("source", container.origin.as_deref());
     row.put_text("sensorUuid", container.sensor_uuid.as_deref());
     host(&mut row, container);
-    damaged(row.finish(), container.bulk_row, BULK_VICTIMS)
+    damaged(odd(row.finish(), container), container.bulk_row)
 }
 
 /// A row of either list that belongs to no container.
-pub(super) fn unreadable(stray: &StrayRow, victims: Victims) -> Value {
+pub(super) fn unreadable(stray: &StrayRow) -> Value {
     let sound = json!({
         "uuid": stray.uuid, "created": stray.created.to_string(), "updated": stray.updated.to_string(), "state": "RUNNING",
         "name": "stray", "containerId": &stray.uuid[..8],
     });
-    damaged(sound, Row::Unreadable(stray.damage), victims)
+    damaged(sound, Row::Unreadable(stray.damage))
+}
+
+/// The row; where a container is odd, values of another type stand in the place of null: nobody can read more in them.
+fn odd(mut row: Value, container: &Container) -> Value {
+    const STRUCTURES: [&str; 5] = ["cluster", "vulnerabilities", "compliance", "host", "cloudProvider"];
+    let fields = row.as_object_mut().filter(|_| container.is_odd).into_iter().flatten();
+    for (name, value) in fields.filter(|(_, value)| value.is_null()) {
+        *value = if STRUCTURES.contains(&name.as_str()) { json!("many") } else { json!({"value": 258}) };
+    }
+    row
 }
 
 /// The row, or what is left of it where it cannot be read.
-pub(super) fn damaged(mut row: Value, what: Row, victims: Victims) -> Value {
+pub(super) fn damaged(mut row: Value, what: Row) -> Value {
     let Row::Unreadable(damage) = what else { return row };
     let Some(fields) = row.as_object_mut() else { return row };
     match damage {
@@ -124,11 +122,11 @@ pub(super) fn damaged(mut row: Value, what: Row, victims: Victims) -> Value {
         Damage::NoKey => {
             fields.remove("uuid");
         }
-        Damage::ObjectForNumber => {
-            fields.insert(String::from(victims.number), json!({"value": 258}));
+        Damage::ObjectForKey => {
+            fields.insert(String::from("uuid"), json!({"value": fields["uuid"]}));
         }
-        Damage::WrongStructure => {
-            fields.insert(String::from(victims.structure), json!("many"));
+        Damage::ListForKey => {
+            fields.insert(String::from("uuid"), json!([fields["uuid"]]));
         }
     }
     row

@@ -5,16 +5,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::container_rows::{SEVERITIES, Victims, damaged};
+use super::container_rows::{SEVERITIES, damaged};
 use super::oddity::OddRow;
 use crate::SECRET_MARKERS;
 use crate::random::Random;
 use crate::tenant::{Detection, Digest, Image, Repository, Row, StrayRow};
-
-/// What is damaged in the page list.
-pub(super) const PAGE_VICTIMS: Victims = Victims { number: "riskScore", structure: "vulnerabilities" };
-/// What is damaged in the bulk list.
-pub(super) const BULK_VICTIMS: Victims = Victims { number: "updated", structure: "vulnerabilities" };
 
 /// Which list keeps the names to itself.
 #[derive(PartialEq, Eq)]
@@ -46,7 +41,7 @@ pub(super) fn page(image: &Image, seed: u64) -> Value {
     row.put_time("lastVmScanDate", image.last_scanned);
     row.put("lastFoundOnHost", Value::Null);
     row.put("scanErrorCode", Value::Null);
-    damaged(row.finish(), image.page_row, PAGE_VICTIMS)
+    damaged(row.finish(), image.page_row)
 }
 
 /// The image's row in the bulk list.
@@ -64,16 +59,16 @@ pub(super) fn bulk(image: &Image, seed: u64) -> Value {
         }
         None => row.put_none("vulnerabilities"),
     }
-    damaged(row.finish(), image.bulk_row, BULK_VICTIMS)
+    damaged(row.finish(), image.bulk_row)
 }
 
 /// A row of either list that belongs to no image.
-pub(super) fn unreadable(stray: &StrayRow, victims: Victims) -> Value {
+pub(super) fn unreadable(stray: &StrayRow) -> Value {
     let sound = json!({
         "uuid": stray.uuid, "created": stray.created.to_string(), "updated": stray.updated.to_string(),
         "imageId": &stray.uuid[..8], "repo": null, "associatedContainersCount": 3, "vulnerabilities": null,
     });
-    damaged(sound, Row::Unreadable(stray.damage), victims)
+    damaged(sound, Row::Unreadable(stray.damage))
 }
 
 fn identity(row: &mut OddRow, image: &Image, is_nameless: bool) {

@@ -244,12 +244,10 @@ fn record(tenant: &Tenant, kind: Kind, index: usize) -> Value {
 
 fn stray(stray: &StrayRow, kind: Kind) -> Value {
     match kind {
-        Kind::Page => container_rows::unreadable(stray, container_rows::PAGE_VICTIMS),
-        Kind::Bulk => container_rows::unreadable(stray, container_rows::BULK_VICTIMS),
+        Kind::Page | Kind::Bulk => container_rows::unreadable(stray),
         Kind::Sensors => sensor_rows::unreadable(stray),
         Kind::Postures => posture_rows::unreadable(stray),
-        Kind::ImagePage => image_rows::unreadable(stray, image_rows::PAGE_VICTIMS),
-        Kind::ImageBulk => image_rows::unreadable(stray, image_rows::BULK_VICTIMS),
+        Kind::ImagePage | Kind::ImageBulk => image_rows::unreadable(stray),
         Kind::Resources => resource_rows::unreadable(stray),
         Kind::Reports => report_rows::unreadable(stray),
         Kind::Policies => policy_rows::unreadable(stray),

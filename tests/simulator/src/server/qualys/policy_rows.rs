@@ -92,7 +92,7 @@ pub(super) fn unreadable(stray: &StrayRow) -> Value {
     match stray.damage {
         Damage::NotAnObject => json!("policy"),
         Damage::NoKey => json!({"policyName": "nameless", "policyType": "CICD", "updated": time}),
-        Damage::ObjectForNumber => json!({"uuid": stray.uuid, "policyName": "an object", "updated": {"at": time}}),
-        Damage::WrongStructure => json!({"uuid": [stray.uuid], "policyName": "an array for a text", "updated": time}),
+        Damage::ObjectForKey => json!({"uuid": {"of": stray.uuid}, "policyName": "an object", "updated": time}),
+        Damage::ListForKey => json!({"uuid": [stray.uuid], "policyName": "an array for a text", "updated": time}),
     }
 }

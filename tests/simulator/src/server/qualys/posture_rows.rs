@@ -41,7 +41,7 @@ pub(super) fn unreadable(stray: &StrayRow) -> Value {
     match stray.damage {
         Damage::NotAnObject => json!(45_049),
         Damage::NoKey => json!({"controlName": "nameless", "passControls": 1, "failedControls": 2}),
-        Damage::ObjectForNumber => json!({"cid": {"id": 45_049}, "controlName": "an object for a number"}),
-        Damage::WrongStructure => json!({"cid": 99_999, "controlName": "an array for a number", "passControls": [3]}),
+        Damage::ObjectForKey => json!({"cid": {"id": 45_049}, "controlName": "an object for a number"}),
+        Damage::ListForKey => json!({"cid": [99_999], "controlName": "an array for a number", "passControls": 3}),
     }
 }

@@ -37,12 +37,11 @@ fn put_scheduled(row: &mut OddRow, flag: Option<bool>) {
 
 /// A row that belongs to no report.
 pub(super) fn unreadable(stray: &StrayRow) -> Value {
-    let sound = |created: Value, template: Value| json!({"reportUuid": stray.uuid, "createdAt": created, "templateName": template, "status": "COMPLETED"});
-    let time = json!(stray.updated);
     match stray.damage {
         Damage::NotAnObject => json!(["not", "a", "report"]),
-        Damage::NoKey => json!({"createdAt": time, "templateName": "CS_CONTAINER_VULNERABILITY", "isScheduled": 1}),
-        Damage::ObjectForNumber => sound(json!({"at": time}), json!("CS_CONTAINER_VULNERABILITY")),
-        Damage::WrongStructure => sound(time, json!(["CS_CONTAINER_VULNERABILITY"])),
+        // A report needs no key: only what is no object cannot be read.
+        Damage::NoKey => json!(stray.updated),
+        Damage::ObjectForKey => json!(stray.uuid),
+        Damage::ListForKey => json!([{"reportUuid": stray.uuid}]),
     }
 }

@@ -67,9 +67,9 @@ pub(super) fn unreadable(stray: &StrayRow) -> Value {
     match stray.damage {
         Damage::NotAnObject => json!("a resource"),
         Damage::NoKey if stray.updated % 2 == 0 => sound(Value::Null, json!("PASS")),
-        Damage::NoKey => json!({"cid": 45_136, "clusterUid": stray.uuid, "status": "PASS", "resourceUid": null}),
-        Damage::ObjectForNumber => sound(json!({"id": 45_136}), json!("PASS")),
-        Damage::WrongStructure => sound(json!(45_136), json!(["PASS"])),
+        Damage::NoKey => json!({"clusterUid": stray.uuid, "status": "PASS", "resourceUid": stray.uuid}),
+        Damage::ObjectForKey => sound(json!({"id": 45_136}), json!("PASS")),
+        Damage::ListForKey => sound(json!(45_136), json!(["PASS"])),
     }
 }
 

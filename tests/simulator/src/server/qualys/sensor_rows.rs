@@ -31,9 +31,9 @@ pub(super) fn unreadable(stray: &StrayRow) -> Value {
     match stray.damage {
         Damage::NotAnObject => json!("ghost of a sensor"),
         Damage::NoKey => json!({"sensorId": "c519c25ce69a", "hostname": "nowhere", "lastCheckedIn": time}),
-        Damage::ObjectForNumber => {
-            json!({"uuid": stray.uuid, "sensorId": "c519c25ce69a", "lastCheckedIn": {"at": time}})
+        Damage::ObjectForKey => {
+            json!({"uuid": {"of": stray.uuid}, "sensorId": "c519c25ce69a", "lastCheckedIn": time})
         }
-        Damage::WrongStructure => json!({"uuid": stray.uuid, "sensorId": ["c519c25ce69a"], "lastCheckedIn": time}),
+        Damage::ListForKey => json!({"uuid": [stray.uuid], "sensorId": "c519c25ce69a", "lastCheckedIn": time}),
     }
 }

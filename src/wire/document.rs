@@ -1,0 +1,97 @@
+//! The body of an answer as text, repaired where it is nearly JSON.
+//!
+//! Vendors cut texts in the middle of a character, and send bytes that are none: one garbled name must not cost a record,
+//! and still less a page.
+
+use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::ops::Deref;
+
+/// What stands in place of what is no character, as JSON can write it.
+const REPLACEMENT: &str = "\\ufffd";
+
+/// What stands in place of a number that is too large for any: one that is only too large to be read as a value.
+const HUGE: &str = "1e300";
+
+/// An answer's body as text. Bytes that are not UTF-8 are replaced.
+#[derive(Debug)]
+pub struct Document<'a> {
+    text: Cow<'a, str>,
+    repaired: OnceCell<Option<String>>,
+}
+
+/// The body as text.
+pub fn text(body: &[u8]) -> Document<'_> {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    let text = simdutf8::basic::from_utf8(body).map_or_else(|_| String::from_utf8_lossy(body), Cow::Borrowed);
+    Document { text, repaired: OnceCell::new() }
+}
+
+impl Deref for Document<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.text
+    }
+}
+
+impl Document<'_> {
+    /// The text with what JSON's grammar allows and no reader can take put right: halves of characters, and numbers that are
+    /// too large. None if it has nothing of the kind.
+    pub(super) fn repaired(&self) -> Option<&str> {
+        self.repaired.get_or_init(|| repair(&self.text)).as_deref()
+    }
+}
+
+fn repair(text: &str) -> Option<String> {
+    let bytes = text.as_bytes();
+    let mut repaired = String::new();
+    // Up to where the text has been copied.
+    let mut copied = 0;
+    let mut at = 0;
+    let mut in_string = false;
+    while let Some(byte) = bytes.get(at) {
+        let (length, instead) = match (in_string, byte) {
+            (_, b'"') => {
+                in_string = !in_string;
+                (1, None)
+            }
+            (true, b'\\') => escape(&bytes[at..]),
+            (false, b'0'..=b'9') => number(&text[at..]),
+            _ => (1, None),
+        };
+        if let Some(instead) = instead {
+            repaired.push_str(&text[copied..at]);
+            repaired.push_str(instead);
+            copied = at + length;
+        }
+        at += length;
+    }
+    (copied > 0).then(|| {
+        repaired.push_str(&text[copied..]);
+        repaired
+    })
+}
+
+/// How long the escape is at the start of these bytes, and what is to stand in its place if it is half a character.
+fn escape(bytes: &[u8]) -> (usize, Option<&'static str>) {
+    match (unit(bytes), bytes.get(6..).and_then(unit)) {
+        (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => (12, None),
+        (Some(0xd800..=0xdfff), _) => (6, Some(REPLACEMENT)),
+        // What is escaped by a single letter, or is no escape at all.
+        (_, _) => (2, None),
+    }
+}
+
+/// The code unit that an escape at the start of these bytes writes.
+fn unit(bytes: &[u8]) -> Option<u16> {
+    let digits = bytes.strip_prefix(b"\\u")?.get(..4)?;
+    u16::from_str_radix(str::from_utf8(digits).ok().filter(|digits| !digits.starts_with('+'))?, 16).ok()
+}
+
+/// How long the number is at the start of this text, and what is to stand in its place if it is too large.
+fn number(text: &str) -> (usize, Option<&'static str>) {
+    let length = text.find(|c: char| !matches!(c, '0'..='9' | '.' | 'e' | 'E' | '+' | '-')).unwrap_or(text.len());
+    let too_large = text[..length].parse().is_ok_and(f64::is_infinite);
+    (length, too_large.then_some(HUGE))
+}

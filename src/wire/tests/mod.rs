@@ -1,0 +1,6 @@
+//! Values, fields and rows.
+
+mod document;
+mod field;
+mod scalar;
+mod time;
