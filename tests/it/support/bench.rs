@@ -9,7 +9,7 @@ use std::time::Duration;
 use container_security_exporter::app::App;
 use container_security_exporter::clock::{Clock, Timestamp};
 use container_security_exporter::config::{self, Config};
-use container_security_exporter::setting::Span;
+use container_security_exporter::setting::HumanDuration;
 use simulator::console::Console;
 use simulator::exposition::{Exposition, Format};
 use simulator::oracle::{self, Families, Question, Truth};
@@ -331,7 +331,7 @@ fn clock(now: &Arc<AtomicI64>) -> Clock {
 /// `stale_after` of up to three seconds are a fifth of that, and a `min_age` of one second is none.
 fn load(file: &Path) -> Result<Config, String> {
     let quicken = |span: &mut Span| {
-        if *span <= Span::seconds(3) {
+        if *span <= HumanDuration::seconds(3) {
             span.0 /= 5;
         }
     };
@@ -350,8 +350,8 @@ fn load(file: &Path) -> Result<Config, String> {
             .flatten()
             .for_each(quicken);
     }
-    if config.collection.min_age == Span::seconds(1) {
-        config.collection.min_age = Span::seconds(0);
+    if config.collection.min_age == HumanDuration::seconds(1) {
+        config.collection.min_age = HumanDuration::seconds(0);
     }
     Ok(config)
 }

@@ -12,7 +12,7 @@ use crate::paging::PageSummary;
 use crate::record::{BulkListFields, Condition, Container, Control, QdsSeverity, Sensor, Severity, VendorFields};
 use crate::source::qualys::containers::{BulkHalf, PageHalf, Staging};
 use crate::source::staged::{FromRow, StagedTable};
-use crate::source::tests::mistakes;
+use crate::source::tests::errors;
 use crate::wire::text;
 
 mod delta;
