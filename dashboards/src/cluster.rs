@@ -1,4 +1,4 @@
-//! One team's dashboard: what runs in its clusters and namespaces, what is wrong with it, and what can be mended.
+//! One team's dashboard: what runs in its clusters and namespaces, what is wrong with it, and what can be fixed.
 
 use crate::dashboard::{Dashboard, Narrow, Section, to_cluster};
 use crate::look::{CRITICAL, FEW_ARE_GOOD, HIGH, MEDIUM, NONE_IS_GOOD, PLAIN, RISK, SCAN_AGE, SEVERITY, STATUS};
@@ -19,16 +19,16 @@ pub(crate) fn dashboard() -> Dashboard {
     Dashboard {
         uid: "cse-cluster",
         title: "Cluster / namespace",
-        description: "What runs here, how risky is it, why, and what can be mended?",
+        description: "What runs here, how risky is it, why, and what can be fixed?",
         from: "now-7d",
         refresh: "5m",
         narrowed_by: &[Narrow::Source, Narrow::Cluster, Narrow::Namespace],
         sections: vec![
             Section::top().row(4, how_bad()).row(3, believed()),
-            Section::titled("How risky is it?").row(8, risk()).row(10, [riskiest()]),
-            Section::titled("Why, and what can be mended?").row(9, why()),
-            Section::titled("Which namespace first?").row(11, [namespaces()]),
-            Section::collapsed("What else is known?").row(8, scores()).row(8, compliance()).row(8, population()),
+            Section::titled("Risk").row(8, risk()).row(10, [riskiest()]),
+            Section::titled("Causes and fixes").row(9, why()),
+            Section::titled("Namespaces").row(11, [namespaces()]),
+            Section::collapsed("Details").row(8, scores()).row(8, compliance()).row(8, population()),
         ],
     }
 }
@@ -41,7 +41,7 @@ fn with_condition(condition: &str) -> String {
     of("containers_with_condition", &[HERE, &format!("condition=\"{condition}\"")])
 }
 
-fn mendable() -> String {
+fn fixable_findings() -> String {
     of("container_findings", &[HERE, "finding_type=\"confirmed\"", "fixable=\"true\""])
 }
 
@@ -50,42 +50,50 @@ fn severe() -> String {
 }
 
 fn how_bad() -> Vec<Panel> {
-    let found = |severity: &'static str, scale| {
+    let found = |title, severity: &'static str, scale| {
         Panel::stat(
             4,
-            &format!("How many {severity}?"),
-            &format!("Findings of {severity} severity in running containers."),
+            title,
+            &format!("How many {severity} findings are there? Findings of {severity} severity in running containers."),
         )
         .scale(scale)
         .ask(&total(&[], &findings(severity)), severity)
     };
     vec![
-        Panel::stat(4, "How many run?", "Running containers. Not known: no listing of containers is good enough to be shown.")
-            .scale(PLAIN)
-            .ask(&total(&[], &of("containers", &[HERE])), "running"),
-        found("critical", NONE_IS_GOOD),
-        found("high", FEW_ARE_GOOD),
         Panel::stat(
             4,
-            "How many severe?",
-            "Running containers with a risk score of 850 or more of 1000. Not known: only Qualys scores containers so.",
+            "Running containers",
+            "How many containers run? \
+             Running containers. Not known: no listing of containers is good enough to be shown.",
+        )
+        .scale(PLAIN)
+        .ask(&total(&[], &of("containers", &[HERE])), "running"),
+        found("Critical findings", "critical", NONE_IS_GOOD),
+        found("High findings", "high", FEW_ARE_GOOD),
+        Panel::stat(
+            4,
+            "Severe risk",
+            "How many containers are at severe risk? \
+             Running containers with a risk score of 850 or more of 1000. Not known: only Qualys scores containers so.",
         )
         .scale(NONE_IS_GOOD)
         .ask(&total(&[], &severe()), "severe"),
         Panel::stat(
             4,
-            "Never scanned?",
-            "Running containers without any scan result. What is wrong with them is in no other number.",
+            "Never scanned",
+            "How many containers were never scanned? \
+             Running containers without any scan result. What is wrong with them is in no other number.",
         )
         .scale(FEW_ARE_GOOD)
         .ask(&total(&[], &with_condition("never_scanned")), "never scanned"),
         Panel::stat(
             4,
-            "How many fixable?",
-            "Confirmed findings of the running containers' images for which there is a fix. Not known: only Qualys tells.",
+            "Fixable findings",
+            "How many findings can be fixed? \
+             Confirmed findings of the running containers' images for which there is a fix. Not known: Qualys only.",
         )
         .scale(FEW_ARE_GOOD)
-        .ask(&total(&[], &mendable()), "fixable"),
+        .ask(&total(&[], &fixable_findings()), "fixable"),
     ]
 }
 
@@ -95,8 +103,9 @@ fn believed() -> Vec<Panel> {
         in_doubt(8, COLLECTORS),
         Panel::stat(
             8,
-            "How old is the oldest scan?",
-            "Time since the last scan of the running container whose last scan is the longest ago; those never scanned have none.",
+            "Oldest scan",
+            "How old is the oldest scan? \
+             Time since the last scan of the running container whose last scan is the longest ago; those never scanned have none.",
         )
         .unit("s")
         .scale(SCAN_AGE)
@@ -108,14 +117,16 @@ fn risk() -> Vec<Panel> {
     vec![
         Panel::lines(
             12,
-            "How risky are the containers?",
-            "Running containers by risk score: severe from 850, high from 700, medium from 500. Only Qualys scores them.",
+            "Containers by risk",
+            "How risky are the containers? \
+             Running containers by risk score: severe from 850, high from 700, medium from 500. Only Qualys scores them.",
         )
         .colours(RISK)
         .legend_beside()
         .no_data("No source scores the risk of containers")
         .ask(&total(&["risk_level"], &of("containers_by_risk_level", &[HERE])), "{{risk_level}}"),
-        Panel::lines(12, "How many findings have they?", "Findings in running containers, by severity.")
+        Panel::lines(12, "Findings by severity", "How many findings do containers have? \
+             Findings in running containers, by severity.")
             .colours(SEVERITY)
             .legend_beside()
             .ask(&total(&["severity"], &of("container_vulnerabilities", &[HERE])), "{{severity}}"),
@@ -128,8 +139,9 @@ fn riskiest() -> Panel {
     let score = highest(&by, &of("top_container_risk_score", &[HERE]));
     table(
         24,
-        "Which containers are riskiest?",
-        "The riskiest running containers here, of those that the exporter shows one by one (containers.top_k of a source). \
+        "Riskiest containers",
+        "Which containers are riskiest? \
+             The riskiest running containers here, of those that the exporter shows one by one (containers.top_k of a source). \
          Empty where none of the riskiest of the source is here, or the vendor does not score containers.",
         "Risk score",
         vec![
@@ -154,9 +166,10 @@ fn why() -> Vec<Panel> {
     vec![
         table(
             12,
-            "What makes them dangerous?",
-            "Running containers for which each condition holds now, and how many more or fewer than a day and a week before. \
-             Conditions overlap, each vendor tells its own, and those that are no danger are further below.",
+            "Risk conditions",
+            "What makes containers dangerous? \
+             Running containers for which each condition holds now, and how many more or fewer than a day and a week before. \
+             Conditions overlap, each vendor reports its own, and harmless ones are further below.",
             "Containers",
             vec![
                 Column::label("condition", "Condition"),
@@ -169,8 +182,9 @@ fn why() -> Vec<Panel> {
         ),
         table(
             12,
-            "Which findings can be fixed?",
-            "Findings of the running containers' images: how sure Qualys is of them, whether there is a fix, and how many more or \
+            "Findings by fix",
+            "Which findings can be fixed? \
+             Findings of the running containers' images: how sure Qualys is of them, whether there is a fix, and how many more or \
              fewer than a week before.",
             "Findings",
             vec![
@@ -181,7 +195,7 @@ fn why() -> Vec<Panel> {
                     .width(100),
             ],
         )
-        .no_data("No source tells which findings can be fixed"),
+        .no_data("No source reports fixes"),
     ]
 }
 
@@ -191,8 +205,9 @@ fn namespaces() -> Panel {
     let count = |selector: String| among(each(OF_NAMESPACE, &selector));
     table(
         24,
-        "Which namespaces are worst?",
-        "The 50 namespaces here whose running containers have the most critical findings. A name narrows the \
+        "Worst namespaces",
+        "Which namespaces are worst? \
+             The 50 namespaces here whose running containers have the most critical findings. A name narrows the \
          dashboard to it; no name does not.",
         "Critical",
         vec![
@@ -207,7 +222,7 @@ fn namespaces() -> Panel {
             Column::answer(&rank, "Critical").bar(&[(0.0, CRITICAL)]),
             Column::answer(&count(findings("high")), "High").width(80),
             Column::answer(&count(severe()), "Severe risk").width(100),
-            Column::answer(&count(mendable()), "Can be fixed").width(110),
+            Column::answer(&count(fixable_findings()), "Can be fixed").width(110),
             Column::answer(&count(with_condition("privileged")), "Privileged").width(90),
             Column::answer(&count(with_condition("never_scanned")), "Never scanned").width(115),
             Column::answer(
@@ -223,19 +238,22 @@ fn namespaces() -> Panel {
 
 fn scores() -> Vec<Panel> {
     vec![
-        Panel::lines(8, "What is each container's worst finding?", "Scanned running containers by their worst finding; none: clean.")
+        Panel::lines(8, "Containers by worst finding", "What is each container's worst finding? \
+             Scanned running containers by their worst finding; none: clean.")
             .colours(SEVERITY)
             .stacked()
             .ask(&total(&["severity"], &of("containers_by_highest_severity", &[HERE])), "{{severity}}"),
-        Panel::lines(8, "What does Qualys detect?", "Running containers by the severity of their highest Qualys detection score.")
+        Panel::lines(8, "Containers by Qualys detection score", "What does Qualys detect? \
+             Running containers by the severity of their highest Qualys detection score.")
             .colours(SEVERITY)
             .stacked()
-            .no_data("No source is of Qualys")
+            .no_data("No Qualys source")
             .ask(&total(&["qds_severity"], &of("containers_by_qds_severity", &[HERE])), "{{qds_severity}}"),
         Panel::lines(
             8,
-            "How high are the scores?",
-            "The highest risk score of the running containers, the highest mean of a group of them (0 to 1000), and the highest \
+            "Highest scores",
+            "How high are the scores? \
+             The highest risk score of the running containers, the highest mean of a group of them (0 to 1000), and the highest \
              Qualys detection score (0 to 100).",
         )
         .no_data("No source scores containers")
@@ -249,26 +267,29 @@ fn compliance() -> Vec<Panel> {
     vec![
         Panel::lines(
             10,
-            "Do containers pass compliance checks?",
-            "Compliance checks of running containers, by outcome. Only Qualys tells.",
+            "Compliance checks by outcome",
+            "Do containers pass compliance checks? \
+             Compliance checks of running containers, by outcome. Qualys only.",
         )
         .colours(STATUS)
         .legend_beside()
-        .no_data("No source tells checks of containers")
+        .no_data("No source reports compliance checks")
         .ask(&total(&["status"], &of("container_compliance_checks", &[HERE])), "{{status}}"),
         Panel::lines(
             10,
-            "Which compliance issues have they?",
-            "Checks that running containers failed, by severity. Only Prisma Cloud tells.",
+            "Compliance issues by severity",
+            "Which compliance issues do containers have? \
+             Checks that running containers failed, by severity. Prisma Cloud only.",
         )
         .colours(SEVERITY)
         .legend_beside()
-        .no_data("No source tells issues of containers")
+        .no_data("No source reports compliance issues")
         .ask(&total(&["severity"], &of("container_compliance_issues", &[HERE])), "{{severity}}"),
         Panel::stat(
             4,
-            "Compliance risk?",
-            "The highest compliance risk score of the running containers, on Prisma Cloud's own scale. Not known: no console is read.",
+            "Compliance risk",
+            "How high is the compliance risk? \
+             The highest compliance risk score of the running containers, on Prisma Cloud's own scale. Not known: no console is read.",
         )
         .scale(PLAIN)
         .ask(&highest(&[], &of("container_compliance_risk_score_max", &[HERE])), "compliance risk"),
@@ -279,16 +300,18 @@ fn population() -> Vec<Panel> {
     vec![
         Panel::lines(
             8,
-            "In which state are they?",
-            "Containers by their life-cycle state; deleted ones stay until the vendor purges them.",
+            "Containers by state",
+            "In which state are containers? \
+             Containers by their life-cycle state; deleted ones stay until the vendor purges them.",
         )
         .stacked()
         .legend_beside()
         .ask(&total(&["state"], &of("containers", &[PLACE])), "{{state}}"),
         table(
             8,
-            "How critical to the business?",
-            "Running containers by the criticality of the asset, in the vendor's numbers: 5 is the highest.",
+            "Containers by asset criticality",
+            "How critical to the business are containers? \
+             Running containers by the criticality of the asset, in the vendor's numbers: 5 is the highest.",
             "Containers",
             vec![
                 Column::label("criticality", "Criticality"),
@@ -296,11 +319,12 @@ fn population() -> Vec<Panel> {
                     .bar(PLAIN),
             ],
         )
-        .no_data("No source tells criticality"),
+        .no_data("No source reports criticality"),
         table(
             8,
-            "What else holds for them?",
-            "Running containers for which each condition holds that is no danger in itself.",
+            "Other conditions",
+            "What else is true of containers? \
+             Running containers by condition; only conditions that are harmless in themselves.",
             "Containers",
             vec![
                 Column::label("condition", "Condition"),

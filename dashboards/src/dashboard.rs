@@ -19,7 +19,7 @@ pub(crate) struct Dashboard {
     pub(crate) description: &'static str,
     /// The time that it shows at first.
     pub(crate) from: &'static str,
-    /// How often it asks anew.
+    /// How often it refreshes.
     pub(crate) refresh: &'static str,
     /// What it can be narrowed to, beside exporters.
     pub(crate) narrowed_by: &'static [Narrow],
@@ -70,7 +70,7 @@ impl Section {
 }
 
 /// Marks on every panel over time where a source's data was not whole, or not there: what is added up over sources falls
-/// then, and that is no change for the better.
+/// then, which is not an improvement.
 fn missing() -> Value {
     let complete = highest(&["source", "collector"], &of("collector_complete", &[]));
     json!({
@@ -81,7 +81,7 @@ fn missing() -> Value {
         "iconColor": UNKNOWN,
         "name": "Data missing",
         "step": "5m",
-        "titleFormat": "{{collector}} of {{source}}: not all is known",
+        "titleFormat": "{{source}} {{collector}}: data incomplete",
     })
 }
 
@@ -211,7 +211,7 @@ fn variable(name: &str, label: &str, description: &str, query: &str) -> Value {
     })
 }
 
-/// The address of the dashboard of clusters and namespaces, of the source that a table's row tells.
+/// The address of the dashboard of clusters and namespaces, of the source in a table row.
 pub(crate) fn to_cluster(place: &str) -> String {
     format!(
         "/d/cse-cluster?${{datasource:queryparam}}&${{job:queryparam}}&${{instance:queryparam}}\

@@ -28,10 +28,10 @@ pub(crate) fn dashboard() -> Dashboard {
         narrowed_by: &[Narrow::Source],
         sections: vec![
             Section::top().row(4, how_bad()).row(5, exporters()),
-            Section::titled("Is everything collected?").row(13, [collectors()]).row(8, runs()),
-            Section::titled("What do the vendors say?").row(8, calls()).row(8, limits()).row(8, latency()),
-            Section::titled("Is anything folded, and does it arrive?").row(9, series()).row(8, pushed()),
-            Section::collapsed("How is the process?").row(8, process()),
+            Section::titled("Collection").row(13, [collectors()]).row(8, runs()),
+            Section::titled("Vendor APIs").row(8, calls()).row(8, limits()).row(8, latency()),
+            Section::titled("Cardinality and delivery").row(9, series()).row(8, pushed()),
+            Section::collapsed("Process").row(8, process()),
         ],
     }
 }
@@ -42,16 +42,18 @@ fn how_bad() -> Vec<Panel> {
         data_age(6, EVERY),
         Panel::stat(
             6,
-            "How many records were rejected?",
-            "Records that could not be read and were left out, in the time that the dashboard shows.",
+            "Rejected records",
+            "How many records were rejected? \
+             Records that could not be read and were left out, in the time that the dashboard shows.",
         )
         .scale(NONE_IS_GOOD)
         .decimals(0)
         .ask(&in_range(&[], &of("collector_rejected_records_total", &[])), "rejected"),
         Panel::stat(
             6,
-            "How many groups are folded?",
-            "Groups that were folded into _other, or series left out, to keep the limit of series. Sums stay exact, but the names \
+            "Folded groups",
+            "How many groups are folded? \
+             Groups that were folded into _other, or series left out, to keep the limit of series. Sums stay exact, but the names \
              of these groups are not shown.",
         )
         .scale(FEW_ARE_GOOD)
@@ -63,8 +65,9 @@ fn exporters() -> Vec<Panel> {
     vec![
         table(
             15,
-            "Which exporters run?",
-            "Exporters that answer, with their version, when they started, and whether the configuration that was read last is in force.",
+            "Running exporters",
+            "Which exporters run? \
+             Exporters that answer, with their version, when they started, and whether the configuration that was read last is in force.",
             "Up for",
             vec![
                 Column::label("job", "Job").width(140),
@@ -98,8 +101,9 @@ fn exporters() -> Vec<Panel> {
         ),
         table(
             9,
-            "Which accounts are read?",
-            "Configured vendor accounts, and the version of the console where the vendor has one.",
+            "Sources",
+            "Which accounts are read? \
+             Configured vendor accounts, and the version of the console where the vendor has one.",
             "Read",
             vec![
                 Column::label("source", "Source"),
@@ -124,8 +128,9 @@ fn collectors() -> Panel {
     let lowest = |family: &str| lowest(OF_COLLECTOR, &of(family, &[]));
     table(
         24,
-        "Which collector is broken?",
-        "Each collector of each source, as the worst of the chosen exporters has it. Up: its last run succeeded. Complete: what is \
+        "Collectors",
+        "Which collector is broken? \
+             Each collector of each source, as the worst of the chosen exporters has it. Up: its last run succeeded. Complete: what is \
          served lacks no record. The landing page and the log of the exporter say why.",
         "Age of data",
         vec![
@@ -155,8 +160,9 @@ fn runs() -> Vec<Panel> {
     vec![
         Panel::lines(
             12,
-            "How do runs end?",
-            "Runs of all collectors in an hour, by how they ended. Anything but success says what is wrong: unauthorized and \
+            "Runs by outcome",
+            "How do collector runs end? \
+             Runs of all collectors in an hour, by how they ended. Anything but success says what is wrong: unauthorized and \
              forbidden are about credentials, rate_limited about the vendor's limits, unreachable, tls and timeout about the way there.",
         )
         .legend_beside()
@@ -165,7 +171,8 @@ fn runs() -> Vec<Panel> {
             &format!("3600 * ({} > 0)", rate(&["outcome"], &of("collector_runs_total", &[]))),
             "{{outcome}}",
         ),
-        Panel::lines(12, "How long do runs take?", "Duration of each collector's last run.")
+        Panel::lines(12, "Run duration", "How long do runs take? \
+             Duration of each collector's last run.")
             .unit("s")
             .legend_beside()
             .ask(&highest(OF_COLLECTOR, &of("collector_last_duration_seconds", &[])), "{{source}} {{collector}}"),
@@ -176,13 +183,15 @@ fn calls() -> Vec<Panel> {
     vec![
         Panel::lines(
             12,
-            "What do the vendors answer?",
-            "Requests a minute by HTTP status; error: no answer came. 429 is the vendor's limit, 401 and 403 are about credentials.",
+            "API requests by status",
+            "How do the vendors respond? \
+             Requests a minute by HTTP status; error: no answer came. 429 is the vendor's limit, 401 and 403 are about credentials.",
         )
         .legend_beside()
         .colours(&[("200", GOOD), ("401", CRITICAL), ("403", CRITICAL), ("429", HIGH), ("error", CRITICAL)])
         .ask(&format!("60 * {}", rate(&["code"], &of("api_requests_total", &[]))), "{{code}}"),
-        Panel::lines(12, "Why are requests sent again?", "Requests a minute that were sent again, by why.")
+        Panel::lines(12, "API retries by reason", "Why are requests retried? \
+             Requests a minute that were sent again, by why.")
             .legend_beside()
             .ask(&format!("60 * {}", rate(&["reason"], &of("api_retries_total", &[]))), "{{reason}}"),
     ]
@@ -206,8 +215,9 @@ const LIMITS: &[Limit] = &[
 fn limits() -> Vec<Panel> {
     let mut near = Panel::lines(
         12,
-        "How near are the vendors' limits?",
-        "Requests as a share of the vendors' published limits, by source: Qualys 120 a minute for bulk lists and 5,000 for page \
+        "Rate-limit usage",
+        "How near are the vendors' limits? \
+             Requests as a share of the vendors' published limits, by source: Qualys 120 a minute for bulk lists and 5,000 for page \
          lists, Prisma Cloud 30 in 30 seconds for each listing. The exporter's own rate_limits may be lower.",
     )
     .unit("percentunit")
@@ -223,8 +233,9 @@ fn limits() -> Vec<Panel> {
         near,
         Panel::lines(
             12,
-            "How long do we wait for the limits?",
-            "Share of the time that requests spend waiting for rate limits, by source; above 1 several wait at once.",
+            "Rate-limit waits",
+            "How long do requests wait for rate limits? \
+             Share of the time that requests spend waiting for rate limits, by source; above 1 several wait at once.",
         )
         .unit("percentunit")
         .at_least(1.0)
@@ -237,14 +248,20 @@ fn latency() -> Vec<Panel> {
     vec![
         Panel::heat(
             12,
-            "How fast do the vendors answer?",
-            "Requests a second by how long they took, from sending to the last byte.",
+            "API latency",
+            "How fast do the vendors respond? \
+             Requests a second by how long they took, from sending to the last byte.",
         )
         .ask(&rate(&["le"], &of("api_request_duration_seconds_bucket", &[])), "{{le}}"),
-        Panel::lines(12, "What do the vendors send?", "Bytes a second after decompression, by source.")
-            .unit("Bps")
-            .legend_beside()
-            .ask(&rate(&["source"], &of("api_received_bytes_total", &[])), "{{source}}"),
+        Panel::lines(
+            12,
+            "Received bytes",
+            "How much do the vendors send? \
+             Bytes a second after decompression, by source.",
+        )
+        .unit("Bps")
+        .legend_beside()
+        .ask(&rate(&["source"], &of("api_received_bytes_total", &[])), "{{source}}"),
     ]
 }
 
@@ -252,8 +269,9 @@ fn series() -> Vec<Panel> {
     vec![
         table(
             12,
-            "Which families are folded, or about to be?",
-            "Series that each family has now, and groups that were folded to keep limits.max_series_per_family (10,000 by default).",
+            "Series by family",
+            "Which families are folded, or about to be? \
+             Series that each family has now, and groups that were folded to keep limits.max_series_per_family (10,000 by default).",
             "Series",
             vec![
                 Column::label("family", "Family"),
@@ -263,33 +281,42 @@ fn series() -> Vec<Panel> {
                     .width(80),
             ],
         ),
-        Panel::lines(12, "How many series are served?", "Series of all families, by exporter.")
-            .legend_beside()
-            .ask(&named(&format!("sum by ({}) ({})", OF_EXPORTER.join(", "), own("exporter_series", &[]))), EXPORTER),
+        Panel::lines(
+            12,
+            "Series by exporter",
+            "How many series are served? \
+             Series of all families, by exporter.",
+        )
+        .legend_beside()
+        .ask(&named(&format!("sum by ({}) ({})", OF_EXPORTER.join(", "), own("exporter_series", &[]))), EXPORTER),
     ]
 }
 
 fn pushed() -> Vec<Panel> {
     vec![
-        Panel::lines(6, "How do pushes by OTLP end?", "Pushes an hour, by how they ended.")
+        Panel::lines(6, "OTLP pushes by outcome", "How do pushes by OTLP end? \
+             Pushes an hour, by how they ended.")
             .colours(&[("success", GOOD), ("partial_success", HIGH), ("refused", CRITICAL)])
             .no_data("Nothing is pushed by OTLP")
             .ask(&format!("3600 * ({} > 0)", rate(&["outcome"], &own("otlp_exports_total", &[]))), "{{outcome}}"),
-        Panel::lines(6, "Did points get lost?", "Points an hour that did not arrive by OTLP, by why.")
+        Panel::lines(6, "Lost OTLP points", "Were points lost? \
+             Points an hour that did not arrive by OTLP, by why.")
             .no_data("Nothing is pushed by OTLP")
             .ask(&format!("3600 * {}", rate(&["reason"], &own("otlp_lost_points_total", &[]))), "{{reason}}"),
         Panel::lines(
             6,
-            "How long ago did a push arrive?",
-            "Time since the last push by OTLP that succeeded, by exporter.",
+            "Last successful OTLP push",
+            "How long ago did a push succeed? \
+             Time since the last push by OTLP that succeeded, by exporter.",
         )
         .unit("s")
         .no_data("Nothing is pushed by OTLP")
         .ask(&named(&age(OF_EXPORTER, &own("otlp_last_success_timestamp_seconds", &[]))), EXPORTER),
         Panel::lines(
             6,
-            "Is what is known kept?",
-            "Writes to the state directory an hour, by how they ended. A failure: a restart would begin with older data.",
+            "Checkpoint writes",
+            "Are checkpoints being written? \
+             Writes to the state directory an hour, by how they ended. A failure: a restart would begin with older data.",
         )
         .colours(&[("success", GOOD), ("failure", CRITICAL)])
         .no_data("No state directory is configured")
@@ -304,20 +331,36 @@ fn process() -> Vec<Panel> {
         lowest(OF_EXPORTER, &own("process_max_fds", &[]))
     );
     vec![
-        Panel::lines(6, "How much memory does it take?", "Resident memory, by exporter.")
-            .unit("bytes")
-            .ask(&named(&highest(OF_EXPORTER, &own("process_resident_memory_bytes", &[]))), EXPORTER),
-        Panel::lines(6, "How much does it compute?", "Processors in use, by exporter.")
-            .ask(&named(&rate(OF_EXPORTER, &own("process_cpu_seconds_total", &[]))), EXPORTER),
         Panel::lines(
             6,
-            "Does it run out of files?",
-            "Open files as a share of the most that may be open, by exporter.",
+            "Memory",
+            "How much memory does the exporter use? \
+             Resident memory, by exporter.",
+        )
+        .unit("bytes")
+        .ask(&named(&highest(OF_EXPORTER, &own("process_resident_memory_bytes", &[]))), EXPORTER),
+        Panel::lines(
+            6,
+            "CPU",
+            "How much CPU does the exporter use? \
+             Processors in use, by exporter.",
+        )
+        .ask(&named(&rate(OF_EXPORTER, &own("process_cpu_seconds_total", &[]))), EXPORTER),
+        Panel::lines(
+            6,
+            "Open files",
+            "Is the exporter running out of file descriptors? \
+             Open files as a share of the most that may be open, by exporter.",
         )
         .unit("percentunit")
         .with_limits(USE)
         .ask(&named(&share_of_files), EXPORTER),
-        Panel::lines(6, "How many threads has it?", "Threads of the process, by exporter.")
-            .ask(&named(&highest(OF_EXPORTER, &own("process_threads", &[]))), EXPORTER),
+        Panel::lines(
+            6,
+            "Threads",
+            "How many threads does the exporter have? \
+             Threads of the process, by exporter.",
+        )
+        .ask(&named(&highest(OF_EXPORTER, &own("process_threads", &[]))), EXPORTER),
     ]
 }

@@ -7,7 +7,7 @@ use crate::query::{age, each, highest, lowest, of, total};
 use crate::strip::{data_age, in_doubt};
 use crate::table::{Column, table};
 
-/// Qualys tells age limits in policies, and Prisma Cloud distinct findings in its vulnerabilities.
+/// Qualys reports age limits in policies, and Prisma Cloud distinct findings in its vulnerabilities.
 const COLLECTORS: &str = "images|vulnerabilities|policies";
 const IMAGES: &str = "images";
 const IN_USE: &str = "in_use=\"true\"";
@@ -23,8 +23,8 @@ pub(crate) fn dashboard() -> Dashboard {
         narrowed_by: &[Narrow::Source],
         sections: vec![
             Section::top().row(4, how_bad()).row(3, believed()),
-            Section::titled("Is it getting better?").row(8, better()),
-            Section::titled("Where first?").row(9, [registries()]).row(12, widespread()),
+            Section::titled("Trends").row(8, better()),
+            Section::titled("Priorities").row(9, [registries()]).row(12, widespread()),
         ],
     }
 }
@@ -33,7 +33,7 @@ fn findings(severity: &str) -> String {
     of("image_vulnerabilities", &[IN_USE, &format!("severity=\"{severity}\"")])
 }
 
-fn mendable() -> String {
+fn fixable_findings() -> String {
     of("image_findings", &[IN_USE, "finding_type=\"confirmed\"", "fixable=\"true\""])
 }
 
@@ -44,29 +44,35 @@ fn limit() -> String {
 
 fn how_bad() -> Vec<Panel> {
     vec![
-        Panel::stat(4, "How many in use?", "Images that containers were made of.")
+        Panel::stat(4, "Images in use", "How many images are in use? \
+             Images that containers were made of.")
             .scale(PLAIN)
             .ask(&total(&[], &of("images", &[IN_USE])), "in use"),
-        Panel::stat(4, "How many unused?", "Images that are known and that no container was made of. Prisma Cloud lists none.")
+        Panel::stat(4, "Unused images", "How many images are unused? \
+             Images that are known and that no container was made of. Prisma Cloud lists none.")
             .scale(PLAIN)
             .ask(&total(&[], &of("images", &["in_use=\"false\""])), "not in use"),
-        Panel::stat(4, "How many critical?", "Findings of critical severity in images in use; each image counts once.")
+        Panel::stat(4, "Critical findings", "How many critical findings are there? \
+             Findings of critical severity in images in use; each image counts once.")
             .scale(NONE_IS_GOOD)
             .ask(&total(&[], &findings("critical")), "critical"),
-        Panel::stat(4, "How many high?", "Findings of high severity in images in use; each image counts once.")
+        Panel::stat(4, "High findings", "How many high findings are there? \
+             Findings of high severity in images in use; each image counts once.")
             .scale(FEW_ARE_GOOD)
             .ask(&total(&[], &findings("high")), "high"),
         Panel::stat(
             4,
-            "How many fixable?",
-            "Confirmed findings in images in use for which there is a fix. Not known: only Qualys tells.",
+            "Fixable findings",
+            "How many findings can be fixed? \
+             Confirmed findings in images in use for which there is a fix. Not known: Qualys only.",
         )
         .scale(FEW_ARE_GOOD)
-        .ask(&total(&[], &mendable()), "fixable"),
+        .ask(&total(&[], &fixable_findings()), "fixable"),
         Panel::stat(
             4,
-            "How many distinct?",
-            "Vulnerabilities that any image in use carries and that have a fix, each counted once however many images carry it.",
+            "Distinct fixable",
+            "How many distinct vulnerabilities can be fixed? \
+             Vulnerabilities that any image in use carries and that have a fix, each counted once however many images carry it.",
         )
         .scale(FEW_ARE_GOOD)
         .ask(&total(&[], &of("distinct_vulnerabilities", &[IN_USE, "fixable=\"true\""])), "different"),
@@ -80,9 +86,10 @@ fn believed() -> Vec<Panel> {
         in_doubt(8, COLLECTORS),
         Panel::stat(
             8,
-            "How near to the age limit?",
-            "Age of the oldest image in use as a share of what the strictest policy that blocks older images allows. Not known: \
-             there is no such policy.",
+            "Image age limit used",
+            "How close are images to the age limit? \
+             Age of the oldest image in use as a share of what the strictest policy that blocks older images allows. Not known: \
+             no such policy exists.",
         )
         .unit("percentunit")
         .scale(USE)
@@ -94,21 +101,28 @@ fn better() -> Vec<Panel> {
     let in_use = of("image_vulnerabilities", &[IN_USE]);
     let fixes = of("image_findings", &[IN_USE, "finding_type=\"confirmed\""]);
     vec![
-        Panel::lines(9, "Do findings become fewer?", "Findings in images in use, by severity.")
-            .colours(SEVERITY)
-            .ask(&total(&["severity"], &in_use), "{{severity}}"),
+        Panel::lines(
+            9,
+            "Findings by severity",
+            "Are findings becoming fewer? \
+             Findings in images in use, by severity.",
+        )
+        .colours(SEVERITY)
+        .ask(&total(&["severity"], &in_use), "{{severity}}"),
         Panel::lines(
             7,
-            "Are fixes being applied?",
-            "Confirmed findings in images in use that have a fix, and that have none. Only Qualys tells.",
+            "Findings by fix",
+            "Are fixes being applied? \
+             Confirmed findings in images in use that have a fix, and that have none. Qualys only.",
         )
-        .no_data("No source tells which findings can be fixed")
+        .no_data("No source reports fixes")
         .ask(&total(&["fixable"], &fixes), "fixable: {{fixable}}"),
         table(
             8,
-            "What changed since last week?",
-            "Findings in images in use now, and how many more or fewer than a day and a week before, of sources whose data was \
-             whole then and now.",
+            "Change in findings",
+            "What changed since last week? \
+             Findings in images in use now, and how many more or fewer than a day and a week before, of sources whose data was \
+             complete then and now.",
             "Severity",
             vec![
                 Column::label("severity", "Severity"),
@@ -125,8 +139,9 @@ fn registries() -> Panel {
     let severe = of("images_by_risk_level", &[IN_USE, "risk_level=\"severe\""]);
     table(
         24,
-        "Which registries are worst?",
-        "Images in use by the registry of their first repository, with their findings, the risk that Qualys scores, and the age \
+        "Worst registries",
+        "Which registries are worst? \
+             Images in use by the registry of their first repository, with their findings, the risk that Qualys scores, and the age \
          of the oldest, which is also shown as a share of what the strictest policy of the source allows.",
         "Critical",
         vec![
@@ -136,7 +151,7 @@ fn registries() -> Panel {
             Column::answer(&each(OF_REGISTRY, &of("images", &["in_use=\"false\""])), "Not in use").width(85),
             Column::answer(&each(OF_REGISTRY, &findings("critical")), "Critical").bar(&[(0.0, CRITICAL)]).width(115),
             Column::answer(&each(OF_REGISTRY, &findings("high")), "High").bar(&[(0.0, HIGH)]).width(115),
-            Column::answer(&each(OF_REGISTRY, &mendable()), "Fixable").width(70),
+            Column::answer(&each(OF_REGISTRY, &fixable_findings()), "Fixable").width(70),
             Column::answer(&each(OF_REGISTRY, &severe), "Severe").width(65),
             Column::answer(&highest(OF_REGISTRY, &of("image_risk_score_max", &[IN_USE])), "Top risk").width(70),
             Column::answer(&each(OF_REGISTRY, &of("image_size_bytes", &[])), "Size").unit("bytes").width(90),
@@ -154,8 +169,9 @@ fn widespread() -> Vec<Panel> {
     vec![
         table(
             10,
-            "Which findings are most widespread?",
-            "The findings that the most images carry (images.top_k of a source), by QID or CVE. One fix mends many.",
+            "Most widespread vulnerabilities",
+            "Which findings are most widespread? \
+             The findings that the most images carry (images.top_k of a source), by QID or CVE. One fix resolves many.",
             "Images",
             vec![
                 Column::label("vulnerability_id", "Finding"),
@@ -170,8 +186,9 @@ fn widespread() -> Vec<Panel> {
         ),
         table(
             7,
-            "How many different findings are there?",
-            "Vulnerabilities in images, each counted once however many images carry it.",
+            "Distinct vulnerabilities",
+            "How many distinct vulnerabilities are there? \
+             Vulnerabilities in images, each counted once however many images carry it.",
             "Different",
             vec![
                 Column::label("source", "Source"),
@@ -182,8 +199,9 @@ fn widespread() -> Vec<Panel> {
         ),
         table(
             7,
-            "Were all images scanned?",
-            "Images by how their scan went, as the vendor tells it.",
+            "Images by scan state",
+            "Were all images scanned? \
+             Images by how their scan went, as reported by the vendor.",
             "Images",
             vec![
                 Column::label("scan_status", "Scan"),

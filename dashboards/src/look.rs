@@ -1,7 +1,7 @@
 //! One look for all dashboards: what each colour means.
 //!
-//! The colours of severity can be told apart by those who see no red, no green or no blue, and on a light and on a dark
-//! ground; a test reckons both. They are used for severity and for what is as bad as it, and for nothing else.
+//! The colours of severity are distinguishable for people who see no red, no green or no blue, on a light and on a dark
+//! ground; a test computes both. They are used for severity and for what is as bad as it, and for nothing else.
 
 use serde_json::{Value, json};
 
@@ -66,7 +66,7 @@ pub const PASS_RATE: Scale = &[(0.0, CRITICAL), (0.7, HIGH), (0.85, MEDIUM), (0.
 pub const USE: Scale = &[(0.0, GOOD), (0.8, MEDIUM), (1.0, HIGH)];
 /// A change: fewer are better.
 pub const CHANGE: Scale = &[(0.0, GOOD), (0.0, UNKNOWN), (1.0, HIGH)];
-/// 1 is yes, 0 is no, and no is bad.
+/// 1 means yes and 0 means no, which is bad.
 pub const YES_IS_GOOD: Scale = &[(0.0, CRITICAL), (1.0, GOOD)];
 
 /// A scale as thresholds. The lowest step has no value: it holds for all below the next.
@@ -81,12 +81,12 @@ pub fn thresholds(scale: Scale) -> Value {
     json!({ "mode": "absolute", "steps": steps })
 }
 
-/// What is shown for the empty string, which stands for a name that the vendor does not tell.
+/// What is shown for the empty string, which stands for a name that the vendor does not report.
 pub fn empty_is(text: &str) -> Value {
     json!({ "type": "special", "options": { "match": "empty", "result": { "text": text, "index": 0 } } })
 }
 
-/// What is shown for a number that cannot be told.
+/// What is shown for an unknown number.
 pub fn not_known() -> Value {
     json!({ "type": "special", "options": { "match": "nan", "result": { "text": "not known", "color": UNKNOWN, "index": 1 } } })
 }

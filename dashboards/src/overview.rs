@@ -1,4 +1,4 @@
-//! The dashboard of Monday morning: how bad is it, is it getting better, where first, and can it be believed.
+//! The dashboard of Monday morning: how bad is it, is it getting better, where to start, and can the data be trusted.
 
 use crate::dashboard::{Dashboard, Narrow, Section, to_cluster};
 use crate::look::{CHANGE, CRITICAL, FEW_ARE_GOOD, HIGH, NONE_IS_GOOD, RISK, SEVERITY};
@@ -16,14 +16,14 @@ pub(crate) fn dashboard() -> Dashboard {
     Dashboard {
         uid: "cse-overview",
         title: "Overview",
-        description: "How bad is it, is it getting better, where first, and can it be believed?",
+        description: "How bad is it, is it getting better, where to start, and can the data be trusted?",
         from: "now-7d",
         refresh: "5m",
         narrowed_by: &[Narrow::Source, Narrow::Cluster, Narrow::Namespace],
         sections: vec![
             Section::top().row(4, how_bad()).row(3, believed()),
-            Section::titled("Is it getting better?").row(8, better()).row(8, fewer()),
-            Section::titled("Where first?").row(11, [clusters()]).row(13, [namespaces()]),
+            Section::titled("Trends").row(8, better()).row(8, fewer()),
+            Section::titled("Priorities").row(11, [clusters()]).row(13, [namespaces()]),
         ],
     }
 }
@@ -37,12 +37,13 @@ fn severe() -> String {
 }
 
 fn how_bad() -> Vec<Panel> {
-    let found = |severity: &'static str, scale| {
+    let found = |title, severity: &'static str, scale| {
         Panel::stat(
             6,
-            &format!("How many {severity} findings run?"),
+            title,
             &format!(
-                "Findings of {severity} severity in running containers; one that is in several containers counts in each. \
+                "How many {severity} findings are running? Findings of {severity} severity in running containers; \
+                 one that is in several containers counts in each. \
                  Not known: no container listing is good enough to be shown."
             ),
         )
@@ -50,19 +51,21 @@ fn how_bad() -> Vec<Panel> {
         .ask(&total(&[], &findings(severity)), severity)
     };
     vec![
-        found("critical", NONE_IS_GOOD),
-        found("high", FEW_ARE_GOOD),
+        found("Critical findings", "critical", NONE_IS_GOOD),
+        found("High findings", "high", FEW_ARE_GOOD),
         Panel::stat(
             6,
-            "How many severe-risk containers?",
-            "Running containers with a risk score of 850 or more of 1000. Not known: only Qualys scores containers so.",
+            "Severe-risk containers",
+            "How many containers are at severe risk? \
+             Running containers with a risk score of 850 or more of 1000. Not known: only Qualys scores containers so.",
         )
         .scale(NONE_IS_GOOD)
         .ask(&total(&[], &severe()), "severe"),
         Panel::stat(
             6,
-            "How many controls fail?",
-            "Posture controls that at least one resource fails, in all clusters: no vendor tells controls by cluster. \
+            "Failing controls",
+            "How many controls fail? \
+             Posture controls that at least one resource fails, in all clusters: no vendor reports controls by cluster. \
              Not known: posture is not collected.",
         )
         .scale(FEW_ARE_GOOD)
@@ -77,7 +80,7 @@ fn how_bad() -> Vec<Panel> {
 }
 
 fn believed() -> Vec<Panel> {
-    // A source tells of one or the other, and of none where all its sensors are well.
+    // A source reports one or the other, and neither if all its sensors are healthy.
     let stale = each(&[], &of("sensors_stale", &[]));
     let disconnected = each(&[], &of("sensors", &["sensor_status=\"disconnected\""]));
     let known = each(&[], &of("sensors", &[]));
@@ -86,16 +89,18 @@ fn believed() -> Vec<Panel> {
         in_doubt(6, COLLECTORS),
         Panel::stat(
             6,
-            "How many sensors are silent?",
-            "Qualys sensors that were not heard of for longer than sensors.stale_after, and Prisma Cloud's defenders that are \
+            "Silent sensors",
+            "How many sensors are silent? \
+             Qualys sensors that have not checked in for longer than sensors.stale_after, and Prisma Cloud's defenders that are \
              disconnected, of all clusters. What they should see may be out of date. Not known: sensors are not collected.",
         )
         .scale(FEW_ARE_GOOD)
         .ask(&format!("sum({stale} or {disconnected} or {known} * 0)"), "silent"),
         Panel::stat(
             6,
-            "Clusters counted twice?",
-            "Clusters that several of the chosen sources have running containers in. Sources are added up, so the same \
+            "Clusters in several sources",
+            "Are clusters counted twice? \
+             Clusters that several of the chosen sources have running containers in. Sources are added up, so the same \
              containers may be in the numbers twice: choose one source.",
         )
         .scale(FEW_ARE_GOOD)
@@ -114,9 +119,10 @@ fn better() -> Vec<Panel> {
     vec![
         table(
             9,
-            "What changed since yesterday and last week?",
-            "Findings in running containers now, and how many more or fewer than a day and a week before. Only sources whose \
-             data was whole then and now are compared; not known: there is none.",
+            "Change in findings",
+            "What changed since yesterday and last week? \
+             Findings in running containers now, and how many more or fewer than a day and a week before. Only sources whose \
+             data was complete then and now are compared; not known: there is none.",
             "Severity",
             vec![
                 Column::label("severity", "Severity"),
@@ -127,8 +133,9 @@ fn better() -> Vec<Panel> {
         ),
         Panel::lines(
             15,
-            "Do findings become fewer?",
-            "Findings in running containers, by severity. A gap: nothing good enough to be shown was there.",
+            "Findings by severity",
+            "Are findings becoming fewer? \
+             Findings in running containers, by severity. A gap: nothing good enough to be shown was there.",
         )
         .colours(SEVERITY)
         .legend_beside()
@@ -142,21 +149,23 @@ fn fewer() -> Vec<Panel> {
     vec![
         Panel::lines(
             9,
-            "Do risky containers become fewer?",
-            "Running containers with a severe (850 and more) or high (700 and more) risk score. Only Qualys scores them.",
+            "High-risk containers",
+            "Are risky containers becoming fewer? \
+             Running containers with a severe (850 and more) or high (700 and more) risk score. Only Qualys scores them.",
         )
         .colours(RISK)
         .no_data("No source scores the risk of containers")
         .ask(&total(&["risk_level"], &risky), "{{risk_level}}"),
         Panel::lines(
             15,
-            "Do fewer posture checks fail?",
-            "Resources that fail a posture control, by the control's severity; a resource counts once for each control. \
-             Qualys only: Prisma Cloud does not tell posture by cluster.",
+            "Failing posture checks",
+            "Are fewer posture checks failing? \
+             Resources that fail a posture control, by the control's severity; a resource counts once for each control. \
+             Qualys only: Prisma Cloud does not report posture by cluster.",
         )
         .colours(SEVERITY)
         .legend_beside()
-        .no_data("No source tells posture by cluster")
+        .no_data("No source reports posture by cluster")
         .ask(&total(&["severity"], &failing), "{{severity}}"),
     ]
 }
@@ -165,8 +174,9 @@ fn clusters() -> Panel {
     let (critical, high) = (findings("critical"), findings("high"));
     table(
         24,
-        "Which clusters are worst?",
-        "Running containers and their findings by cluster, the most critical findings first. A name leads to the cluster's \
+        "Worst clusters",
+        "Which clusters are worst? \
+             Running containers and their findings by cluster, the most critical findings first. A name leads to the cluster's \
          own dashboard; no name leads to all of them.",
         "Critical",
         vec![
@@ -189,8 +199,9 @@ fn namespaces() -> Panel {
     let of_worst = |expr: String| format!("({expr}) and on ({}) {worst}", OF_NAMESPACE.join(", "));
     table(
         24,
-        "Which namespaces are worst?",
-        "The 20 namespaces whose running containers have the most critical findings. A name leads to the namespace's \
+        "Worst namespaces",
+        "Which namespaces are worst? \
+             The 20 namespaces whose running containers have the most critical findings. A name leads to the namespace's \
          own dashboard; no name leads to all of them.",
         "Critical",
         vec![

@@ -129,7 +129,7 @@ impl Panel {
         self
     }
 
-    /// What is shown when there is no answer.
+    /// What is shown without data.
     pub(crate) fn no_data(mut self, text: &str) -> Self {
         self.defaults["noValue"] = json!(text);
         self

@@ -20,8 +20,8 @@ pub(crate) fn dashboard() -> Dashboard {
         narrowed_by: &[Narrow::Source, Narrow::Cluster, Narrow::Namespace],
         sections: vec![
             Section::top().row(4, how_bad()).row(3, believed()),
-            Section::titled("Is it getting better?").row(8, better()),
-            Section::titled("Where first?").row(9, where_first()).row(12, [controls()]),
+            Section::titled("Trends").row(8, better()),
+            Section::titled("Priorities").row(9, where_first()).row(12, [controls()]),
             Section::collapsed("Policies and reports").row(9, policies()).row(8, reports()),
         ],
     }
@@ -40,14 +40,15 @@ fn by_policy(status: &str) -> String {
 }
 
 /// A table is about clusters where its title says so; all else is about all of them.
-const ALL: &str = "Of all clusters: no vendor tells controls by cluster.";
+const ALL: &str = "Of all clusters: no vendor reports controls by cluster.";
 
 fn how_bad() -> Vec<Panel> {
     vec![
         Panel::stat(
             6,
-            "What share of checks passes?",
-            &format!("Resources that pass a control, of those that pass or fail it; a resource counts once for each control. {ALL}"),
+            "Pass rate",
+            &format!("What share of checks passes? \
+             Resources that pass a control, of those that pass or fail it; a resource counts once for each control. {ALL}"),
         )
         .unit("percentunit")
         .decimals(1)
@@ -55,22 +56,25 @@ fn how_bad() -> Vec<Panel> {
         .ask(&share(&total(&[], &controls_with("pass")), &total(&[], &controls_with("pass|fail"))), "pass"),
         Panel::stat(
             6,
-            "How many controls fail?",
-            &format!("Controls that at least one resource fails. {ALL}"),
+            "Failing controls",
+            &format!("How many controls fail? \
+             Controls that at least one resource fails. {ALL}"),
         )
         .scale(FEW_ARE_GOOD)
         .ask(&format!("sum({} > bool 0)", highest(&["source", "control_id"], &controls_with("fail"))), "failing"),
         Panel::stat(
             6,
-            "How many checks fail?",
-            &format!("Resources that fail a control; a resource counts once for each control. {ALL}"),
+            "Failing checks",
+            &format!("How many checks fail? \
+             Resources that fail a control; a resource counts once for each control. {ALL}"),
         )
         .scale(FEW_ARE_GOOD)
         .ask(&total(&[], &controls_with("fail")), "failing"),
         Panel::stat(
             6,
-            "What share was skipped?",
-            &format!("Checks that were not made, of all checks: nobody knows how they would end. {ALL}"),
+            "Skipped",
+            &format!("What share was skipped? \
+             Checks that were not made, of all checks: their outcome is unknown. {ALL}"),
         )
         .unit("percentunit")
         .decimals(1)
@@ -85,17 +89,19 @@ fn believed() -> Vec<Panel> {
         in_doubt(6, COLLECTORS),
         Panel::stat(
             6,
-            "How old are evaluations?",
-            "Time since the evaluation of the resource that was not evaluated for the longest, in the chosen clusters. Not known: \
-             only Qualys tells.",
+            "Evaluation age",
+            "How old are evaluations? \
+             Time since the evaluation of the resource that was not evaluated for the longest, in the chosen clusters. Not known: \
+             Qualys only.",
         )
         .unit("s")
         .scale(SCAN_AGE)
         .ask(&age(&[], &of("posture_oldest_evaluation_timestamp_seconds", &[CLUSTER])), "oldest evaluation"),
         Panel::stat(
             6,
-            "Containers without passes?",
-            "Prisma Cloud's containers of whose checks the console keeps the failed ones only: the share that passes is too low by \
+            "Failed-only data",
+            "For how many containers are passed checks missing? \
+             Prisma Cloud's containers for which the console keeps failed checks only: the share that passes is too low by \
              what they would add. Not known: no console is read.",
         )
         .scale(FEW_ARE_GOOD)
@@ -107,8 +113,11 @@ fn better() -> Vec<Panel> {
     vec![
         Panel::lines(
             12,
-            "Does every policy's pass rate rise?",
-            &format!("Resources that pass the policy's controls, of those that pass or fail. {ALL}"),
+            "Pass rate by policy",
+            &format!(
+                "Is every policy's pass rate rising? \
+             Resources that pass the policy's controls, of those that pass or fail. {ALL}"
+            ),
         )
         .unit("percentunit")
         .up_to(1.0)
@@ -119,12 +128,13 @@ fn better() -> Vec<Panel> {
         ),
         Panel::lines(
             12,
-            "Do fewer checks fail in the clusters?",
-            "Resources of the chosen clusters that fail a control, by the control's severity. Qualys only.",
+            "Failing checks by severity",
+            "Are fewer checks failing? \
+             Resources of the chosen clusters that fail a control, by the control's severity. Qualys only.",
         )
         .colours(SEVERITY)
         .legend_beside()
-        .no_data("No source tells posture by cluster")
+        .no_data("No source reports posture by cluster")
         .ask(&total(&["severity"], &in_clusters("fail")), "{{severity}}"),
     ]
 }
@@ -137,9 +147,10 @@ fn where_first() -> Vec<Panel> {
     vec![
         table(
             13,
-            "Which policies fail most?",
-            "Resources by policy; a control that is in several policies counts in each. Change is against a week before, where the \
-             data was whole then and now.",
+            "Failing checks by policy",
+            "Which policies fail most? \
+             Resources by policy; a control that is in several policies counts in each. Change is against a week before, where the \
+             data was complete then and now.",
             "Fail",
             vec![
                 Column::label("policy", "Policy"),
@@ -155,8 +166,9 @@ fn where_first() -> Vec<Panel> {
         ),
         table(
             11,
-            "Which clusters fail most?",
-            "Resources of the chosen clusters, and how long ago the oldest evaluation was. Qualys only.",
+            "Failing checks by cluster",
+            "Which clusters fail most? \
+             Resources of the chosen clusters, and how long ago the oldest evaluation was. Qualys only.",
             "Fail",
             vec![
                 Column::label("k8s_cluster_name", "Cluster").empty_is("(no cluster)"),
@@ -176,7 +188,7 @@ fn where_first() -> Vec<Panel> {
                 .width(95),
             ],
         )
-        .no_data("No source tells posture by cluster"),
+        .no_data("No source reports posture by cluster"),
     ]
 }
 
@@ -187,15 +199,18 @@ fn controls() -> Panel {
     let info = highest(&["source", "control_id", "control_name", "category"], &of("posture_control_info", &[]));
     let also =
         |status: &str| format!("{} and on (source, control_id, severity) {worst}", each(&by, &controls_with(status)));
-    // A name is told by another series, which may be missing.
+    // A name comes from another series, which may be missing.
     let named = |expr: &str| {
         let named = format!("({expr}) * {key} group_left (control_name, category) {info}");
         format!("{named} or {key} ({expr})")
     };
     table(
         24,
-        "Which controls fail most?",
-        &format!("The 25 controls that the most resources fail. {ALL}"),
+        "Failing checks by control",
+        &format!(
+            "Which controls fail most? \
+             The 25 controls that the most resources fail. {ALL}"
+        ),
         "Fail",
         vec![
             Column::label("control_name", "Control"),
@@ -215,19 +230,21 @@ fn policies() -> Vec<Panel> {
     vec![
         table(
             6,
-            "Which kinds of resources fail?",
-            "Resources of the chosen clusters that fail a control, by their kind. Qualys only.",
+            "Failing checks by resource type",
+            "Which kinds of resources fail? \
+             Resources of the chosen clusters that fail a control, by their kind. Qualys only.",
             "Fail",
             vec![
                 Column::label("k8s_resource_kind", "Kind"),
                 Column::answer(&total(&["k8s_resource_kind"], &in_clusters("fail")), "Fail").bar(PLAIN),
             ],
         )
-        .no_data("No source tells kinds of resources"),
+        .no_data("No source reports resource types"),
         table(
             8,
-            "Which policies are there?",
-            "Centralized policies of Qualys by what they are for and whether they are in force.",
+            "Policies",
+            "Which policies are there? \
+             Centralized policies of Qualys by what they are for and whether they are in force.",
             "Policies",
             vec![
                 Column::label("policy_type", "Type"),
@@ -238,8 +255,9 @@ fn policies() -> Vec<Panel> {
         .no_data("No source has centralized policies"),
         table(
             10,
-            "What do their rules do?",
-            "Rules of the centralized policies, exceptions included.",
+            "Policy rules",
+            "What do policy rules do? \
+             Rules of the centralized policies, exceptions included.",
             "Rules",
             vec![
                 Column::label("rule_type", "Rule"),
@@ -258,8 +276,9 @@ fn reports() -> Vec<Panel> {
     vec![
         table(
             12,
-            "Are reports being made?",
-            "Reports by template and by how far they are, and when the newest was made.",
+            "Reports",
+            "Are reports being made? \
+             Reports by template and by how far they are, and when the newest was made.",
             "Reports",
             vec![
                 Column::label("report_template", "Template"),
@@ -283,8 +302,9 @@ fn reports() -> Vec<Panel> {
         .no_data("No source has reports"),
         table(
             7,
-            "When is the first report deleted?",
-            "Time until the first report of each template expires; negative: it has.",
+            "Next report expiry",
+            "When is the first report deleted? \
+             Time until the first report of each template expires; negative: it has.",
             "Expires in",
             vec![
                 Column::label("report_template", "Template"),
@@ -300,8 +320,9 @@ fn reports() -> Vec<Panel> {
         .no_data("No source has reports that expire"),
         Panel::stat(
             5,
-            "When does the licence end?",
-            "Time until the console's licence expires. Not known: only Prisma Cloud has one, and its console collector needs leave \
+            "Licence expiry",
+            "When does the licence expire? \
+             Time until the console's licence expires. Not known: only Prisma Cloud has one, and its console collector needs leave \
              to view the system's settings.",
         )
         .unit("s")

@@ -3,14 +3,14 @@
 //! Two replicas of the exporter may serve the same source, so nothing is ever added up over exporters: [`each`] adds up
 //! within one exporter and takes the highest of what the exporters say of a source. Which labels group containers is
 //! configured; adding up before comparing is right whatever they are. Sources are added up: where two of them watch the
-//! same containers, a dashboard has to be told to show one, and the overview says when that seems to be so.
+//! same containers, a dashboard must be narrowed to one, and the overview shows when that seems to be the case.
 //!
 //! `job` and `instance` are compared as Grafana escapes values by itself. Other variables hold names that vendors chose,
 //! with quotes in them too, which that does not escape in every version: they are written as a regular expression into a
 //! string between backquotes, where nothing else needs to be escaped. Series that came by OTLP may have neither `job` nor
 //! `instance`; `.*`, which is what All stands for, matches that as well, and clusters without a name likewise.
 
-/// What tells exporters apart. The last one is what a receiver of OTLP keeps that makes no `job` and `instance` of it.
+/// What distinguishes exporters. The last one is what a receiver of OTLP keeps that makes no `job` and `instance` of it.
 const EXPORTER: &str = "job, instance, service_instance_id";
 
 /// Running containers only: deleted ones stay visible in the data.
@@ -60,7 +60,7 @@ pub(crate) fn total(by: &[&str], selector: &str) -> String {
     format!("sum by ({}) ({})", by.join(", "), each(by, selector))
 }
 
-/// The highest, by these labels; it does not matter how many exporters tell it.
+/// The highest, by these labels; it does not matter how many exporters report it.
 pub(crate) fn highest(by: &[&str], selector: &str) -> String {
     reduced("max", by, selector)
 }
@@ -80,7 +80,7 @@ pub(crate) fn age(by: &[&str], selector: &str) -> String {
 }
 
 /// How many more there are than a while ago, of sources of which both ends are known and whole: what an incomplete run
-/// left out, or a source that came or went, is no change.
+/// left out, and so is a source that came or went.
 pub(crate) fn change(by: &[&str], selector: &str, collectors: &str, ago: &str) -> String {
     let (now, then) = (each(by, selector), each(by, &format!("{selector} offset {ago}")));
     let whole = |offset: &str| {
@@ -92,7 +92,7 @@ pub(crate) fn change(by: &[&str], selector: &str, collectors: &str, ago: &str) -
     if by.contains(&"source") { change } else { format!("{} ({change})", sum_by(by)) }
 }
 
-/// The same, and a number that is none where it cannot be told, so that a table has its column and says so.
+/// The same, and NaN where it is unknown, so that a table has its column and says so.
 pub(crate) fn change_or_unknown(by: &[&str], selector: &str, collectors: &str, ago: &str) -> String {
     format!("{} or {} * NaN", change(by, selector, collectors, ago), total(by, selector))
 }

@@ -34,7 +34,7 @@ pub(crate) fn prometheus_rule(folder: &Path) -> Result<(PathBuf, String)> {
 /// Moves what stands under `groups:` to its place under `spec`, however far it is indented. What is before it are comments
 /// about the file.
 fn groups(text: &str, rule: &mut String) -> std::result::Result<(), &'static str> {
-    let (before, groups) = text.split_once("groups:\n").ok_or("there is no line `groups:`")?;
+    let (before, groups) = text.split_once("groups:\n").ok_or("`groups:` is missing")?;
     if before.lines().any(|line| !line.is_empty() && !line.starts_with('#') && line != "---") {
         return Err("`groups:` must be the only key");
     }

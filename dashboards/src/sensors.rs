@@ -20,9 +20,9 @@ pub(crate) fn dashboard() -> Dashboard {
         narrowed_by: &[Narrow::Source, Narrow::Cluster],
         sections: vec![
             Section::top().row(4, how_bad()).row(3, believed()),
-            Section::titled("Is everything watched?").row(9, coverage()),
-            Section::titled("Which sensors are silent?").row(8, silence()).row(11, [silent()]),
-            Section::titled("What does the fleet consist of?").row(9, fleet()),
+            Section::titled("Coverage").row(9, coverage()),
+            Section::titled("Silent sensors").row(8, silence()).row(11, [silent()]),
+            Section::titled("Fleet").row(9, fleet()),
         ],
     }
 }
@@ -33,21 +33,24 @@ fn covered(state: &str) -> String {
 
 fn how_bad() -> Vec<Panel> {
     vec![
-        Panel::stat(6, "How many sensors are there?", "Sensors and defenders that are known, of all clusters.")
+        Panel::stat(6, "Sensors", "How many sensors are there? \
+             Sensors and defenders that are known, of all clusters.")
             .scale(PLAIN)
             .ask(&total(&[], &of("sensors", &[])), "sensors"),
         Panel::stat(
             6,
-            "How many are stale?",
-            "Qualys sensors that were not heard of for longer than sensors.stale_after, of all clusters. Not known: no Qualys \
+            "Stale sensors",
+            "How many sensors are stale? \
+             Qualys sensors that have not checked in for longer than sensors.stale_after, of all clusters. Not known: no Qualys \
              source collects sensors.",
         )
         .scale(FEW_ARE_GOOD)
         .ask(&total(&[], &of("sensors_stale", &[])), "stale"),
         Panel::stat(
             6,
-            "How many are disconnected?",
-            "Sensors that the vendor itself calls disconnected, such as Prisma Cloud's defenders, of all clusters.",
+            "Disconnected sensors",
+            "How many sensors are disconnected? \
+             Sensors that the vendor itself calls disconnected, such as Prisma Cloud's defenders, of all clusters.",
         )
         .scale(FEW_ARE_GOOD)
         .ask(
@@ -60,9 +63,10 @@ fn how_bad() -> Vec<Panel> {
         ),
         Panel::stat(
             6,
-            "How many are unwatched?",
-            "Running containers of the chosen clusters on whose host no sensor is known, or only a stale one. Not known: only \
-             Qualys tells the host's sensor.",
+            "Unmonitored containers",
+            "How many containers are not monitored? \
+             Running containers of the chosen clusters on whose host no sensor is known, or only a stale one. Not known: only \
+             Qualys reports the host's sensor.",
         )
         .scale(NONE_IS_GOOD)
         .ask(&total(&[], &covered("stale|missing")), "unwatched"),
@@ -75,16 +79,18 @@ fn believed() -> Vec<Panel> {
         in_doubt(6, COLLECTORS),
         Panel::stat(
             6,
-            "How long is the silence?",
-            "Time since the check-in of the sensor that was heard of the longest ago.",
+            "Oldest check-in",
+            "How long has the most silent sensor been silent? \
+             Time since the check-in of the sensor that checked in the longest ago.",
         )
         .unit("s")
         .scale(SILENCE)
         .ask(&highest(&[], &of("sensor_checkin_age_max_seconds", &[])), "silence"),
         Panel::stat(
             6,
-            "What share is watched?",
-            "Running containers of the chosen clusters with a live sensor on their host. Not known: only Qualys tells.",
+            "Coverage",
+            "What share of containers is monitored? \
+             Running containers of the chosen clusters with a live sensor on their host. Not known: Qualys only.",
         )
         .unit("percentunit")
         .decimals(1)
@@ -98,8 +104,9 @@ fn coverage() -> Vec<Panel> {
     vec![
         table(
             10,
-            "Which clusters are not watched?",
-            "Running containers by whether the sensor of their host is live, stale or missing. Only Qualys tells.",
+            "Coverage by cluster",
+            "Which clusters are not monitored? \
+             Running containers by whether the sensor of their host is live, stale or missing. Qualys only.",
             "Missing",
             vec![
                 Column::label("k8s_cluster_name", "Cluster").empty_is("(no cluster)"),
@@ -109,20 +116,22 @@ fn coverage() -> Vec<Panel> {
                 Column::answer(&count("live"), "Live").width(70),
             ],
         )
-        .no_data("No source tells the sensor of a container's host"),
+        .no_data("No source reports sensor coverage"),
         Panel::lines(
             7,
-            "Is more and more watched?",
-            "Running containers of the chosen clusters by the sensor of their host.",
+            "Coverage over time",
+            "Is coverage improving? \
+             Running containers of the chosen clusters by the sensor of their host.",
         )
         .colours(SENSOR_STATE)
         .stacked()
-        .no_data("No source tells the sensor of a container's host")
+        .no_data("No source reports sensor coverage")
         .ask(&total(&["sensor_state"], &covered(".*")), "{{sensor_state}}"),
         table(
             7,
-            "Which runtimes do containers run on?",
-            "Running containers of the chosen clusters by the container runtime of their host.",
+            "Containers by runtime",
+            "Which runtimes do containers run on? \
+             Running containers of the chosen clusters by the container runtime of their host.",
             "Containers",
             vec![
                 Column::label("container_runtime_name", "Runtime"),
@@ -140,16 +149,18 @@ fn silence() -> Vec<Panel> {
     vec![
         Panel::lines(
             12,
-            "Do sensors fall silent?",
-            "Qualys sensors that were not heard of for longer than sensors.stale_after, by their type.",
+            "Stale sensors over time",
+            "Are sensors falling silent? \
+             Qualys sensors that have not checked in for longer than sensors.stale_after, by their type.",
         )
         .legend_beside()
         .no_data("No Qualys source collects sensors")
         .ask(&total(&["sensor_type"], &of("sensors_stale", &[])), "{{sensor_type}}"),
         Panel::lines(
             12,
-            "How long have they been silent?",
-            "Time since the check-in of the longest silent sensor of each type.",
+            "Silence by sensor type",
+            "How long have sensors been silent? \
+             Time since the check-in of the longest silent sensor of each type.",
         )
         .unit("s")
         .legend_beside()
@@ -169,8 +180,9 @@ fn silent() -> Panel {
     );
     table(
         24,
-        "Which sensors have been silent the longest?",
-        "The 25 sensors that were heard of the longest ago, of those that the exporter shows one by one.",
+        "Longest-silent sensors",
+        "Which sensors have been silent the longest? \
+             The 25 sensors that checked in the longest ago, of those that the exporter shows one by one.",
         "Silent for",
         vec![
             Column::label("host_name", "Host"),
@@ -190,7 +202,7 @@ fn silent() -> Panel {
             .width(130),
         ],
     )
-    .no_data("No source tells when sensors checked in")
+    .no_data("No source reports check-in times")
 }
 
 fn fleet() -> Vec<Panel> {
@@ -200,8 +212,9 @@ fn fleet() -> Vec<Panel> {
     vec![
         table(
             10,
-            "Which kinds of sensors are there?",
-            "Sensors by type, runtime and status, as the vendor tells them.",
+            "Sensors by type",
+            "Which kinds of sensors are there? \
+             Sensors by type, runtime and status, as reported by the vendor.",
             "Sensors",
             vec![
                 Column::label("sensor_type", "Type"),
@@ -213,26 +226,28 @@ fn fleet() -> Vec<Panel> {
         ),
         table(
             7,
-            "Which versions do they have?",
-            "Registered sensors by version: old ones are where to look when something is not seen.",
+            "Sensors by version",
+            "Which versions do sensors have? \
+             Registered sensors by version: old ones are where to look when something is not seen.",
             "Sensors",
             vec![
-                Column::label("sensor_version", "Version").empty_is("(not told)"),
+                Column::label("sensor_version", "Version").empty_is("(unknown)"),
                 Column::answer(&versions("sensor_version"), "Sensors").bar(PLAIN),
             ],
         )
-        .no_data("No source tells versions of sensors"),
+        .no_data("No source reports sensor versions"),
         table(
             7,
-            "Which runtimes are they on?",
-            "Registered sensors by the container runtime of their host and its version.",
+            "Sensors by runtime",
+            "Which runtimes do sensors run on? \
+             Registered sensors by the container runtime of their host and its version.",
             "Sensors",
             vec![
                 Column::label("container_runtime_name", "Runtime"),
-                Column::label("container_runtime_version", "Version").empty_is("(not told)"),
+                Column::label("container_runtime_version", "Version").empty_is("(unknown)"),
                 Column::answer(&versions("container_runtime_name, container_runtime_version"), "Sensors").bar(PLAIN),
             ],
         )
-        .no_data("No source tells runtimes of sensors"),
+        .no_data("No source reports sensor runtimes"),
     ]
 }

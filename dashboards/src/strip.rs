@@ -9,8 +9,9 @@ pub(crate) fn data_age(width: u64, collectors: &str) -> Panel {
     let success = of("collector_last_success_timestamp_seconds", &[&format!("collector=~\"{collectors}\"")]);
     Panel::stat(
         width,
-        "How old is the data?",
-        "Time since the last successful run of the collector that this dashboard needs and whose last success is the longest ago, \
+        "Data age",
+        "How old is the data? \
+             Time since the last successful run of the collector that this dashboard needs and whose last success is the oldest, \
          on any of the chosen exporters. Not known: none has ever succeeded, or no exporter answers.",
     )
     .unit("s")
@@ -24,8 +25,9 @@ pub(crate) fn in_doubt(width: u64, collectors: &str) -> Panel {
     let (up, complete) = (of("collector_up", &[&matcher]), of("collector_complete", &[&matcher]));
     Panel::stat(
         width,
-        "Collectors in doubt?",
-        "Collectors that this dashboard needs and whose last run failed, or whose data is known to lack records. The dashboard of the \
+        "Failing collectors",
+        "Which collectors are failing or incomplete? \
+             Collectors that this dashboard needs and whose last run failed, or whose data is known to lack records. The dashboard of the \
          exporter says which. Not known: no exporter answers.",
     )
     .scale(FEW_ARE_GOOD)

@@ -21,7 +21,7 @@ enum Field {
 impl Column {
     /// The values of a label.
     pub(crate) fn label(label: &str, name: &str) -> Self {
-        // What is shown for a panel without any data is not what an empty name means; and an id of digits is no number.
+        // What is shown for a panel without any data is not what an empty name means; and an ID of digits is not a number.
         let properties = vec![("noValue", json!("")), ("unit", json!("string"))];
         Self { field: Field::Label(label.to_owned()), name: name.to_owned(), properties }
     }
@@ -91,7 +91,7 @@ pub(crate) fn table(width: u64, title: &str, description: &str, sorted_by: &str,
     panel.defaults["custom"] =
         json!({ "align": "auto", "cellOptions": { "type": "auto" }, "inspect": false, "minWidth": 60 });
     panel.defaults["color"] = json!({ "mode": "thresholds" });
-    // A bar is as long as its number is beside the highest of its own column.
+    // The length of a bar is relative to the highest value of its column.
     panel.defaults["fieldMinMax"] = json!(true);
     let alone = columns.iter().filter(|column| matches!(column.field, Field::Answer(_))).count() == 1;
     let mut order = serde_json::Map::new();

@@ -38,7 +38,7 @@ labels! {
 
     REGISTRY = "registry", "registry of the image's first repository";
     IN_USE = "in_use", "whether any container was made of the image";
-    SCAN_STATUS = "scan_status", "how the image's scan went, as the vendor tells it";
+    SCAN_STATUS = "scan_status", "result of the image scan, as reported by the vendor";
     FINDING_TYPE = "finding_type", "how sure the vendor is of the finding";
     FIXABLE = "fixable", "whether there is a fix";
     VULNERABILITY_ID = "vulnerability_id", "the vendor's id of the vulnerability: a QID or a CVE";
@@ -47,7 +47,7 @@ labels! {
     CONTAINER_RUNTIME_VERSION = "container_runtime_version", "version of the container runtime";
     SENSOR_UUID = "sensor_uuid", "the vendor's key of the sensor";
     SENSOR_TYPE = "sensor_type", "type of the sensor";
-    SENSOR_STATUS = "sensor_status", "status of the sensor, as the vendor tells it";
+    SENSOR_STATUS = "sensor_status", "status of the sensor, as reported by the vendor";
     SENSOR_VERSION = "sensor_version", "version of the sensor";
 
     CONTROL_ID = "control_id", "the vendor's id of the control";
@@ -58,7 +58,7 @@ labels! {
     K8S_RESOURCE_KIND = "k8s_resource_kind", "kind of the Kubernetes resource";
 
     REPORT_TEMPLATE = "report_template", "what the report is made from";
-    REPORT_STATUS = "report_status", "how far the report is, as the vendor tells it";
+    REPORT_STATUS = "report_status", "status of the report, as reported by the vendor";
     SCHEDULED = "scheduled", "whether the report is made by a schedule";
     POLICY_NAME = "policy_name", "name of the centralized policy";
     POLICY_TYPE = "policy_type", "type of the centralized policy";

@@ -271,6 +271,16 @@ fn the_example_has_every_option_and_no_other() {
     assert!(known.len() > 10, "{known:?}");
 }
 
+#[test]
+fn the_example_lists_the_labels_that_containers_can_be_grouped_by() {
+    let text = fs::read_to_string("config.example.toml").unwrap();
+    let (_, list) = text.split_once("Choices: ").unwrap();
+    let (list, _) = list.split_once(", and label_<key> for every promoted label.").unwrap();
+    let listed: Vec<_> = list.split(',').map(|name| name.trim_matches(['#', ' ', '\n'])).collect();
+    let choices: Vec<_> = catalog::choices().map(|label| label.name).collect();
+    assert_eq!(listed, choices, "the labels in config.example.toml are not the code's");
+}
+
 /// Whether `name` is `pattern`, where a `?` in the pattern stands for any key.
 fn matches(name: &str, pattern: &str) -> bool {
     let mut parts = name.split('.');

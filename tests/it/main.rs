@@ -34,3 +34,4 @@ mod support;
 mod token;
 mod trace;
 mod window;
+mod words;

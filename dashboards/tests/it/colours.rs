@@ -1,4 +1,4 @@
-//! The colours of severity can be told apart by everyone, on a light ground and on a dark one.
+//! The colours of severity are distinguishable for everyone, on light and dark backgrounds.
 
 use dashboards::look::{RISK, SEVERITY};
 

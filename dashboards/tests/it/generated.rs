@@ -20,12 +20,12 @@ pub(crate) fn panels(dashboard: &Value) -> Vec<&Value> {
     top.iter().filter(|panel| panel["type"] != "row").chain(inside).collect()
 }
 
-/// A panel by the name that a failure tells.
+/// A panel as failures name it.
 pub(crate) fn called(dashboard: &str, panel: &Value) -> String {
     format!("{dashboard}: {}", panel["title"].as_str().unwrap_or("a panel without title"))
 }
 
-/// Every question of every panel: by what a failure tells, the panel, the question, and its expression.
+/// Every question of every panel: as failures name it, the panel, the question, and its expression.
 pub(crate) fn questions(dashboards: &[(String, Value)]) -> Vec<(String, &Value, &Value, &str)> {
     let mut questions = Vec::new();
     for (name, dashboard) in dashboards {
@@ -41,7 +41,7 @@ pub(crate) fn questions(dashboards: &[(String, Value)]) -> Vec<(String, &Value, 
     questions
 }
 
-/// Every query of every variable, by the name that a failure tells: the series that it looks at, and the label it lists.
+/// Every query of every variable, as failures name it: the series that it looks at, and the label it lists.
 pub(crate) fn variables(dashboards: &[(String, Value)]) -> Vec<(String, String, String)> {
     let mut variables = Vec::new();
     for (name, dashboard) in dashboards {

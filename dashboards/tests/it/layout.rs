@@ -54,11 +54,11 @@ fn the_answer_comes_first_and_detail_may_be_folded() {
 #[test]
 fn the_age_of_the_data_is_on_every_dashboard() {
     for (name, dashboard) in generated::all() {
-        let tells = |title: &str| {
+        let shows = |title: &str| {
             let top = dashboard["panels"].as_array().unwrap();
             top.iter().take_while(|panel| panel["type"] != "row").any(|panel| panel["title"] == title)
         };
-        assert!(tells("How old is the data?"), "{name}");
-        assert!(tells("Collectors in doubt?"), "{name}");
+        assert!(shows("Data age"), "{name}");
+        assert!(shows("Failing collectors"), "{name}");
     }
 }

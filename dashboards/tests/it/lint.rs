@@ -87,7 +87,7 @@ fn one_some_or_all_can_be_chosen() {
             assert_eq!(variable["multi"], true, "{called}");
             assert_eq!(variable["includeAll"], true, "{called}");
             assert_eq!(variable["allValue"], ".*", "{called}");
-            assert_eq!(variable["refresh"], 2, "{called}: asked for anew with the time");
+            assert_eq!(variable["refresh"], 2, "{called}: queried again when the time range changes");
             assert_eq!(variable["current"]["value"], json!(["$__all"]), "{called}");
             assert!(!variable["description"].as_str().unwrap().is_empty(), "{called}");
         }
@@ -95,18 +95,27 @@ fn one_some_or_all_can_be_chosen() {
 }
 
 #[test]
-fn every_panel_says_which_question_it_answers() {
+fn every_panel_has_a_short_title_and_a_description_that_opens_with_its_question() {
     for (name, dashboard) in all() {
         let (mut ids, mut titles) = (BTreeSet::new(), BTreeSet::new());
         for panel in panels(&dashboard) {
             let called = called(&name, panel);
-            assert!(panel["title"].as_str().unwrap().ends_with('?'), "{called}");
+            assert!(
+                !panel["title"].as_str().unwrap().contains('?'),
+                "{called}: the question belongs in the description"
+            );
             assert!(titles.insert(panel["title"].to_string()), "{called} is there twice");
             // At 1280 pixels a column is 53 of them, 70 go to the margins and the sign of the description, and 7 to a letter.
             let (letters, columns) =
                 (panel["title"].as_str().unwrap().chars().count(), panel["gridPos"]["w"].as_u64().unwrap());
             assert!(letters as u64 <= (columns * 530 - 700) / 74, "{called} does not fit");
-            assert!(panel["description"].as_str().unwrap().ends_with('.'), "{called} has no description");
+            let description = panel["description"].as_str().unwrap();
+            let (question, answer) = description.split_once("? ").unwrap_or_default();
+            assert!(
+                !question.is_empty() && !question.contains('.'),
+                "{called}: the description does not open with a question"
+            );
+            assert!(answer.ends_with('.'), "{called}: the description does not end with a sentence");
             assert!(ids.insert(panel["id"].as_u64().unwrap()), "{called}: its id is there twice");
         }
         for row in dashboard["panels"].as_array().unwrap().iter().filter(|panel| panel["type"] == "row") {

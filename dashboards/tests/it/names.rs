@@ -59,7 +59,7 @@ impl Known {
     fn check(&self, called: &str, query: &Query, used: &mut BTreeSet<&'static str>) {
         for selector in &query.selectors {
             let name = &selector.name;
-            let labels = self.labels.get(name).unwrap_or_else(|| panic!("{called}: there is no {name}"));
+            let labels = self.labels.get(name).unwrap_or_else(|| panic!("{called}: {name} does not exist"));
             used.extend(self.families.get(name));
             for matcher in &selector.matchers {
                 assert!(labels.contains(&*matcher.label), "{called}: {name} has no label {}", matcher.label);

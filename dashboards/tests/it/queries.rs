@@ -115,7 +115,7 @@ fn what_is_asked_of_now_is_not_an_answer_of_before() {
 fn nothing_is_added_up_over_exporters() {
     let dashboards = generated::all();
     for (called, _, _, expr) in generated::questions(&dashboards) {
-        // A sum right over series of a vendor's state would count what two replicas tell twice.
+        // A sum right over series of a vendor's state would count what two replicas report twice.
         for (at, _) in expr
             .match_indices("sum")
             .filter(|(at, _)| !expr[..*at].ends_with(|before: char| before.is_alphanumeric() || before == '_'))

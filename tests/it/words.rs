@@ -1,0 +1,103 @@
+//! Everything that people read is written in the words of the field.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Words and phrases that a native speaker would not use here, and what to write instead.
+const FORBIDDEN: [(&str, &str); 20] = [
+    ("tell", "report, show, print or log"),
+    ("tells", "reports, shows, prints or logs"),
+    ("told", "reported, shown, printed or logged"),
+    ("reckon", "compute"),
+    ("reckons", "computes"),
+    ("reckoned", "computed"),
+    ("heed", "observe"),
+    ("heeds", "observes"),
+    ("mend", "fix"),
+    ("mends", "fixes"),
+    ("mended", "fixed"),
+    ("anew", "again, or a verb with re-"),
+    ("is no", "is not a"),
+    ("could not be had", "was unavailable"),
+    ("comes to", "is, or totals"),
+    ("so many", "the number"),
+    ("so long", "the duration"),
+    ("is asked for", "is requested"),
+    ("of its own", "its own, before the noun"),
+    ("what there is", "the data, by name"),
+];
+
+/// What is held to it: files, and folders with everything in them.
+const PATHS: &[&str] =
+    &["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "config.example.toml", "docs", "dashboards", ".github"];
+
+/// Kinds of files that hold words.
+const KINDS: [&str; 8] = ["md", "rs", "toml", "json", "yaml", "yml", "py", "sh"];
+
+#[test]
+fn what_people_read_is_in_plain_english() {
+    let mut files = Vec::new();
+    for path in PATHS {
+        gather(Path::new(path), &mut files).unwrap();
+    }
+    assert!(files.len() > 60, "{} files", files.len());
+    let mut found = BTreeMap::new();
+    for file in files {
+        let text = fs::read_to_string(&file).unwrap();
+        for (line, phrase, instead) in offences(&text) {
+            found.insert((file.display().to_string(), line), format!("{phrase:?}: write {instead}"));
+        }
+    }
+    let found: Vec<_> = found.iter().map(|((file, line), what)| format!("{file}:{line}: {what}")).collect();
+    assert!(found.is_empty(), "{} phrases are not plain English:\n{}", found.len(), found.join("\n"));
+}
+
+#[test]
+fn a_phrase_is_found_across_lines_and_not_across_sentences() {
+    let at = |text: &str| offences(text).into_iter().map(|(line, phrase, _)| (line, phrase)).collect::<Vec<_>>();
+    assert_eq!(at("// It is asked\n// for it.\nThis Tells all."), [(1, "is asked for"), (3, "tells")]);
+    assert_eq!(at("This is what it is. No more.\nIt is no longer here: retells, is_no_path and `untold`"), []);
+}
+
+/// The text files at a path.
+fn gather(path: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
+    if path.is_dir() {
+        for entry in fs::read_dir(path)? {
+            gather(&entry?.path(), files)?;
+        }
+    } else if path.extension().is_some_and(|kind| KINDS.iter().any(|text| kind == *text)) {
+        files.push(path.to_owned());
+    }
+    Ok(())
+}
+
+/// The forbidden phrases in a text, each with its line. A phrase may go over the end of a line, with the sign of a comment
+/// in between, but not over the end of a sentence.
+fn offences(text: &str) -> Vec<(usize, &'static str, &'static str)> {
+    let mut words = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        for part in line.split_inclusive(|letter: char| !letter.is_alphanumeric() && letter != '_') {
+            let word = part.trim_matches(|letter: char| !letter.is_alphanumeric() && letter != '_').to_lowercase();
+            if !word.is_empty() {
+                words.push((number + 1, word));
+            }
+            if part.ends_with(['.', ':', ';', '?', '!', '|', '"', '`', ',']) {
+                words.push((number + 1, String::new()));
+            }
+        }
+    }
+    let mut found = Vec::new();
+    for (at, (line, _)) in words.iter().enumerate() {
+        for (phrase, instead) in &FORBIDDEN {
+            let mut rest = words[at..].iter();
+            let is_there = phrase.split(' ').all(|wanted| rest.next().is_some_and(|(_, word)| word == wanted));
+            // "is no longer" is plain English.
+            if is_there && !(*phrase == "is no" && rest.next().is_some_and(|(_, word)| word == "longer")) {
+                found.push((*line, *phrase, *instead));
+            }
+        }
+    }
+    found
+}
