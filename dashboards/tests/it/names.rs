@@ -11,7 +11,10 @@ use crate::promql::{Query, read};
 use crate::rules;
 
 /// Families that nobody asks for, and why.
-const UNUSED: &[(&str, &str)] = &[("process_virtual_memory_bytes", "what the process takes is its resident memory")];
+const UNUSED: &[(&str, &str)] = &[
+    ("process_virtual_memory_bytes", "resident memory is what the process uses"),
+    ("container_security_vulnerability_statistics_timestamp_seconds", "the vendor computes its statistics once a day"),
+];
 
 /// Labels that a scrape, or a receiver of OTLP, puts on every series.
 const OF_TARGETS: [&str; 3] = ["job", "instance", "service_instance_id"];
