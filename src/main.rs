@@ -24,7 +24,7 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 /// How long work on other threads may go on once everything else has ended.
 const LAST_WORK: Duration = Duration::from_secs(1);
 
-/// Shows what Qualys Container Security and Prisma Cloud Compute report, as Prometheus metrics.
+/// Prometheus metrics for Qualys Container Security and Prisma Cloud Compute
 #[derive(Parser)]
 #[command(name = "container-security-exporter", version)]
 struct Arguments {
@@ -36,32 +36,32 @@ struct Arguments {
 
 #[derive(Clone, Copy, Subcommand)]
 enum Command {
-    /// Collect and serve until told to stop (the default)
+    /// Collect and serve until SIGTERM or SIGINT (default)
     Serve,
-    /// Tell everything that is wrong with the configuration
+    /// Validate the configuration and print every error
     Check,
-    /// Collect once, print the metrics, and fail if a collector failed
+    /// Collect once and print the metrics; exit with 1 if a collector failed
     Once,
-    /// Print the reference of all metrics, as Markdown
+    /// Print the metric reference as Markdown
     Metrics,
 }
 
 #[derive(Args)]
 struct Flags {
-    /// The configuration
+    /// Configuration file
     #[arg(long = "config.file", alias = "config", value_name = "FILE", default_value = "config.toml", global = true)]
     config: PathBuf,
-    /// The address to listen on, over `server.listen`: 127.0.0.1:9877, or :9877 for all
+    /// Listen address, such as 127.0.0.1:9877, or :9877 for all addresses; overrides `server.listen`
     #[arg(long = "web.listen-address", value_name = "ADDRESS", global = true)]
     listen: Option<String>,
-    /// The path of the metrics, over `server.telemetry_path`
+    /// Path of the metrics; overrides `server.telemetry_path`
     #[arg(long = "web.telemetry-path", value_name = "PATH", global = true)]
     telemetry_path: Option<String>,
-    /// The least severe events that are logged, over `log.level`
+    /// Minimum log level; overrides `log.level`
     #[arg(long = "log.level", value_name = "LEVEL", global = true)]
     #[arg(value_parser = PossibleValuesParser::new(Level::ALL.map(Level::as_str)))]
     log_level: Option<String>,
-    /// How events are written, over `log.format`
+    /// Log format; overrides `log.format`
     #[arg(long = "log.format", value_name = "FORMAT", global = true)]
     #[arg(value_parser = PossibleValuesParser::new(Format::ALL.map(Format::as_str)))]
     log_format: Option<String>,
@@ -82,7 +82,7 @@ impl Flags {
     }
 }
 
-/// Why the program ends with an error, to be said on stderr; empty where the log has said it.
+/// The error that ends the program, for stderr; empty if it has been logged already.
 struct Failed(String);
 
 impl<E: Display> From<E> for Failed {
@@ -105,7 +105,7 @@ fn main() -> ExitCode {
     if reason.is_empty() {
         return code;
     }
-    // Where stderr is gone, the exit code alone must tell.
+    // Without stderr, the exit code is all that remains.
     writeln!(io::stderr(), "{reason}").map_or(code, |()| code)
 }
 
@@ -155,7 +155,7 @@ fn started<T>(config: &Config, work: impl Future<Output = Result<T, String>>) ->
     })
 }
 
-/// Prints to stdout. A reader that has seen enough and is gone is no error.
+/// Prints to stdout. A closed pipe is not an error.
 fn print(text: &str) -> Result<(), Failed> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -166,7 +166,7 @@ fn print(text: &str) -> Result<(), Failed> {
     }
 }
 
-/// The version as exporters tell it.
+/// The version, in the form that exporters share.
 fn version() -> String {
     let revision = if REVISION.is_empty() { "unknown" } else { REVISION };
     format!("{}, version {VERSION} (revision: {revision})\n  rustc: {RUSTC}\n", env!("CARGO_PKG_NAME"))
