@@ -182,7 +182,7 @@ fn snapshot(containers: &Arc<Table<Container>>, round: u32) -> Snapshot {
         Inventory { sources: vec![SourceInventory { source, vendor: Vendor::Qualys, tables, statuses: Vec::new() }] };
     let mut grouped = Containers::default();
     grouped.group_by.push("k8s_workload_name".to_owned());
-    let limits = Limits { max_series_per_family: usize::MAX };
+    let limits = Limits { max_series_per_family: usize::MAX, ..Limits::default() };
     Snapshot::take(&inventory, Arc::new(resolve(&limits, &grouped, &Images::default(), &Sensors::default())))
 }
 

@@ -1,11 +1,11 @@
 //! Families about images, and about the vulnerabilities they carry.
 
-use super::label::{FIXABLE, IN_USE, REGISTRY, SCAN_STATUS, SOURCE, VULNERABILITY_ID};
+use super::label::{CONDITION, FIXABLE, IMAGE_REPOSITORY, IN_USE, REGISTRY, SCAN_STATUS, SOURCE, VULNERABILITY_ID};
 use super::label_sets::{FINDING_KINDS, FIXES, RISK_LEVELS, SEVERITIES, add_counts, add_kinds, add_risk_level, tick};
 use crate::clock::Timestamp;
-use crate::metric::{Column, Family, FixedLabels, Kind, Metric, Unit, Value};
+use crate::metric::{Column, Family, FixedLabels, Kind, Label, LabelSets, Metric, Read, Unit, Value};
 use crate::names::Name;
-use crate::record::{Image, ImagePageFields, Vulnerability, VulnerabilityStatistics};
+use crate::record::{Image, ImagePageFields, Vendor, Vulnerability, VulnerabilityStatistics};
 use crate::view::Row;
 
 /// Its first repository, behind its registry.
@@ -21,6 +21,24 @@ fn risk(row: Row<'_, Image>) -> Option<f64> {
     page(row)?.risk.get()
 }
 
+static OF_QUALYS: LabelSets = LabelSets { labels: &[&CONDITION], values: &[&["never_scanned"], &["scan_failed"]] };
+
+static OF_PRISMA: LabelSets = LabelSets { labels: &[&CONDITION], values: &[&["never_scanned"]] };
+
+const CONDITIONS: FixedLabels = FixedLabels::PerVendor(OF_QUALYS.labels, |vendor| match vendor {
+    Vendor::Qualys => Some(&OF_QUALYS),
+    Vendor::Prisma => Some(&OF_PRISMA),
+});
+
+fn add_conditions(row: Row<'_, Image>, numbers: &mut [f64]) -> bool {
+    let Some(page) = page(row) else { return false };
+    let failed = page.scan_status != Name::UNKNOWN && row.text(page.scan_status) != "success";
+    for (number, holds) in numbers.iter_mut().zip([page.findings.is_none(), failed]) {
+        *number += f64::from(u8::from(holds));
+    }
+    true
+}
+
 fn flag(holds: bool) -> &'static str {
     if holds { "true" } else { "false" }
 }
@@ -29,11 +47,17 @@ const fn of_source<T>() -> Column<T> {
     SOURCE.keep(|row| row.source.name)
 }
 
-const OF_REGISTRY: Column<Image> = REGISTRY.fold(|row| row.text(row.record.name().registry));
+/// The labels that `images.group_by` may name, with their readers.
+pub(super) static CHOICES: &[(&Label, Read<Image>)] = &[
+    (&REGISTRY, |row| row.text(row.record.name().registry)),
+    (&IMAGE_REPOSITORY, |row| row.text(repository(row.record))),
+];
+
+const BY_CHOICE: Column<Image> = Column::Chosen("‹image group›", |settings| &settings.image_labels);
 
 const OF_USE: Column<Image> = IN_USE.keep(|row| flag(page(row).is_some_and(|page| page.in_use)));
 
-static GROUP: &[Column<Image>] = &[of_source(), OF_REGISTRY, OF_USE];
+static GROUP: &[Column<Image>] = &[of_source(), BY_CHOICE, OF_USE];
 
 pub(super) static FAMILIES: &[&dyn Metric] = &[
     &Family::<Image> {
@@ -43,7 +67,7 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         help: "Images known to the source",
         by: &[
             of_source(),
-            OF_REGISTRY,
+            BY_CHOICE,
             OF_USE,
             SCAN_STATUS.subgroup(|row| row.text(page(row).map_or(Name::UNKNOWN, |page| page.scan_status))),
         ],
@@ -116,6 +140,14 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         help: "When the vendor computed its vulnerability statistics, Unix seconds",
         by: &[of_source()],
         value: Value::Each(|row| Some(row.record.computed.seconds()), |_| 0.0),
+    },
+    &Family::<Image> {
+        name: "container_security_images_with_condition",
+        kind: Kind::Gauge,
+        unit: Unit::Each("image"),
+        help: "Images by condition; conditions overlap",
+        by: GROUP,
+        value: Value::PerLabelSet(CONDITIONS, add_conditions),
     },
     &Family::<Vulnerability> {
         name: "container_security_top_vulnerability_affected_images",

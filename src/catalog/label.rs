@@ -37,6 +37,7 @@ labels! {
     STATUS = "status", "result of a check";
     SENSOR_STATE = "sensor_state", "state of the sensor on the container's host";
 
+    IMAGE_REPOSITORY = "image_repository", "the image's first repository, with its registry";
     REGISTRY = "registry", "registry of the image's first repository";
     IN_USE = "in_use", "whether any container uses the image";
     SCAN_STATUS = "scan_status", "the vendor's scan status of the image";

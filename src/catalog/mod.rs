@@ -36,5 +36,10 @@ pub fn all() -> impl Iterator<Item = &'static dyn Metric> {
 
 /// The labels that `containers.group_by` may name.
 pub fn choices() -> impl Iterator<Item = &'static Label> {
-    containers::CHOICES.iter().map(|(label, _)| *label)
+    containers::CHOICES.iter().map(|(label, ..)| *label)
+}
+
+/// The labels that `images.group_by` may name.
+pub fn image_choices() -> impl Iterator<Item = &'static Label> {
+    images::CHOICES.iter().map(|(label, _)| *label)
 }

@@ -5,12 +5,16 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::containers::{CHOICES, promoted};
+use super::containers::promoted;
+use super::{choices, containers, image_choices, images};
 use crate::metric::{Chosen, ChosenRead, Settings};
 use crate::setting::{ConfigErrors, HumanDuration};
 
 /// More series than this about single entities are a list, not a metric.
 const MAX_TOP_K: usize = 1000;
+
+/// Shorter label values could not be told apart.
+const MIN_LABEL_VALUE: usize = 32;
 
 /// Prefix of promoted labels.
 const PROMOTED: &str = "label_";
@@ -21,11 +25,13 @@ const PROMOTED: &str = "label_";
 pub struct Limits {
     /// Maximum number of series per family, over all sources. Past it the smallest groups are folded into `_other`.
     pub max_series_per_family: usize,
+    /// Maximum length of a label value in bytes. A longer value is cut and ends in `…`; equal results are added up.
+    pub max_label_value_length: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_series_per_family: 10_000 }
+        Self { max_series_per_family: 10_000, max_label_value_length: 1024 }
     }
 }
 
@@ -34,6 +40,12 @@ impl Limits {
     pub fn check(&self, at: &str, errors: &mut ConfigErrors) {
         if self.max_series_per_family == 0 {
             errors.add(format!("{at}.max_series_per_family"), "must be greater than zero");
+        }
+        if self.max_label_value_length < MIN_LABEL_VALUE {
+            errors.add(
+                format!("{at}.max_label_value_length"),
+                format!("must be at least {MIN_LABEL_VALUE}; the default is 1024"),
+            );
         }
     }
 }
@@ -82,20 +94,30 @@ impl Containers {
                 );
             }
         }
-        let mut seen = Vec::new();
-        for (place, name) in self.group_by.iter().enumerate() {
-            let at = format!("{at}.group_by[{place}]");
-            if seen.contains(&name) {
-                errors.add(at, format!("\"{name}\" is listed twice"));
-            } else if name.starts_with(PROMOTED) && !keys_of.contains_key(name) {
-                errors.add(at, format!("\"{name}\" matches no key of promote_labels"));
-            } else if !name.starts_with(PROMOTED) && !CHOICES.iter().any(|(label, _)| label.name == name) {
-                let choices: Vec<_> = CHOICES.iter().map(|(label, _)| label.name).collect();
-                errors.add(at, format!("\"{name}\" is not a label to group by; choose from {}", choices.join(", ")));
+        let valid: Vec<_> = choices().map(|label| label.name).collect();
+        check_group_by(&self.group_by, at, errors, |name| {
+            if !name.starts_with(PROMOTED) {
+                return unknown_label(name, &valid);
             }
-            seen.push(name);
+            (!keys_of.contains_key(name)).then(|| format!("\"{name}\" matches no key of promote_labels"))
+        });
+    }
+}
+
+/// Adds the errors of a `group_by`: repeated names, and what `wrong` finds wrong with a name.
+fn check_group_by(names: &[String], at: &str, errors: &mut ConfigErrors, wrong: impl Fn(&str) -> Option<String>) {
+    for (index, name) in names.iter().enumerate() {
+        let at = format!("{at}.group_by[{index}]");
+        if names[..index].contains(name) {
+            errors.add(at, format!("\"{name}\" is listed twice"));
+        } else if let Some(reason) = wrong(name) {
+            errors.add(at, reason);
         }
     }
+}
+
+fn unknown_label(name: &str, valid: &[&str]) -> Option<String> {
+    (!valid.contains(&name)).then(|| format!("\"{name}\" is not a label to group by; choose from {}", valid.join(", ")))
 }
 
 fn check_top_k(top_k: usize, at: &str, errors: &mut ConfigErrors) {
@@ -108,13 +130,15 @@ fn check_top_k(top_k: usize, at: &str, errors: &mut ConfigErrors) {
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Images {
+    /// Labels that group images, in addition to `source` and `in_use`.
+    pub group_by: Vec<String>,
     /// Number of most widespread vulnerabilities per source shown individually, at most 1000; 0 turns it off.
     pub top_k: usize,
 }
 
 impl Default for Images {
     fn default() -> Self {
-        Self { top_k: 20 }
+        Self { group_by: vec!["registry".to_owned()], top_k: 20 }
     }
 }
 
@@ -122,6 +146,8 @@ impl Images {
     /// Adds the errors of this table, whose key is `at`.
     pub fn check(&self, at: &str, errors: &mut ConfigErrors) {
         check_top_k(self.top_k, at, errors);
+        let valid: Vec<_> = image_choices().map(|label| label.name).collect();
+        check_group_by(&self.group_by, at, errors, |name| unknown_label(name, &valid));
     }
 }
 
@@ -158,25 +184,31 @@ impl Sensors {
 }
 
 /// The engine settings of a valid configuration.
-pub fn resolve(limits: &Limits, containers: &Containers, images: &Images, sensors: &Sensors) -> Settings {
-    let promoted_at = |name: &str| containers.promote_labels.iter().position(|key| promoted_name(key) == name);
-    let not_named = containers
+pub fn resolve(limits: &Limits, by_container: &Containers, by_image: &Images, sensors: &Sensors) -> Settings {
+    let promoted_at = |name: &str| by_container.promote_labels.iter().position(|key| promoted_name(key) == name);
+    let not_named = by_container
         .promote_labels
         .iter()
         .map(|key| promoted_name(key))
-        .filter(|name| !containers.group_by.contains(name));
-    let chosen = containers.group_by.iter().cloned().chain(not_named).filter_map(|name| {
-        let field = CHOICES.iter().find(|(label, _)| label.name == name);
-        let read = field
-            .map(|(_, read)| ChosenRead::Field(*read))
-            .or_else(|| promoted_at(&name).map(|at| ChosenRead::Promoted(promoted, at)))?;
-        Some(Chosen { name: Arc::from(name), read })
+        .filter(|name| !by_container.group_by.contains(name));
+    let container_labels = by_container.group_by.iter().cloned().chain(not_named).filter_map(|name| {
+        if let Some((label, read, decided)) = containers::CHOICES.iter().find(|(label, ..)| label.name == name) {
+            return Some(Chosen { name: label.name.into(), read: ChosenRead::Field(*read), decided: *decided });
+        }
+        let read = ChosenRead::Promoted(promoted, promoted_at(&name)?);
+        Some(Chosen { name: Arc::from(name), read, decided: None })
+    });
+    let image_labels = by_image.group_by.iter().filter_map(|name| {
+        let (label, read) = images::CHOICES.iter().find(|(label, _)| label.name == name)?;
+        Some(Chosen { name: label.name.into(), read: ChosenRead::Field(*read), decided: None })
     });
     Settings {
-        chosen: chosen.collect(),
+        container_labels: container_labels.collect(),
+        image_labels: image_labels.collect(),
+        max_label_value_bytes: limits.max_label_value_length,
         max_series_per_family: limits.max_series_per_family,
-        top_containers: containers.top_k,
-        top_vulnerabilities: images.top_k,
+        top_containers: by_container.top_k,
+        top_vulnerabilities: by_image.top_k,
         stale_after_seconds: sensors.stale_after.0.as_secs_f64(),
     }
 }

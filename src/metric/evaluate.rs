@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
+use super::bound::bounded;
 use super::fold::{Reduced, fold};
-use super::group::{GroupingCache, LabelReader, Role, readers};
+use super::group::{Group, GroupingCache, LabelReader, Role, readers};
 use super::reduce::Accumulator;
 use super::{Family, Metric, Number, Series, Settings, Value};
 use crate::view::{Measured, Row, View};
@@ -24,7 +25,7 @@ pub(super) fn series<T: Measured>(
             let mut ranked = Ranked::default();
             T::visit(view, &mut |row| {
                 if let Some(value) = value(row) {
-                    ranked.put(labels(&readers, row), rank(row), value);
+                    ranked.put(labels(&readers, row, settings), rank(row), value);
                 }
             });
             ranked.series(family, &readers, limit(family, settings))
@@ -32,7 +33,7 @@ pub(super) fn series<T: Measured>(
         Value::Top(score, tie, most) => {
             let mut ranked = Ranked::default();
             for (row, score) in top(view, *score, *tie, most(settings)) {
-                ranked.put(labels(&readers, row), -score, score);
+                ranked.put(labels(&readers, row, settings), -score, score);
             }
             ranked.series(family, &readers, limit(family, settings))
         }
@@ -53,8 +54,8 @@ fn limit<T: Measured>(family: &'static Family<T>, settings: &Settings) -> usize 
     if family.is_limited() { settings.max_series_per_family } else { usize::MAX }
 }
 
-fn labels<T>(readers: &[LabelReader<T>], row: Row<'_, T>) -> Vec<Arc<str>> {
-    readers.iter().map(|reader| reader.read(row).into()).collect()
+fn labels<T>(readers: &[LabelReader<T>], row: Row<'_, T>, settings: &Settings) -> Vec<Arc<str>> {
+    readers.iter().map(|reader| bounded(reader.read(row), settings.max_label_value_bytes).into()).collect()
 }
 
 fn reduced<T: Measured>(
@@ -64,9 +65,11 @@ fn reduced<T: Measured>(
     settings: &Settings,
     groupings: &mut GroupingCache,
 ) -> Series {
-    let grouping = groupings.grouping(family.by, readers, view);
-    let mut accumulators: Vec<Option<Accumulator>> =
-        grouping.groups.iter().map(|group| Accumulator::new(&family.value, group.vendor)).collect();
+    let grouping = groupings.grouping(family.by, readers, view, settings.max_label_value_bytes);
+    let mut accumulators: Vec<Option<Accumulator>> = {
+        let start = |group: &Group| group.decided.then(|| Accumulator::new(&family.value, group.vendor)).flatten();
+        grouping.groups.iter().map(start).collect()
+    };
     let mut group_of_next = grouping.of_record.iter();
     T::visit(view, &mut |row| {
         if let Some(group) = group_of_next.next()

@@ -4,10 +4,12 @@
 //! same address: a record is put into its group by comparing addresses, and texts are compared once per group only.
 
 use std::any::TypeId;
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::{Chosen, ChosenRead, Column, Read, Settings};
+use super::bound::bounded;
+use super::{Chosen, ChosenRead, Column, Decided, Read, Settings};
 use crate::record::Vendor;
 use crate::view::{Measured, Row, View};
 
@@ -27,11 +29,12 @@ pub(super) struct LabelReader<T> {
     pub(super) name: Arc<str>,
     pub(super) role: Role,
     read: ChosenRead<T>,
+    decided: Option<Decided>,
 }
 
 impl<T> LabelReader<T> {
     fn new(name: &'static str, role: Role, read: Read<T>) -> Self {
-        Self { name: name.into(), role, read: ChosenRead::Field(read) }
+        Self { name: name.into(), role, read: ChosenRead::Field(read), decided: None }
     }
 
     pub(super) fn read<'a>(&self, row: Row<'a, T>) -> &'a str {
@@ -49,9 +52,17 @@ pub(super) fn readers<T>(by: &[Column<T>], settings: &Settings) -> Vec<LabelRead
             Column::Keep(label, read) => vec![LabelReader::new(label.name, Role::Keep, *read)],
             Column::Fold(label, read) => vec![LabelReader::new(label.name, Role::Fold, *read)],
             Column::Subgroup(label, read) => vec![LabelReader::new(label.name, Role::Subgroup, *read)],
-            Column::Chosen(chosen) => chosen(settings)
+            Column::Joined(label, read, decided) => {
+                vec![LabelReader { decided: Some(*decided), ..LabelReader::new(label.name, Role::Fold, *read) }]
+            }
+            Column::Chosen(_, chosen) => chosen(settings)
                 .iter()
-                .map(|Chosen { name, read }| LabelReader { name: Arc::clone(name), role: Role::Fold, read: *read })
+                .map(|Chosen { name, read, decided }| LabelReader {
+                    name: Arc::clone(name),
+                    role: Role::Fold,
+                    read: *read,
+                    decided: *decided,
+                })
                 .collect(),
         })
         .collect()
@@ -66,6 +77,8 @@ pub(super) struct Group {
     pub(super) vendor: Option<Vendor>,
     /// The number of records.
     pub(super) records: u64,
+    /// Whether every listing that its labels are joined from is known.
+    pub(super) decided: bool,
 }
 
 /// The groups of one kind of record by one list of labels.
@@ -90,17 +103,18 @@ impl GroupingCache {
         by: &'static [Column<T>],
         readers: &[LabelReader<T>],
         view: &View<'_>,
+        max_bytes: usize,
     ) -> Arc<Grouping> {
         let key = (TypeId::of::<T>(), by.as_ptr() as usize);
-        let grouping = self.groupings.entry(key).or_insert_with(|| Arc::new(group(readers, view)));
+        let grouping = self.groupings.entry(key).or_insert_with(|| Arc::new(group(readers, view, max_bytes)));
         Arc::clone(grouping)
     }
 }
 
-fn group<'a, T: Measured>(readers: &[LabelReader<T>], view: &'a View<'a>) -> Grouping {
+fn group<'a, T: Measured>(readers: &[LabelReader<T>], view: &'a View<'a>, max_bytes: usize) -> Grouping {
     let mut by_address: HashMap<Box<[usize]>, u32, foldhash::fast::RandomState> = HashMap::default();
-    let mut by_text: HashMap<Vec<&'a str>, u32> = HashMap::new();
-    let mut found: Vec<(Option<Vendor>, u64)> = Vec::new();
+    let mut by_text: HashMap<Vec<Cow<'a, str>>, u32> = HashMap::new();
+    let mut found: Vec<(Option<Vendor>, bool, u64)> = Vec::new();
     let mut of_record = Vec::new();
     let mut addresses = Vec::with_capacity(2 * readers.len());
     T::visit(view, &mut |row| {
@@ -113,21 +127,22 @@ fn group<'a, T: Measured>(readers: &[LabelReader<T>], view: &'a View<'a>) -> Gro
         let at = if let Some(at) = by_address.get(addresses.as_slice()) {
             *at
         } else {
-            let labels = readers.iter().map(|reader| reader.read(row)).collect();
+            let labels = readers.iter().map(|reader| bounded(reader.read(row), max_bytes)).collect();
             let at = *by_text.entry(labels).or_insert_with(|| {
                 let at = u32::try_from(found.len()).expect("fewer groups than records");
-                found.push((row.source.vendor, 0));
+                let decided = readers.iter().all(|reader| reader.decided.is_none_or(|decided| decided(row.source)));
+                found.push((row.source.vendor, decided, 0));
                 at
             });
             by_address.insert(addresses.as_slice().into(), at);
             at
         };
-        let (_, records) = &mut found[at as usize];
+        let (_, _, records) = &mut found[at as usize];
         *records += 1;
         of_record.push(at);
     });
 
-    let mut sorted: Vec<(Vec<&str>, u32)> = by_text.into_iter().collect();
+    let mut sorted: Vec<(Vec<Cow<'_, str>>, u32)> = by_text.into_iter().collect();
     sorted.sort_unstable();
     let mut places = vec![0; sorted.len()];
     let mut groups = Vec::with_capacity(sorted.len());
@@ -135,11 +150,12 @@ fn group<'a, T: Measured>(readers: &[LabelReader<T>], view: &'a View<'a>) -> Gro
     for (place, (labels, at)) in (0..).zip(sorted) {
         let at = at as usize;
         places[at] = place;
-        let (vendor, records) = found[at];
+        let (vendor, decided, records) = found[at];
         groups.push(Group {
-            labels: labels.into_iter().map(|text| shared(&mut texts, text)).collect(),
+            labels: labels.into_iter().map(|text| shared(&mut texts, &text)).collect(),
             vendor,
             records,
+            decided,
         });
     }
     for group in &mut of_record {

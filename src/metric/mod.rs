@@ -7,10 +7,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::record::Vendor;
+use crate::record::{Container, Image, Vendor};
 use crate::telemetry::Latency;
-use crate::view::{Measured, Row, View};
+use crate::view::{Measured, Row, SourceView, View};
 
+mod bound;
 mod evaluate;
 mod fold;
 mod group;
@@ -36,6 +37,9 @@ pub struct Label {
 /// Reads a label's value from a record.
 pub type Read<T> = for<'a> fn(Row<'a, T>) -> &'a str;
 
+/// Whether the listing that a label is joined from is known for a source.
+pub type Decided = fn(&SourceView<'_>) -> bool;
+
 /// A label of a family with its reader, or the slot for the labels that the configuration chooses.
 ///
 /// Each variant also says what happens to the label when its family exceeds the series limit.
@@ -46,8 +50,11 @@ pub enum Column<T> {
     Fold(&'static Label, Read<T>),
     /// Divides a group and stays when the group is folded.
     Subgroup(&'static Label, Read<T>),
-    /// The labels that the configuration chooses; each becomes `_other` when its group is folded.
-    Chosen(fn(&Settings) -> &[Chosen<T>]),
+    /// Folds, and is joined from another listing: the family is absent for a source while that listing is not known.
+    Joined(&'static Label, Read<T>, Decided),
+    /// The labels that the configuration chooses, with their placeholder in the reference; each becomes `_other` when
+    /// its group is folded.
+    Chosen(&'static str, fn(&Settings) -> &[Chosen<T>]),
 }
 
 impl Label {
@@ -59,6 +66,11 @@ impl Label {
     /// This label as one that is folded.
     pub const fn fold<T>(&'static self, read: Read<T>) -> Column<T> {
         Column::Fold(self, read)
+    }
+
+    /// This label as one that is folded and joined from a listing that may not be known.
+    pub const fn joined<T>(&'static self, read: Read<T>, decided: Decided) -> Column<T> {
+        Column::Joined(self, read, decided)
     }
 
     /// This label as one that divides a group.
@@ -73,6 +85,8 @@ pub struct Chosen<T> {
     pub name: Arc<str>,
     /// Its reader.
     pub read: ChosenRead<T>,
+    /// For a joined label, whether its listing is known for a source.
+    pub decided: Option<Decided>,
 }
 
 /// How a label that the configuration chose is read.
@@ -185,8 +199,12 @@ pub struct Family<T: 'static> {
 
 /// What the configuration chooses about metrics.
 pub struct Settings {
-    /// Labels of container groups.
-    pub chosen: Vec<Chosen<crate::record::Container>>,
+    /// Chosen labels of container groups.
+    pub container_labels: Vec<Chosen<Container>>,
+    /// Chosen labels of image groups.
+    pub image_labels: Vec<Chosen<Image>>,
+    /// Maximum length of a label value, in bytes.
+    pub max_label_value_bytes: usize,
     /// Maximum number of series per family.
     pub max_series_per_family: usize,
     /// Number of riskiest containers shown per source.
@@ -215,6 +233,8 @@ pub trait Metric: Sync {
     fn is_limited(&self) -> bool;
     /// Its labels, in order; `None` stands for those that the configuration chooses.
     fn labels(&self) -> Vec<Option<&'static Label>>;
+    /// The placeholder of the labels that the configuration chooses, if it has any.
+    fn group(&self) -> Option<&'static str>;
     /// Its fixed label sets, for a vendor or for the exporter itself.
     fn label_sets(&self, vendor: Option<Vendor>) -> Option<&'static LabelSets>;
     /// Its series.
@@ -280,10 +300,20 @@ impl<T: Measured> Metric for Family<T> {
 
     fn labels(&self) -> Vec<Option<&'static Label>> {
         let columns = self.by.iter().map(|column| match column {
-            Column::Keep(label, _) | Column::Fold(label, _) | Column::Subgroup(label, _) => Some(*label),
-            Column::Chosen(_) => None,
+            Column::Keep(label, _)
+            | Column::Fold(label, _)
+            | Column::Subgroup(label, _)
+            | Column::Joined(label, ..) => Some(*label),
+            Column::Chosen(..) => None,
         });
         columns.chain(self.fixed_labels().iter().copied().map(Some)).collect()
+    }
+
+    fn group(&self) -> Option<&'static str> {
+        self.by.iter().find_map(|column| match column {
+            Column::Chosen(group, _) => Some(*group),
+            Column::Keep(..) | Column::Fold(..) | Column::Subgroup(..) | Column::Joined(..) => None,
+        })
     }
 
     fn label_sets(&self, vendor: Option<Vendor>) -> Option<&'static LabelSets> {

@@ -11,7 +11,8 @@ use crate::record::Vendor;
 pub fn write() -> String {
     let mut out = "# Metrics\n\n\
         Written by `container-security-exporter metrics`; do not edit.\n\n\
-        ‹group› stands for the labels that `containers.group_by` and `containers.promote_labels` choose.\n\n\
+        ‹group› stands for the labels that `containers.group_by` and `containers.promote_labels` choose, ‹image group› for\n\
+        those that `images.group_by` chooses.\n\n\
         | Metric | Type | Unit | Labels | Meaning |\n| --- | --- | --- | --- | --- |\n"
         .to_owned();
     let mut labels = BTreeMap::new();
@@ -21,7 +22,7 @@ pub fn write() -> String {
             .into_iter()
             .map(|label| {
                 let Some(label) = label else {
-                    return "‹group›".to_owned();
+                    return metric.group().unwrap_or_default().to_owned();
                 };
                 labels.insert(label.name, label.help);
                 format!("`{}`", label.name)
@@ -51,6 +52,12 @@ pub fn write() -> String {
         _ = writeln!(out, "| `{}` | {} |", label.name, label.help);
     }
     out += "| `label_<key>` | a container's or pod's label that `containers.promote_labels` names |\n";
+    out += "\n## Labels that group images\n\n\
+        Every family with ‹image group› has `source`, `in_use`, and of these the ones that the configuration chooses.\n\n\
+        | Label | Meaning |\n| --- | --- |\n";
+    for label in catalog::image_choices() {
+        _ = writeln!(out, "| `{}` | {} |", label.name, label.help);
+    }
     out
 }
 

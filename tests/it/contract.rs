@@ -7,8 +7,9 @@ use container_security_exporter::metric::{Kind, Metric};
 use container_security_exporter::record::Vendor;
 use container_security_exporter::telemetry::{Failure, PushFailure};
 
-/// Stands for the labels that the configuration chooses.
-const CHOSEN: &str = "(chosen)";
+/// Placeholders of the labels that the configuration chooses.
+const CHOSEN: &str = "‹group›";
+const CHOSEN_OF_IMAGES: &str = "‹image group›";
 
 /// `‹group›` and these labels.
 macro_rules! group {
@@ -48,14 +49,15 @@ const OF_VENDORS: &[(&str, &[&str])] = &[
             "state",
         ],
     ),
-    ("images", &["source", "registry", "in_use", "scan_status"]),
-    ("image_vulnerabilities", &["source", "registry", "in_use", "severity", "vendor_severity"]),
-    ("image_findings", &["source", "registry", "in_use", "finding_type", "fixable"]),
+    ("images", &["source", CHOSEN_OF_IMAGES, "in_use", "scan_status"]),
+    ("image_vulnerabilities", &["source", CHOSEN_OF_IMAGES, "in_use", "severity", "vendor_severity"]),
+    ("image_findings", &["source", CHOSEN_OF_IMAGES, "in_use", "finding_type", "fixable"]),
     ("distinct_vulnerabilities", &["source", "in_use", "fixable"]),
-    ("images_by_risk_level", &["source", "registry", "in_use", "risk_level"]),
-    ("image_risk_score_max", &["source", "registry", "in_use"]),
-    ("image_size_bytes", &["source", "registry", "in_use"]),
-    ("image_oldest_created_timestamp_seconds", &["source", "registry", "in_use"]),
+    ("images_by_risk_level", &["source", CHOSEN_OF_IMAGES, "in_use", "risk_level"]),
+    ("image_risk_score_max", &["source", CHOSEN_OF_IMAGES, "in_use"]),
+    ("image_size_bytes", &["source", CHOSEN_OF_IMAGES, "in_use"]),
+    ("image_oldest_created_timestamp_seconds", &["source", CHOSEN_OF_IMAGES, "in_use"]),
+    ("images_with_condition", &["source", CHOSEN_OF_IMAGES, "in_use", "condition"]),
     ("top_vulnerability_affected_images", &["source", "vulnerability_id", "fixable"]),
     ("sensors", &["source", "sensor_type", "sensor_status", "container_runtime_name"]),
     (
@@ -205,6 +207,11 @@ const CLOSED: &[(&str, Option<Values>, Option<Values>)] = &[
     ("container_security_image_vulnerabilities", Some(QUALYS_SEVERITIES), Some(PRISMA_SEVERITIES)),
     ("container_security_image_findings", Some(KINDS), None),
     ("container_security_images_by_risk_level", Some(RISK_LEVELS), None),
+    (
+        "container_security_images_with_condition",
+        Some(&[&["never_scanned"], &["scan_failed"]]),
+        Some(&[&["never_scanned"]]),
+    ),
     ("container_security_distinct_vulnerabilities", Some(FIXES), Some(FIXES)),
     ("container_security_posture_control_resources", Some(STATUSES), Some(STATUSES)),
     ("container_security_posture_policy_resources", Some(STATUSES), Some(STATUSES)),
@@ -256,7 +263,11 @@ fn metric(name: &str) -> &'static dyn Metric {
 }
 
 fn has_labels(metric: &dyn Metric, wanted: &[&str]) {
-    let labels: Vec<&str> = metric.labels().iter().map(|label| label.map_or(CHOSEN, |label| label.name)).collect();
+    let labels: Vec<&str> = metric
+        .labels()
+        .iter()
+        .map(|label| label.map_or_else(|| metric.group().unwrap_or_default(), |label| label.name))
+        .collect();
     let set: BTreeSet<_> = labels.iter().copied().collect();
     assert_eq!(set, wanted.iter().copied().collect(), "labels of {}", metric.name());
     assert_eq!(labels.len(), wanted.len(), "labels of {}", metric.name());
@@ -308,4 +319,9 @@ fn containers_can_be_grouped_by_the_promised_labels() {
     for choice in CHOICES {
         assert!(choices.contains(choice), "{choice} cannot be chosen");
     }
+}
+
+#[test]
+fn images_can_be_grouped_by_the_promised_labels() {
+    assert!(catalog::image_choices().map(|label| label.name).eq(["registry", "image_repository"]));
 }

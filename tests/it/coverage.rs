@@ -168,8 +168,13 @@ fn labels_are_found_in_words() {
 #[test]
 fn what_fields_are_shown_as_is_in_the_catalog() {
     let families: BTreeSet<_> = catalog::all().map(Metric::name).collect();
-    let labels: BTreeSet<_> =
-        catalog::all().flat_map(Metric::labels).flatten().chain(catalog::choices()).map(|label| label.name).collect();
+    let labels: BTreeSet<_> = catalog::all()
+        .flat_map(Metric::labels)
+        .flatten()
+        .chain(catalog::choices())
+        .chain(catalog::image_choices())
+        .map(|label| label.name)
+        .collect();
     for (heading, section) in sections() {
         for (field, (words, _)) in section.fields {
             for name in quoted(&words).filter(|name| name.starts_with("container_security_")) {

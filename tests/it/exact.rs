@@ -12,9 +12,10 @@ use crate::support::{Bench, NOW, is_thorough, of_vendor};
 /// Options of the configuration, each with another way to group.
 const GROUPINGS: [&str; 5] = [
     "",
-    "[containers]\ngroup_by = []\ntop_k = 0\n[images]\ntop_k = 0",
+    "[containers]\ngroup_by = []\ntop_k = 0\n[images]\ngroup_by = []\ntop_k = 0",
     "[containers]\ngroup_by = [\"k8s_cluster_name\", \"k8s_node_name\", \"k8s_workload_kind\", \"k8s_workload_name\", \
-     \"host_name\", \"container_image_name\"]\ntop_k = 3\n[images]\ntop_k = 5",
+     \"host_name\", \"container_image_name\"]\ntop_k = 3\n[images]\ngroup_by = [\"image_repository\", \"registry\"]\ntop_k = 5\n\
+     [limits]\nmax_label_value_length = 32",
     "[containers]\ngroup_by = [\"cloud_provider\", \"cloud_account_id\", \"cloud_region\", \"origin\", \"label_tier\"]\n\
      promote_labels = [\"tier\", \"app.kubernetes.io/name\"]\n[sensors]\nstale_after = \"1h\"",
     "[limits]\nmax_series_per_family = 37\n[containers]\ngroup_by = [\"k8s_cluster_name\", \"k8s_namespace_name\"]",

@@ -286,6 +286,16 @@ fn every_metric_keeps_the_rules_of_naming() {
         let help = metric.help();
         assert!(help.starts_with(|first: char| first.is_uppercase()), "{name}: help {help:?}");
         assert!(!help.contains(['\n', '\\']) && !help.ends_with(['.', ' ']), "{name}: help {help:?}");
+        assert!(help.chars().count() <= 80, "{name}: help is longer than 80 characters: {help:?}");
+        let verbal = ["When ", "How ", "Whether ", "What ", "Which "];
+        assert!(!verbal.iter().any(|word| help.starts_with(word)), "{name}: help is not a noun phrase: {help:?}");
+        let says_unit = match metric.unit() {
+            Unit::Seconds => help.contains("seconds"),
+            Unit::UnixSeconds => help.ends_with("Unix seconds"),
+            Unit::Bytes => help.to_lowercase().contains("bytes"),
+            Unit::Each(_) | Unit::Plain => true,
+        };
+        assert!(says_unit, "{name}: help lacks the unit: {help:?}");
         assert!(reference.contains(&format!("| `{name}` |")), "{name} is not in docs/metrics.md");
         labels_are_good(metric);
     }
@@ -296,7 +306,9 @@ fn labels_are_good(metric: &dyn Metric) {
     let mut seen = BTreeSet::new();
     let labels = metric.labels().into_iter().flatten().chain(
         // Those that the configuration may choose.
-        catalog::choices().filter(|_| metric.labels().contains_none()),
+        catalog::choices()
+            .filter(|_| metric.group() == Some("‹group›"))
+            .chain(catalog::image_choices().filter(|_| metric.group() == Some("‹image group›"))),
     );
     for label in labels {
         let (name, family) = (label.name, metric.name());
@@ -305,17 +317,6 @@ fn labels_are_good(metric: &dyn Metric) {
         assert!(!OF_TARGETS.contains(&name), "{family}: label {name} clashes with a scrape target's own");
         assert!(!["le", "quantile"].contains(&name), "{family}: label {name} is the formats' own");
         assert!(!label.help.is_empty() && !label.help.contains(['\n', '|']), "{family}: label {name} has no good help");
-    }
-}
-
-/// Whether the configuration chooses some of the labels.
-trait Choosing {
-    fn contains_none(&self) -> bool;
-}
-
-impl<T> Choosing for Vec<Option<T>> {
-    fn contains_none(&self) -> bool {
-        self.iter().any(Option::is_none)
     }
 }
 

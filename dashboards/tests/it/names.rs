@@ -15,6 +15,7 @@ const UNUSED: &[(&str, &str)] = &[
     ("process_virtual_memory_bytes", "resident memory is what the process uses"),
     ("container_security_vulnerability_statistics_timestamp_seconds", "the vendor computes its statistics once a day"),
     ("container_security_containers_by_architecture", "a fact of the inventory; nobody acts on it day by day"),
+    ("container_security_images_with_condition", "the images dashboard shows failed and missing scans by scan_status"),
 ];
 
 /// Labels that a scrape, or a receiver of OTLP, puts on every series.
@@ -29,14 +30,14 @@ struct Known {
 
 impl Known {
     fn new() -> Self {
-        let chosen = ["k8s_cluster_name", "k8s_namespace_name"];
         let mut known = Self { labels: BTreeMap::new(), closed: BTreeMap::new(), families: BTreeMap::new() };
         for metric in catalog::all() {
             let mut labels: BTreeSet<_> = OF_TARGETS.into();
             for label in metric.labels() {
                 match label {
                     Some(label) => _ = labels.insert(label.name),
-                    None => labels.extend(chosen),
+                    None if metric.group() == Some("‹image group›") => _ = labels.insert("registry"),
+                    None => labels.extend(["k8s_cluster_name", "k8s_namespace_name"]),
                 }
             }
             for sets in Vendor::ALL.map(Some).into_iter().chain([None]).filter_map(|vendor| metric.label_sets(vendor)) {

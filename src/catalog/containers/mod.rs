@@ -7,9 +7,10 @@ use super::label::{
 };
 use super::label_sets::{FINDING_KINDS, RISK_LEVELS, SEVERITIES, SEVERITIES_OF_PRISMA, add_risk_level};
 use super::sensors::seen;
-use crate::metric::{Column, Family, FixedLabels, Kind, Label, LastSeen, Metric, Read, Unit, Value};
+use crate::metric::{Column, Decided, Family, FixedLabels, Kind, Label, LastSeen, Metric, Read, Unit, Value};
 use crate::names::Name;
-use crate::record::Container;
+use crate::record::{Container, Vendor};
+use crate::view::SourceView;
 
 mod count;
 mod read;
@@ -21,23 +22,36 @@ use count::{
 pub(super) use read::promoted;
 use read::{bulk, cluster, host_arch, id, image_name, last_scan, name, origin, prisma, qualys, risk, runtime, state};
 
-/// The labels that `containers.group_by` may name, with their readers.
-pub(super) static CHOICES: &[(&Label, Read<Container>)] = &[
-    (&K8S_CLUSTER_NAME, cluster),
-    (&K8S_NAMESPACE_NAME, |row| bulk(row, |bulk| bulk.namespace)),
-    (&K8S_NODE_NAME, |row| bulk(row, |bulk| bulk.node)),
-    (&K8S_WORKLOAD_KIND, |row| bulk(row, |bulk| bulk.workload_kind)),
-    (&K8S_WORKLOAD_NAME, |row| bulk(row, |bulk| bulk.workload_name)),
-    (&HOST_NAME, |row| bulk(row, |bulk| bulk.host_name)),
-    (&CONTAINER_IMAGE_NAME, image_name),
-    (&CLOUD_PROVIDER, |row| bulk(row, |bulk| bulk.cloud_provider)),
-    (&CLOUD_ACCOUNT_ID, |row| bulk(row, |bulk| bulk.cloud_account)),
-    (&CLOUD_REGION, |row| bulk(row, |bulk| bulk.cloud_region)),
-    (&ORIGIN, origin),
+/// The labels that `containers.group_by` may name: their readers and, for joined ones, whether their listing is known.
+pub(super) static CHOICES: &[(&Label, Read<Container>, Option<Decided>)] = &[
+    (&K8S_CLUSTER_NAME, cluster, None),
+    (&K8S_NAMESPACE_NAME, |row| bulk(row, |bulk| bulk.namespace), None),
+    (&K8S_NODE_NAME, |row| bulk(row, |bulk| bulk.node), None),
+    (&K8S_WORKLOAD_KIND, |row| bulk(row, |bulk| bulk.workload_kind), None),
+    (&K8S_WORKLOAD_NAME, |row| bulk(row, |bulk| bulk.workload_name), None),
+    (&HOST_NAME, |row| bulk(row, |bulk| bulk.host_name), None),
+    (&CONTAINER_IMAGE_NAME, image_name, Some(images_are_known)),
+    (&CLOUD_PROVIDER, |row| bulk(row, |bulk| bulk.cloud_provider), None),
+    (&CLOUD_ACCOUNT_ID, |row| bulk(row, |bulk| bulk.cloud_account), None),
+    (&CLOUD_REGION, |row| bulk(row, |bulk| bulk.cloud_region), None),
+    (&ORIGIN, origin, None),
 ];
 
-static GROUP: &[Column<Container>] =
-    &[SOURCE.keep(|row| row.source.name), STATE.keep(state), Column::Chosen(|settings| &settings.chosen)];
+const BY_CHOICE: Column<Container> = Column::Chosen("‹group›", |settings| &settings.container_labels);
+
+static GROUP: &[Column<Container>] = &[SOURCE.keep(|row| row.source.name), STATE.keep(state), BY_CHOICE];
+
+fn images_are_known(source: &SourceView<'_>) -> bool {
+    source.knows_images()
+}
+
+/// In Qualys the runtime of a container is that of the sensor on its host.
+fn runtime_is_known(source: &SourceView<'_>) -> bool {
+    match source.vendor {
+        Some(Vendor::Qualys) => source.knows_sensors(),
+        Some(Vendor::Prisma) | None => true,
+    }
+}
 
 fn sensor_seen(row: read::ContainerRow<'_>) -> Option<LastSeen> {
     row.source.knows_sensors().then(|| row.sensor().map_or(LastSeen::Missing, |(sensor, _)| seen(sensor)))
@@ -124,7 +138,7 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         by: &[
             SOURCE.keep(|row| row.source.name),
             STATE.keep(state),
-            Column::Chosen(|settings| &settings.chosen),
+            BY_CHOICE,
             CRITICALITY.subgroup(|row| row.text(qualys(row).map_or(Name::UNKNOWN, |fields| fields.criticality))),
         ],
         value: Value::Sum(|row| qualys(row).map(|_| 1.0)),
@@ -188,7 +202,7 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
             SOURCE.keep(|row| row.source.name),
             STATE.keep(state),
             K8S_CLUSTER_NAME.fold(cluster),
-            CONTAINER_RUNTIME_NAME.fold(runtime),
+            CONTAINER_RUNTIME_NAME.joined(runtime, runtime_is_known),
         ],
         value: Value::Count,
     },

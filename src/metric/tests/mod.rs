@@ -106,7 +106,7 @@ fn inventory(containers: &[Sample]) -> Inventory {
 }
 
 fn settings(limit: usize) -> Settings {
-    let limits = catalog::Limits { max_series_per_family: limit };
+    let limits = catalog::Limits { max_series_per_family: limit, ..Default::default() };
     let containers = catalog::Containers { group_by: vec!["k8s_namespace_name".to_owned()], ..Default::default() };
     catalog::resolve(
         &limits,
@@ -215,15 +215,58 @@ fn max(scores: &[f64]) -> f64 {
     scores.iter().copied().fold(f64::NEG_INFINITY, f64::max)
 }
 
+/// The families that join containers with another listing are absent while that listing is not known; no other changes.
 #[test]
-fn without_a_list_of_sensors_runtimes_are_unknown_and_no_sensor_is_said_to_be_missing() {
-    let known = Sample { source: 0, state: 0, namespace: 0, criticality: 0, findings: None, risk: None, sensor: 0 };
-    let (runtime, sensor_state) =
-        ("container_security_containers_by_runtime", "container_security_containers_by_sensor_state");
-    let mut inventory = inventory(&[known]);
-    assert!(!evaluate(&inventory, &settings(usize::MAX), sensor_state).is_empty());
-    inventory.sources[0].tables.sensors = None;
-    let runtimes = totals(&evaluate(&inventory, &settings(usize::MAX), runtime), &["container_runtime_name"]);
-    assert_eq!(runtimes, BTreeMap::from([(vec!["unknown".to_owned()], 1.0)]));
-    assert!(evaluate(&inventory, &settings(usize::MAX), sensor_state).is_empty());
+fn a_joined_family_is_absent_while_its_listing_is_not_known() {
+    let sample = Sample { source: 0, state: 0, namespace: 0, criticality: 0, findings: None, risk: Some(7), sensor: 0 };
+    let settings = settings(usize::MAX);
+    let complete = inventory(std::slice::from_ref(&sample));
+    let mut without = inventory(&[sample]);
+    without.sources[0].tables.sensors = None;
+    for metric in catalog::all().filter(|metric| !metric.is_live() && !metric.name().contains("sensor")) {
+        let (before, after) =
+            (evaluate(&complete, &settings, metric.name()), evaluate(&without, &settings, metric.name()));
+        if metric.name() == "container_security_containers_by_runtime" {
+            assert!(!before.is_empty() && after.is_empty());
+        } else {
+            let shown = |series: &Series| {
+                series.iter().map(|(labels, number)| (labels.to_vec(), number.at(NOW))).collect::<Vec<_>>()
+            };
+            assert_eq!(shown(&before), shown(&after), "{}", metric.name());
+        }
+    }
+}
+
+#[test]
+fn grouping_by_image_needs_the_images() {
+    let sample = Sample { source: 0, state: 0, namespace: 0, criticality: 0, findings: None, risk: Some(7), sensor: 0 };
+    let settings = catalog::resolve(
+        &catalog::Limits::default(),
+        &catalog::Containers { group_by: vec!["container_image_name".to_owned()], ..Default::default() },
+        &catalog::Images::default(),
+        &catalog::Sensors::default(),
+    );
+    let mut inventory = inventory(&[sample]);
+    let (grouped, top) = ("container_security_containers", "container_security_top_container_risk_score");
+    assert!(evaluate(&inventory, &settings, grouped).is_empty());
+    assert_eq!(evaluate(&inventory, &settings, top).len(), 1);
+    inventory.sources[0].tables.images = Some(Arc::default());
+    assert_eq!(
+        totals(&evaluate(&inventory, &settings, grouped), &["container_image_name"]),
+        BTreeMap::from([(vec![String::new()], 1.0)])
+    );
+}
+
+#[test]
+fn values_that_become_equal_when_cut_are_added_up() {
+    let sample = Sample { source: 0, state: 0, namespace: 0, criticality: 0, findings: None, risk: None, sensor: 0 };
+    let mut inventory = inventory(&[sample.clone(), sample]);
+    let table = Arc::get_mut(inventory.sources[0].tables.containers.as_mut().unwrap()).unwrap();
+    for (key, ending) in [("0", "a"), ("1", "b")] {
+        let namespace = table.names.intern(&format!("{}{ending}", "é".repeat(600)));
+        table.get_mut(key).unwrap().bulk.as_mut().unwrap().namespace = namespace;
+    }
+    let series = evaluate(&inventory, &settings(usize::MAX), "container_security_containers");
+    let cut = format!("{}…", "é".repeat(510));
+    assert_eq!(totals(&series, &["k8s_namespace_name"]), BTreeMap::from([(vec![cut], 2.0)]));
 }

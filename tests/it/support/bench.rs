@@ -289,6 +289,8 @@ impl Bench {
             group_by: config.containers.group_by,
             promote_labels: config.containers.promote_labels,
             top_k: config.containers.top_k,
+            images_group_by: config.images.group_by.clone(),
+            max_label_value_length: config.limits.max_label_value_length,
             images_top_k: config.images.top_k,
             sensors_stale_after_s: config.sensors.stale_after.0.as_secs_f64(),
             max_series_per_family: config.limits.max_series_per_family,

@@ -83,6 +83,8 @@ async fn be_vendor(arguments: &Arguments, truth: &Path) -> Result<(), Failed> {
         group_by: vec![GROUPS.to_owned()],
         promote_labels: Vec::new(),
         top_k: 20,
+        images_group_by: vec!["registry".to_owned()],
+        max_label_value_length: 1024,
         images_top_k: 20,
         sensors_stale_after_s: 86_400.0,
         max_series_per_family: 10_000,

@@ -39,6 +39,7 @@ pub(super) const FAMILIES: &[&str] = &[
     "image_risk_score_max",
     "image_size_bytes",
     "image_oldest_created_timestamp_seconds",
+    "images_with_condition",
     "top_vulnerability_affected_images",
     "vulnerability_statistics_timestamp_seconds",
     "sensors",
@@ -162,13 +163,15 @@ pub(super) type Single = (f64, Pairs, f64);
 /// The families so far.
 pub(super) struct FamilySet<'a> {
     limit: usize,
+    longest: usize,
     grouped: BTreeMap<String, Grouped<'a>>,
     single: BTreeMap<String, Vec<Single>>,
 }
 
 impl<'a> FamilySet<'a> {
-    pub(super) fn new(limit: usize) -> Self {
-        Self { limit, grouped: BTreeMap::new(), single: BTreeMap::new() }
+    /// An empty set that keeps to `limit` series per family and `longest` bytes per label value.
+    pub(super) fn new(limit: usize, longest: usize) -> Self {
+        Self { limit, longest, grouped: BTreeMap::new(), single: BTreeMap::new() }
     }
 
     /// The families, with the number of groups folded in each.
@@ -199,14 +202,16 @@ impl<'a> FamilySet<'a> {
     ) {
         let grouped = self.grouped.entry(format!("{PREFIX}{family}")).or_default();
         let members: Vec<R> = records.iter().map(|(_, record)| *record).collect();
+        let longest = self.longest;
         let make: MakeCells<'a> = Box::new(move |chosen| {
             let chosen: Vec<R> = chosen.iter().map(|member| members[*member]).collect();
-            cells(&chosen)
+            merged(cells(&chosen), longest)
         });
         let account = grouped.accounts.len();
         let mut groups: BTreeMap<Key, Group> = BTreeMap::new();
         for (member, (key, _)) in records.iter().enumerate() {
-            groups.entry(key.clone()).or_insert(Group { account, members: Vec::new() }).members.push(member);
+            let key = Key { kept: cut_all(&key.kept, longest), open: cut_all(&key.open, longest) };
+            groups.entry(key).or_insert(Group { account, members: Vec::new() }).members.push(member);
         }
         groups.retain(|_, group| !make(&group.members).is_empty());
         grouped.accounts.push(make);
@@ -215,8 +220,38 @@ impl<'a> FamilySet<'a> {
 
     /// Adds one account's part of a family of single things. Of two with the same labels the higher value stays.
     pub(super) fn add_single(&mut self, family: &str, samples: Vec<Single>) {
-        self.single.entry(format!("{PREFIX}{family}")).or_default().extend(samples);
+        let cut = samples.into_iter().map(|(rank, pairs, value)| (rank, cut_all(&pairs, self.longest), value));
+        self.single.entry(format!("{PREFIX}{family}")).or_default().extend(cut);
     }
+}
+
+/// The pairs with their values cut.
+fn cut_all(pairs: &Pairs, longest: usize) -> Pairs {
+    pairs.iter().map(|(name, value)| (name.clone(), cut(value, longest))).collect()
+}
+
+/// A value of at most `longest` bytes: what is longer loses characters from its end and gets a `…` instead.
+fn cut(value: &str, longest: usize) -> String {
+    if value.len() <= longest {
+        return String::from(value);
+    }
+    let mut kept = String::new();
+    for character in value.chars() {
+        if kept.len() + character.len_utf8() + '…'.len_utf8() > longest {
+            break;
+        }
+        kept.push(character);
+    }
+    kept + "…"
+}
+
+/// The cells with their values cut; those that become equal are added up.
+fn merged(cells: Cells, longest: usize) -> Cells {
+    let mut sums: BTreeMap<Pairs, f64> = BTreeMap::new();
+    for (pairs, value) in cells {
+        *sums.entry(cut_all(&pairs, longest)).or_default() += value;
+    }
+    sums.into_iter().collect()
 }
 
 /// The samples that are within the budget, and how many are not.

@@ -54,7 +54,7 @@ fn known_registry(image: &Image) -> Option<&str> {
 }
 
 /// What an image is called.
-fn image_name(image: &Image) -> String {
+pub(super) fn image_name(image: &Image) -> String {
     let Some(first) = first_repository(image) else { return String::new() };
     match (known_registry(image), part(first.repository.as_ref())) {
         (Some(registry), Some(repository)) => format!("{registry}/{repository}"),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Question;
 use super::answer::{Cells, FamilySet, Key, amount, pairs, single};
 use super::division::{FIXABLE, by_finding, by_risk_level, by_severity, is_fixable};
-use super::facts::{detections, registry, seconds, word};
+use super::facts::{detections, image_name, registry, seconds, word};
 use crate::tenant::{Image, Tenant};
 
 /// Makes the samples of a group from its images.
@@ -14,7 +14,7 @@ type MakeCells = fn(&[&Image]) -> Cells;
 pub(super) fn add<'a>(set: &mut FamilySet<'a>, tenant: &'a Tenant, question: &'a Question) {
     let existing: Vec<&Image> = tenant.images.iter().filter(|image| image.exists()).collect();
     let by_group: Vec<_> = existing.iter().map(|image| (group(image, question), *image)).collect();
-    let families: [(&str, MakeCells); 7] = [
+    let families: [(&str, MakeCells); 8] = [
         ("images", by_scan_status),
         ("image_vulnerabilities", vulnerabilities),
         ("image_findings", findings),
@@ -22,6 +22,7 @@ pub(super) fn add<'a>(set: &mut FamilySet<'a>, tenant: &'a Tenant, question: &'a
         ("image_risk_score_max", risk_score_max),
         ("image_size_bytes", size),
         ("image_oldest_created_timestamp_seconds", oldest_created),
+        ("images_with_condition", with_condition),
     ];
     for (family, cells) in families {
         set.add_grouped(family, &by_group, cells);
@@ -29,11 +30,19 @@ pub(super) fn add<'a>(set: &mut FamilySet<'a>, tenant: &'a Tenant, question: &'a
     add_vulnerabilities(set, &existing, question);
 }
 
-/// The group of an image: source and use are kept, the registry is open.
+/// The group of an image: source and use are kept, the chosen labels are open.
 fn group(image: &Image, question: &Question) -> Key {
     Key {
         kept: pairs([("source", &question.source), ("in_use", truth(is_in_use(image)))]),
-        open: pairs([("registry", &registry(image))]),
+        open: question.images_group_by.iter().map(|label| (label.clone(), group_label(image, label))).collect(),
+    }
+}
+
+fn group_label(image: &Image, label: &str) -> String {
+    match label {
+        "registry" => registry(image),
+        "image_repository" => image_name(image),
+        other => panic!("images are not grouped by {other}"),
     }
 }
 
@@ -51,6 +60,14 @@ fn by_scan_status(members: &[&Image]) -> Cells {
         *counts.entry(word(image.scan_status.as_deref())).or_default() += 1;
     }
     counts.into_iter().map(|(status, count)| (pairs([("scan_status", &status)]), amount(count))).collect()
+}
+
+fn with_condition(members: &[&Image]) -> Cells {
+    let never_scanned = members.iter().filter(|image| image.findings.is_none()).count();
+    let failed = |image: &&&Image| image.scan_status.as_deref().is_some_and(|status| status != "SUCCESS");
+    [("never_scanned", never_scanned), ("scan_failed", members.iter().filter(failed).count())]
+        .map(|(condition, count)| (pairs([("condition", condition)]), amount(count)))
+        .into()
 }
 
 fn vulnerabilities(members: &[&Image]) -> Cells {

@@ -40,6 +40,10 @@ pub struct Question {
     pub sensors_stale_after_s: f64,
     /// The cardinality budget of each family.
     pub max_series_per_family: usize,
+    /// `images.group_by`.
+    pub images_group_by: Vec<String>,
+    /// `limits.max_label_value_length`, in bytes.
+    pub max_label_value_length: usize,
     /// How many of the most widespread vulnerabilities are shown.
     pub images_top_k: usize,
     /// When the question is asked, in Unix seconds.
@@ -56,6 +60,8 @@ impl Question {
             top_k: 20,
             sensors_stale_after_s: 86_400.0,
             max_series_per_family: 10_000,
+            images_group_by: vec!["registry".to_owned()],
+            max_label_value_length: 1024,
             images_top_k: 20,
             now_s,
         }
@@ -80,7 +86,7 @@ pub fn expected(tenant: &Tenant, question: &Question) -> Families {
 /// the accounts' names only. What an endpoint does not tell in some shape of its answer is given nevertheless.
 pub fn expected_of(truths: &[(Truth<'_>, &Question)]) -> Families {
     let Some((_, first)) = truths.first() else { return Families::new() };
-    let mut set = FamilySet::new(first.max_series_per_family);
+    let mut set = FamilySet::new(first.max_series_per_family, first.max_label_value_length);
     for (truth, question) in truths {
         match truth {
             Truth::Qualys(tenant) => {

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use super::super::Question;
-use super::super::answer::{FamilySet, Key, amount, pairs, single};
+use super::super::answer::{FamilySet, Key, Pairs, amount, pairs, single};
 use super::super::facts::seconds;
-use super::known::{images, registry};
+use super::known::{image_name, images, registry};
 use super::summed;
 use crate::console::{Console, Image, Vulnerability};
 
 pub(super) fn add<'a>(set: &mut FamilySet<'a>, console: &'a Console, question: &'a Question) {
     let in_use = || pairs([("source", &question.source), ("in_use", "true")]);
-    let key = |image: &Image| Key { kept: in_use(), open: pairs([("registry", &registry(image))]) };
+    let key = |image: &Image| Key { kept: in_use(), open: group_labels(image, question) };
     let records: Vec<_> = images(console).into_iter().map(|image| (key(image), image)).collect();
     set.add_grouped("images", &records, |members| vec![(pairs([("scan_status", "unknown")]), amount(members.len()))]);
     set.add_grouped("image_vulnerabilities", &records, |members| {
@@ -22,6 +22,10 @@ pub(super) fn add<'a>(set: &mut FamilySet<'a>, console: &'a Console, question: &
         let oldest = members.iter().filter_map(|image| seconds(image.created)).min_by(f64::total_cmp);
         oldest.map_or_else(Vec::new, single)
     });
+    set.add_grouped("images_with_condition", &records, |members| {
+        let never_scanned = members.iter().filter(|image| image.vulnerabilities.is_none()).count();
+        vec![(pairs([("condition", "never_scanned")]), amount(never_scanned))]
+    });
     let found = vulnerabilities(console);
     let distinct: Vec<_> =
         found.iter().map(|found| (Key { kept: in_use(), open: Vec::new() }, found.fixable)).collect();
@@ -30,6 +34,15 @@ pub(super) fn add<'a>(set: &mut FamilySet<'a>, console: &'a Console, question: &
         [("true", true), ("false", false)].map(|(word, value)| (pairs([("fixable", word)]), count(value))).into()
     });
     add_most_widespread(set, found, question);
+}
+
+fn group_labels(image: &Image, question: &Question) -> Pairs {
+    let value = |label: &str| match label {
+        "registry" => registry(image),
+        "image_repository" => image_name(image),
+        other => panic!("images are not grouped by {other}"),
+    };
+    question.images_group_by.iter().map(|label| (label.clone(), value(label))).collect()
 }
 
 /// A vulnerability that is in some image.

@@ -54,7 +54,8 @@ pub(super) fn registry(image: &Image) -> String {
     named.unwrap_or_else(|| String::from("unknown"))
 }
 
-fn image_name(image: &Image) -> String {
+/// What an image is called: its registry and repository.
+pub(super) fn image_name(image: &Image) -> String {
     let Some(tag) = tag(image) else { return String::new() };
     match (tag.registry.as_deref().unwrap_or_default(), tag.repo.as_deref().unwrap_or_default()) {
         (_, "") => String::new(),
