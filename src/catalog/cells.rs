@@ -72,6 +72,15 @@ pub(super) fn add_counts<const N: usize>(counts: Option<[u32; N]>, cells: &mut [
     counts.is_some()
 }
 
+/// Adds numbers of resources or images to the cells.
+pub(super) fn add_resources(counts: [u64; 3], cells: &mut [f64]) {
+    for (cell, count) in cells.iter_mut().zip(counts) {
+        #[expect(clippy::cast_precision_loss, reason = "fewer than 2^53 of them")]
+        let count = count as f64;
+        *cell += count;
+    }
+}
+
 /// Counts a record by its risk score.
 pub(super) fn add_risk_level(score: Option<f64>, cells: &mut [f64]) -> bool {
     let level = match score {

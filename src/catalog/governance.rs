@@ -1,13 +1,16 @@
-//! Families about reports and policies.
+//! Families about reports, registries and policies.
 
+use super::cells::add_resources;
 use super::label::{
-    ACTION, ENABLED, POLICY_MODE, POLICY_NAME, POLICY_TYPE, REPORT_STATUS, REPORT_TEMPLATE, RULE_TYPE, SCHEDULED,
-    SOURCE,
+    ACTION, ENABLED, IMAGE_STATE, POLICY_MODE, POLICY_NAME, POLICY_TYPE, REGISTRY, REPORT_STATUS, REPORT_TEMPLATE,
+    RULE_TYPE, SCHEDULED, SOURCE,
 };
 use crate::clock::Timestamp;
-use crate::metric::{Family, Kind, Metric, Unit, Value};
-use crate::record::{Policy, Report};
+use crate::metric::{Cells, Closed, Family, Kind, Metric, Unit, Value};
+use crate::record::{Policy, Registry, Report};
 use crate::view::RuleOfPolicy;
+
+static IMAGE_STATES: Cells = Cells { labels: &[&IMAGE_STATE], values: &[&["total"], &["scanned"], &["vulnerable"]] };
 
 /// Seconds of a day.
 const DAY: f64 = 86_400.0;
@@ -45,6 +48,16 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         help: "When the first of the reports is deleted",
         by: &[SOURCE.place(|row| row.source.name), REPORT_TEMPLATE.fold(|row| row.text(row.record.template))],
         value: Value::Min(|row| row.record.expires.map(Timestamp::seconds)),
+    },
+    &Family::<Registry> {
+        name: "container_security_registry_images",
+        kind: Kind::Gauge,
+        unit: Unit::Each("image"),
+        help: "Images in the registries: all, scanned and vulnerable",
+        by: &[SOURCE.place(|row| row.source.name), REGISTRY.fold(|row| row.text(row.record.uri))],
+        value: Value::Cells(Closed::Same(&IMAGE_STATES), |row, cells| {
+            row.record.images.inspect(|images| add_resources(*images, cells)).is_some()
+        }),
     },
     &Family::<Policy> {
         name: "container_security_policies",

@@ -58,6 +58,7 @@ labels! {
 
     K8S_RESOURCE_KIND = "k8s_resource_kind", "kind of the Kubernetes resource";
 
+    IMAGE_STATE = "image_state", "all images of a registry, those scanned and those vulnerable; the states overlap";
     REPORT_TEMPLATE = "report_template", "what the report is made from";
     REPORT_STATUS = "report_status", "how far the report is, as the vendor tells it";
     SCHEDULED = "scheduled", "whether the report is made by a schedule";

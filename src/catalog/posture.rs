@@ -1,6 +1,6 @@
 //! Families about posture.
 
-use super::cells::tick;
+use super::cells::{add_resources, tick};
 use super::label::{
     CATEGORY, CONTROL_ID, CONTROL_NAME, K8S_CLUSTER_NAME, K8S_RESOURCE_KIND, POLICY, SEVERITY, SOURCE, STATUS,
     VENDOR_SEVERITY,
@@ -11,14 +11,6 @@ use crate::record::{Control, Outcome, PostureResource};
 use crate::view::PolicyShare;
 
 static STATUSES: Cells = Cells { labels: &[&STATUS], values: &[&["pass"], &["fail"], &["skip"]] };
-
-fn add(cells: &mut [f64], resources: [u64; 3]) {
-    for (cell, resources) in cells.iter_mut().zip(resources) {
-        #[expect(clippy::cast_precision_loss, reason = "fewer than 2^53 resources")]
-        let resources = resources as f64;
-        *cell += resources;
-    }
-}
 
 pub(super) static FAMILIES: &[&dyn Metric] = &[
     &Family::<Control> {
@@ -33,7 +25,7 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
             VENDOR_SEVERITY.inner(|row| row.text(row.record.vendor_severity)),
         ],
         value: Value::Cells(Closed::Same(&STATUSES), |row, cells| {
-            row.record.resources.inspect(|resources| add(cells, *resources)).is_some()
+            row.record.resources.inspect(|resources| add_resources(*resources, cells)).is_some()
         }),
     },
     &Family::<Control> {
@@ -56,7 +48,7 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         help: "Resources evaluated for the policy's controls, by outcome; a control in several policies counts in each",
         by: &[SOURCE.place(|row| row.source.name), POLICY.fold(|row| row.text(row.record.policy))],
         value: Value::Cells(Closed::Same(&STATUSES), |row, cells| {
-            add(cells, row.record.resources);
+            add_resources(row.record.resources, cells);
             true
         }),
     },

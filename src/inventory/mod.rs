@@ -16,8 +16,8 @@ use serde::de::DeserializeOwned;
 use crate::clock::Timestamp;
 use crate::names::Names;
 use crate::record::{
-    Console, Container, Control, Defenders, Image, Policy, PostureResource, Report, Sensor, Vendor, Vulnerability,
-    VulnerabilityStatistics,
+    Console, Container, Control, Defenders, Image, Policy, PostureResource, Registry, Report, Sensor, Vendor,
+    Vulnerability, VulnerabilityStatistics,
 };
 
 mod key;
@@ -237,6 +237,8 @@ tables! {
     posture_resources: PostureResource,
     /// Reports by their key.
     reports: Report,
+    /// Registries by their key.
+    registries: Registry,
     /// Policies by their key.
     policies: Policy,
     /// The vendor's console, at most one.

@@ -6,7 +6,7 @@
 use crate::inventory::{Inventory, SourceInventory, Table, Tables};
 use crate::names::{Name, Names};
 use crate::record::{
-    Console, Container, Control, Image, Policy, PostureResource, Report, Sensor, Vendor, Vulnerability,
+    Console, Container, Control, Image, Policy, PostureResource, Registry, Report, Sensor, Vendor, Vulnerability,
     VulnerabilityStatistics,
 };
 use crate::telemetry::{CollectorReading, EndpointReading, PushReading, SourceReading};
@@ -178,6 +178,7 @@ tables! {
     Control => controls,
     PostureResource => posture_resources,
     Report => reports,
+    Registry => registries,
     Policy => policies,
     Console => console,
     VulnerabilityStatistics => vulnerability_statistics,

@@ -141,7 +141,7 @@ async fn holds(case: Case, containers: usize, http: &str) {
     bench.becomes(&what, &expected).await;
 
     // After good data, which stays.
-    let all = |families: &Families, family: &str| sum(families, family, &[]) == 11.0;
+    let all = |families: &Families, family: &str| sum(families, family, &[]) == 12.0;
     let good = |families: &Families| {
         all(families, "container_security_collector_up") && all(families, "container_security_collector_complete")
     };

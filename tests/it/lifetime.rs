@@ -96,7 +96,7 @@ async fn a_bad_configuration_is_refused_and_the_old_one_goes_on() {
     }
     let before = successes(&start, "prod");
     let families =
-        metrics_once(serving.address, "the old one goes on", |families| successes(families, "prod") > before + 6.0)
+        metrics_once(serving.address, "the old one goes on", |families| successes(families, "prod") > before + ALL)
             .await;
     assert_eq!(value(&families, SUCCESSFUL, &[]), 0.0);
     assert_eq!(value(&families, LAST_SUCCESS, &[]), value(&start, LAST_SUCCESS, &[]));

@@ -17,7 +17,7 @@ const UP: &str = "container_security_collector_up";
 const COMPLETE: &str = "container_security_collector_complete";
 
 /// All collectors of both vendors.
-const BOTH: f64 = 11.0;
+const BOTH: f64 = 12.0;
 
 async fn start(containers: usize, options: &str, faults: [Vec<Fault>; 2]) -> Bench {
     let tenant = Tenant::generate(&Shape::small(93, NOW).containers(containers));
@@ -85,6 +85,7 @@ async fn an_endpoint_that_is_refused_after_good_data_fails_its_collector_alone()
         ("/k8s_postures/list", "posture", "/containers?", "containers"),
         ("/k8s_postures/count", "posture", "/images?", "images"),
         ("/csapi/v1.3/reports", "reports", "/defenders/summary", "sensors"),
+        ("/csapi/v1.3/registry", "registries", "/version", "console"),
         ("/centralizedPolicy?", "policies", "/version", "console"),
     ];
     let bench = start(30, EAGER, [vec![], vec![]]).await;

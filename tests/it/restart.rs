@@ -110,7 +110,7 @@ async fn is_served_at_once_after(signal: &str) {
         assert!(told(families, "up").values().all(|up| *up == 0.0), "{signal}: a collector is up");
     };
     is_as_before(&first);
-    assert_eq!(told(&first, "complete").values().sum::<f64>(), 11.0);
+    assert_eq!(told(&first, "complete").values().sum::<f64>(), 12.0);
     assert!(vendors.both().iter().all(|vendor| vendor.requests().is_empty()), "a vendor was asked before");
 
     // Both are unwell when they are reached at last, and it stays as it is.

@@ -31,10 +31,11 @@ pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 pub(crate) const PACE: Duration = Duration::from_millis(20);
 
 /// The collectors of a Qualys account.
-pub(crate) const COLLECTORS: [&str; 6] = ["containers", "images", "policies", "posture", "reports", "sensors"];
+pub(crate) const COLLECTORS: [&str; 7] =
+    ["containers", "images", "policies", "posture", "registries", "reports", "sensors"];
 
 /// How many they are.
-pub(crate) const ALL: f64 = 6.0;
+pub(crate) const ALL: f64 = 7.0;
 
 /// The collectors of a Prisma Cloud console.
 pub(crate) const CLOUD_COLLECTORS: [&str; 5] = ["console", "containers", "images", "sensors", "vulnerabilities"];
@@ -43,7 +44,16 @@ pub(crate) const CLOUD_COLLECTORS: [&str; 5] = ["console", "containers", "images
 const COLLECTED: [(&str, &[&str]); 2] = [
     (
         "prod",
-        &["containers", "images", "sensors", "posture_policy_resources", "posture_resources", "reports", "policies"],
+        &[
+            "containers",
+            "images",
+            "sensors",
+            "posture_policy_resources",
+            "posture_resources",
+            "reports",
+            "registry_images",
+            "policies",
+        ],
     ),
     (
         "cloud",

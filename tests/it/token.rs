@@ -12,7 +12,7 @@ use crate::support::{Bench, CLOUD_COLLECTORS, COLLECTORS, NOW, Simulated, first,
 const DAY: i64 = 86_400_000;
 
 /// All collectors of both vendors.
-const BOTH: f64 = 11.0;
+const BOTH: f64 = 12.0;
 
 /// Vendors that are asked few requests in a run, for these begin at this time.
 fn truths(now: i64) -> (Simulated<Tenant, Options>, Simulated<Console, prisma::Options>) {

@@ -13,6 +13,10 @@ use crate::rules;
 /// Families that nobody asks for, and why.
 const UNUSED: &[(&str, &str)] = &[
     ("process_virtual_memory_bytes", "what the process takes is its resident memory"),
+    (
+        "container_security_registry_images",
+        "what is in use is what counts; registries are looked into where they are scanned",
+    ),
     ("container_security_containers_by_architecture", "a fact of the inventory; nobody acts on it day by day"),
 ];
 

@@ -1,10 +1,10 @@
-//! Rows of the report and policy listings, and a policy's detail. A report's `recipient` and all else that people wrote
+//! Rows of the report, registry and policy listings, and a policy's detail. A report's `recipient` and all else that people wrote
 //! into it is skipped without being decoded: it names them.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::wire::{Flag, Keyed, Nested, Number, Text, Time};
+use crate::wire::{Count, Flag, Keyed, Nested, Number, Text, Time};
 
 /// A row of `/csapi/v1.3/reports`; from release notes 1.38, "Fetch a List of Reports".
 #[derive(Debug, Default, Deserialize)]
@@ -23,6 +23,25 @@ pub struct ReportRow<'a> {
 impl Keyed for ReportRow<'_> {
     fn key(&self) -> &str {
         self.report_uuid.get()
+    }
+}
+
+/// A row of `/csapi/v1.3/registry`; its shape is that of the vendor's interface description.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the vendor's own field names")]
+pub struct RegistryRow<'a> {
+    #[serde(borrow)]
+    pub registry_uuid: Text<'a>,
+    pub registry_uri: Text<'a>,
+    pub total_images: Count,
+    pub total_scanned_images: Count,
+    pub total_vulnerable_images: Count,
+}
+
+impl Keyed for RegistryRow<'_> {
+    fn key(&self) -> &str {
+        self.registry_uuid.filled().unwrap_or_else(|| self.registry_uri.get())
     }
 }
 
