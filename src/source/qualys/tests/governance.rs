@@ -151,7 +151,8 @@ fn registries_count_what_the_vendor_counts() {
     let staged = Arc::<StagedTable<Registry>>::default();
     let seen = store(&staged, fixture!("registry.json"));
     assert_eq!((seen.sent, seen.new, seen.count), (1, 1, Some(1)));
-    let odd = r#"{"registryUri":"a","totalImages":"7","totalScannedImages":null},{"registryUuid":"b","registryUri":null},{}"#;
+    let odd =
+        r#"{"registryUri":"a","totalImages":"7","totalScannedImages":null},{"registryUuid":"b","registryUri":null},{}"#;
     let seen = store(&staged, page(odd).as_bytes());
     assert_eq!((seen.new, seen.rejected.len()), (2, 1));
     let table = staged.take();
