@@ -1,13 +1,17 @@
-//! Families about reports and policies.
+//! Families about reports, registries and policies.
 
 use super::label::{
-    ACTION, ENABLED, POLICY_MODE, POLICY_NAME, POLICY_TYPE, REPORT_STATUS, REPORT_TEMPLATE, RULE_TYPE, SCHEDULED,
-    SOURCE,
+    ACTION, ENABLED, IMAGE_STATE, POLICY_MODE, POLICY_NAME, POLICY_TYPE, REGISTRY, REPORT_STATUS, REPORT_TEMPLATE,
+    RULE_TYPE, SCHEDULED, SOURCE,
 };
+use super::label_sets::add_resources;
 use crate::clock::Timestamp;
-use crate::metric::{Family, Kind, Metric, Unit, Value};
-use crate::record::{Policy, Report};
+use crate::metric::{Family, FixedLabels, Kind, LabelSets, Metric, Unit, Value};
+use crate::record::{Policy, Registry, Report};
 use crate::view::RuleOfPolicy;
+
+static IMAGE_STATES: LabelSets =
+    LabelSets { labels: &[&IMAGE_STATE], values: &[&["total"], &["scanned"], &["vulnerable"]] };
 
 /// Seconds of a day.
 const DAY: f64 = 86_400.0;
@@ -45,6 +49,16 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         help: "Earliest report expiry time, Unix seconds",
         by: &[SOURCE.keep(|row| row.source.name), REPORT_TEMPLATE.fold(|row| row.text(row.record.template))],
         value: Value::Min(|row| row.record.expires.map(Timestamp::seconds)),
+    },
+    &Family::<Registry> {
+        name: "container_security_registry_images",
+        kind: Kind::Gauge,
+        unit: Unit::Each("image"),
+        help: "Images in the registries: all, scanned and vulnerable",
+        by: &[SOURCE.keep(|row| row.source.name), REGISTRY.fold(|row| row.text(row.record.uri))],
+        value: Value::PerLabelSet(FixedLabels::Same(&IMAGE_STATES), |row, numbers| {
+            row.record.images.inspect(|images| add_resources(*images, numbers)).is_some()
+        }),
     },
     &Family::<Policy> {
         name: "container_security_policies",

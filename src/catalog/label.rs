@@ -59,6 +59,7 @@ labels! {
 
     K8S_RESOURCE_KIND = "k8s_resource_kind", "kind of the Kubernetes resource";
 
+    IMAGE_STATE = "image_state", "all images of a registry, the scanned and the vulnerable ones; the states overlap";
     REPORT_TEMPLATE = "report_template", "template of the report";
     REPORT_STATUS = "report_status", "the vendor's status of the report";
     SCHEDULED = "scheduled", "whether the report is scheduled";

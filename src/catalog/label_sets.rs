@@ -73,6 +73,15 @@ pub(super) fn add_counts<const N: usize>(counts: Option<[u32; N]>, numbers: &mut
     counts.is_some()
 }
 
+/// Adds numbers of resources or images.
+pub(super) fn add_resources(counts: [u64; 3], numbers: &mut [f64]) {
+    for (number, count) in numbers.iter_mut().zip(counts) {
+        #[expect(clippy::cast_precision_loss, reason = "fewer than 2^53 of them")]
+        let count = count as f64;
+        *number += count;
+    }
+}
+
 /// Counts a record by its risk score.
 pub(super) fn add_risk_level(score: Option<f64>, numbers: &mut [f64]) -> bool {
     let level = match score {

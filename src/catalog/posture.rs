@@ -4,21 +4,13 @@ use super::label::{
     CATEGORY, CONTROL_ID, CONTROL_NAME, K8S_CLUSTER_NAME, K8S_RESOURCE_KIND, POLICY, SEVERITY, SOURCE, STATUS,
     VENDOR_SEVERITY,
 };
-use super::label_sets::tick;
+use super::label_sets::{add_resources, tick};
 use crate::clock::Timestamp;
 use crate::metric::{Family, FixedLabels, Kind, LabelSets, Metric, Unit, Value};
 use crate::record::{Control, Outcome, PostureResource};
 use crate::view::PolicyShare;
 
 static STATUSES: LabelSets = LabelSets { labels: &[&STATUS], values: &[&["pass"], &["fail"], &["skip"]] };
-
-fn add(numbers: &mut [f64], resources: [u64; 3]) {
-    for (number, resources) in numbers.iter_mut().zip(resources) {
-        #[expect(clippy::cast_precision_loss, reason = "fewer than 2^53 resources")]
-        let resources = resources as f64;
-        *number += resources;
-    }
-}
 
 pub(super) static FAMILIES: &[&dyn Metric] = &[
     &Family::<Control> {
@@ -33,7 +25,7 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
             VENDOR_SEVERITY.subgroup(|row| row.text(row.record.vendor_severity)),
         ],
         value: Value::PerLabelSet(FixedLabels::Same(&STATUSES), |row, numbers| {
-            row.record.resources.inspect(|resources| add(numbers, *resources)).is_some()
+            row.record.resources.inspect(|resources| add_resources(*resources, numbers)).is_some()
         }),
     },
     &Family::<Control> {
@@ -56,7 +48,7 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         help: "Resources evaluated for the controls of the policy by result",
         by: &[SOURCE.keep(|row| row.source.name), POLICY.fold(|row| row.text(row.record.policy))],
         value: Value::PerLabelSet(FixedLabels::Same(&STATUSES), |row, numbers| {
-            add(numbers, row.record.resources);
+            add_resources(row.record.resources, numbers);
             true
         }),
     },

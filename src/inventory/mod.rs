@@ -17,8 +17,8 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::names::Names;
 use crate::record::{
-    Console, Container, Control, Defenders, Image, Policy, PostureResource, Report, Sensor, Vendor, Vulnerability,
-    VulnerabilityStatistics,
+    Console, Container, Control, Defenders, Image, Policy, PostureResource, Registry, Report, Sensor, Vendor,
+    Vulnerability, VulnerabilityStatistics,
 };
 
 mod key;
@@ -245,6 +245,8 @@ tables! {
     posture_resources: PostureResource,
     /// Reports by their key.
     reports: Report,
+    /// Registries by their key.
+    registries: Registry,
     /// Policies by their key.
     policies: Policy,
     /// The vendor's console, at most one.

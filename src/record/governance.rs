@@ -1,4 +1,4 @@
-//! Reports and policies.
+//! Reports, registries and policies.
 
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +18,15 @@ pub struct Report {
     pub created: Option<Timestamp>,
     /// When the vendor deletes it.
     pub expires: Option<Timestamp>,
+}
+
+/// A registry that the vendor scans.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Registry {
+    /// Its address, as the vendor writes it.
+    pub uri: Name,
+    /// Images in it: all, scanned, vulnerable; absent if the vendor counts none of them.
+    pub images: Option<[u64; 3]>,
 }
 
 /// A policy on what may run.

@@ -20,7 +20,7 @@ pub use container::{
     QualysFields, VendorFields,
 };
 pub use fleet::{Console, Defenders, Sensor};
-pub use governance::{Policy, PolicyRule, Report};
+pub use governance::{Policy, PolicyRule, Registry, Report};
 pub use image::{
     Finding, FindingCounts, FindingType, Findings, Image, ImageBulkFields, ImageName, ImagePageFields, Vulnerability,
     VulnerabilityStatistics,

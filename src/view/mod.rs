@@ -6,7 +6,7 @@
 use crate::inventory::{self, Inventory, SourceInventory, Table, Tables};
 use crate::names::{Name, Names};
 use crate::record::{
-    Console, Container, Control, Image, Policy, PostureResource, Report, Sensor, Vendor, Vulnerability,
+    Console, Container, Control, Image, Policy, PostureResource, Registry, Report, Sensor, Vendor, Vulnerability,
     VulnerabilityStatistics,
 };
 use crate::telemetry::{EndpointReading, PushReading, SourceReading};
@@ -175,7 +175,7 @@ macro_rules! measured {
 }
 
 measured! {
-    Container, Image, Sensor, Control, PostureResource, Report, Policy, Console, VulnerabilityStatistics
+    Container, Image, Sensor, Control, PostureResource, Report, Registry, Policy, Console, VulnerabilityStatistics
 }
 
 /// Visits what was joined from one table of every source that has it.

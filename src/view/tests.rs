@@ -47,7 +47,14 @@ fn a_container_finds_its_image_by_id_or_by_key() {
         images.put(key, record);
     }
     let mut containers: Table<Container> = Table::default();
-    let wanted = [("shared", Some("row-a")), ("key", Some("key")), ("other", None), ("row-a", None), ("", None)];
+    let wanted = [
+        ("shared", Some("row-a")),
+        ("key", Some("key")),
+        ("other", None),
+        ("row-a", None),
+        ("", None),
+        ("gone key", Some("key")),
+    ];
     for (image, _) in wanted {
         let record = container(&mut containers.names, image);
         containers.put(image, record);

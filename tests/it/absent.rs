@@ -9,9 +9,10 @@ use crate::process::{Home, vendor};
 use crate::support::{ALL, Bench, COLLECTORS, NOW, always, metrics_once, runs, sum};
 
 /// The lists that a tenant may not have: where, their collector, what they list, and how their families begin.
-const LISTS: [(&str, &str, &str, &str); 3] = [
+const LISTS: [(&str, &str, &str, &str); 4] = [
     ("/k8s_postures/list", "posture", "Kubernetes posture", "container_security_posture_"),
     ("/csapi/v1.3/reports", "reports", "reports", "container_security_report"),
+    ("/csapi/v1.3/registry", "registries", "registries", "container_security_registry_"),
     ("/csapi/v1.3/centralizedPolicy", "policies", "centralized policies", "container_security_polic"),
 ];
 

@@ -87,6 +87,7 @@ const OF_VENDORS: &[(&str, &[&str])] = &[
     ("reports", &["source", "report_template", "report_status", "scheduled"]),
     ("report_latest_created_timestamp_seconds", &["source", "report_template", "report_status"]),
     ("report_earliest_expiry_timestamp_seconds", &["source", "report_template"]),
+    ("registry_images", &["source", "registry", "image_state"]),
     ("policies", &["source", "policy_type", "policy_mode"]),
     ("policy_rules", &["source", "policy_type", "rule_type", "action", "enabled"]),
     ("policy_image_age_limit_seconds", &["source", "policy_name", "policy_type"]),

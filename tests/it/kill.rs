@@ -140,6 +140,7 @@ impl World {
         tenant.controls = of("posture").map(|of| of.controls.clone()).unwrap_or_default();
         tenant.posture_resources = of("posture").map(|of| of.posture_resources.clone()).unwrap_or_default();
         tenant.reports = of("reports").map(|of| of.reports.clone()).unwrap_or_default();
+        tenant.registries = of("registries").map(|of| of.registries.clone()).unwrap_or_default();
         tenant.policies = of("policies").map(|of| of.policies.clone()).unwrap_or_default();
         let of = |collector| version("cloud", collector).map(|version| &version.console);
         console.containers = of("containers").map(|of| of.containers.clone()).unwrap_or_default();

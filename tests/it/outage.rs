@@ -78,6 +78,7 @@ async fn an_endpoint_that_is_refused_after_good_data_fails_its_collector_alone()
         ("/k8s_postures/list", "posture", "/containers?", "containers"),
         ("/k8s_postures/count", "posture", "/images?", "images"),
         ("/csapi/v1.3/reports", "reports", "/defenders/summary", "sensors"),
+        ("/csapi/v1.3/registry", "registries", "/version", "console"),
         ("/centralizedPolicy?", "policies", "/version", "console"),
     ];
     let bench = start(30, EAGER, [vec![], vec![]]).await;

@@ -53,6 +53,7 @@ async fn rows_that_cannot_be_read_are_counted_and_the_rest_of_their_page_is_kept
         ("posture", tenant.unreadable_posture_rows() + tenant.unreadable_resource_rows()),
         ("images", tenant.unreadable_image_page_rows() + tenant.unreadable_image_bulk_rows()),
         ("reports", tenant.unreadable_report_rows()),
+        ("registries", tenant.unreadable_registry_rows()),
         ("policies", tenant.unreadable_policy_rows()),
     ];
     let bench = Bench::start(tenant, "").await;
@@ -79,6 +80,7 @@ async fn an_empty_account_is_no_failure() {
     tenant.images.clear();
     tenant.posture_resources.clear();
     tenant.reports.clear();
+    tenant.registries.clear();
     tenant.policies.clear();
     tenant.touch();
     let bench = Bench::start(tenant, "").await;

@@ -15,7 +15,7 @@ const FAST: &str = "[containers]\ngroup_by = [\"k8s_cluster_name\"]\n[[source.qu
 /// Besides, containers only.
 const ALONE: &str = "collectors.images.enabled = false\ncollectors.sensors.enabled = false\n\
                      collectors.posture.enabled = false\ncollectors.reports.enabled = false\n\
-                     collectors.policies.enabled = false";
+                     collectors.policies.enabled = false\ncollectors.registries.enabled = false";
 
 /// So many containers that exist, sorted by their last change; of those behind the first `before`, so many share its time.
 fn tenant(containers: usize, before: usize, burst: usize) -> Tenant {

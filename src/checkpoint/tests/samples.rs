@@ -10,7 +10,7 @@ use crate::names::Names;
 use crate::record::{
     BulkListFields, Condition, Conditions, Console, Container, Control, Finding, Findings, Identity, Image,
     ImageBulkFields, ImageName, ImagePageFields, Outcome, PageListFields, Policy, PolicyRule, PostureResource,
-    PrismaFields, QdsSeverity, QualysFields, Report, Score, Sensor, Severity, VendorFields, Vulnerability,
+    PrismaFields, QdsSeverity, QualysFields, Registry, Report, Score, Sensor, Severity, VendorFields, Vulnerability,
     VulnerabilityStatistics,
 };
 
@@ -113,6 +113,10 @@ pub(super) fn every() -> Tables {
             };
             let yes = names.intern("true");
             vec![("1", of(time(1), None, yes)), ("2", of(None, time(2), Name::UNKNOWN))]
+        })),
+        registries: Some(table(|names| {
+            let of = |uri, images| Registry { uri, images };
+            vec![("1", of(names.intern("docker.io"), Some([3, 2, u64::MAX]))), ("2", of(Name::EMPTY, None))]
         })),
         policies: Some(table(|names| {
             let rule = PolicyRule { kind: names.intern("VULN"), action: Name::EMPTY, enabled: Name::UNKNOWN };

@@ -118,6 +118,8 @@ pub struct Collectors {
     pub posture: Collector,
     /// Reports.
     pub reports: Collector,
+    /// Registries with their images by scan state.
+    pub registries: Collector,
     /// Centralized policies with their rules.
     pub policies: Collector,
 }
@@ -156,8 +158,8 @@ impl Config {
         }
     }
 
-    fn intervals(&self) -> [(&'static str, Option<HumanDuration>); 9] {
-        let Collectors { containers, images, sensors, posture, reports, policies } = &self.collectors;
+    fn intervals(&self) -> [(&'static str, Option<HumanDuration>); 10] {
+        let Collectors { containers, images, sensors, posture, reports, registries, policies } = &self.collectors;
         [
             ("interval", Some(self.interval)),
             ("stale_after", self.stale_after),
@@ -167,6 +169,7 @@ impl Config {
             ("collectors.sensors.interval", sensors.interval),
             ("collectors.posture.interval", posture.interval),
             ("collectors.reports.interval", reports.interval),
+            ("collectors.registries.interval", registries.interval),
             ("collectors.policies.interval", policies.interval),
         ]
     }

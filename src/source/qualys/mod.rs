@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::client::{Client, Connection};
 use crate::clock::Clock;
-use crate::record::{Container, Image, Report, Sensor, Vendor};
+use crate::record::{Container, Image, Registry, Report, Sensor, Vendor};
 use crate::source::settings::{identity, in_words};
 use crate::source::{Offered, Source, collectors};
 use crate::telemetry::Telemetry;
@@ -22,6 +22,7 @@ mod login;
 mod platform;
 pub mod policies;
 pub mod posture;
+mod registries;
 mod reports;
 mod sensors;
 mod session;
@@ -39,7 +40,7 @@ use session::Session;
 use two_listings::{TwoListed as _, TwoListings};
 
 /// Every endpoint that is asked, by its label value.
-const ENDPOINTS: [&str; 12] = [
+const ENDPOINTS: [&str; 13] = [
     login::AUTH.name,
     containers::PAGES.endpoint.name,
     containers::BULK.endpoint.name,
@@ -50,6 +51,7 @@ const ENDPOINTS: [&str; 12] = [
     posture::resources::COUNT.endpoint.name,
     policies::LIST.endpoint.name,
     policies::POLICY.endpoint.name,
+    registries::REGISTRIES.endpoint.name,
     reports::REPORTS.endpoint.name,
     sensors::SENSORS.endpoint.name,
 ];
@@ -99,8 +101,8 @@ struct Parts {
 
 /// The collectors that are enabled, sorted by name.
 fn offered(config: &Config) -> Vec<Offered<'_, Parts>> {
-    let Collectors { containers, images, sensors, posture, reports, policies } = &config.collectors;
-    let all: [Offered<'_, Parts>; 6] = [
+    let Collectors { containers, images, sensors, posture, reports, registries, policies } = &config.collectors;
+    let all: [Offered<'_, Parts>; 7] = [
         (Container::NAME, containers, |Parts { session, promote, clock, full_resync }| {
             Box::new(TwoListings::<Container>::new(session, promote, clock, full_resync))
         }),
@@ -109,6 +111,7 @@ fn offered(config: &Config) -> Vec<Offered<'_, Parts>> {
         }),
         (policies::NAME, policies, |Parts { session, .. }| Box::new(Policies::new(session))),
         (posture::NAME, posture, |Parts { session, .. }| Box::new(Posture::new(session))),
+        (Registry::NAME, registries, |Parts { session, .. }| Box::new(ListedCollector::<Registry>::new(session))),
         (Report::NAME, reports, |Parts { session, .. }| Box::new(ListedCollector::<Report>::new(session))),
         (Sensor::NAME, sensors, |Parts { session, .. }| Box::new(ListedCollector::<Sensor>::new(session))),
     ];

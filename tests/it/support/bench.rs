@@ -25,7 +25,16 @@ use crate::http::{Answer, request};
 const COLLECTED: [(&str, &[&str]); 2] = [
     (
         "prod",
-        &["containers", "images", "sensors", "posture_policy_resources", "posture_resources", "reports", "policies"],
+        &[
+            "containers",
+            "images",
+            "sensors",
+            "posture_policy_resources",
+            "posture_resources",
+            "reports",
+            "registry_images",
+            "policies",
+        ],
     ),
     (
         "cloud",

@@ -182,7 +182,7 @@ fn configure(file: &Path, base_url: &str) -> std::io::Result<()> {
     let password = file.with_file_name("password");
     let (options, shown) = (Options::default(), password.display());
     std::fs::write(&password, options.password)?;
-    let others = ["images", "sensors", "posture", "reports", "policies"];
+    let others = ["images", "sensors", "posture", "reports", "registries", "policies"];
     let others = others.map(|name| format!("collectors.{name}.enabled = false\n")).concat();
     std::fs::write(
         file,

@@ -208,6 +208,29 @@ fn the_images_samples() {
 }
 
 #[test]
+fn an_image_without_a_scan_has_no_counts() {
+    let scanned = |fields: &str| {
+        let staged = Arc::default();
+        let row = format!(r#"[{{"_id":"a",{fields}}}]"#);
+        images::read(&staged, &answer(&row)).unwrap().store();
+        staged.take().get("a").unwrap().page.as_ref().unwrap().findings.is_some()
+    };
+    let zeros = r#""vulnerabilityDistribution":{"critical":0,"high":0,"medium":0,"low":0,"total":0}"#;
+    let some = r#""vulnerabilityDistribution":{"critical":0,"high":2,"medium":0,"low":0,"total":2}"#;
+    let at = r#""scanTime":"2026-01-01T00:00:00Z""#;
+    for (fields, is_scanned) in [
+        (format!(r#"{at},"err":"",{zeros}"#), true),
+        (format!(r#""err":null,{zeros}"#), true),
+        (format!(r#"{at},"err":"failed to pull",{zeros}"#), false),
+        (format!(r#"{at},"err":"failed to pull",{some}"#), true),
+        (format!(r#""scanTime":"0001-01-01T00:00:00Z",{zeros}"#), false),
+        (format!(r#""scanTime":"0001-01-01T00:00:00Z",{some}"#), false),
+    ] {
+        assert_eq!(scanned(&fields), is_scanned, "{fields}");
+    }
+}
+
+#[test]
 fn the_samples_of_defenders() {
     let (table, rejected) = sensors::read(&answer(fixture!("defenders_summary.json"))).unwrap();
     let shown: Vec<_> =

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{answer, fixture, store};
 use crate::clock::Timestamp;
 use crate::names::{Name, Names};
-use crate::record::{Outcome, PostureResource, Report, Severity};
+use crate::record::{Outcome, PostureResource, Registry, Report, Severity};
 use crate::source::qualys::policies::rules::Rules;
 use crate::source::qualys::policies::{ListedPolicy, read_rules, split};
 use crate::source::qualys::posture::resources::StagedResources;
@@ -160,6 +160,23 @@ fn the_sample_of_reports() {
     assert_eq!(table.names.text(report.scheduled), "false");
     let kept: Vec<_> = table.names.iter().map(|(_, text)| text).collect();
     assert_eq!(kept, ["", "unknown", "cs_container_vulnerability", "completed", "true", "false"], "and nobody's name");
+}
+
+#[test]
+fn registries_count_what_the_vendor_counts() {
+    let staged = Arc::<StagedTable<Registry>>::default();
+    let seen = store(&staged, fixture!("registry.json"));
+    assert_eq!((seen.sent, seen.new, seen.count), (1, 1, Some(1)));
+    let odd =
+        r#"{"registryUri":"a","totalImages":"7","totalScannedImages":null},{"registryUuid":"b","registryUri":null},{}"#;
+    let seen = store(&staged, page(odd).as_bytes());
+    assert_eq!((seen.new, seen.rejected.len()), (2, 1));
+    let table = staged.take();
+    let shown = ["5f2cb9a0-0000-4000-8000-000000000001", "a", "b"].map(|key| {
+        let registry = table.get(key).unwrap();
+        (table.names.text(registry.uri), registry.images)
+    });
+    assert_eq!(shown, [("https://docker.io", Some([340, 310, 120])), ("a", Some([7, 0, 0])), ("", None)]);
 }
 
 #[test]

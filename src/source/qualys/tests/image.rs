@@ -108,6 +108,23 @@ fn an_image_is_called_by_its_first_repository() {
 }
 
 #[test]
+fn a_digest_has_the_registry_that_the_first_repository_lacks() {
+    let digests = r#""repoDigests":[null,{"registry":null,"digest":"sha256:1"},{"registry":"ghcr.io","digest":"2"}]"#;
+    for (repo, expected) in [
+        (r#"[{"registry":null,"repository":"app"}]"#, ["ghcr.io", "ghcr.io/app"]),
+        (r#"[{"registry":"None","repository":"app"}]"#, ["ghcr.io", "ghcr.io/app"]),
+        (r#"[{"registry":"quay.io","repository":"app"}]"#, ["quay.io", "quay.io/app"]),
+        ("null", ["ghcr.io", ""]),
+    ] {
+        let mut table = staged(page(&format!(r#"{{"uuid":"a","sha":"s","repo":{repo},{digests}}}"#)).as_bytes(), b"");
+        let image = table.get_mut("a").unwrap().clone();
+        assert_eq!(words(&table, Some(image.name())), Some(expected), "{repo}");
+        let ids: Vec<_> = image.page.unwrap().ids.iter().map(|id| table.names.text(*id)).collect();
+        assert_eq!(ids, ["1", "2", "s", "a"]);
+    }
+}
+
+#[test]
 fn odd_page_rows() {
     let (table, known) = page_fields(
         r#"{"uuid":"a","size":"882602171","associatedContainersCount":"3","scanStatus":"SCAN Failed","riskScore":"-1",

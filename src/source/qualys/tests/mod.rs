@@ -161,6 +161,20 @@ fn a_containers_own_label_wins_unless_it_is_null() {
 }
 
 #[test]
+fn rows_of_the_cluster_sensor_say_otherwise_where_they_belong() {
+    let row = br#"{"data":[{"uuid":"a","imageUuid":null,"imageDigest":"sha256:d","imageSha":"s","host":null,
+        "sensorUuid":"own","label":[{"key":"io.kubernetes.pod.namespace","value":"shop"}]}]}"#;
+    let table = staged(&[], row, &["a"]);
+    let (known, text) = bulk_fields(&table, "a");
+    assert_eq!([known.image, known.sensor, known.namespace].map(text), ["d s", "own", "shop"]);
+    let row = br#"{"data":[{"uuid":"a","host":{"sensorUuid":"host"},"sensorUuid":"own","cluster":{"k8s":{"pod":{"namespace":"pod"}}},
+        "label":[{"key":"io.kubernetes.pod.namespace","value":"shop"}]}]}"#;
+    let table = staged(&[], row, &["a"]);
+    let (known, text) = bulk_fields(&table, "a");
+    assert_eq!([known.image, known.sensor, known.namespace].map(text), ["", "host", "pod"]);
+}
+
+#[test]
 fn the_sensors_sample() {
     let staged = Arc::<StagedTable<Sensor>>::default();
     let seen = store(&staged, fixture!("sensors.json"));

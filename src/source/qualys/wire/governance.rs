@@ -1,11 +1,11 @@
-//! Rows of the report and policy listings, and a policy's detail. A report's `recipient` and all else that people wrote
-//! into it is skipped without being decoded: it names them.
+//! Rows of the report, registry and policy listings, and a policy's detail. A report's `recipient` and all else that
+//! people wrote into it is skipped without being decoded: it names them.
 
 use serde::de::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::telemetry::Rejection;
-use crate::wire::{Field, FieldState, Flag, Keyed, List, Nested, Number, Read, Text, Time, row};
+use crate::wire::{Count, Field, FieldState, Flag, Keyed, List, Nested, Number, Read, Text, Time, row};
 
 row! {
     /// A row of `/csapi/v1.3/reports`; from release notes 1.38, "Fetch a List of Reports".
@@ -27,6 +27,23 @@ impl Keyed for ReportRow<'_> {
     /// A report without its id is one all the same.
     fn rejection(&self) -> Option<Rejection> {
         None
+    }
+}
+
+row! {
+    /// A row of `/csapi/v1.3/registry`; its shape is that of the vendor's interface description.
+    pub struct RegistryRow<'a> {
+        registry_uuid: Text<'a> = "registryUuid" as key,
+        registry_uri: Text<'a> = "registryUri" as key,
+        total_images: Count = "totalImages",
+        total_scanned_images: Count = "totalScannedImages",
+        total_vulnerable_images: Count = "totalVulnerableImages",
+    }
+}
+
+impl Keyed for RegistryRow<'_> {
+    fn key(&self) -> &str {
+        self.registry_uuid.filled().unwrap_or_else(|| self.registry_uri.get())
     }
 }
 

@@ -24,7 +24,7 @@ pub use cloud::Cloud;
 pub use container::{
     BulkRow, Compliance, Controller, FullCluster, Host, Kubernetes, Label, NamedCluster, Node, PageRow, Pod, Severities,
 };
-pub use governance::{PolicyRow, ReportRow, RuleRow};
+pub use governance::{PolicyRow, RegistryRow, ReportRow, RuleRow};
 pub use image::{FindingRow, FindingRows, Fix, ImageBulkRow, ImagePageRow, Repo, RepoDigest};
 pub use resource::{ResourceRow, Status, is_only_numbers};
 pub use rows::{ControlDetail, ControlRow, SensorRow};

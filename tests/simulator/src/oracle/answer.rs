@@ -56,6 +56,7 @@ pub(super) const FAMILIES: &[&str] = &[
     "reports",
     "report_latest_created_timestamp_seconds",
     "report_earliest_expiry_timestamp_seconds",
+    "registry_images",
     "policies",
     "policy_rules",
     "policy_image_age_limit_seconds",

@@ -1,17 +1,33 @@
-//! The families about reports and centralized policies.
+//! The families about reports, registries and centralized policies.
 
 use std::collections::BTreeMap;
 
 use super::Question;
 use super::answer::{Cells, FamilySet, Key, Pairs, Single, amount, pairs, single};
 use super::facts::{name, seconds, word};
-use crate::tenant::{AGE_RULE, Policy, PolicyRule, Report, Tenant};
+use crate::tenant::{AGE_RULE, Policy, PolicyRule, Registry, Report, Tenant};
 
 const DAY_SECONDS: f64 = 86_400.0;
 
 pub(super) fn add<'a>(set: &mut FamilySet<'a>, tenant: &'a Tenant, question: &'a Question) {
     add_reports(set, tenant, question);
+    add_registries(set, tenant, question);
     add_policies(set, tenant, question);
+}
+
+/// Images by registry. One that counts nothing shows nothing.
+fn add_registries<'a>(set: &mut FamilySet<'a>, tenant: &'a Tenant, question: &'a Question) {
+    fn counts(registry: &Registry) -> [Option<u32>; 3] {
+        [registry.images, registry.scanned, registry.vulnerable]
+    }
+    let counting = tenant.registries.iter().filter(|registry| counts(registry).iter().any(Option::is_some));
+    let by_uri = |registry: &Registry| key(question, pairs([("registry", &name(registry.uri.as_deref()))]));
+    let records: Vec<_> = counting.map(|registry| (by_uri(registry), registry)).collect();
+    set.add_grouped("registry_images", &records, |members: &[&Registry]| {
+        let sum = |at: usize| -> f64 { members.iter().map(|member| f64::from(counts(member)[at].unwrap_or(0))).sum() };
+        let states = ["total", "scanned", "vulnerable"].into_iter().enumerate();
+        states.map(|(at, state)| (pairs([("image_state", state)]), sum(at))).collect()
+    });
 }
 
 /// A flag as a label value.

@@ -147,6 +147,56 @@ fn rule(random: &mut Random) -> PolicyRule {
     }
 }
 
+/// A registry that the vendor scans.
+#[derive(Clone, Debug)]
+pub struct Registry {
+    /// Its key; one that lacks it is known by its address.
+    pub uuid: Option<String>,
+    /// Its address; several may share one.
+    pub uri: Option<String>,
+    /// Images in it.
+    pub images: Option<u32>,
+    /// Images in it that were scanned.
+    pub scanned: Option<u32>,
+    /// Images in it that have findings.
+    pub vulnerable: Option<u32>,
+}
+
+/// The registries of an account.
+pub(super) fn registries(seed: u64) -> Vec<Registry> {
+    const URIS: [&str; 5] =
+        ["https://docker.io", "https://quay.io", "registry.example.org:5000", "https://ghcr.io", ""];
+    let random = &mut Random::of(seed, "", "registries");
+    let mut registries: Vec<Registry> = (0..9)
+        .map(|index| {
+            let mut count = |percent| (!random.percent(percent)).then(|| random.count(5_000));
+            let [images, scanned, vulnerable] = [count(10), count(20), count(30)];
+            Registry {
+                uuid: Some(random.uuid()),
+                uri: (index > 0).then(|| String::from(random.word(&URIS))),
+                images,
+                scanned,
+                vulnerable,
+            }
+        })
+        .collect();
+    let not_counted = Registry {
+        uuid: None,
+        uri: Some(String::from("https://new.example.org")),
+        images: None,
+        scanned: None,
+        vulnerable: None,
+    };
+    registries.push(Registry {
+        uuid: None,
+        uri: Some(String::from("keyless")),
+        images: Some(7),
+        ..not_counted.clone()
+    });
+    registries.push(not_counted);
+    registries
+}
+
 /// A report is finished, one goes, one comes; a policy changes.
 pub(super) fn step(tenant: &mut Tenant, since: i64, now: i64, random: &mut Random) {
     let moment = change::moment(since, now, random);

@@ -26,6 +26,7 @@ pub(super) fn spoil(tenant: &mut Tenant, random: &mut Random) {
     tenant.stray_resource_rows = strays();
     tenant.stray_report_rows = strays();
     tenant.stray_policy_rows = strays();
+    tenant.stray_registry_rows = strays();
 }
 
 fn spoil_containers(tenant: &mut Tenant, random: &mut Random) {

@@ -9,7 +9,7 @@ mod landscape;
 mod posture;
 mod record;
 
-pub use governance::{AGE_RULE, Policy, PolicyRule, Report};
+pub use governance::{AGE_RULE, Policy, PolicyRule, Registry, Report};
 pub use image::{Detection, Digest, Image, Repository};
 pub use posture::{Outcome, PostureResource};
 pub use record::{Cluster, Container, Control, Controller, DAMAGES, Damage, Host, Label, Pod, Row, Sensor, StrayRow};
@@ -75,6 +75,8 @@ pub struct Tenant {
     pub posture_resources: Vec<PostureResource>,
     /// All reports.
     pub reports: Vec<Report>,
+    /// All registries.
+    pub registries: Vec<Registry>,
     /// All centralized policies.
     pub policies: Vec<Policy>,
     /// Unreadable rows of the page list that belong to no container.
@@ -93,6 +95,8 @@ pub struct Tenant {
     pub stray_resource_rows: Vec<StrayRow>,
     /// Unreadable rows of the report list.
     pub stray_report_rows: Vec<StrayRow>,
+    /// Unreadable rows of the registry list.
+    pub stray_registry_rows: Vec<StrayRow>,
     /// Unreadable rows of the policy list.
     pub stray_policy_rows: Vec<StrayRow>,
     shape: Shape,
@@ -113,6 +117,7 @@ impl Tenant {
             images: Vec::new(),
             posture_resources: Vec::new(),
             reports: Vec::new(),
+            registries: Vec::new(),
             policies: Vec::new(),
             stray_page_rows: Vec::new(),
             stray_bulk_rows: Vec::new(),
@@ -122,6 +127,7 @@ impl Tenant {
             stray_image_bulk_rows: Vec::new(),
             stray_resource_rows: Vec::new(),
             stray_report_rows: Vec::new(),
+            stray_registry_rows: Vec::new(),
             stray_policy_rows: Vec::new(),
             shape: shape.clone(),
             landscape,
@@ -137,6 +143,7 @@ impl Tenant {
         image::report_by_cluster_sensor(&mut tenant);
         tenant.posture_resources = posture::generate(&tenant.landscape, &tenant.controls, shape, &mut random);
         tenant.reports = governance::reports(shape.now_ms, &mut random);
+        tenant.registries = governance::registries(shape.seed);
         tenant.policies = governance::policies(shape.now_ms, &mut random);
         if shape.hostile {
             hostile::spoil(&mut tenant, &mut random);
@@ -215,6 +222,11 @@ impl Tenant {
     /// Rows of the report list that a reader must reject.
     pub fn unreadable_report_rows(&self) -> usize {
         self.stray_report_rows.len()
+    }
+
+    /// Rows of the registry list that a reader must reject.
+    pub fn unreadable_registry_rows(&self) -> usize {
+        self.stray_registry_rows.len()
     }
 
     /// Rows of the policy list that a reader must reject.

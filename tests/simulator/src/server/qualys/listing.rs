@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::cursor::{Filter, Order, link};
 use super::{
-    LinkForm, Page, container_rows, image_rows, policy_rows, posture_rows, report_rows, resource_rows, sensor_rows,
+    LinkForm, Page, container_rows, image_rows, policy_rows, posture_rows, registry_rows, report_rows, resource_rows,
+    sensor_rows,
 };
 use crate::server::answer::Answer;
 use crate::tenant::{Container, Image, Row, StrayRow, Tenant};
@@ -22,6 +23,7 @@ pub(super) enum Kind {
     ImageBulk,
     Resources,
     Reports,
+    Registries,
     Policies,
 }
 
@@ -155,6 +157,7 @@ impl Listing {
             Kind::ImageBulk => images(tenant, |image| image.bulk_row),
             Kind::Resources => numbered(tenant.posture_resources.len()),
             Kind::Reports => numbered(tenant.reports.len()),
+            Kind::Registries => numbered(tenant.registries.len()),
             Kind::Policies => numbered(tenant.policies.len()),
         };
         let strays = strays(tenant, self.kind).iter().enumerate();
@@ -214,6 +217,7 @@ fn strays(tenant: &Tenant, kind: Kind) -> &[StrayRow] {
         Kind::ImageBulk => &tenant.stray_image_bulk_rows,
         Kind::Resources => &tenant.stray_resource_rows,
         Kind::Reports => &tenant.stray_report_rows,
+        Kind::Registries => &tenant.stray_registry_rows,
         Kind::Policies => &tenant.stray_policy_rows,
     }
 }
@@ -238,6 +242,7 @@ fn record(tenant: &Tenant, kind: Kind, index: usize) -> Value {
         Kind::ImageBulk => image_rows::bulk(&tenant.images[index], seed),
         Kind::Resources => resource_rows::row(&tenant.posture_resources[index], index, seed),
         Kind::Reports => report_rows::row(&tenant.reports[index], seed),
+        Kind::Registries => registry_rows::row(&tenant.registries[index], seed),
         Kind::Policies => policy_rows::row(&tenant.policies[index], seed),
     }
 }
@@ -250,6 +255,7 @@ fn stray(stray: &StrayRow, kind: Kind) -> Value {
         Kind::ImagePage | Kind::ImageBulk => image_rows::unreadable(stray),
         Kind::Resources => resource_rows::unreadable(stray),
         Kind::Reports => report_rows::unreadable(stray),
+        Kind::Registries => registry_rows::unreadable(stray),
         Kind::Policies => policy_rows::unreadable(stray),
     }
 }

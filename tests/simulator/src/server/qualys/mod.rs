@@ -9,6 +9,7 @@ mod login;
 mod oddity;
 mod policy_rows;
 mod posture_rows;
+mod registry_rows;
 mod report_rows;
 mod resource_rows;
 mod sensor_rows;
@@ -131,6 +132,7 @@ pub(super) struct Qualys {
     image_bulk_list: Mutex<Listing>,
     resources: Mutex<Listing>,
     reports: Mutex<Listing>,
+    registries: Mutex<Listing>,
     policies: Mutex<Listing>,
 }
 
@@ -149,6 +151,7 @@ impl Qualys {
             image_bulk_list: Mutex::new(Listing::new(Kind::ImageBulk)),
             resources: Mutex::new(Listing::new(Kind::Resources)),
             reports: Mutex::new(Listing::new(Kind::Reports)),
+            registries: Mutex::new(Listing::new(Kind::Registries)),
             policies: Mutex::new(Listing::new(Kind::Policies)),
         }
     }
@@ -214,6 +217,7 @@ impl Qualys {
                 counted.map_or_else(|| self.as_held(call, &self.resources, page), Ok)
             }
             "/csapi/v1.3/reports" => self.as_held(call, &self.reports, page(call, "pageNumber", 1000)?),
+            "/csapi/v1.3/registry" => self.as_held(call, &self.registries, page(call, "pageNumber", 1000)?),
             "/csapi/v1.3/centralizedPolicy" => self.as_held(call, &self.policies, page(call, "pageNumber", 1000)?),
             path => Ok(match self.detail(path) {
                 Some(detail) => Answer::json(200, detail),
