@@ -28,7 +28,7 @@ fn fine_settings() -> Arc<Settings> {
     let mut containers = Containers::default();
     containers.group_by.push("k8s_workload_name".to_owned());
     Arc::new(resolve(
-        &Limits { max_series_per_family: usize::MAX },
+        &Limits { max_series_per_family: usize::MAX, ..Limits::default() },
         &containers,
         &Images::default(),
         &Sensors::default(),

@@ -20,7 +20,7 @@ static FAMILIES: LazyLock<Arc<Vec<Series>>> = LazyLock::new(|| {
     let inventory = Fleet { containers: SERIES, replicas: 1, whole: false }.inventory();
     let group_by = vec!["k8s_cluster_name".to_owned(), "k8s_workload_name".to_owned()];
     let containers = Containers { group_by, ..Containers::default() };
-    let limits = Limits { max_series_per_family: usize::MAX };
+    let limits = Limits { max_series_per_family: usize::MAX, ..Limits::default() };
     let settings = resolve(&limits, &containers, &Images::default(), &Sensors::default());
     let family = catalog::all().find(|metric| metric.name() == "container_security_containers");
     let family = family.expect("it is in the catalog");

@@ -341,7 +341,7 @@ fn clock(now: &Arc<AtomicI64>) -> Clock {
 /// Loads a configuration whose times run faster than written, for a file may not ask for less than a second: intervals and
 /// `stale_after` of up to three seconds are a fifth of that, and a `min_age` of one second is none.
 fn load(file: &Path) -> Result<Config, String> {
-    let quicken = |span: &mut Span| {
+    let quicken = |span: &mut HumanDuration| {
         if *span <= HumanDuration::seconds(3) {
             span.0 /= 5;
         }
