@@ -151,9 +151,9 @@ mod tests {
         let first = bind(&listen("localhost:0".to_owned())).await.unwrap();
         let address = first.local_addr().unwrap().to_string();
         let error = bind(&listen(address.clone())).await.unwrap_err();
-        assert_eq!(error.to_string(), format!("cannot listen on {address}: another program listens there already"));
+        assert_eq!(error.to_string(), format!("cannot listen on {address}: the address is already in use"));
         let error = bind(&listen("192.0.2.1:0".to_owned())).await.unwrap_err();
-        assert_eq!(error.to_string(), "cannot listen on 192.0.2.1:0: this machine does not have that address");
+        assert_eq!(error.to_string(), "cannot listen on 192.0.2.1:0: the address does not belong to this machine");
         bind(&listen(":0".to_owned())).await.unwrap();
     }
 }

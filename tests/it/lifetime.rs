@@ -176,7 +176,7 @@ async fn an_address_in_use_is_told_in_words() {
     let address = taken.local_addr().expect("an address").to_string();
     let ended = home.run(&["--web.listen-address", &address]).await;
     assert_eq!(ended.code, Some(1));
-    let words = format!("cannot listen on {address}: another program listens there already");
+    let words = format!("cannot listen on {address}: the address is already in use");
     assert!(ended.stderr.contains(&words), "{}", ended.stderr);
     // Nobody was asked anything.
     assert!(vendor.requests().is_empty());

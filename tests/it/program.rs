@@ -96,7 +96,7 @@ async fn check_says_that_all_is_well_or_everything_that_is_not() {
     assert!(!ended.stderr.contains("S3CR3T"), "{}", ended.stderr);
     let lines: Vec<&str> = ended.stderr.lines().collect();
     let wanted = [
-        ("server.listen", "expected an address and a port"),
+        ("server.listen", "is not an address with a port"),
         ("server.colour", "unknown key"),
         ("containers.group_by[0]", ""),
         ("source.qualys[0].base_url", "https://gateway.qg2.apps.qualys.com"),
@@ -217,7 +217,7 @@ async fn the_environment_wins_over_the_file_and_flags_over_both() {
     for told in [
         "environment variable CSE__SERVER__COLOUR: server.colour: unknown key",
         "environment variable CSE__CONTAINERS__TOP_K: containers.top_k: expected a whole number",
-        "--web.listen-address: server.listen: expected an address and a port",
+        "--web.listen-address: server.listen: is not an address with a port",
     ] {
         assert!(ended.stderr.contains(told), "no {told:?} in {}", ended.stderr);
     }

@@ -325,7 +325,7 @@ fn the_configuration_goes_over_the_variables_of_opentelemetry() {
     assert_eq!(
         wrong,
         "environment variable OTEL_EXPORTER_OTLP_ENDPOINT: otlp.endpoint: is not an http:// or https:// URL; \
-         write it as in \"http://collector:4318\""
+         write a URL such as \"http://collector:4318\""
     );
     let refused = from("headers = \"authorization=hunter2\"", &[]).unwrap_err();
     assert!(refused.ends_with("otlp.headers: expected a table, found a text"), "{refused}");
