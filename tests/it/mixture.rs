@@ -158,7 +158,7 @@ async fn faults_after_good_data(seed: u64) {
     .await;
     bench.collected().await;
     let expected = bench.expected();
-    let before = bench.becomes("good data", &expected).await;
+    bench.becomes("good data", &expected).await;
     let (of_qualys, of_prisma) = (dice.faults(&OF_QUALYS), dice.faults(&OF_PRISMA));
     let what = format!("seed {seed}: {of_qualys:?}, {of_prisma:?}");
     for fault in of_qualys {
@@ -167,6 +167,7 @@ async fn faults_after_good_data(seed: u64) {
     for fault in of_prisma {
         bench.cloud().vendor.inject(fault);
     }
+    let before = bench.families().await;
     // Whole data was there, and it is not too old: each scrape shows all of it, and nothing else.
     bench
         .metrics_once(&what, |families| {

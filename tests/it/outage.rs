@@ -86,11 +86,13 @@ async fn an_endpoint_that_is_refused_after_good_data_fails_its_collector_alone()
     let expected = bench.expected();
     bench.becomes("good data", &expected).await;
     for (at, (of_qualys, collector, of_prisma, cloud_collector)) in endpoints.into_iter().enumerate() {
-        let before = bench.metrics_once("all is well", |families| sum(families, UP, &[]) == *BOTH).await;
+        bench.metrics_once("all is well", |families| sum(families, UP, &[]) == *BOTH).await;
         let status = [403, 404][at % 2];
         let refusal = || FaultKind::Status(status, Vec::new(), r#"{"message":"no"}"#.to_owned());
         bench.vendor.inject(always(of_qualys, refusal()));
         bench.cloud().vendor.inject(always(of_prisma, refusal()));
+        // At most one run of each has begun before the fault.
+        let before = bench.families().await;
         let what = format!("{status} at {of_qualys} and {of_prisma}");
         let struck = [("prod", collector), ("cloud", cloud_collector)];
         let ended = |families: &Families, (source, collector): (&str, &str)| {

@@ -79,7 +79,12 @@ impl Vendor {
 
     fn step(&self, now_ms: i64) {
         match self {
-            Self::Qualys { tenant, .. } => lock(tenant).step(now_ms),
+            Self::Qualys { tenant, .. } => {
+                let mut tenant = lock(tenant);
+                // Two changes of one record at the same time could not be told apart.
+                let later = tenant.now_ms() + 1;
+                tenant.step(now_ms.max(later));
+            }
             Self::Prisma(api) => lock(&api.console()).step(now_ms),
         }
     }
