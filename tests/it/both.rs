@@ -152,7 +152,14 @@ async fn a_collector_of_the_console_that_fails_leaves_the_others() {
             status(500, r#"{"err":"exporter broke it"}"#),
             "bad_response",
             "a fault on the vendor's side",
-            |name, _| name.ends_with("distinct_vulnerabilities") || name.ends_with("top_vulnerability_affected_images"),
+            |name, _| {
+                let ends = [
+                    "distinct_vulnerabilities",
+                    "top_vulnerability_affected_images",
+                    "vulnerability_statistics_timestamp_seconds",
+                ];
+                ends.iter().any(|end| name.ends_with(end))
+            },
         ),
         ("containers", "/containers?", FaultKind::Html(200), "bad_response", "the answer is a web page", |name, _| {
             name.starts_with("container_security_container") || name.starts_with("container_security_posture_")

@@ -146,7 +146,7 @@ impl World {
         console.containers = of("containers").map(|of| of.containers.clone()).unwrap_or_default();
         console.images = of("images").map(|of| of.images.clone()).unwrap_or_default();
         console.defenders = of("sensors").map(|of| of.defenders.clone()).unwrap_or_default();
-        console.vulnerabilities = of("vulnerabilities").map(|of| of.vulnerabilities.clone()).unwrap_or_default();
+        console.take_statistics(of("vulnerabilities"));
         if let Some(of) = of("console") {
             console.version.clone_from(&of.version);
             console.licence_expiry = of.licence_expiry;

@@ -142,6 +142,15 @@ impl Console {
         (rows > 0).then_some(self.now_ms)
     }
 
+    /// Has the statistics of vulnerabilities that `other` has, or none.
+    pub fn take_statistics(&mut self, other: Option<&Self>) {
+        let rows = other.map(|other| {
+            self.now_ms = other.now_ms;
+            (other.vulnerabilities.clone(), other.older_vulnerabilities.clone(), other.stray_vulnerability_rows.clone())
+        });
+        (self.vulnerabilities, self.older_vulnerabilities, self.stray_vulnerability_rows) = rows.unwrap_or_default();
+    }
+
     /// Rows of the list of containers that a reader must reject.
     pub fn unreadable_container_rows(&self) -> usize {
         let own = self.containers.iter().filter(|container| container.damage.is_some());
