@@ -14,7 +14,7 @@ use crate::record::Console;
 use crate::session::Listing;
 use crate::source::{Collect, CollectOutput};
 use crate::telemetry::Failure;
-use crate::wire::{Nested, Read, Text, text, unreadable};
+use crate::wire::{FieldState, Nested, Read, Text, text, unreadable};
 
 /// The licence.
 pub(super) const LICENSE: Listing = Listing {
@@ -33,15 +33,21 @@ const KEY: &str = "console";
 pub fn read_version(answer: &Answer) -> Result<String, Unreadable> {
     wire::refuse_web_page(answer)?;
     let text = text(&answer.body);
-    let version = serde_json::from_str::<Read<Text<'_>>>(&text).map_err(|error| unreadable(&error, &text))?;
-    Ok(version.0.get().to_owned())
+    match serde_json::from_str::<Read<Text<'_>>>(&text).map_err(|error| unreadable(&error, &text))? {
+        Read(_, FieldState::Unreadable) => Err(Unreadable("the answer is JSON, but not a version".to_owned())),
+        Read(version, _) => Ok(version.get().to_owned()),
+    }
 }
 
 /// When the licence expires, if the answer tells.
 pub fn read_license(answer: &Answer) -> Result<Option<Timestamp>, Unreadable> {
     wire::refuse_web_page(answer)?;
     let text = text(&answer.body);
-    let license = serde_json::from_str::<Nested<License>>(&text).map_err(|error| unreadable(&error, &text))?;
+    let Read(license, state) =
+        serde_json::from_str::<Read<Nested<License>>>(&text).map_err(|error| unreadable(&error, &text))?;
+    if state == FieldState::Unreadable {
+        return Err(Unreadable("the answer is JSON, but not a licence".to_owned()));
+    }
     Ok(license.0.and_then(|license| license.expiration_date.0))
 }
 

@@ -20,7 +20,7 @@ use crate::source::qualys::wire::{ControlDetail, ControlRow};
 use crate::source::staged::FromRow;
 use crate::source::{Collect, CollectOutput};
 use crate::telemetry::Failure;
-use crate::wire::{Nested, text};
+use crate::wire::{FieldState, Nested, Read, text};
 use resources::ResourcesRead;
 
 pub mod resources;
@@ -122,9 +122,11 @@ pub fn read_category(answer: &Answer) -> Result<String, Unreadable> {
     if text.trim_ascii().is_empty() {
         return Ok(String::new());
     }
-    match serde_json::from_str::<Nested<ControlDetail<'_>>>(&text) {
-        Ok(detail) => Ok(detail.0.map(|detail| detail.category.get().to_owned()).unwrap_or_default()),
-        Err(_) => Err(Unreadable("the answer is not a control".to_owned())),
+    match serde_json::from_str::<Read<Nested<ControlDetail<'_>>>>(&text) {
+        Ok(Read(detail, FieldState::Absent | FieldState::Present)) => {
+            Ok(detail.0.map(|detail| detail.category.get().to_owned()).unwrap_or_default())
+        }
+        Ok(_) | Err(_) => Err(Unreadable("the answer is not a control".to_owned())),
     }
 }
 
