@@ -47,6 +47,8 @@ impl SelfMetrics {
         for _ in 0..2 {
             reading.families = snapshot.families.iter().chain(&own).map(size).collect();
             let view = View::of_exporter(&reading);
+            // Groups of the readings before are not those of these.
+            let mut groupings = GroupingCache::default();
             for series in own.iter_mut().filter(|series| series.metric.holds_sizes()) {
                 *series = series.metric.evaluate(&view, &snapshot.settings, &mut groupings);
             }
