@@ -7,14 +7,14 @@ use http::HeaderMap;
 
 use super::answer::Verdict;
 use super::config::WITHOUT_GRPC;
-use super::reach::Reach;
+use super::receiver::ReceiverConfig;
 
 /// A client that cannot be.
 pub(super) enum Client {}
 
 impl Client {
     /// Refuses.
-    pub(super) fn new(_: &Reach) -> Result<Self, &'static str> {
+    pub(super) fn new(_: &ReceiverConfig) -> Result<Self, &'static str> {
         Err(WITHOUT_GRPC)
     }
 
