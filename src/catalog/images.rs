@@ -137,7 +137,7 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         name: "container_security_vulnerability_statistics_timestamp_seconds",
         kind: Kind::Gauge,
         unit: Unit::UnixSeconds,
-        help: "When the vendor computed its vulnerability statistics, Unix seconds",
+        help: "Computation time of the vulnerability statistics, Unix seconds",
         by: &[of_source()],
         value: Value::Each(|row| Some(row.record.computed.seconds()), |_| 0.0),
     },

@@ -109,7 +109,7 @@ const PURE: &[&str] = &[
     "output/otlp/answer.rs",
     "output/otlp/encode.rs",
     "output/otlp/environment.rs",
-    "output/otlp/told.rs",
+    "output/otlp/sent_series.rs",
 ];
 
 /// What pure code does not hold.

@@ -216,9 +216,9 @@ proptest! {
 #[test]
 fn a_point_that_is_too_large_alone_is_left_out_and_counted() {
     let list = families(&["1".to_owned(), "2".repeat(5000), "3".to_owned()]);
-    let (bodies, oversized) = divided(&batch(&[Arc::clone(&list)], &SentSeries::default()), 2000);
+    let (bodies, oversized) = divided(&batch(&[Arc::clone(&list)], &SentSeries::default()), 1000);
     let (found, mut all) = (decoded(&bodies), points_of(&list));
-    all.retain(|(_, labels), _| !labels.iter().any(|(_, value)| value.len() > 2000));
+    all.retain(|(_, labels), _| !labels.iter().any(|(_, value)| value.len() > 1000));
     assert_eq!((found, oversized), (all, 1));
 }
 

@@ -81,8 +81,11 @@ pub(crate) fn truth(bench: &Bench) -> BTreeMap<String, (Option<f64>, String)> {
     let tenant = tenant.lock().unwrap();
     let containers = tenant.containers.iter().filter(|container| container.page_row == Row::Readable);
     let told = containers.map(|container| {
-        let pod = container.pod.as_ref().filter(|_| container.bulk_row == Row::Readable);
-        let namespace = pod.map(|pod| pod.namespace.clone()).unwrap_or_default();
+        let is_placed = container.bulk_row == Row::Readable;
+        let of_pod = container.pod.as_ref().map(|pod| pod.namespace.clone()).filter(|namespace| !namespace.is_empty());
+        let mut labels = container.labels.iter().filter(|label| label.key == "io.kubernetes.pod.namespace");
+        let named = of_pod.or_else(|| labels.find_map(|label| label.value.clone()));
+        let namespace = named.filter(|_| is_placed).unwrap_or_default();
         (container.uuid.clone(), (container.risk_score.map(f64::from), namespace))
     });
     told.collect()
