@@ -10,10 +10,11 @@ use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::{Saved, Slot};
-use crate::client::ApiError;
+use crate::client::{ApiError, Endpoint};
 use crate::clock::Clock;
 use crate::inventory::Tables;
 use crate::record::Vendor;
+use crate::session::Listing;
 use crate::setting::{ConfigErrors, HumanDuration};
 use crate::telemetry::{SourceTelemetry, Telemetry};
 
@@ -27,7 +28,7 @@ mod tests;
 pub use settings::Collector as CollectorConfig;
 
 /// `[source]`: the vendor accounts to read. To add a vendor, add its module, its field here and its line in
-/// [`Config::build`]; the compiler asks for the rest.
+/// [`Config::accounts`].
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
@@ -38,85 +39,95 @@ pub struct Config {
 }
 
 impl Config {
+    /// Every account, in the order of the configuration.
+    fn accounts(&self) -> impl Iterator<Item = Account<'_>> {
+        let Self { qualys, prisma } = self;
+        listed(Vendor::Qualys, qualys).chain(listed(Vendor::Prisma, prisma))
+    }
+
     /// Notes what is wrong with the accounts.
     pub fn check(&self, errors: &mut ConfigErrors) {
-        let Self { qualys, prisma } = self;
         let mut names = HashSet::new();
-        for (at, account) in qualys.iter().enumerate() {
-            let at = format!("source.qualys[{at}]");
-            account.check(&at, errors);
-            check_name(&account.name, &at, &mut names, errors);
-        }
-        for (at, account) in prisma.iter().enumerate() {
-            let at = format!("source.prisma[{at}]");
-            account.check(&at, errors);
-            check_name(&account.name, &at, &mut names, errors);
+        for account in self.accounts() {
+            let key = format!("source.{}[{}]", account.vendor.as_str(), account.at);
+            account.settings.check(&key, errors);
+            let name = account.settings.name();
+            if !name.is_empty() && !names.insert(name) {
+                // Series of the two would be the same.
+                errors.add(format!("{key}.name"), "another source has this name already; give each its own");
+            }
         }
     }
 
-    /// The sources that these settings describe; otherwise everything that keeps them from being built, in words for
-    /// people. Of the labels of containers and pods, the values of those in `promote_labels` are kept.
+    /// Builds the sources; otherwise returns every reason why one cannot be built. Of the labels of containers and pods,
+    /// the values of those in `promote_labels` are kept.
     pub fn build(
         &self,
         promote_labels: &Arc<[String]>,
         telemetry: &Telemetry,
         clock: &Clock,
     ) -> Result<Vec<Source>, Vec<String>> {
-        let Self { qualys, prisma } = self;
-        let named =
-            |name: &str, built: Result<Source, String>| built.map_err(|reason| format!("source {name}: {reason}"));
-        let qualys =
-            qualys.iter().map(|account| named(&account.name, qualys::build(account, promote_labels, telemetry, clock)));
-        let prisma =
-            prisma.iter().map(|account| named(&account.name, prisma::build(account, promote_labels, telemetry, clock)));
         let mut sources = Vec::new();
         let mut wrong = Vec::new();
-        for built in qualys.chain(prisma) {
-            match built {
+        for Account { settings, .. } in self.accounts() {
+            match settings.build(promote_labels, telemetry, clock) {
                 Ok(source) => sources.push(source),
-                Err(reason) => wrong.push(reason),
+                Err(reason) => wrong.push(format!("source {}: {reason}", settings.name())),
             }
         }
         if wrong.is_empty() { Ok(sources) } else { Err(wrong) }
     }
-}
 
-impl Config {
-    /// The settings of the account of this name, to be compared with those of another configuration.
+    /// The account of this name, to be compared with that of another configuration.
     pub fn account(&self, name: &str) -> Option<Account<'_>> {
-        let Self { qualys, prisma } = self;
-        let of_qualys = qualys.iter().find(|account| account.name == name).map(Account::Qualys);
-        of_qualys.or_else(|| prisma.iter().find(|account| account.name == name).map(Account::Prisma))
+        self.accounts().find(|account| account.settings.name() == name)
     }
 
-    /// Whether the account of this name is in `other` too and sees the same records there, so that what is known of
-    /// them stays true. How and when they are asked for may differ.
+    /// Whether the account of this name is in `other` too and sees the same records there, so that what was read of
+    /// them stays true. How and when they are read may differ.
     pub fn is_same_account(&self, other: &Self, name: &str) -> bool {
-        match (self.account(name), other.account(name)) {
-            (Some(Account::Qualys(one)), Some(Account::Qualys(two))) => one.account() == two.account(),
-            (Some(Account::Prisma(one)), Some(Account::Prisma(two))) => one.account() == two.account(),
-            (Some(Account::Qualys(_)), Some(Account::Prisma(_)))
-            | (Some(Account::Prisma(_)), Some(Account::Qualys(_)))
-            | (None, _)
-            | (_, None) => false,
-        }
+        let identity = |account: Account<'_>| (account.vendor, account.settings.identity(&[]));
+        let (one, two) = (self.account(name), other.account(name));
+        one.is_some() && one.map(identity) == two.map(identity)
     }
 }
 
-/// The settings of one account.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Account<'a> {
-    /// Of Qualys Container Security.
-    Qualys(&'a qualys::Config),
-    /// Of Prisma Cloud Compute.
-    Prisma(&'a prisma::Config),
+/// The accounts of one vendor.
+fn listed<A: AccountSettings>(vendor: Vendor, accounts: &[A]) -> impl Iterator<Item = Account<'_>> {
+    accounts.iter().enumerate().map(move |(at, settings)| Account { vendor, at, settings })
 }
 
-/// Notes a name that another account has already; series of the two could not be told apart.
-fn check_name<'a>(name: &'a str, at: &str, names: &mut HashSet<&'a str>, errors: &mut ConfigErrors) {
-    if !name.is_empty() && !names.insert(name) {
-        errors.add(format!("{at}.name"), "another source has this name already; give each its own");
+/// One account of the configuration. Two are equal if all their settings are.
+#[derive(Clone, Copy)]
+pub struct Account<'a> {
+    vendor: Vendor,
+    /// Its place among those of its vendor, from 0.
+    at: usize,
+    settings: &'a dyn AccountSettings,
+}
+
+impl PartialEq for Account<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.vendor == other.vendor && self.settings.written() == other.settings.written()
     }
+}
+
+/// The settings of an account, whatever its vendor.
+pub(crate) trait AccountSettings {
+    /// The name of the source.
+    fn name(&self) -> &str;
+
+    /// Notes what is wrong with the settings, which stand under `key`.
+    fn check(&self, key: &str, errors: &mut ConfigErrors);
+
+    /// Builds the source; otherwise says why it cannot be built.
+    fn build(&self, promote_labels: &Arc<[String]>, telemetry: &Telemetry, clock: &Clock) -> Result<Source, String>;
+
+    /// Stands for the account and for what is kept of its records, whose labels in `promote_labels` are kept.
+    fn identity(&self, promote_labels: &[String]) -> u64;
+
+    /// All settings, as they were written.
+    fn written(&self) -> serde_json::Value;
 }
 
 /// What a run asks for.
@@ -194,21 +205,34 @@ pub struct Collector {
     pub listing: Box<dyn Collect>,
 }
 
-/// A kind of listing that a vendor has: the collector's name and settings, and how it is made of an account's parts.
-type Offered<'a, Parts> = (&'static str, &'a CollectorConfig, fn(Parts) -> Box<dyn Collect>);
+/// A collector that a vendor has, and how it is made of an account's parts.
+struct Offered<'a, Parts> {
+    name: &'static str,
+    settings: &'a CollectorConfig,
+    /// What it asks.
+    listings: &'static [&'static Listing],
+    make: fn(Parts) -> Box<dyn Collect>,
+}
 
-/// Makes the collectors that are offered; those without an interval of their own have the account's.
-fn collectors<Parts: Clone>(
-    offered: Vec<Offered<'_, Parts>>,
-    parts: &Parts,
-    interval: HumanDuration,
-) -> Vec<Collector> {
-    let made = |(name, settings, make): Offered<'_, Parts>| Collector {
-        name,
-        interval: settings.interval.unwrap_or(interval),
-        listing: make(parts.clone()),
+/// Every endpoint of a vendor that is asked, by its label value: where accounts log in, and what collectors ask.
+fn endpoints<Parts>(login: &Endpoint, offered: &[Offered<'_, Parts>]) -> Vec<&'static str> {
+    let listings = offered.iter().flat_map(|collector| collector.listings);
+    [login.name].into_iter().chain(listings.map(|listing| listing.endpoint.name)).collect()
+}
+
+/// The names of the collectors that are enabled.
+fn enabled<Parts>(offered: &[Offered<'_, Parts>]) -> Vec<&'static str> {
+    offered.iter().filter(|collector| collector.settings.enabled).map(|collector| collector.name).collect()
+}
+
+/// Makes the collectors that are enabled; those without an interval in their settings have the account's.
+fn collectors<Parts: Clone>(offered: &[Offered<'_, Parts>], parts: &Parts, interval: HumanDuration) -> Vec<Collector> {
+    let made = |offered: &Offered<'_, Parts>| Collector {
+        name: offered.name,
+        interval: offered.settings.interval.unwrap_or(interval),
+        listing: (offered.make)(parts.clone()),
     };
-    offered.into_iter().map(made).collect()
+    offered.iter().filter(|collector| collector.settings.enabled).map(made).collect()
 }
 
 /// A configured vendor account.

@@ -30,13 +30,16 @@ impl Default for Collector {
 /// Stands for an account and for what is kept of its records, of whose labels the values of `promote` are. It is the
 /// same after a restart, and after an upgrade that knows more settings.
 pub(super) fn identity<Account: Default + Serialize>(account: &Account, promote: &[String]) -> u64 {
-    let told = |account: &Account| serde_json::to_value(account).expect("settings are written as they were read");
-    let (mut account, usual) = (told(account), told(&Account::default()));
-    if let (Some(said), Some(usual)) = (account.as_object_mut(), usual.as_object()) {
-        said.retain(|key, value| usual.get(key) != Some(value));
+    let (mut account, defaults) = (written(account), written(&Account::default()));
+    if let (Some(account), Some(defaults)) = (account.as_object_mut(), defaults.as_object()) {
+        account.retain(|key, value| defaults.get(key) != Some(value));
     }
-    let told = serde_json::json!([account, promote]).to_string();
-    FixedState::default().hash_one(told)
+    FixedState::default().hash_one(serde_json::json!([account, promote]).to_string())
+}
+
+/// All settings of an account, as they were written.
+pub(super) fn written<Account: Serialize>(account: &Account) -> serde_json::Value {
+    serde_json::to_value(account).expect("settings are written as they were read")
 }
 
 /// What is wrong with settings, by the last part of their names.

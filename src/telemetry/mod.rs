@@ -83,7 +83,9 @@ impl SourceTelemetry {
 
     /// Counts one request: its HTTP status, or none if no answer came; how long it took; decoded bytes received.
     pub fn count_request(&self, endpoint: &str, status: Option<u16>, took: Duration, bytes: u64) {
-        if let Some(endpoint) = self.endpoints.get(endpoint) {
+        let known = self.endpoints.get(endpoint);
+        debug_assert!(known.is_some(), "{endpoint} is not among the endpoints that its source counts");
+        if let Some(endpoint) = known {
             *lock(&endpoint.by_code).entry(status).or_default() += 1;
             lock(&endpoint.latency).observe(took);
             endpoint.received_bytes.inc_by(bytes);

@@ -12,6 +12,7 @@ use crate::telemetry::Rejection;
 
 mod fault;
 mod offset;
+mod refusal;
 
 /// What a walk and its test share.
 #[derive(Default)]

@@ -177,7 +177,7 @@ impl Config {
 
     /// What makes it this account: where and how it logs in and what it sees there, and nothing else that it says. A file
     /// or variable that holds a secret counts by its name.
-    pub(in crate::source) fn account(&self) -> Self {
+    pub(super) fn account(&self) -> Self {
         let defaults = Self::default();
         Self {
             api_version: defaults.api_version,

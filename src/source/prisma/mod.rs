@@ -10,8 +10,9 @@ use crate::client::Client;
 use crate::clock::Clock;
 use crate::record::Vendor;
 use crate::session::Session;
-use crate::source::settings::{identity, in_words};
-use crate::source::{Offered, Source, collectors};
+use crate::setting::ConfigErrors;
+use crate::source::settings::{identity, in_words, written};
+use crate::source::{AccountSettings, Offered, Source, collectors, enabled, endpoints};
 use crate::telemetry::Telemetry;
 
 mod account;
@@ -36,24 +37,30 @@ use images::Images;
 use sensors::Sensors;
 use vulnerabilities::Vulnerabilities;
 
-/// Every endpoint that is asked, by its label value.
-const ENDPOINTS: [&str; 7] = [
-    login::AUTHENTICATE.name,
-    containers::CONTAINERS.endpoint.name,
-    images::IMAGES.endpoint.name,
-    sensors::SUMMARY.endpoint.name,
-    vulnerabilities::STATS.endpoint.name,
-    login::VERSION.endpoint.name,
-    console::LICENSE.endpoint.name,
-];
+impl AccountSettings for Config {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn check(&self, key: &str, errors: &mut ConfigErrors) {
+        Self::check(self, key, errors);
+    }
+
+    fn build(&self, promote_labels: &Arc<[String]>, telemetry: &Telemetry, clock: &Clock) -> Result<Source, String> {
+        build(self, promote_labels, telemetry, clock)
+    }
+
+    fn identity(&self, promote_labels: &[String]) -> u64 {
+        identity(&self.account(), promote_labels)
+    }
+
+    fn written(&self) -> serde_json::Value {
+        written(self)
+    }
+}
 
 /// The account as a source; otherwise what is wrong, in words for people.
-pub(super) fn build(
-    config: &Config,
-    promote: &Arc<[String]>,
-    telemetry: &Telemetry,
-    clock: &Clock,
-) -> Result<Source, String> {
+fn build(config: &Config, promote: &Arc<[String]>, telemetry: &Telemetry, clock: &Clock) -> Result<Source, String> {
     let login = config.login().and_then(|login| Ok((login, config.connection()?))).map_err(in_words);
     let (login, connection) = login?;
     if connection.insecure_skip_verify {
@@ -64,8 +71,8 @@ pub(super) fn build(
         );
     }
     let offered = offered(config);
-    let names: Vec<_> = offered.iter().map(|(name, ..)| *name).collect();
-    let telemetry = telemetry.source(&config.name, Vendor::Prisma.as_str(), &ENDPOINTS, &names);
+    let endpoints = endpoints(&login::AUTHENTICATE, &offered);
+    let telemetry = telemetry.source(&config.name, Vendor::Prisma.as_str(), &endpoints, &enabled(&offered));
     // The vendor's limit is for each of its listings.
     let limits = ["containers", "images", "other"].map(|class| (class, config.rate_limit));
     let client =
@@ -75,10 +82,10 @@ pub(super) fn build(
     Ok(Source {
         name: config.name.clone(),
         vendor: Vendor::Prisma,
-        identity: identity(&config.account(), promote),
+        identity: config.identity(promote),
         telemetry,
         stale_after: config.stale_after,
-        collectors: collectors(offered, &Parts { account, promote: Arc::clone(promote) }, config.interval),
+        collectors: collectors(&offered, &Parts { account, promote: Arc::clone(promote) }, config.interval),
     })
 }
 
@@ -89,15 +96,39 @@ struct Parts {
     promote: Arc<[String]>,
 }
 
-/// The collectors that are enabled, sorted by name.
-fn offered(config: &Config) -> Vec<Offered<'_, Parts>> {
+/// The vendor's collectors, sorted by name.
+fn offered(config: &Config) -> [Offered<'_, Parts>; 5] {
     let Collectors { containers, images, sensors, vulnerabilities, console } = &config.collectors;
-    let all: [Offered<'_, Parts>; 5] = [
-        (console::NAME, console, |Parts { account, .. }| Box::new(ConsoleItself { account })),
-        (containers::NAME, containers, |Parts { account, promote }| Box::new(Containers { account, promote })),
-        (images::NAME, images, |Parts { account, .. }| Box::new(Images { account })),
-        (sensors::NAME, sensors, |Parts { account, .. }| Box::new(Sensors { account })),
-        (vulnerabilities::NAME, vulnerabilities, |Parts { account, .. }| Box::new(Vulnerabilities { account })),
-    ];
-    all.into_iter().filter(|(_, settings, _)| settings.enabled).collect()
+    [
+        Offered {
+            name: console::NAME,
+            settings: console,
+            listings: &[&login::VERSION, &console::LICENSE],
+            make: |Parts { account, .. }| Box::new(ConsoleItself { account }),
+        },
+        Offered {
+            name: containers::NAME,
+            settings: containers,
+            listings: &[&containers::CONTAINERS],
+            make: |Parts { account, promote }| Box::new(Containers { account, promote }),
+        },
+        Offered {
+            name: images::NAME,
+            settings: images,
+            listings: &[&images::IMAGES],
+            make: |Parts { account, .. }| Box::new(Images { account }),
+        },
+        Offered {
+            name: sensors::NAME,
+            settings: sensors,
+            listings: &[&sensors::SUMMARY],
+            make: |Parts { account, .. }| Box::new(Sensors { account }),
+        },
+        Offered {
+            name: vulnerabilities::NAME,
+            settings: vulnerabilities,
+            listings: &[&vulnerabilities::STATS],
+            make: |Parts { account, .. }| Box::new(Vulnerabilities { account }),
+        },
+    ]
 }

@@ -10,8 +10,9 @@ use std::time::Duration;
 use crate::client::{Client, Connection};
 use crate::clock::Clock;
 use crate::record::{Container, Image, Registry, Report, Sensor, Vendor};
-use crate::source::settings::{identity, in_words};
-use crate::source::{Offered, Source, collectors};
+use crate::setting::ConfigErrors;
+use crate::source::settings::{identity, in_words, written};
+use crate::source::{AccountSettings, CollectorConfig, Offered, Source, collectors, enabled, endpoints};
 use crate::telemetry::Telemetry;
 
 mod config;
@@ -33,40 +34,40 @@ pub mod wire;
 
 pub use config::{Collectors, Config, RateLimits};
 
-use listing::collector::{Listed as _, ListedCollector};
+use listing::collector::{Listed, ListedCollector};
 use policies::Policies;
 use posture::Posture;
 use session::Session;
 use two_listings::{TwoListed as _, TwoListings};
 
-/// Every endpoint that is asked, by its label value.
-const ENDPOINTS: [&str; 13] = [
-    login::AUTH.name,
-    containers::PAGES.endpoint.name,
-    containers::BULK.endpoint.name,
-    images::PAGES.endpoint.name,
-    images::BULK.endpoint.name,
-    posture::CONTROL.endpoint.name,
-    posture::LIST.endpoint.name,
-    posture::resources::COUNT.endpoint.name,
-    policies::LIST.endpoint.name,
-    policies::POLICY.endpoint.name,
-    registries::REGISTRIES.endpoint.name,
-    reports::REPORTS.endpoint.name,
-    sensors::SENSORS.endpoint.name,
-];
+impl AccountSettings for Config {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn check(&self, key: &str, errors: &mut ConfigErrors) {
+        Self::check(self, key, errors);
+    }
+
+    fn build(&self, promote_labels: &Arc<[String]>, telemetry: &Telemetry, clock: &Clock) -> Result<Source, String> {
+        build(self, promote_labels, telemetry, clock)
+    }
+
+    fn identity(&self, promote_labels: &[String]) -> u64 {
+        identity(&self.account(), promote_labels)
+    }
+
+    fn written(&self) -> serde_json::Value {
+        written(self)
+    }
+}
 
 /// The account as a source; otherwise what is wrong, in words for people.
-pub(super) fn build(
-    config: &Config,
-    promote: &Arc<[String]>,
-    telemetry: &Telemetry,
-    clock: &Clock,
-) -> Result<Source, String> {
+fn build(config: &Config, promote: &Arc<[String]>, telemetry: &Telemetry, clock: &Clock) -> Result<Source, String> {
     let login = config.login().map_err(in_words)?;
     let offered = offered(config);
-    let names: Vec<_> = offered.iter().map(|(name, ..)| *name).collect();
-    let telemetry = telemetry.source(&config.name, Vendor::Qualys.as_str(), &ENDPOINTS, &names);
+    let endpoints = endpoints(&login::AUTH, &offered);
+    let telemetry = telemetry.source(&config.name, Vendor::Qualys.as_str(), &endpoints, &enabled(&offered));
     let RateLimits { bulk, pages, other } = config.rate_limits;
     let limits = [("bulk", bulk), ("pages", pages), ("other", other)];
     let client = Client::new(
@@ -83,10 +84,10 @@ pub(super) fn build(
     Ok(Source {
         name: config.name.clone(),
         vendor: Vendor::Qualys,
-        identity: identity(&config.account(), promote),
+        identity: config.identity(promote),
         telemetry,
         stale_after: config.stale_after,
-        collectors: collectors(offered, &parts, config.interval),
+        collectors: collectors(&offered, &parts, config.interval),
     })
 }
 
@@ -99,21 +100,50 @@ struct Parts {
     full_resync: Duration,
 }
 
-/// The collectors that are enabled, sorted by name.
-fn offered(config: &Config) -> Vec<Offered<'_, Parts>> {
+/// The vendor's collectors, sorted by name.
+fn offered(config: &Config) -> [Offered<'_, Parts>; 7] {
     let Collectors { containers, images, sensors, posture, reports, registries, policies } = &config.collectors;
-    let all: [Offered<'_, Parts>; 7] = [
-        (Container::NAME, containers, |Parts { session, promote, clock, full_resync }| {
-            Box::new(TwoListings::<Container>::new(session, promote, clock, full_resync))
-        }),
-        (Image::NAME, images, |Parts { session, clock, full_resync, .. }| {
-            Box::new(TwoListings::<Image>::new(session, (), clock, full_resync))
-        }),
-        (policies::NAME, policies, |Parts { session, .. }| Box::new(Policies::new(session))),
-        (posture::NAME, posture, |Parts { session, .. }| Box::new(Posture::new(session))),
-        (Registry::NAME, registries, |Parts { session, .. }| Box::new(ListedCollector::<Registry>::new(session))),
-        (Report::NAME, reports, |Parts { session, .. }| Box::new(ListedCollector::<Report>::new(session))),
-        (Sensor::NAME, sensors, |Parts { session, .. }| Box::new(ListedCollector::<Sensor>::new(session))),
-    ];
-    all.into_iter().filter(|(_, settings, _)| settings.enabled).collect()
+    [
+        Offered {
+            name: Container::NAME,
+            settings: containers,
+            listings: &[&containers::PAGES, &containers::BULK],
+            make: |Parts { session, promote, clock, full_resync }| {
+                Box::new(TwoListings::<Container>::new(session, promote, clock, full_resync))
+            },
+        },
+        Offered {
+            name: Image::NAME,
+            settings: images,
+            listings: &[&images::PAGES, &images::BULK],
+            make: |Parts { session, clock, full_resync, .. }| {
+                Box::new(TwoListings::<Image>::new(session, (), clock, full_resync))
+            },
+        },
+        Offered {
+            name: policies::NAME,
+            settings: policies,
+            listings: &[&policies::LIST, &policies::POLICY],
+            make: |Parts { session, .. }| Box::new(Policies::new(session)),
+        },
+        Offered {
+            name: posture::NAME,
+            settings: posture,
+            listings: &[&posture::LIST, &posture::CONTROL, &posture::resources::COUNT],
+            make: |Parts { session, .. }| Box::new(Posture::new(session)),
+        },
+        paged::<Registry>(registries),
+        paged::<Report>(reports),
+        paged::<Sensor>(sensors),
+    ]
+}
+
+/// The collector of a listing each row of which is one record.
+fn paged<R: Listed>(settings: &CollectorConfig) -> Offered<'_, Parts> {
+    Offered {
+        name: R::NAME,
+        settings,
+        listings: R::LISTINGS,
+        make: |Parts { session, .. }| Box::new(ListedCollector::<R>::new(session)),
+    }
 }

@@ -12,7 +12,7 @@ use crate::checkpoint::{Saved, Slot};
 use crate::client::ApiError;
 use crate::inventory::{Record, Table, Tables};
 use crate::paging::WalkSummary;
-use crate::source::qualys::session::Session;
+use crate::source::qualys::session::{Listing, Session};
 use crate::source::staged::FromRow;
 use crate::source::{Collect, CollectOutput};
 use crate::telemetry::Failure;
@@ -23,6 +23,8 @@ pub(crate) trait Listed: FromRow + Record {
     const NAME: &'static str;
     /// The listing.
     const LISTING: PagedListing;
+    /// The same among those that are asked.
+    const LISTINGS: &'static [&'static Listing] = &[Self::LISTING.listing];
     /// The same listing at its place in an older version of the API, for tenants that do not have this one.
     const OLDER: Option<PagedListing> = None;
     /// Whether a tenant may be without the listing.
