@@ -21,6 +21,7 @@ mod document;
 mod field;
 mod object;
 mod scalar;
+mod skip;
 #[cfg(test)]
 mod tests;
 mod time;

@@ -4,25 +4,11 @@ use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::field::{Field, FieldState, Read, Row, raise};
 use super::scalar::Text;
-
-/// Skips the rest of an object.
-pub(super) fn skip_object<'de, A: MapAccess<'de>>(mut map: A) -> Result<(), A::Error> {
-    while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-    Ok(())
-}
-
-/// Skips the rest of a list; tells how many elements that were.
-pub(super) fn skip_list<'de, A: SeqAccess<'de>>(mut list: A) -> Result<usize, A::Error> {
-    let mut elements = 0;
-    while list.next_element::<IgnoredAny>()?.is_some() {
-        elements += 1;
-    }
-    Ok(elements)
-}
+use super::skip::{skip_list, skip_object};
 
 /// What a reader makes of values that are not of the shape it is for: nothing at all is absent, all else unreadable.
 macro_rules! other_scalars {

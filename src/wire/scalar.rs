@@ -10,16 +10,11 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::field::{Field, FieldState};
-use super::object::{skip_list, skip_object};
+use super::skip::{is_nothing, skip_list, skip_object};
 use super::time::{self, Time};
 
 /// The largest number up to which every whole number has a float of its own: metrics are floats.
 const LARGEST_EXACT: u64 = 1 << 53;
-
-/// Whether a text stands for no value.
-pub(super) fn is_nothing(text: &str) -> bool {
-    matches!(text.trim_ascii(), "" | "None")
-}
 
 /// What JSON can say where a single value is meant.
 #[derive(Clone, Debug, PartialEq)]

@@ -4,6 +4,7 @@ mod absent;
 mod asked;
 mod both;
 mod cases;
+mod circle;
 mod cloud;
 mod cloud_fault;
 mod contract;

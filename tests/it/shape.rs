@@ -129,7 +129,7 @@ fn read(path: &Path) -> String {
 }
 
 /// Every file of the library that is not a test, with its path below `src`.
-fn sources() -> Vec<(String, String)> {
+pub(crate) fn sources() -> Vec<(String, String)> {
     let src = root().join("src");
     let mut folders = vec![src.clone()];
     let mut found = Vec::new();

@@ -1,0 +1,23 @@
+//! What stands for no value, and what is skipped.
+
+use serde::de::{IgnoredAny, MapAccess, SeqAccess};
+
+/// Whether a text stands for no value.
+pub(super) fn is_nothing(text: &str) -> bool {
+    matches!(text.trim_ascii(), "" | "None")
+}
+
+/// Skips the rest of an object.
+pub(super) fn skip_object<'de, A: MapAccess<'de>>(mut map: A) -> Result<(), A::Error> {
+    while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+    Ok(())
+}
+
+/// Skips the rest of a list; tells how many elements that were.
+pub(super) fn skip_list<'de, A: SeqAccess<'de>>(mut list: A) -> Result<usize, A::Error> {
+    let mut elements = 0;
+    while list.next_element::<IgnoredAny>()?.is_some() {
+        elements += 1;
+    }
+    Ok(elements)
+}
