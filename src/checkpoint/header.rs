@@ -1,41 +1,41 @@
-//! What is stored of a collector as a whole: whose it is, how it stands, and what must be there of it.
+//! The header of what is stored of a collector: whose it is, how good it is, and what must follow it.
 //!
 //! Owns the bytes of a header. It knows no file.
 
 use serde::{Deserialize, Serialize};
 
-use super::rows::Seal;
+use super::rows::Checksum;
 use crate::clock::Timestamp;
 use crate::inventory::DataStatus;
 
-/// What stands before the data of one place.
+/// What precedes the data of one path.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Header {
-    /// Stands for the account, and for what is kept of its records.
+    /// Identifies the account, and the choice of what is kept of its records.
     pub identity: u64,
     /// The vendor's word.
     pub vendor: String,
     /// What the data are.
     pub content: Content,
-    /// What there must be of every table.
+    /// What must be present of every table.
     pub tables: Vec<Stored>,
 }
 
-/// What the data of one place are.
+/// The data of one path.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub enum Content {
-    /// Data that are served.
+    /// Served data.
     Served {
-        /// The build of the program that wrote them: to another one, where the collector goes on may mean something else.
+        /// The build of the program that wrote it: to another build, where the collector resumes may mean something else.
         build: String,
-        /// How good they are, and where the collector resumes.
+        /// How good it is, and where the collector resumes.
         data: SavedData,
     },
-    /// What an unfinished walk has so far.
+    /// What an unfinished walk has read so far.
     Walk {
-        /// The build of the program that walks: to another one its position may mean something else.
+        /// The build of the program that walks: to another build its position may mean something else.
         build: String,
-        /// Where the walk goes on, which only the walk itself understands.
+        /// Where the walk resumes, which only the walk itself understands.
         position: Vec<u8>,
     },
 }
@@ -56,34 +56,34 @@ pub struct SavedData {
 pub struct Stored {
     /// The table's field in [`crate::inventory::Tables`].
     pub table: String,
-    /// How many rows it has.
+    /// The number of its rows.
     pub rows: u64,
-    /// The sum over them.
+    /// Their checksum.
     pub rows_sum: u32,
-    /// How many names it has.
+    /// The number of its names.
     pub names: u64,
-    /// The sum over them.
+    /// Their checksum.
     pub names_sum: u32,
 }
 
 impl Header {
-    /// The bytes of this header in the place of this path.
+    /// The bytes of this header at this path.
     pub fn write(&self, path: &str) -> Result<Vec<u8>, String> {
         let mut bytes = postcard::to_stdvec(self).map_err(|error| error.to_string())?;
-        Seal::new(path).close(0, &mut bytes);
+        Checksum::new(path).close(0, &mut bytes);
         Ok(bytes)
     }
 
-    /// Reads a header of the place of this path. Any bytes whatever may be given to it.
+    /// Reads the header at this path from untrusted bytes.
     pub fn read(path: &str, bytes: &[u8]) -> Result<Self, String> {
-        Self::decode(Seal::new(path).open(0, bytes)?)
+        Self::decode(Checksum::new(path).open(0, bytes)?)
     }
 
-    /// Reads a header that has no checksum, as [`Self::read`] does.
+    /// Reads a header without a checksum, as [`Self::read`] does.
     pub fn decode(bytes: &[u8]) -> Result<Self, String> {
         match postcard::take_from_bytes(bytes) {
             Ok((header, [])) => Ok(header),
-            Ok(_) => Err("a header has more than a header".to_owned()),
+            Ok(_) => Err("a header has trailing bytes".to_owned()),
             Err(error) => Err(error.to_string()),
         }
     }

@@ -1,7 +1,7 @@
-//! The store that keeps what is known over a restart: the inventory, and how far unfinished walks have come.
+//! The checkpoint store: the inventory and the positions of unfinished walks, saved for a restart.
 //!
 //! Owns one file in the state directory and what its bytes mean. A store is a convenience: what cannot be read whole
-//! is set aside or left out, with a warning, and never given out in part. It knows tables and records, but neither a
+//! is set aside or left out, with a warning, and never returned in part. It knows tables and records, but neither a
 //! vendor nor when anything is stored, nor what a position in a walk means.
 //!
 //! The file is a `redb` database: embedded and in Rust, so that nothing has to be installed or run next to the
@@ -21,20 +21,20 @@ use crate::record::Vendor;
 
 mod file;
 mod header;
-mod place;
 mod read;
 mod rows;
 mod slot;
+mod store_path;
 #[cfg(test)]
 mod tests;
 mod write;
 
 pub use header::{Content, Header, SavedData, Stored};
-use place::Place;
 pub use rows::{Rows, decode_row, encode_row};
 pub use slot::{Saved, Slot};
+use store_path::StorePath;
 
-/// What the bytes in the store mean; a change of any record or of the store itself raises it. A store of another
+/// The format of the bytes in the store; a change of any record or of the store itself raises it. A store of another
 /// format is set aside.
 pub const FORMAT: u32 = 2;
 
@@ -43,31 +43,30 @@ pub const FORMAT: u32 = 2;
 #[derive(Debug)]
 pub struct Store {
     dir: PathBuf,
-    /// None after something went wrong with it: it is opened anew when it is needed next, since what went wrong may
-    /// be over, as with a full disk.
+    /// None after an error: it is reopened when next needed, since the cause may be gone by then, as with a full disk.
     database: Mutex<Option<Database>>,
     written: Mutex<Written>,
-    /// Held as long as the store is, so that no other process takes a store that is just being set aside.
+    /// Locked as long as the store is open, so that no other process takes a store that is being set aside.
     _locked: File,
 }
 
-/// How writing went.
+/// Counts of writes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Written {
-    /// How often it succeeded.
+    /// Writes that succeeded.
     pub succeeded: u64,
-    /// How often it failed.
+    /// Writes that failed.
     pub failed: u64,
-    /// Whether it failed the last time.
+    /// Whether the last one failed.
     failing: bool,
 }
 
 impl Store {
-    /// Opens the store of this directory, and makes both if they are not there.
+    /// Opens the store of this directory, and creates both if missing.
     ///
     /// A store that is damaged, of another format, or none of ours is set aside under another name, with a warning, and
-    /// an empty one takes its place. Otherwise what is wrong is told in words for people: another process has it
-    /// open, or it cannot be read or written.
+    /// an empty one takes its place. Other errors say why the store cannot be used: another process has it open, or
+    /// it cannot be read or written.
     pub fn open(dir: &Path) -> Result<Arc<Self>, String> {
         let locked = file::directory(dir)?;
         match locked.try_lock() {
@@ -87,46 +86,46 @@ impl Store {
         }))
     }
 
-    /// The place of one collector. `identity` stands for the account and for what is kept of its records: what was
-    /// stored under another one is not given out.
+    /// The slot of one collector. `identity` identifies the account and the choice of what is kept of its records: what
+    /// was stored under another identity is not returned.
     pub fn slot(self: &Arc<Self>, source: &str, vendor: Vendor, collector: &'static str, identity: u64) -> Slot {
         Slot::new(Arc::clone(self), source, vendor, collector, identity)
     }
 
-    /// Drops what is stored of any other collector than these, each with its source.
+    /// Drops everything stored of collectors other than these, each with its source.
     pub fn keep_only(&self, slots: &[(&str, &str)]) -> Result<(), String> {
-        self.with("cleared of what is no longer collected", |database| {
+        self.with("pruned", |database| {
             let before = database.begin_read()?;
-            let kept = |place: &Place| slots.iter().any(|(source, collector)| place.is_of(source, collector));
-            let mut places = Vec::new();
-            if let Some(headers) = place::headers(&before)? {
+            let kept = |path: &StorePath| slots.iter().any(|(source, collector)| path.is_of(source, collector));
+            let mut paths = Vec::new();
+            if let Some(headers) = store_path::headers(&before)? {
                 for header in headers.iter()? {
-                    places.extend(Place::of_header(header?.0.value()));
+                    paths.extend(StorePath::of_header(header?.0.value()));
                 }
             }
             for table in before.list_tables()? {
-                places.extend(Place::of_table(table.name()));
+                paths.extend(StorePath::of_table(table.name()));
             }
-            places.retain(|place| !kept(place));
-            places.sort();
-            places.dedup();
-            if places.is_empty() {
+            paths.retain(|path| !kept(path));
+            paths.sort();
+            paths.dedup();
+            if paths.is_empty() {
                 return Ok(());
             }
             let transaction = write::begin(database)?;
-            for place in &places {
-                write::clear(&transaction, place, &[])?;
+            for path in &paths {
+                write::clear(&transaction, path, &[])?;
             }
             Ok(transaction.commit()?)
         })
     }
 
-    /// How writing data has gone so far.
+    /// Counts of writes so far.
     pub fn written(&self) -> Written {
         *lock(&self.written)
     }
 
-    /// Writes data, and tells once when that begins to fail and when it is over.
+    /// Writes data, and logs when that starts to fail and when it recovers.
     fn write(&self, work: impl FnOnce(&Database) -> Result<(), redb::Error>) -> Result<(), String> {
         let result = self.with("written", work);
         let mut written = lock(&self.written);
@@ -137,15 +136,14 @@ impl Store {
         }
         drop(written);
         match &result {
-            Ok(()) if was_failing => tracing::info!("what is known is kept for a restart again"),
-            Err(error) if !was_failing => tracing::warn!(error, "what is known is not kept for a restart"),
+            Ok(()) if was_failing => tracing::info!("checkpointing recovered"),
+            Err(error) if !was_failing => tracing::warn!(error, "checkpoint write failed"),
             Ok(()) | Err(_) => {}
         }
         result
     }
 
-    /// Does something with the database, which is closed if that fails in any way. `done` is what failed to be done
-    /// then, in words, to the store.
+    /// Works with the database, which is closed if that fails in any way. `done` completes the error "could not be …".
     fn with<T>(&self, done: &str, work: impl FnOnce(&Database) -> Result<T, redb::Error>) -> Result<T, String> {
         let mut held = lock(&self.database);
         let database = match held.take() {
@@ -158,12 +156,12 @@ impl Store {
                 return Ok(result);
             }
             Ok(Err(error)) => error.to_string(),
-            Err(_) => "its contents are not as they were written".to_owned(),
+            Err(_) => "its contents are inconsistent".to_owned(),
         };
         if catch_unwind(AssertUnwindSafe(|| drop(database))).is_err() {
-            tracing::debug!("the database broke off while it was closed");
+            tracing::debug!("the database panicked while closing");
         }
         let path = file::path(&self.dir);
-        Err(format!("{} could not be {done}: {error}; see that the disk is well and has space", path.display()))
+        Err(format!("{} could not be {done}: {error}; check that the disk is healthy and has space", path.display()))
     }
 }

@@ -1,4 +1,4 @@
-//! How one row is written, and how that is read back from bytes that nobody vouches for.
+//! How one row is written, and read back from untrusted bytes.
 //!
 //! Owns the encoding of rows and the checksums of everything stored. It knows no file.
 
@@ -14,16 +14,16 @@ pub trait Rows {
     /// The table's field in [`crate::inventory::Tables`].
     fn table(&self) -> &'static str;
 
-    /// How many rows there are.
+    /// The number of rows.
     fn count(&self) -> usize;
 
     /// The names that they refer to.
     fn names(&self) -> &Names;
 
-    /// The place of the row under `key`, from 0.
+    /// The index of the row under `key`.
     fn place_of(&self, key: &Key) -> Option<usize>;
 
-    /// Adds the bytes of the row in this place.
+    /// Adds the bytes of the row at this index.
     fn encode(&self, at: usize, bytes: &mut Vec<u8>) -> Result<(), String>;
 }
 
@@ -45,7 +45,7 @@ impl<R: Record> Rows for Table<R> {
     }
 
     fn encode(&self, at: usize, bytes: &mut Vec<u8>) -> Result<(), String> {
-        let (key, record) = self.nth(at).ok_or("there is no such row")?;
+        let (key, record) = self.nth(at).ok_or("no row at this index")?;
         encode_row(key, record, bytes)
     }
 }
@@ -78,31 +78,31 @@ pub fn encode_row<R: Record>(key: &Key, record: &R, bytes: &mut Vec<u8>) -> Resu
     Ok(())
 }
 
-/// Reads a row of a table with these names. Any bytes whatever may be given to it.
+/// Reads a row of a table with these names from untrusted bytes.
 pub fn decode_row<R: Record>(bytes: &[u8], names: &Names) -> Result<(Key, R), String> {
     let read = names.reading(|| postcard::take_from_bytes::<(Key, R)>(bytes));
     let ((key, record), rest) = read.map_err(|error| error.to_string())?;
     if !rest.is_empty() {
-        return Err("a row has more than a row".to_owned());
+        return Err("a row has trailing bytes".to_owned());
     }
     if !key.is_usual() {
-        return Err("a key is not written as keys are".to_owned());
+        return Err("a key is not in its canonical form".to_owned());
     }
     Ok((key, record))
 }
 
-/// The key of a row whose bytes these are.
+/// The key of the row with these bytes.
 pub(super) fn decode_key(bytes: &[u8]) -> Option<Key> {
     postcard::take_from_bytes(bytes).ok().map(|(key, _)| key)
 }
 
-/// What is added to the bytes of everything stored, so that they are known again, and in this place only.
-pub(super) struct Seal(Hasher);
+/// The checksum appended to everything stored. It covers where the bytes belong, so that they are valid there only.
+pub(super) struct Checksum(Hasher);
 
-impl Seal {
+impl Checksum {
     const LENGTH: usize = 4;
 
-    /// The seal of what is stored under this name.
+    /// The checksum of what is stored under this name.
     pub(super) fn new(name: &str) -> Self {
         let mut of_name = Hasher::new();
         of_name.update(name.as_bytes());
@@ -116,26 +116,26 @@ impl Seal {
         sum.finalize().to_le_bytes()
     }
 
-    /// Seals the bytes of this number.
+    /// Appends the checksum of the item with this number.
     pub(super) fn close(&self, number: u64, bytes: &mut Vec<u8>) {
         bytes.extend(self.sum(number, bytes));
     }
 
-    /// The bytes under the seal of this number, if it is theirs.
+    /// The bytes before the checksum of the item with this number, if it matches.
     pub(super) fn open<'a>(&self, number: u64, sealed: &'a [u8]) -> Result<&'a [u8], String> {
         let opened = sealed.split_last_chunk().filter(|(bytes, sum)| self.sum(number, bytes) == **sum);
-        opened.map(|(bytes, _)| bytes).ok_or_else(|| "a checksum is wrong".to_owned())
+        opened.map(|(bytes, _)| bytes).ok_or_else(|| "checksum mismatch".to_owned())
     }
 }
 
-/// One sum over a whole list, in its order, of the sums that its items have.
+/// One checksum over a whole list, in order, of its items' checksums.
 #[derive(Default)]
 pub(super) struct Digest(Hasher);
 
 impl Digest {
-    /// Adds the next item of the list, with its seal.
+    /// Adds the next item of the list, with its checksum.
     pub(super) fn add(&mut self, sealed: &[u8]) {
-        self.0.update(sealed.last_chunk::<{ Seal::LENGTH }>().map_or(&[], |sum| sum));
+        self.0.update(sealed.last_chunk::<{ Checksum::LENGTH }>().map_or(&[], |sum| sum));
     }
 
     pub(super) fn sum(self) -> u32 {

@@ -1,6 +1,6 @@
-//! What one collector stores: the data that are served, and next to them what an unfinished walk has so far.
+//! What one collector stores: the served data, and next to it what an unfinished walk has read so far.
 //!
-//! Owns when what is stored is given out again: whole, of the same account, and a walk only to the build that walked.
+//! Owns when stored data is returned: whole, of the same account, and a walk only to the build that walked.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -9,25 +9,25 @@ use redb::{ReadTransaction, ReadableDatabase as _};
 
 use super::Store;
 use super::header::{Content, SavedData};
-use super::place::{Area, Place};
 use super::rows::Rows;
+use super::store_path::{Area, StorePath};
 use super::{read, write};
 use crate::inventory::{Record, Table, Tables, Visit};
 use crate::record::Vendor;
 
-/// The build of the program: what walks note of their position is meant for no other one.
+/// The build of the program: the positions that walks save are meant for the same build.
 const BUILD: &str = concat!(env!("CARGO_PKG_VERSION"), "+", env!("CSE_REVISION"));
 
 /// What is stored of one collector.
 #[derive(Debug, Default)]
 pub struct Saved {
-    /// What was served last.
+    /// The data served last.
     pub served: Option<(Tables, SavedData)>,
-    /// What an unfinished walk had, and its position.
+    /// What an unfinished walk had read, and its position.
     pub walk: Option<(Tables, Vec<u8>)>,
 }
 
-/// The place of one collector in the store. Its methods read and write a disk: they are not for an async thread.
+/// One collector's part of the store. Its methods read and write a disk: they are not for an async thread.
 #[derive(Clone, Debug)]
 pub struct Slot {
     store: Arc<Store>,
@@ -37,13 +37,13 @@ pub struct Slot {
     identity: u64,
 }
 
-/// Why what is stored is not given out.
+/// Why stored data is not returned.
 enum Refused {
-    /// It is another account's, or was kept in another way.
-    OfAnother,
+    /// It belongs to another account, or was saved with other promoted labels.
+    OtherAccount,
     /// Another build walked.
-    OfAnotherBuild,
-    /// It is not as it was written.
+    OtherBuild,
+    /// It is not what was written.
     Damaged(String),
 }
 
@@ -58,24 +58,24 @@ impl Slot {
         Self { store, source: source.into(), vendor, collector, identity }
     }
 
-    fn place(&self, area: Area) -> Place {
-        Place::new(&self.source, self.collector, area)
+    fn path(&self, area: Area) -> StorePath {
+        StorePath::new(&self.source, self.collector, area)
     }
 
-    /// What is stored. What cannot be read whole, is another account's or another build's walk is left out, and
-    /// dropped from the store.
+    /// The stored data. What cannot be read whole, and what belongs to another account or is another build's walk, is
+    /// left out and dropped from the store.
     pub fn load(&self) -> Saved {
         let served = self.taken(Area::Served, |content| match content {
-            // Another build may read rows in another way: what has not changed since is to be read anew.
+            // Another build may read rows in another way, so rows that have not changed must be read again too.
             Content::Served { build, data } => {
                 Ok(SavedData { resume_state: data.resume_state.filter(|_| build == BUILD), ..data })
             }
-            Content::Walk { .. } => Err(Refused::Damaged("it is a walk's".to_owned())),
+            Content::Walk { .. } => Err(Refused::Damaged("it belongs to a walk".to_owned())),
         });
         let walk = self.taken(Area::Walk, |content| match content {
             Content::Walk { build, position } if build == BUILD => Ok(position),
-            Content::Walk { .. } => Err(Refused::OfAnotherBuild),
-            Content::Served { .. } => Err(Refused::Damaged("it is no walk's".to_owned())),
+            Content::Walk { .. } => Err(Refused::OtherBuild),
+            Content::Served { .. } => Err(Refused::Damaged("it does not belong to a walk".to_owned())),
         });
         Saved { served, walk }
     }
@@ -87,33 +87,24 @@ impl Slot {
             Ok(Err(refused)) => refused,
             Err(error) => {
                 let (source, collector) = (&*self.source, self.collector);
-                tracing::warn!(source, collector, error, "what is stored cannot be read now; all is collected anew");
+                tracing::warn!(source, collector, error, "checkpoint unreadable, starting without it");
                 return None;
             }
         };
         let (source, collector) = (&*self.source, self.collector);
         match refused {
-            Refused::OfAnother => {
-                tracing::info!(
-                    source,
-                    collector,
-                    "what is stored is of another account or kept in another way; it is dropped"
-                );
+            Refused::OtherAccount => {
+                tracing::info!(source, collector, "discarding checkpoint: different account or promote_labels");
             }
-            Refused::OfAnotherBuild => {
-                tracing::debug!(source, collector, "the stored walk is another build's; it is dropped");
+            Refused::OtherBuild => {
+                tracing::debug!(source, collector, "discarding unfinished walk: different build");
             }
             Refused::Damaged(reason) => {
-                tracing::warn!(
-                    source,
-                    collector,
-                    reason,
-                    "what is stored is damaged; it is dropped, and collected anew"
-                );
+                tracing::warn!(source, collector, reason, "discarding damaged checkpoint");
             }
         }
         if let Err(error) = self.drop_area(area) {
-            tracing::warn!(source, collector, error, "what is stored could not be dropped");
+            tracing::warn!(source, collector, error, "discarding checkpoint failed");
         }
         None
     }
@@ -124,19 +115,18 @@ impl Slot {
         area: Area,
         take: impl FnOnce(Content) -> Result<T, Refused>,
     ) -> Result<Option<(Tables, T)>, Refused> {
-        let place = self.place(area);
-        let Some(header) = read::header(transaction, &place)? else {
+        let path = self.path(area);
+        let Some(header) = read::header(transaction, &path)? else {
             return Ok(None);
         };
         if header.identity != self.identity || header.vendor != self.vendor.as_str() {
-            return Err(Refused::OfAnother);
+            return Err(Refused::OtherAccount);
         }
         let taken = take(header.content)?;
-        Ok(Some((read::tables(transaction, &place, &header.tables)?, taken)))
+        Ok(Some((read::tables(transaction, &path, &header.tables)?, taken)))
     }
 
-    /// Stores data that are served, in place of those before, and drops the unfinished walk. What has not changed
-    /// since it was stored last is not written again.
+    /// Replaces the served data, and drops the unfinished walk. Only what has changed is written.
     pub fn save(&self, tables: &Tables, data: &SavedData) -> Result<(), String> {
         let mut listed = Listed(Vec::new());
         let Ok(()) = tables.each(&mut listed);
@@ -144,7 +134,7 @@ impl Slot {
         self.put(Area::Served, rows, Content::Served { build: BUILD.to_owned(), data: data.clone() })
     }
 
-    /// Stores what an unfinished walk has so far, next to the data that are served, and where it goes on.
+    /// Stores what an unfinished walk has read so far, next to the served data, and where it resumes.
     pub fn save_walk(&self, table: &dyn Rows, position: &[u8]) -> Result<(), String> {
         let content = Content::Walk { build: BUILD.to_owned(), position: position.to_vec() };
         self.put(Area::Walk, vec![table], content)
@@ -159,9 +149,9 @@ impl Slot {
         self.store.write(|database| {
             let transaction = write::begin(database)?;
             let data = write::Data { identity: self.identity, vendor: self.vendor.as_str(), content, tables };
-            write::put(database, &transaction, &self.place(area), data)?;
+            write::put(database, &transaction, &self.path(area), data)?;
             if area == Area::Served {
-                write::clear(&transaction, &self.place(Area::Walk), &[])?;
+                write::clear(&transaction, &self.path(Area::Walk), &[])?;
             }
             Ok(transaction.commit()?)
         })
@@ -170,7 +160,7 @@ impl Slot {
     fn drop_area(&self, area: Area) -> Result<(), String> {
         self.store.with("written", |database| {
             let transaction = write::begin(database)?;
-            if write::clear(&transaction, &self.place(area), &[])? {
+            if write::clear(&transaction, &self.path(area), &[])? {
                 return Ok(transaction.commit()?);
             }
             Ok(transaction.abort()?)
@@ -178,7 +168,7 @@ impl Slot {
     }
 }
 
-/// The tables that are there, whatever their records are.
+/// Tables, whatever their records are.
 struct Listed(Vec<Box<dyn Rows>>);
 
 impl Visit for Listed {

@@ -1,7 +1,7 @@
 //! Writes what has changed, and nothing else.
 //!
-//! Owns the comparison of what is stored with what is to be. Items keep the number they were once stored under, and
-//! their numbers have gaps: one that goes leaves those after it alone.
+//! Owns the comparison of what is stored with what is to be stored. Items keep the number they were first stored under,
+//! and the numbers have gaps: an item that goes leaves those after it alone.
 
 use redb::{
     Database, Durability, ReadTransaction, ReadableDatabase as _, ReadableTable, TableHandle as _, UntypedTableHandle,
@@ -9,10 +9,10 @@ use redb::{
 };
 
 use super::header::{Content, Header, Stored};
-use super::place::{HEADERS, List, Place, list};
-use super::rows::{Digest, Rows, Seal, decode_key};
+use super::rows::{Checksum, Digest, Rows, decode_key};
+use super::store_path::{HEADERS, List, StorePath, list};
 
-/// Begins a change that is on the disk once it is committed.
+/// Begins a transaction that is on disk once committed.
 pub(super) fn begin(database: &Database) -> Result<WriteTransaction, redb::Error> {
     let mut transaction = database.begin_write()?;
     // Whole or not at all even where somebody who names containers can foresee checksums.
@@ -21,7 +21,7 @@ pub(super) fn begin(database: &Database) -> Result<WriteTransaction, redb::Error
     Ok(transaction)
 }
 
-/// What is to be stored in one place.
+/// What is to be stored at one path.
 pub(super) struct Data<'a> {
     pub(super) identity: u64,
     pub(super) vendor: &'static str,
@@ -29,11 +29,11 @@ pub(super) struct Data<'a> {
     pub(super) tables: Vec<&'a dyn Rows>,
 }
 
-/// Makes what is stored in this place these data.
+/// Replaces what is stored at this path.
 pub(super) fn put(
     database: &Database,
     transaction: &WriteTransaction,
-    place: &Place,
+    path: &StorePath,
     data: Data<'_>,
 ) -> Result<(), redb::Error> {
     // What was there when this change began, as no other one can have come between.
@@ -41,7 +41,7 @@ pub(super) fn put(
     let mut tables = Vec::new();
     let mut kept = Vec::new();
     for rows in data.tables {
-        let (of_rows, of_names) = (place.rows(rows.table()), place.names(rows.table()));
+        let (of_rows, of_names) = (path.rows(rows.table()), path.names(rows.table()));
         let written_names = write(transaction, &before, &of_names, &Texts::of(rows))?;
         let written_rows = write(transaction, &before, &of_rows, &rows)?;
         tables.push(Stored {
@@ -53,25 +53,25 @@ pub(super) fn put(
         });
         kept.extend([of_rows, of_names]);
     }
-    clear(transaction, place, &kept)?;
+    clear(transaction, path, &kept)?;
     let header = Header { identity: data.identity, vendor: data.vendor.to_owned(), content: data.content, tables };
-    let bytes = header.write(place.path()).map_err(redb::Error::Corrupted)?;
-    transaction.open_table(HEADERS)?.insert(place.path(), &*bytes)?;
+    let bytes = header.write(path.as_str()).map_err(redb::Error::Corrupted)?;
+    transaction.open_table(HEADERS)?.insert(path.as_str(), &*bytes)?;
     Ok(())
 }
 
-/// Drops what is stored in this place, except the lists of these names. Tells whether there was anything.
-pub(super) fn clear(transaction: &WriteTransaction, place: &Place, kept: &[String]) -> Result<bool, redb::Error> {
+/// Drops what is stored at this path, except the lists of these names. Returns whether there was anything.
+pub(super) fn clear(transaction: &WriteTransaction, path: &StorePath, kept: &[String]) -> Result<bool, redb::Error> {
     let is_surplus = |table: &UntypedTableHandle| {
         let name = table.name();
-        Place::of_table(name).as_ref() == Some(place) && !kept.iter().any(|kept| kept == name)
+        StorePath::of_table(name).as_ref() == Some(path) && !kept.iter().any(|kept| kept == name)
     };
     let surplus: Vec<_> = transaction.list_tables()?.filter(is_surplus).collect();
     let mut dropped = !surplus.is_empty();
     for table in surplus {
         transaction.delete_table(table)?;
     }
-    dropped |= transaction.open_table(HEADERS)?.remove(place.path())?.is_some();
+    dropped |= transaction.open_table(HEADERS)?.remove(path.as_str())?.is_some();
     Ok(dropped)
 }
 
@@ -79,10 +79,10 @@ pub(super) fn clear(transaction: &WriteTransaction, place: &Place, kept: &[Strin
 trait Items {
     fn count(&self) -> usize;
 
-    /// Adds the bytes of the item in this place.
+    /// Adds the bytes of the item at this index.
     fn encode(&self, at: usize, bytes: &mut Vec<u8>) -> Result<(), String>;
 
-    /// Whether what is stored with these bytes comes neither in this place nor after it.
+    /// Whether the item stored with these bytes is neither at this index nor after it.
     fn is_gone(&self, stored: &[u8], at: usize) -> bool;
 }
 
@@ -115,31 +115,31 @@ impl Items for Texts<'_> {
     }
 
     fn encode(&self, at: usize, bytes: &mut Vec<u8>) -> Result<(), String> {
-        bytes.extend(self.0.get(at).ok_or("there is no such name")?.as_bytes());
+        bytes.extend(self.0.get(at).ok_or("no name at this index")?.as_bytes());
         Ok(())
     }
 
-    /// A name's place is what it is known by.
+    /// A name is identified by its index.
     fn is_gone(&self, _: &[u8], _: usize) -> bool {
         false
     }
 }
 
-/// Makes the list of this name these items. Tells how many they are, and their sum.
+/// Replaces the list of this name. Returns the number of items and their checksum.
 fn write(
     transaction: &WriteTransaction,
     before: &ReadTransaction,
     name: &str,
     items: &impl Items,
 ) -> Result<(u64, u32), redb::Error> {
-    let seal = Seal::new(name);
+    let checksum = Checksum::new(name);
     let mut table = transaction.open_table(List::new(name))?;
     let mut digest = Digest::default();
     let mut bytes = Vec::new();
     let encode = |at: usize, number: u64, bytes: &mut Vec<u8>| {
         bytes.clear();
         items.encode(at, bytes).map_err(redb::Error::Corrupted)?;
-        seal.close(number, bytes);
+        checksum.close(number, bytes);
         Ok::<_, redb::Error>(())
     };
     let (count, mut at, mut next) = (items.count(), 0, 0_u64);
@@ -148,7 +148,7 @@ fn write(
     for entry in stored.into_iter().flatten() {
         let (number, stored) = entry?;
         let (number, stored) = (number.value(), stored.value());
-        next = number.checked_add(1).ok_or_else(|| redb::Error::Corrupted("a number is too high".to_owned()))?;
+        next = number.checked_add(1).ok_or_else(|| redb::Error::Corrupted("an item number overflows".to_owned()))?;
         if at < count {
             encode(at, number, &mut bytes)?;
             if bytes == stored || !items.is_gone(stored, at) {

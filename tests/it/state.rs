@@ -231,8 +231,8 @@ async fn a_disk_that_cannot_be_written_is_counted_and_told_and_harms_nothing_els
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     let Ended { code, stderr, .. } = serving.end("TERM").await;
     assert_eq!(code, Some(0), "{stderr}");
-    // What is small may fit between two failures, and then it is told that it did.
-    let told = u32::try_from(stderr.matches("what is known is not kept for a restart").count()).expect("a few lines");
+    // What is small may fit between two failures, and then the log says so.
+    let told = u32::try_from(stderr.matches("checkpoint write failed").count()).expect("a few lines");
     assert!(told > 0 && f64::from(told) * 3.0 < written(&families, "failure"), "{stderr}");
 
     // Once there is space, all is kept.

@@ -81,7 +81,7 @@ fn with_format(bytes: &[u8]) -> TempDir {
 
 fn sealed(format: u32) -> Vec<u8> {
     let mut bytes = format.to_le_bytes().to_vec();
-    Seal::new(file::OURS).close(0, &mut bytes);
+    Checksum::new(file::OURS).close(0, &mut bytes);
     bytes
 }
 

@@ -174,7 +174,7 @@ fn tampered(change: impl FnOnce(&mut redb::Table<'_, u64, &'static [u8]>), list:
     slot(&store).save(&only(defenders(0..9)), &saved_data()).expect("saved");
     let changed = store.with("written", |database| {
         let transaction = write::begin(database)?;
-        change(&mut transaction.open_table(place::List::new(list))?);
+        change(&mut transaction.open_table(store_path::List::new(list))?);
         Ok(transaction.commit()?)
     });
     changed.expect("changed");
@@ -192,7 +192,7 @@ fn a_list_that_is_not_as_its_header_says_is_not_given_out() {
     // A row that is sealed as it should be, and was not there.
     let sealed = |list: &str, number, bytes: &[u8]| {
         let mut bytes = bytes.to_vec();
-        Seal::new(list).close(number, &mut bytes);
+        Checksum::new(list).close(number, &mut bytes);
         bytes
     };
     assert!(tampered(|_| {}, ROWS).served.is_some());

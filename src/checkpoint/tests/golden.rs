@@ -52,7 +52,7 @@ fn what_is_stored_has_the_bytes_of_its_format() {
         bytes.line("header", &header);
     }
     let mut sealed = b"text".to_vec();
-    Seal::new("list").close(258, &mut sealed);
+    Checksum::new("list").close(258, &mut sealed);
     bytes.line("sealed", &sealed);
     #[expect(clippy::disallowed_methods, reason = "who runs the test says so whether to write the file")]
     if std::env::var_os("UPDATE").is_some_and(|update| update == "1") {

@@ -7,8 +7,8 @@ use redb::ReadableTable as _;
 use tempfile::TempDir;
 
 use super::header::Content;
-use super::place::{Area, HEADERS, list};
-use super::rows::Seal;
+use super::rows::Checksum;
+use super::store_path::{Area, HEADERS, list};
 use super::*;
 use crate::inventory::{DataStatus, Table, Tables};
 use crate::names::Name;
@@ -170,7 +170,7 @@ fn a_walk_of_another_build_is_dropped_and_what_is_served_is_not() {
         let content = Content::Walk { build: "another".to_owned(), position: vec![1] };
         let table = defenders(0..3);
         let data = write::Data { identity: 7, vendor: "qualys", content, tables: vec![&table] };
-        write::put(database, &transaction, &Place::new("prod", "containers", Area::Walk), data)?;
+        write::put(database, &transaction, &StorePath::new("prod", "containers", Area::Walk), data)?;
         Ok(transaction.commit()?)
     });
     put.expect("saved");
@@ -228,7 +228,7 @@ fn what_fails_once_does_not_fail_for_good() {
     // A change that was begun and not committed is as if it never was.
     let failed = store.with::<()>("written", |database| {
         let transaction = write::begin(database)?;
-        write::clear(&transaction, &Place::new("prod", "containers", Area::Served), &[])?;
+        write::clear(&transaction, &StorePath::new("prod", "containers", Area::Served), &[])?;
         panic!("in the middle of it");
     });
     assert!(failed.is_err());

@@ -1,13 +1,13 @@
-//! Where in the database something belongs: which source, which collector, and which of its two areas.
+//! Paths in the database: source, collector, and which of its two areas.
 //!
-//! Owns the names of the database's own tables. Only a source's name can have a slash in it, and it stands first.
+//! Owns the names of the database's own tables. Only a source's name can contain a slash, and it comes first.
 
 use redb::{ReadOnlyTable, ReadTransaction, TableDefinition, TableError};
 
-/// The headers of all places, by the place's path.
+/// All headers, by path.
 pub(super) const HEADERS: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("headers");
 
-/// One list of things in their order: rows, or names.
+/// A list of rows or names, in order.
 pub(super) type List<'a> = TableDefinition<'a, u64, &'static [u8]>;
 
 /// Which data of a collector.
@@ -28,23 +28,23 @@ impl Area {
     }
 }
 
-/// The place of some data of one collector.
+/// The path of some data of one collector.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place {
+pub(super) struct StorePath {
     path: String,
 }
 
-impl Place {
+impl StorePath {
     pub(super) fn new(source: &str, collector: &str, area: Area) -> Self {
         Self { path: format!("{source}/{collector}/{}", area.as_str()) }
     }
 
-    /// The place that a header stands for.
+    /// The path of a header.
     pub(super) fn of_header(path: &str) -> Option<Self> {
         (path.matches('/').count() >= 2).then(|| Self { path: path.to_owned() })
     }
 
-    /// The place that a table of the database belongs to, if it is one with rows or names.
+    /// The path that a table of the database belongs to, if it holds rows or names.
     pub(super) fn of_table(name: &str) -> Option<Self> {
         let (table, _) = name.rsplit_once('/')?;
         let (path, _) = table.rsplit_once('/')?;
@@ -57,7 +57,7 @@ impl Place {
     }
 
     /// The key of its header.
-    pub(super) fn path(&self) -> &str {
+    pub(super) fn as_str(&self) -> &str {
         &self.path
     }
 
