@@ -1,4 +1,4 @@
-//! The program's life: builds the parts from a configuration, starts them, reads the configuration anew, waits for a
+//! The program's life: builds the parts from a configuration, starts them, reloads the configuration, waits for a
 //! signal, and drains within a limit.
 
 use std::collections::BTreeMap;
@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 
 use crate::checkpoint::Store;
 use crate::clock::Clock;
-use crate::collect::{Demand, Mode, Runner};
+use crate::collect::{Mode, OnDemandScheduler, Runner};
 use crate::config::{self, Config, Overrides};
 use crate::lock::lock;
 use crate::output::control::ReloadRequest;
@@ -30,10 +30,10 @@ mod parts;
 
 use parts::{OnDemand, Parts, off_thread, publish, publish_changes, settings};
 
-/// How long requests that are under way may take once the program is told to stop.
+/// How long requests in flight may take once the program is stopping.
 const DRAIN: Duration = Duration::from_secs(10);
 
-/// Serves until told to stop. The configuration is read anew from `path` when asked for.
+/// Serves until SIGTERM or SIGINT. A reload reads the configuration from `path` again.
 pub async fn serve(path: Option<PathBuf>, overrides: Overrides, config: Config) -> Result<(), String> {
     let signals = Signals::hook()?;
     let app = App::start(config, Clock::system()).await?;
@@ -43,7 +43,7 @@ pub async fn serve(path: Option<PathBuf>, overrides: Overrides, config: Config) 
     Ok(())
 }
 
-/// The signals that the program answers.
+/// The signals that the program handles.
 pub struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -51,7 +51,7 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Takes them over from the operating system, which ends programs that do not.
+    /// Installs handlers; without them the signals would end the program.
     pub fn hook() -> Result<Self, String> {
         let hook = |kind| signal(kind).map_err(|error| format!("cannot listen for signals: {error}"));
         Ok(Self {
@@ -73,12 +73,12 @@ pub async fn once(config: Config) -> Result<(String, Vec<String>), String> {
         failed.map(|(_, words)| format!("{} of {}: {words}", runner.collector(), runner.source()))
     });
     let failed = join_all(runs).await.into_iter().flatten().collect();
-    let (inventory, settings) = parts.known.now();
+    let (inventory, settings) = parts.state.now();
     let snapshot = Snapshot::take(&inventory, settings);
     Ok((output::exposition::print(&snapshot, &parts.self_metrics), failed))
 }
 
-/// What is taken over at a start only.
+/// Settings that only take effect at start.
 fn read_at_start(config: &Config) -> impl PartialEq {
     (&config.server, &config.otlp, &config.log, &config.state, &config.collection)
 }
@@ -90,14 +90,14 @@ pub struct App {
     address: Option<SocketAddr>,
     /// The collectors of each source.
     collectors: BTreeMap<String, JoinSet<()>>,
-    /// When they run, if scrapes say so.
-    demand: Option<Arc<Demand>>,
+    /// When they run, if scrapes trigger collections.
+    scheduler: Option<Arc<OnDemandScheduler>>,
     publisher: JoinSet<()>,
     server: JoinSet<()>,
     stop_server: oneshot::Sender<()>,
     pusher: JoinSet<()>,
     stop_pusher: oneshot::Sender<()>,
-    /// Wishes for a reload; whoever runs the program answers them.
+    /// Requested reloads, answered by [`Self::run`].
     reload_requests: mpsc::Receiver<ReloadRequest>,
 }
 
@@ -110,7 +110,7 @@ impl App {
         };
         let parts = Parts::new(&config, clock, store);
         let sources = parts.build(&config)?;
-        // Before anything is forgotten: one that cannot serve changes nothing.
+        // Before any saved data is dropped: a program that cannot serve changes nothing.
         let listener = match config.server.is_on().then(|| server::bind(&config.server)) {
             Some(bound) => Some(bound.await.map_err(|error| error.to_string())?),
             None => None,
@@ -121,24 +121,24 @@ impl App {
         parts.forget_others(&sources).await;
         let runners = parts.runners(sources).await;
         let (ask, reload_requests) = mpsc::channel(1);
-        let demand = match config.collection.mode {
+        let scheduler = match config.collection.mode {
             Mode::Interval => None,
-            Mode::Scrape => Some(Arc::new(Demand::new(config.collection.min_age.0))),
+            Mode::Scrape => Some(Arc::new(OnDemandScheduler::new(config.collection.min_age.0))),
         };
-        let refresh = demand.as_ref().map(|demand| -> Arc<dyn Refresh> {
-            Arc::new(OnDemand { demand: Arc::clone(demand), known: Arc::clone(&parts.known) })
+        let refresh = scheduler.as_ref().map(|scheduler| -> Arc<dyn Refresh> {
+            Arc::new(OnDemand { scheduler: Arc::clone(scheduler), state: Arc::clone(&parts.state) })
         });
         let otlp = (&config.otlp, config.server.listen.as_str());
         let outputs = Outputs::new(&config.server.telemetry_path, otlp, &parts.self_metrics, refresh, ask)?;
         let Outputs { pages, subscribers, pusher: push } = outputs;
         config.ignored.iter().for_each(|ignored| tracing::warn!("{ignored}"));
-        // The first scrape finds what there is at the start: the exporter's own families, and what was kept of vendors.
-        publish(&parts.known, &subscribers).await;
+        // The first scrape finds the exporter's own families and the restored data.
+        publish(&parts.state, &subscribers).await;
         let (stop_server, stop) = oneshot::channel();
         let mut server = JoinSet::new();
         if let Some(listener) = listener {
             server.spawn(async move {
-                // A sender that is gone says the same.
+                // A dropped sender means the same.
                 let stop = stop.map(|_| ());
                 server::serve(listener, pages.into(), stop, DRAIN).await;
             });
@@ -149,14 +149,14 @@ impl App {
             pusher.spawn(push.run(stop.map(|_| ())));
         }
         let mut publisher = JoinSet::new();
-        publisher.spawn(publish_changes(Arc::clone(&parts.known), subscribers));
+        publisher.spawn(publish_changes(Arc::clone(&parts.state), subscribers));
         let collectors = BTreeMap::new();
         let mut app = Self {
             config,
             parts,
             address,
             collectors,
-            demand,
+            scheduler,
             publisher,
             server,
             stop_server,
@@ -173,20 +173,19 @@ impl App {
         self.address
     }
 
-    /// Goes on until told to stop by SIGTERM or SIGINT, then stops. SIGHUP, and whoever asks for it over HTTP, has the
-    /// configuration read anew by `load`.
+    /// Runs until SIGTERM or SIGINT, then stops. SIGHUP or an HTTP request reloads the configuration with `load`.
     pub async fn run(mut self, mut signals: Signals, load: impl Fn() -> Result<Config, String>) {
         loop {
             tokio::select! {
                 _ = signals.terminate.recv() => break,
                 _ = signals.interrupt.recv() => break,
                 _ = signals.hangup.recv() => {
-                    // How it went is in the log.
+                    // The log shows how it went.
                     _ = self.reload(load()).await;
                 }
                 Some(request) = self.reload_requests.recv() => {
                     let result = self.reload(load()).await;
-                    // Whoever asked may be gone.
+                    // The client may be gone.
                     _ = request.send(result);
                 }
             }
@@ -195,8 +194,8 @@ impl App {
         self.stop().await;
     }
 
-    /// Takes over a configuration that was read anew, or keeps the old one and says why. Sources that did not change
-    /// go on undisturbed.
+    /// Applies a configuration that was loaded again, or keeps the old one and returns why. Unchanged sources go on
+    /// undisturbed.
     pub async fn reload(&mut self, loaded: Result<Config, String>) -> Result<(), String> {
         let result = match loaded {
             Ok(config) => self.take_over(config).await,
@@ -205,7 +204,7 @@ impl App {
         self.parts.self_metrics.telemetry.count_reload(result.is_ok(), self.parts.clock.now());
         match &result {
             Ok(()) => tracing::info!("configuration reloaded"),
-            Err(reason) => tracing::error!(reason, "configuration not reloaded, the old one stays"),
+            Err(reason) => tracing::error!(reason, "configuration reload failed, the old one stays"),
         }
         result
     }
@@ -214,7 +213,7 @@ impl App {
         let sources = self.parts.build(&config)?;
         if read_at_start(&config) != read_at_start(&self.config) {
             tracing::warn!(
-                "changes of [server], [otlp], [log], [state] and [collection] are taken over at the next start only"
+                "changes of [server], [otlp], [log], [state] and [collection] take effect at the next start"
             );
         }
         // Values of promoted labels are kept in the order of the configuration, so other labels need other data.
@@ -231,12 +230,12 @@ impl App {
         }
         self.collectors.retain(|source, _| undisturbed.contains(source));
         {
-            let mut shown = lock(&self.parts.known.settings);
+            let mut shown = lock(&self.parts.state.settings);
             self.parts.arrange(&sources, &keep_data);
             *shown = Arc::new(settings(&config));
         }
-        // What is dropped goes first, so that data of another account is never taken for what the new collectors bring.
-        self.parts.known.shown().await;
+        // Publish what was dropped first, so that data of another account is never shown as the new collectors' data.
+        self.parts.state.wait_until_published().await;
         self.parts.forget_others(&sources).await;
         let disturbed = sources.into_iter().filter(|source| !undisturbed.contains(&source.name));
         let runners = self.parts.runners(disturbed).await;
@@ -248,21 +247,21 @@ impl App {
     fn start_collectors(&mut self, runners: Vec<Runner>) {
         for runner in runners {
             let tasks = self.collectors.entry(runner.source().to_owned()).or_default();
-            match &self.demand {
+            match &self.scheduler {
                 None => tasks.spawn(runner.run_forever()),
-                Some(demand) => tasks.spawn(runner.run_on_demand(demand.join())),
+                Some(scheduler) => tasks.spawn(runner.run_on_demand(scheduler.join())),
             };
         }
     }
 
-    /// Stops collecting, and serving once the requests under way are answered, within a limit.
+    /// Stops collecting, and serving once requests in flight are answered, within a limit.
     pub async fn stop(mut self) {
-        // Nobody answers wishes for a reload any more; those who wait for it learn so.
+        // No reload is answered from here on; closing the channel lets waiting clients know.
         drop(self.reload_requests);
         for collectors in self.collectors.values_mut() {
             collectors.shutdown().await;
         }
-        // What is gone needs no stopping.
+        // A receiver that is gone has stopped already.
         _ = self.stop_server.send(());
         _ = self.stop_pusher.send(());
         while self.server.join_next().await.is_some() {}

@@ -1,6 +1,6 @@
-//! What the program is made of: what is known of the sources, what outlives a reload, and what publishes snapshots.
+//! The parts of the program: the current data, what outlives a reload, and what publishes snapshots.
 //!
-//! Owns how the parts are put together from a configuration. When that is done is the program's life.
+//! Owns how the parts are built from a configuration; `app` decides when.
 
 use std::sync::{Arc, Mutex};
 
@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use crate::catalog;
 use crate::checkpoint::{Saved, Slot, Store};
 use crate::clock::Clock;
-use crate::collect::{Collection, Demand, Runner};
+use crate::collect::{CurrentData, OnDemandScheduler, Runner};
 use crate::config::Config;
 use crate::inventory::Inventory;
 use crate::lock::lock;
@@ -26,45 +26,45 @@ use crate::telemetry::Telemetry;
 pub(super) struct Parts {
     pub(super) clock: Clock,
     pub(super) self_metrics: Arc<SelfMetrics>,
-    pub(super) known: Arc<Known>,
-    /// Where what is known is kept over a restart.
+    pub(super) state: Arc<PublishedState>,
+    /// Where data is saved for a restart.
     pub(super) store: Option<Arc<Store>>,
 }
 
-/// What snapshots are made from: what is known, and the settings that say what to show of it.
-pub(super) struct Known {
-    pub(super) collection: Arc<Collection>,
-    /// Locked while both change, so that nobody sees data that was collected for one and the other settings.
+/// What snapshots are computed from: the current data, and the settings that choose what to show.
+pub(super) struct PublishedState {
+    pub(super) current: Arc<CurrentData>,
+    /// Locked while both change, so that data is never shown with settings it was not collected for.
     pub(super) settings: Mutex<Arc<Settings>>,
-    /// The generation of the collection that was published last.
+    /// The generation of the data that was published last.
     published: watch::Sender<u64>,
 }
 
-impl Known {
+impl PublishedState {
     pub(super) fn now(&self) -> (Inventory, Arc<Settings>) {
         let settings = lock(&self.settings);
-        (self.collection.inventory(), Arc::clone(&settings))
+        (self.current.inventory(), Arc::clone(&settings))
     }
 
-    /// Waits until all that is known now is published.
-    pub(super) async fn shown(&self) {
-        let wanted = self.collection.generation();
+    /// Waits until all current data is published.
+    pub(super) async fn wait_until_published(&self) {
+        let wanted = self.current.generation();
         // The sender is the waiter's own.
         _ = self.published.subscribe().wait_for(|published| *published >= wanted).await;
     }
 }
 
-/// Has data collected anew when it is asked for and too old, and waits until that is published.
+/// Triggers a collection when a scrape finds data that is too old, and waits until it is published.
 pub(super) struct OnDemand {
-    pub(super) demand: Arc<Demand>,
-    pub(super) known: Arc<Known>,
+    pub(super) scheduler: Arc<OnDemandScheduler>,
+    pub(super) state: Arc<PublishedState>,
 }
 
 impl Refresh for OnDemand {
     fn refresh(&self) -> BoxFuture<'_, ()> {
         Box::pin(async {
-            self.demand.fresh().await;
-            self.known.shown().await;
+            self.scheduler.ensure_fresh().await;
+            self.state.wait_until_published().await;
         })
     }
 }
@@ -75,8 +75,8 @@ impl Parts {
         Self {
             self_metrics: Arc::new(SelfMetrics { telemetry, store: store.clone(), clock: clock.clone() }),
             clock,
-            known: Arc::new(Known {
-                collection: Arc::default(),
+            state: Arc::new(PublishedState {
+                current: Arc::default(),
                 settings: Mutex::new(Arc::new(settings(config))),
                 published: watch::Sender::default(),
             }),
@@ -90,23 +90,23 @@ impl Parts {
         config.source.build(&promote, &self.self_metrics.telemetry, &self.clock).map_err(|reasons| reasons.join("\n"))
     }
 
-    /// Makes these the sources. Only those in `keep_data` keep what is known of them.
+    /// Makes these the sources. Only those in `keep_data` keep their data.
     pub(super) fn arrange(&self, sources: &[Source], keep_data: &[String]) {
         let keep_data: Vec<&str> = keep_data.iter().map(String::as_str).collect();
         let named = sources.iter().map(|source| (source.name.as_str(), source.vendor, source.collector_names()));
-        self.known.collection.arrange(named, &keep_data);
+        self.state.current.arrange(named, &keep_data);
         let read = sources.iter().map(|source| (Arc::clone(&source.telemetry), source.collector_names()));
         self.self_metrics.telemetry.arrange(read);
     }
 
-    /// A runner for each collector of these sources, which goes on with what was kept of it.
+    /// A runner for each collector of these sources, which continues with its saved data.
     pub(super) async fn runners(&self, sources: impl IntoIterator<Item = Source>) -> Vec<Runner> {
         let mut runners = Vec::new();
         for Source { name, vendor, identity, stale_after, telemetry, collectors } in sources {
             for collector in collectors {
                 let slot = self.store.as_ref().map(|store| store.slot(&name, vendor, collector.name, identity));
                 let stale_after = stale_after.map(|span| span.0);
-                let (telemetry, collection) = (Arc::clone(&telemetry), Arc::clone(&self.known.collection));
+                let (telemetry, collection) = (Arc::clone(&telemetry), Arc::clone(&self.state.current));
                 let mut runner = Runner::new(collector, stale_after, telemetry, collection, self.clock.clone());
                 if let Some(slot) = slot {
                     let saved = load(&slot).await;
@@ -118,7 +118,7 @@ impl Parts {
         runners
     }
 
-    /// Forgets what was kept of others than these.
+    /// Drops the saved data of all other sources and collectors.
     pub(super) async fn forget_others(&self, sources: &[Source]) {
         let Some(store) = self.store.clone() else { return };
         let of =
@@ -129,23 +129,23 @@ impl Parts {
             store.keep_only(&named)
         });
         if let Err(error) | Ok(Err(error)) = forgotten.await {
-            tracing::warn!(error, "what was kept of collectors that are gone stays");
+            tracing::warn!(error, "dropping checkpoints of removed collectors failed");
         }
     }
 }
 
-/// What is stored; nothing if that cannot be read.
+/// The saved data; nothing if it cannot be read.
 async fn load(slot: &Slot) -> Saved {
     let stored = slot.clone();
     off_thread(move || stored.load()).await.unwrap_or_else(|error| {
-        tracing::warn!(error, "what is stored cannot be read");
+        tracing::warn!(error, "checkpoint unreadable, starting without it");
         Saved::default()
     })
 }
 
-/// Does work that waits for a disk off the async threads.
+/// Does blocking work off the async threads.
 pub(super) async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
-    tokio::task::spawn_blocking(work).await.map_err(|_| "it was broken off".to_owned())
+    tokio::task::spawn_blocking(work).await.map_err(|_| "the task was aborted".to_owned())
 }
 
 pub(super) fn settings(config: &Config) -> Settings {
@@ -153,17 +153,17 @@ pub(super) fn settings(config: &Config) -> Settings {
 }
 
 /// Publishes a snapshot after each change; ends when it is dropped.
-pub(super) async fn publish_changes(known: Arc<Known>, subscribers: Vec<Arc<dyn Output>>) {
+pub(super) async fn publish_changes(state: Arc<PublishedState>, subscribers: Vec<Arc<dyn Output>>) {
     loop {
-        known.collection.changed().await;
-        publish(&known, &subscribers).await;
+        state.current.changed().await;
+        publish(&state, &subscribers).await;
     }
 }
 
-/// Computes a snapshot of what is known now and hands it to every output, off the async threads.
-pub(super) async fn publish(known: &Known, subscribers: &[Arc<dyn Output>]) {
-    let generation = known.collection.generation();
-    let ((inventory, settings), subscribers) = (known.now(), subscribers.to_vec());
+/// Computes a snapshot of the current data and hands it to every output, off the async threads.
+pub(super) async fn publish(state: &PublishedState, subscribers: &[Arc<dyn Output>]) {
+    let generation = state.current.generation();
+    let ((inventory, settings), subscribers) = (state.now(), subscribers.to_vec());
     let work = tokio::task::spawn_blocking(move || {
         let snapshot = Arc::new(Snapshot::take(&inventory, settings));
         for subscriber in subscribers {
@@ -171,8 +171,8 @@ pub(super) async fn publish(known: &Known, subscribers: &[Arc<dyn Output>]) {
         }
     });
     if work.await.is_err() {
-        tracing::error!("a snapshot could not be published; what was published before stays");
+        tracing::error!("publishing a snapshot failed, the previous one stays");
     }
-    // If not, nobody is to wait for it any longer.
-    known.published.send_replace(generation);
+    // On failure too: waiting longer would not help.
+    state.published.send_replace(generation);
 }

@@ -4,16 +4,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::setting::{ConfigErrors, HumanDuration};
 
-/// Less than this asks for the same data again.
+/// A lower age would only read the same data again.
 const LEAST_MIN_AGE: HumanDuration = HumanDuration::seconds(1);
 
 /// When collectors run.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// On their own intervals, so that no scrape waits for a vendor, or when a scrape finds data that is too old.
+    /// What makes collectors run: their intervals, so that no scrape waits for a vendor, or scrapes.
     pub mode: Mode,
-    /// With `mode = "scrape"`: how old data may be before a scrape has it collected anew.
+    /// With `mode = "scrape"`: a scrape that finds older data triggers a collection.
     pub min_age: HumanDuration,
 }
 

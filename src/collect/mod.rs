@@ -1,7 +1,8 @@
 //! When each collector runs, and how long its last good data is served.
 //!
-//! Owns time: intervals, ages, expiry. A collector runs on its own interval, or when scrapes ask for data ([`Demand`]),
-//! and never twice at once; one that fails leaves the others alone and its last good data in place until that is too old. It knows no vendor and no metric.
+//! Owns time: intervals, ages, expiry. A collector runs on its own interval, or when scrapes trigger it ([`OnDemandScheduler`]),
+//! and never twice at once. One that fails leaves the others alone, and its last good data in place until that is too
+//! old. It knows no vendor and no metric.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex};
@@ -20,28 +21,28 @@ use crate::random;
 use crate::source::{CollectOutput, Collector, WalkKind};
 use crate::telemetry::{CollectorRuns, Failure, SourceTelemetry, span};
 
-mod collection;
 mod config;
-mod demand;
+mod current;
+mod on_demand;
 mod restart;
 mod served;
 #[cfg(test)]
 mod tests;
 
-pub use collection::Collection;
 pub use config::{Config, Mode};
-pub use demand::{Demand, Turn};
+pub use current::CurrentData;
+pub use on_demand::{OnDemandScheduler, Ticket};
 use served::ServedData;
 
-/// Runs start up to this part of the interval late, so that many exporters do not ask all at once.
+/// Runs start up to this part of the interval late, so that many exporters do not query a vendor all at once.
 const JITTER: f64 = 0.05;
 
-/// A run has so long to bring its first page, if the one before succeeded or it had to wait for a rate limit, before
+/// A run has this long to read its first page, if the run before succeeded or it had to wait for a rate limit, before
 /// it counts as failing and data that is too old is dropped.
 const FIRST_ANSWER: Duration = Duration::from_secs(10);
 
-/// A run that has brought pages counts as making progress for so long after the last one: as long as a page may take
-/// that has to be asked for again.
+/// A run that has read pages counts as making progress for this long after the last one: as long as a page may take
+/// that has to be retried.
 const NEXT_ANSWER: Duration = Duration::from_mins(5);
 
 /// A failure that persists is logged again after this long.
@@ -50,7 +51,7 @@ const LOG_AGAIN: Duration = Duration::from_mins(10);
 /// Why a run failed, in words for people.
 pub type RunError = (Failure, String);
 
-/// A collector with what is known of its runs.
+/// Runs one collector and serves its data.
 pub struct Runner {
     collector: Collector,
     telemetry: Arc<SourceTelemetry>,
@@ -64,16 +65,16 @@ pub struct Runner {
 }
 
 impl Runner {
-    /// A runner that continues with the data there is of its collector.
+    /// A runner that continues with the current data of its collector.
     pub fn new(
         collector: Collector,
         stale_after: Option<Duration>,
         telemetry: Arc<SourceTelemetry>,
-        collection: Arc<Collection>,
+        current: Arc<CurrentData>,
         clock: Clock,
     ) -> Self {
         let runs = (collector.name, collector.interval.0);
-        let served = ServedData::of(collection, telemetry.source(), runs, stale_after);
+        let served = ServedData::of(current, telemetry.source(), runs, stale_after);
         if !served.is_some() {
             telemetry.update(collector.name, CollectorRuns::start_over);
         }
@@ -90,7 +91,7 @@ impl Runner {
         self.telemetry.source()
     }
 
-    /// Runs again and again; ends when it is dropped.
+    /// Runs on its interval; ends when dropped.
     pub async fn run_forever(mut self) {
         loop {
             let started = Instant::now();
@@ -102,16 +103,16 @@ impl Runner {
         }
     }
 
-    /// Runs once, and again whenever it is its turn; ends when it is dropped.
-    pub async fn run_on_demand(mut self, mut turn: Turn) {
+    /// Runs once, and again whenever scrapes need newer data; ends when dropped.
+    pub async fn run_on_demand(mut self, mut ticket: Ticket) {
         loop {
             // As above.
             _ = self.run().await;
-            self.wait(turn.next()).await;
+            self.wait(ticket.next()).await;
         }
     }
 
-    /// Runs once, within a span of its own.
+    /// Runs once, within its own span.
     pub async fn run(&mut self) -> Result<(), RunError> {
         let span = span::of_run(self.source(), self.collector());
         let result = self.run_once().instrument(span.clone()).await;
@@ -141,7 +142,7 @@ impl Runner {
                 let (source, collector) = (self.source(), self.collector());
                 tracing::debug!(source, collector, seconds = took.as_secs_f64(), "collected");
                 if self.failing.take().is_some() {
-                    tracing::info!(source = self.source(), collector, "collecting again");
+                    tracing::info!(source = self.source(), collector, "collection recovered");
                 }
             }
             Err((failure, words)) => {
@@ -153,7 +154,7 @@ impl Runner {
         result
     }
 
-    /// Logs a failure: once for each change, and now and then while it goes on.
+    /// Logs a failure: once for each change, and now and then while it persists.
     fn log_failure(&mut self, failure: Failure, words: &str) {
         let (source, collector, outcome) = (self.telemetry.source(), self.collector.name, failure.as_str());
         match self.failing {
@@ -167,7 +168,7 @@ impl Runner {
         }
     }
 
-    /// Runs the collector, and drops what is stale meanwhile if nothing comes.
+    /// Runs the collector, and drops stale data meanwhile if nothing arrives.
     async fn collect(&mut self) -> Result<CollectOutput, RunError> {
         let name = self.collector.name;
         let telemetry = Arc::clone(&self.telemetry);
@@ -188,7 +189,7 @@ impl Runner {
                 result = &mut run => break result,
                 () = until(check) => {
                     // A walk that is making progress is not failing: its old data is served until it ends. Nor is one
-                    // that waits for its turn, and then for the answer.
+                    // that waits for a rate limit, and then for the answer.
                     let now = Instant::now();
                     let progressing = lock(&last_page).map(|last| last + NEXT_ANSWER).filter(|until| *until > now);
                     let waiting = telemetry.is_waiting_for_limit().then(|| now + FIRST_ANSWER);
@@ -237,11 +238,11 @@ impl Runner {
         missing.map_or(Ok(()), |missing| Err((Failure::Incomplete, missing)))
     }
 
-    /// Waits for the next run, and drops meanwhile what is stale.
+    /// Waits for the next run, and drops stale data meanwhile.
     async fn wait(&mut self, next: impl Future<Output = ()>) {
         let mut next = std::pin::pin!(next);
         loop {
-            // One that is not failing has the next run to show that it still is not.
+            // A collector that is not failing keeps its data until the next run.
             let expiry = self.served.expiry().filter(|_| self.failing.is_some());
             tokio::select! {
                 () = &mut next => return,
@@ -257,7 +258,7 @@ impl Runner {
     }
 }
 
-/// Waits until then; for ever if there is no such time.
+/// Waits until this time; forever if there is none.
 async fn until(time: Option<Instant>) {
     match time {
         Some(time) => sleep_until(time).await,

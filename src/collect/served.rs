@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::collection::{Collected, Collection};
+use super::current::{Collected, CurrentData};
 use crate::inventory::{DataStatus, Tables};
 
 /// How many of the longer of interval and last full walk data is served for by default.
@@ -13,7 +13,7 @@ const STALE_AFTER_INTERVALS: u32 = 3;
 
 /// What one collector serves.
 pub(super) struct ServedData {
-    collection: Arc<Collection>,
+    current: Arc<CurrentData>,
     source: String,
     collector: &'static str,
     interval: Duration,
@@ -27,13 +27,13 @@ pub(super) struct ServedData {
 impl ServedData {
     /// What `collection` has of this collector.
     pub(super) fn of(
-        collection: Arc<Collection>,
+        current: Arc<CurrentData>,
         source: &str,
         (collector, interval): (&'static str, Duration),
         stale_after: Option<Duration>,
     ) -> Self {
-        let Collected { since, status, .. } = collection.of(source, collector).unwrap_or_default();
-        Self { collection, source: source.to_owned(), collector, interval, stale_after, since, status }
+        let Collected { since, status, .. } = current.of(source, collector).unwrap_or_default();
+        Self { current, source: source.to_owned(), collector, interval, stale_after, since, status }
     }
 
     /// Whether anything is served.
@@ -46,7 +46,7 @@ impl ServedData {
         &self.status
     }
 
-    /// Serves these tables instead, and whatever is known of how good they are.
+    /// Serves these tables instead.
     pub(super) fn replace(&mut self, tables: Tables, since: Instant, status: DataStatus) {
         (self.since, self.status) = (Some(since), status);
         self.publish(tables);
@@ -60,7 +60,7 @@ impl ServedData {
 
     fn publish(&self, tables: Tables) {
         let data = Collected { since: self.since, tables, status: self.status.clone() };
-        self.collection.put(&self.source, self.collector, data);
+        self.current.put(&self.source, self.collector, data);
     }
 
     /// Drops what is served because it is too old.

@@ -1,4 +1,4 @@
-//! What the exporter counts about itself: calls to the vendors, runs of the collectors, reloads.
+//! The exporter's own instruments: requests to the vendors, runs of the collectors, reloads.
 //!
 //! Owns the live instruments and the closed sets of words their labels are taken from. It does not know how
 //! a metric is named or shown: the catalog reads these instruments like any other records.
@@ -92,12 +92,12 @@ impl SourceTelemetry {
         }
     }
 
-    /// Counts one request that is sent again because of `reason`.
+    /// Counts a retry because of `reason`.
     pub fn count_retry(&self, reason: Failure) {
         self.retries[reason as usize].inc();
     }
 
-    /// Begins to wait for a rate limit. The wait ends, and is counted, when what is returned is dropped.
+    /// Starts waiting for a rate limit. The wait ends, and is counted, when the returned guard is dropped.
     pub fn wait_for_limit(&self) -> LimitWait<'_> {
         self.waiting.fetch_add(1, Ordering::Relaxed);
         LimitWait { telemetry: self, since: Instant::now() }
@@ -108,7 +108,7 @@ impl SourceTelemetry {
         self.waiting.load(Ordering::Relaxed) > 0
     }
 
-    /// Counts records that a collector left out.
+    /// Counts records that a collector rejected.
     pub fn count_rejected(&self, collector: &str, reason: Rejection, records: u64) {
         self.update(collector, |runs| runs.rejected[reason as usize] += records);
     }
@@ -140,7 +140,7 @@ impl SourceTelemetry {
         });
     }
 
-    /// Has these collectors and no others. Those that it had go on with what is known of them.
+    /// Has these collectors and no others. Those that it had keep their counts.
     fn keep_collectors(&self, names: &[&'static str]) {
         let mut collectors = lock(&self.collectors);
         collectors.retain(|name, _| names.contains(name));
@@ -192,7 +192,7 @@ impl Drop for LimitWait<'_> {
     }
 }
 
-/// How a collector's runs went. How good their data is, is another matter: see `DataStatus` in the inventory.
+/// How a collector's runs went. How good its data is says `DataStatus` in the inventory.
 #[derive(Clone, Debug, Default)]
 pub struct CollectorRuns {
     /// Whether it has had its first answer from the vendor, or failed to get one.
@@ -207,7 +207,7 @@ pub struct CollectorRuns {
     pub succeeded: u64,
     /// Runs that failed, by reason, in the order of [`Failure::ALL`].
     pub failed: [u64; Failure::ALL.len()],
-    /// Records left out, by reason, in the order of [`Rejection::ALL`].
+    /// Records rejected, by reason, in the order of [`Rejection::ALL`].
     pub rejected: [u64; Rejection::ALL.len()],
 }
 
@@ -224,14 +224,14 @@ impl CollectorRuns {
     }
 }
 
-/// What the instruments of one source showed at one moment.
+/// The instruments of one source at one moment.
 #[derive(Clone, Debug)]
 pub struct SourceReading {
     /// The source's name.
     pub source: String,
     /// Its vendor.
     pub vendor: &'static str,
-    /// Requests sent again, by reason.
+    /// Retries, by reason.
     pub retries: [(Failure, u64); Failure::ALL.len()],
     /// Seconds spent waiting for rate limits.
     pub throttled_seconds: f64,
@@ -241,7 +241,7 @@ pub struct SourceReading {
     pub collectors: Vec<(&'static str, CollectorRuns)>,
 }
 
-/// What the instruments of one endpoint showed.
+/// The instruments of one endpoint at one moment.
 #[derive(Clone, Debug)]
 pub struct EndpointReading {
     /// The source's name.
@@ -250,18 +250,18 @@ pub struct EndpointReading {
     pub endpoint: &'static str,
     /// Requests by HTTP status, or by `error` where no answer came.
     pub by_code: Vec<(String, u64)>,
-    /// How long requests took.
+    /// Request durations.
     pub latency: Latency,
     /// Bytes received, after decompression.
     pub received_bytes: u64,
 }
 
-/// How the last reading of the configuration went.
+/// The result of the last reload.
 #[derive(Clone, Copy, Debug)]
 pub struct Reload {
-    /// Whether it was taken over.
+    /// Whether it succeeded.
     pub successful: bool,
-    /// When one was last taken over.
+    /// When one last succeeded.
     pub last_success: Timestamp,
 }
 
@@ -275,23 +275,23 @@ pub struct Telemetry {
 }
 
 impl Telemetry {
-    /// No sources yet, and a configuration that was read at `started`.
+    /// No sources yet, and a configuration that was loaded at `started`.
     pub fn new(started: Timestamp) -> Self {
         let reload = Mutex::new(Reload { successful: true, last_success: started });
         Self { sources: Mutex::default(), reload, started, pushes: OnceLock::new() }
     }
 
-    /// When counting began.
+    /// When counting started.
     pub fn started(&self) -> Timestamp {
         self.started
     }
 
-    /// The instruments of the pushes, which are read from now on.
+    /// The instruments of the pushes, which are shown from now on.
     pub fn pushes(&self) -> Arc<PushTelemetry> {
         Arc::clone(self.pushes.get_or_init(Arc::default))
     }
 
-    /// What is known of the pushes, if there are any.
+    /// The pushes so far; none where nothing is pushed.
     pub fn read_pushes(&self) -> Option<PushReading> {
         self.pushes.get().map(|pushes| pushes.read())
     }
@@ -323,7 +323,7 @@ impl Telemetry {
         lock(&self.sources).values().all(|source| lock(&source.collectors).values().all(|runs| runs.answered))
     }
 
-    /// Notes how a reload went.
+    /// Records the result of a reload.
     pub fn count_reload(&self, successful: bool, now: Timestamp) {
         let mut reload = lock(&self.reload);
         reload.successful = successful;
@@ -332,7 +332,7 @@ impl Telemetry {
         }
     }
 
-    /// What all instruments show now.
+    /// Reads all instruments.
     pub fn read(&self) -> (Vec<SourceReading>, Reload) {
         let sources = lock(&self.sources).values().map(|source| source.read()).collect();
         (sources, *lock(&self.reload))

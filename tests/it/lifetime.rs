@@ -112,7 +112,7 @@ async fn a_bad_configuration_is_refused_and_the_old_one_goes_on() {
     home.write("config.toml", "[server");
     serving.process.signal("HUP");
     let line = serving.process.said("config.toml: line 1: ").await;
-    assert!(line.contains("configuration not reloaded"), "{line}");
+    assert!(line.contains("configuration reload failed"), "{line}");
     metrics_once(serving.address, "a bad one", |families| value(families, SUCCESSFUL, &[]) == 0.0).await;
     home.configure(&home.source("prod", &vendor, ""));
     serving.process.signal("HUP");

@@ -1,4 +1,4 @@
-//! What is known of all sources together: the last good data of every collector.
+//! The current data of all sources: the last good data of every collector.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -12,7 +12,7 @@ use crate::record::Vendor;
 
 /// The data of every collector, as long as it is good.
 #[derive(Debug, Default)]
-pub struct Collection {
+pub struct CurrentData {
     sources: Mutex<Vec<CollectedSource>>,
     changed: Notify,
     generation: AtomicU64,
@@ -35,7 +35,7 @@ pub(super) struct Collected {
     pub(super) status: DataStatus,
 }
 
-impl Collection {
+impl CurrentData {
     /// Makes these the sources with their collectors, in this order. Only sources that are in `kept` keep their data.
     pub fn arrange<'a>(&self, sources: impl IntoIterator<Item = (&'a str, Vendor, Vec<&'static str>)>, kept: &[&str]) {
         let mut known = lock(&self.sources);
@@ -51,7 +51,7 @@ impl Collection {
         self.notify();
     }
 
-    /// Everything that is known now.
+    /// All current data.
     pub fn inventory(&self) -> Inventory {
         let sources = lock(&self.sources);
         let inventories = sources.iter().map(|source| SourceInventory {

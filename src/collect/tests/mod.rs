@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use tokio::task::JoinSet;
 use tokio::time::{advance, sleep};
 
-use super::{Collection, Runner};
+use super::{CurrentData, Runner};
 use crate::client::{ApiError, Endpoint};
 use crate::clock::{Clock, Timestamp};
 use crate::inventory::{Table, Tables};
@@ -94,7 +94,7 @@ impl Collect for Scripted {
 /// A collector that runs by a script, once a minute, with data that is good for three.
 struct Rehearsal {
     telemetry: Telemetry,
-    collection: Arc<Collection>,
+    collection: Arc<CurrentData>,
     _tasks: JoinSet<()>,
 }
 
@@ -104,7 +104,7 @@ impl Rehearsal {
         let telemetry = Telemetry::new(clock.now());
         let source = telemetry.source("prod", "qualys", &["list"], &["sensors"]);
         telemetry.arrange([(Arc::clone(&source), vec!["sensors"])]);
-        let collection = Arc::new(Collection::default());
+        let collection = Arc::new(CurrentData::default());
         collection.arrange([("prod", Vendor::Qualys, vec!["sensors"])], &[]);
         let listing =
             Box::new(Scripted { script: Mutex::new(script.iter().copied().collect()), telemetry: Arc::clone(&source) });
