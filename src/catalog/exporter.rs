@@ -1,15 +1,24 @@
 //! Families about the exporter itself.
 
-use super::label::{API_ENDPOINT, CODE, COLLECTOR, FAMILY, OUTCOME, REASON, REVISION, RUSTC, SOURCE, VENDOR, VERSION};
+use super::label::{
+    API_ENDPOINT, CODE, COLLECTOR, FAMILY, FIELD, FIELD_STATE, OUTCOME, REASON, REVISION, RUSTC, SOURCE, VENDOR,
+    VERSION,
+};
 use crate::clock::Timestamp;
 use crate::metric::{Column, Family, FixedLabels, Kind, LabelSets, Metric, Unit, Value};
+use crate::record::FieldState;
 use crate::telemetry::{EndpointReading, Failure, PushFailure, PushReading, Rejection, SourceReading};
-use crate::view::{CollectorReading, FamilyReading, Process, Program, RequestReading, Row};
+use crate::view::{CollectorReading, FamilyReading, FieldReading, Process, Program, RequestReading, Row};
 
 type CollectorRow<'a> = Row<'a, CollectorReading>;
 
 static BY_COLLECTOR: &[Column<CollectorReading>] =
     &[SOURCE.keep(|row| &row.record.source), COLLECTOR.keep(|row| row.record.collector)];
+
+static FIELD_STATES: LabelSets = LabelSets {
+    labels: &[&FIELD_STATE],
+    values: &[&[FieldState::Absent.as_str()], &[FieldState::Present.as_str()], &[FieldState::Unreadable.as_str()]],
+};
 
 static BY_ENDPOINT: &[Column<EndpointReading>] =
     &[SOURCE.keep(|row| &row.record.source), API_ENDPOINT.keep(|row| row.record.endpoint)];
@@ -112,6 +121,10 @@ fn add_lost_points(row: Row<'_, PushReading>, numbers: &mut [f64]) -> bool {
     add_counts(numbers, [row.record.rejected_points, row.record.oversized_points])
 }
 
+fn add_field_rows(row: Row<'_, FieldReading>, cells: &mut [f64]) -> bool {
+    add_counts(cells, row.record.rows)
+}
+
 fn add_retries(row: Row<'_, SourceReading>, numbers: &mut [f64]) -> bool {
     add_counts(numbers, RETRIED.map(|reason| row.record.retries[reason as usize].1))
 }
@@ -200,6 +213,18 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         help: "Records rejected by the collector",
         by: BY_COLLECTOR,
         value: Value::PerLabelSet(FixedLabels::Same(&REJECTIONS), add_rejected),
+    },
+    &Family::<FieldReading> {
+        name: "container_security_collector_field_records",
+        kind: Kind::Gauge,
+        unit: Unit::Each("record"),
+        help: "Rows read, by vendor field and whether it could be read",
+        by: &[
+            SOURCE.keep(|row| &row.record.source),
+            COLLECTOR.keep(|row| row.record.collector),
+            FIELD.keep(|row| &row.record.field),
+        ],
+        value: Value::PerLabelSet(FixedLabels::Same(&FIELD_STATES), add_field_rows),
     },
     &Family::<RequestReading> {
         name: "container_security_api_requests_total",

@@ -73,6 +73,8 @@ labels! {
     CONSOLE_VERSION = "console_version", "version of the vendor's console";
 
     COLLECTOR = "collector", "collector of the source";
+    FIELD = "field", "path of a field in the vendor's rows";
+    FIELD_STATE = "field_state", "whether a row has the field, and whether that can be read";
     OUTCOME = "outcome", "how a run, write or push ended";
     REASON = "reason", "reason";
     API_ENDPOINT = "api_endpoint", "fixed name of the vendor's endpoint";

@@ -4,6 +4,7 @@
 //! and never twice at once. One that fails leaves the others alone, and its last good data in place until that is too
 //! old. It knows no vendor and no metric.
 
+use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -18,6 +19,7 @@ use crate::clock::Clock;
 use crate::inventory::DataStatus;
 use crate::lock::lock;
 use crate::random;
+use crate::record::FieldCounts;
 use crate::source::{CollectOutput, Collector, WalkKind};
 use crate::telemetry::{CollectorRuns, Failure, SourceTelemetry, span};
 
@@ -212,7 +214,7 @@ impl Runner {
 
     /// Serves what a run read, unless that is worse than what is served.
     async fn take(&mut self, output: CollectOutput, took: Duration) -> Result<(), RunError> {
-        let CollectOutput { tables, records, walk_kind, missing, note, resume_state } = output;
+        let CollectOutput { tables, records, walk_kind, missing, note, fields, resume_state } = output;
         let complete = missing.is_none();
         let known = self.served.status();
         // Incomplete data is better than none, and worse than complete data that is not too old.
@@ -223,7 +225,9 @@ impl Runner {
                 WalkKind::Resumed => known.walk_duration.max(took),
                 WalkKind::Incremental => known.walk_duration,
             };
-            let mut status = DataStatus { complete, records, walk_duration, note, ..known.clone() };
+            self.log_unreadable(&fields);
+            let fields = Arc::new(fields);
+            let mut status = DataStatus { complete, records, walk_duration, note, fields, ..known.clone() };
             let since = self.clock.now();
             if complete {
                 status.last_success = Some(since);
@@ -236,6 +240,15 @@ impl Runner {
             self.save(tables, SavedData { since, status, resume_state }).await;
         }
         missing.map_or(Ok(()), |missing| Err((Failure::Incomplete, missing)))
+    }
+
+    /// Logs the fields that cannot be read in some rows, once for each change.
+    fn log_unreadable(&self, fields: &FieldCounts) {
+        let known: BTreeMap<_, _> = self.served.status().fields.unreadable().collect();
+        let (source, collector) = (self.telemetry.source(), self.collector.name);
+        for (field, rows) in fields.unreadable().filter(|(field, rows)| known.get(field) != Some(rows)) {
+            tracing::warn!(source, collector, field, rows, "field cannot be read and counts as absent");
+        }
     }
 
     /// Waits for the next run, and drops stale data meanwhile.

@@ -17,8 +17,8 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::names::Names;
 use crate::record::{
-    Console, Container, Control, Defenders, Image, Policy, PostureResource, Registry, Report, Sensor, Vendor,
-    Vulnerability, VulnerabilityStatistics,
+    Console, Container, Control, Defenders, FieldCounts, Image, Policy, PostureResource, Registry, Report, Sensor,
+    Vendor, Vulnerability, VulnerabilityStatistics,
 };
 
 mod key;
@@ -268,6 +268,9 @@ pub struct DataStatus {
     pub last_walk: Option<Timestamp>,
     /// A remark for people about data that is otherwise sound.
     pub note: Option<String>,
+    /// The rows that the run read, by field; none of a run of a former process.
+    #[serde(skip)]
+    pub fields: Arc<FieldCounts>,
     /// The number of the last successful run in this process, counting from 1; 0 before the first.
     #[serde(skip)]
     pub last_good_run: u64,
@@ -277,7 +280,7 @@ impl DataStatus {
     /// The status once the data is too old and dropped: only when it was last good remains.
     #[must_use]
     pub fn without_data(self) -> Self {
-        Self { complete: false, records: 0, note: None, ..self }
+        Self { complete: false, records: 0, note: None, fields: Arc::default(), ..self }
     }
 }
 

@@ -19,7 +19,8 @@ use crate::client::{ApiError, Endpoint, off_thread};
 use crate::clock::Timestamp;
 use crate::telemetry::Failure;
 
-use crate::wire::{Reject, Rejected, Rows};
+use crate::record::StateCounts;
+use crate::wire::{Reject, Rejected, Row, Rows, count};
 
 mod cursor;
 mod key;
@@ -128,6 +129,8 @@ pub struct PageSummary {
     pub fingerprint: u64,
     /// Where the next page is, for listings that tell.
     pub next: Next,
+    /// Rows with a new key by the states of their fields, in the order of the fields' paths.
+    pub fields: Vec<StateCounts>,
 }
 
 impl PageSummary {
@@ -189,8 +192,8 @@ impl PageReader {
     }
 
     /// Notes a row that could be read, and when its record was last changed, if rows tell that. `stored` is what is known
-    /// of that of the record that is stored under its key, if there is one.
-    pub fn row(&mut self, key: &str, updated: Option<Timestamp>, stored: Option<Option<Timestamp>>) {
+    /// of that of the record that is stored under its key, if there is one. Returns whether the key is new.
+    pub fn row(&mut self, key: &str, updated: Option<Timestamp>, stored: Option<Option<Timestamp>>) -> bool {
         let version = self.versions.entry(hash_of(key));
         let known = match &version {
             Entry::Occupied(known) => Some(*known.get()),
@@ -203,6 +206,12 @@ impl PageReader {
         };
         version.insert_entry(known.flatten().max(updated));
         self.summary.row(key, updated, upsert);
+        upsert == Upsert::New
+    }
+
+    /// Counts the fields of a row, which is to be done once for each key.
+    pub fn count_fields<'de, T: Row<'de>>(&mut self, row: &T) {
+        count(row, &mut self.summary.fields);
     }
 
     /// What all rows of the page with these bytes add up to.
@@ -234,6 +243,9 @@ pub struct WalkSummary {
     pub unreadable: HashSet<u64>,
     /// Why rows are known to be missing, in words for people.
     pub missing: Option<String>,
+    /// Rows by the states of their fields. Those of a former process do not count.
+    #[serde(skip)]
+    pub fields: Vec<StateCounts>,
 }
 
 impl WalkSummary {
@@ -258,6 +270,11 @@ impl WalkCounters {
     /// Adds a page; `progress` hears of it if it brought something.
     fn add(&mut self, page: &PageSummary, progress: &(dyn Fn() + Sync)) {
         self.keys += page.new as u64;
+        let fields = &mut self.walked.fields;
+        fields.resize(fields.len().max(page.fields.len()), StateCounts::default());
+        for (known, more) in fields.iter_mut().zip(&page.fields) {
+            known.iter_mut().zip(more).for_each(|(known, more)| *known += more);
+        }
         let mut here = HashMap::new();
         for Reject { why, text } in &page.rejected {
             if let Some(text) = text {

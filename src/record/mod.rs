@@ -10,6 +10,7 @@
 use serde::{Deserialize, Serialize};
 
 mod container;
+mod field;
 mod fleet;
 mod governance;
 mod image;
@@ -19,6 +20,7 @@ pub use container::{
     BulkListFields, Condition, Conditions, Container, Identity, PageListFields, PrismaFields, QdsSeverity,
     QualysFields, VendorFields,
 };
+pub use field::{FieldCounts, FieldState, StateCounts};
 pub use fleet::{Console, Defenders, Sensor};
 pub use governance::{Policy, PolicyRule, Registry, Report};
 pub use image::{

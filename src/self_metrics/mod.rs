@@ -12,7 +12,7 @@ use crate::metric::{GroupingCache, Kind, Series};
 use crate::process;
 use crate::snapshot::Snapshot;
 use crate::telemetry::{EndpointReading, LATENCY_BOUNDS, SourceReading, Telemetry};
-use crate::view::{CollectorReading, FamilyReading, Program, RequestReading, SelfReading, View};
+use crate::view::{CollectorReading, FamilyReading, FieldReading, Program, RequestReading, SelfReading, View};
 
 /// The exporter's version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -64,6 +64,7 @@ impl SelfMetrics {
     fn read(&self, snapshot: &Snapshot) -> SelfReading {
         let (sources, reload) = self.telemetry.read();
         let checkpoints = self.store.as_ref().map(|store| store.written());
+        let collectors = collectors(&sources, snapshot);
         let endpoints: Vec<_> = sources.iter().flat_map(|source| source.endpoints.iter().cloned()).collect();
         SelfReading {
             program: vec![Program {
@@ -77,7 +78,8 @@ impl SelfMetrics {
             pushes: self.telemetry.read_pushes().into_iter().collect(),
             requests: endpoints.iter().flat_map(requests).collect(),
             endpoints,
-            collectors: collectors(&sources, snapshot),
+            fields: collectors.iter().flat_map(fields).collect(),
+            collectors,
             sources,
             families: Vec::new(),
         }
@@ -96,6 +98,15 @@ fn collectors(sources: &[SourceReading], snapshot: &Snapshot) -> Vec<CollectorRe
         source.collectors.iter().map(reading).collect()
     };
     sources.iter().flat_map(of).collect()
+}
+
+fn fields(reading: &CollectorReading) -> impl Iterator<Item = FieldReading> {
+    reading.data.fields.iter().map(|(field, rows)| FieldReading {
+        source: reading.source.clone(),
+        collector: reading.collector,
+        field: field.into(),
+        rows: *rows,
+    })
 }
 
 fn requests(endpoint: &EndpointReading) -> impl Iterator<Item = RequestReading> {

@@ -13,7 +13,7 @@ use crate::checkpoint::{Saved, Slot};
 use crate::client::{ApiError, Endpoint};
 use crate::clock::Clock;
 use crate::inventory::Tables;
-use crate::record::Vendor;
+use crate::record::{FieldCounts, Vendor};
 use crate::session::Listing;
 use crate::setting::{ConfigErrors, HumanDuration};
 use crate::telemetry::{SourceTelemetry, Telemetry};
@@ -165,6 +165,8 @@ pub struct CollectOutput {
     pub missing: Option<String>,
     /// What people should know of the data though nothing is wrong with it, such as that the tenant has none.
     pub note: Option<String>,
+    /// The rows that the run read, by field: those of an incremental run on top of those before it.
+    pub fields: FieldCounts,
     /// What the collector wants to have again after a restart, besides the tables; see [`Collect::resume`].
     pub resume_state: Option<Vec<u8>>,
 }
@@ -178,6 +180,7 @@ impl CollectOutput {
             walk_kind: WalkKind::Full,
             missing: None,
             note: None,
+            fields: FieldCounts::default(),
             resume_state: None,
         }
     }

@@ -51,7 +51,9 @@ impl<R: FromRow> StagedTable<R> {
             for row in rows.into_keyed() {
                 let key = R::key(&row).unwrap_or_else(|| Cow::Owned(keyless.key(&row)));
                 let known = Key::new(&key);
-                page.row(&key, None, table.place_of(&known).map(|_| None));
+                if page.row(&key, None, table.place_of(&known).map(|_| None)) {
+                    page.count_fields(&row);
+                }
                 records.push((known, R::from_row(&mut table.names, &row)));
             }
         }

@@ -1,6 +1,7 @@
 //! The exporter's own state, as records.
 
 use crate::inventory::DataStatus;
+use crate::record::StateCounts;
 use crate::telemetry::{CollectorRuns, EndpointReading, PushReading, Reload, SourceReading};
 
 /// The exporter's own state at one moment.
@@ -18,6 +19,8 @@ pub struct SelfReading {
     pub requests: Vec<RequestReading>,
     /// The collectors of all sources.
     pub collectors: Vec<CollectorReading>,
+    /// The fields of the rows that collectors read, of all sources.
+    pub fields: Vec<FieldReading>,
     /// The pushes; empty where nothing is pushed.
     pub pushes: Vec<PushReading>,
     /// The sizes of all families.
@@ -44,6 +47,19 @@ impl CollectorReading {
     pub fn is_up(&self) -> bool {
         self.data.last_good_run > self.runs.last_failed_run
     }
+}
+
+/// The rows that one collector read, by the state of one field.
+#[derive(Debug)]
+pub struct FieldReading {
+    /// The source's name.
+    pub source: String,
+    /// The collector's name.
+    pub collector: &'static str,
+    /// The path of the field.
+    pub field: Box<str>,
+    /// Rows by the field's state.
+    pub rows: StateCounts,
 }
 
 /// The program that runs.

@@ -16,7 +16,7 @@ mod join;
 #[cfg(test)]
 mod tests;
 
-pub use exporter::{CollectorReading, FamilyReading, Process, Program, RequestReading, SelfReading};
+pub use exporter::{CollectorReading, FamilyReading, FieldReading, Process, Program, RequestReading, SelfReading};
 pub use join::{PolicyShare, RuleOfPolicy, SensorCount, SensorStatus};
 
 use join::{Joined, carried, images_by_name, sensors_by_name};
@@ -258,6 +258,7 @@ exporter! {
     EndpointReading => endpoints,
     RequestReading => requests,
     CollectorReading => collectors,
+    FieldReading => fields,
     PushReading => pushes,
     FamilyReading => families (HOLDS_SIZES),
 }

@@ -1,6 +1,6 @@
 //! Fields of a row: any JSON at all can stand in one, and what cannot be read is noted instead of costing the row.
 //!
-//! Owns the three states of a field ([`FieldState`]) and how a row counts them ([`row!`](crate::wire::row!) declares rows).
+//! Owns how a row counts the states of its fields ([`FieldState`]) ([`row!`](crate::wire::row!) declares rows).
 //! A field inside an object or a list is named by its path, as in `host.hostname` and `repo[].registry`.
 
 use std::fmt;
@@ -9,36 +9,10 @@ use std::marker::PhantomData;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, Visitor};
 
 use super::skip::is_nothing;
-
-/// Whether a row has a field, and whether that could be read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum FieldState {
-    /// It is left out, null, an empty text or the word `None`.
-    #[default]
-    Absent,
-    /// It has a value that can be read.
-    Present,
-    /// It has a value that cannot be read, which counts as none.
-    Unreadable,
-}
-
-impl FieldState {
-    /// Present if there is a value, else absent.
-    pub(super) fn of<T>(value: Option<&T>) -> Self {
-        if value.is_some() { Self::Present } else { Self::Absent }
-    }
-
-    /// The state of a field that has this text where none is meant.
-    pub(crate) fn of_text(text: &str) -> Self {
-        if is_nothing(text) { Self::Absent } else { Self::Unreadable }
-    }
-}
+use crate::record::{FieldCounts, FieldState, StateCounts};
 
 /// The most paths that a row counts.
 const MOST_PATHS: usize = 48;
-
-/// Rows by the state of one field, in the order of [`FieldState`].
-pub type StateCounts = [u64; 3];
 
 /// What can stand in a field.
 pub trait Field<'de>: Default {
@@ -98,6 +72,21 @@ pub fn count<'de, T: Row<'de>>(row: &T, counts: &mut Vec<StateCounts>) {
     for (counts, state) in counts.iter_mut().zip(states) {
         counts[*state as usize] += 1;
     }
+}
+
+/// The counts of rows of this kind by field, if these are the counts of its paths; without any, no row was read.
+pub fn fields<'de, T: Row<'de>>(counts: &[StateCounts]) -> FieldCounts {
+    FieldCounts::of(paths::<T>(), counts)
+}
+
+/// The state of a field with this value; an absent one has none.
+pub(super) fn state_of<T>(value: Option<&T>) -> FieldState {
+    if value.is_some() { FieldState::Present } else { FieldState::Absent }
+}
+
+/// The state of a field that has this text where none is meant.
+pub(crate) fn state_of_text(text: &str) -> FieldState {
+    if is_nothing(text) { FieldState::Absent } else { FieldState::Unreadable }
 }
 
 /// A path below another one.

@@ -26,9 +26,11 @@ mod skip;
 mod tests;
 mod time;
 
+pub use crate::record::{FieldState, StateCounts};
 pub use crate::row;
 pub use document::{Document, text};
-pub use field::{Field, FieldState, Key, Read, Row, StateCounts, States, below, count, paths};
+pub(crate) use field::state_of_text;
+pub use field::{Field, Key, Read, Row, States, below, count, fields, paths};
 pub(crate) use object::other_scalars;
 pub use object::{Length, List, Nested, Words};
 pub use scalar::{Count, Flag, Number, Presence, Text, known};

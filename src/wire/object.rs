@@ -6,9 +6,10 @@ use std::marker::PhantomData;
 
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use super::field::{Field, FieldState, Read, Row, raise};
+use super::field::{Field, Read, Row, raise, state_of};
 use super::scalar::Text;
 use super::skip::{skip_list, skip_object};
+use crate::record::FieldState;
 
 /// What a reader makes of values that are not of the shape it is for: nothing at all is absent, all else unreadable.
 macro_rules! other_scalars {
@@ -34,7 +35,7 @@ macro_rules! other_scalars {
         }
 
         fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-            Ok((Default::default(), FieldState::of_text(text)))
+            Ok((Default::default(), $crate::wire::state_of_text(text)))
         }
     };
 }
@@ -203,7 +204,7 @@ impl<'de> DeserializeSeed<'de> for Word<'_, 'de> {
 impl<'de> Word<'_, 'de> {
     fn keep(self, text: Text<'de>) -> FieldState {
         let word = text.0.filter(|word| !word.is_empty());
-        let state = FieldState::of(word.as_ref());
+        let state = state_of(word.as_ref());
         self.words.extend(word);
         state
     }

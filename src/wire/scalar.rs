@@ -9,9 +9,10 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::field::{Field, FieldState};
+use super::field::{Field, state_of};
 use super::skip::{is_nothing, skip_list, skip_object};
 use super::time::{self, Time};
+use crate::record::FieldState;
 
 /// The largest number up to which every whole number has a float of its own: metrics are floats.
 const LARGEST_EXACT: u64 = 1 << 53;
@@ -88,7 +89,7 @@ where
     let scalar = deserializer.deserialize_any(AnyScalar)?;
     Ok(match meaning(scalar) {
         Ok(value) => {
-            let state = FieldState::of(value.as_ref());
+            let state = state_of(value.as_ref());
             (value, state)
         }
         Err(Unreadable) => (None, FieldState::Unreadable),
@@ -158,7 +159,7 @@ impl<'de> Field<'de> for Text<'de> {
             Scalar::Real(number) => Self::from(number),
             Scalar::Compound => return Ok((Self(None), FieldState::Unreadable)),
         };
-        let state = FieldState::of(text.filled().as_ref());
+        let state = state_of(text.filled().as_ref());
         Ok((text, state))
     }
 }

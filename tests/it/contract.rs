@@ -107,6 +107,7 @@ const OWN: &[(&str, Kind, &[&str])] = &[
     ("container_security_collector_records", Kind::Gauge, &["source", "collector"]),
     ("container_security_collector_runs_total", Kind::Counter, &["source", "collector", "outcome"]),
     ("container_security_collector_rejected_records_total", Kind::Counter, &["source", "collector", "reason"]),
+    ("container_security_collector_field_records", Kind::Gauge, &["source", "collector", "field", "field_state"]),
     ("container_security_api_requests_total", Kind::Counter, &["source", "api_endpoint", "code"]),
     ("container_security_api_request_duration_seconds", Kind::Histogram, &["source", "api_endpoint"]),
     ("container_security_api_retries_total", Kind::Counter, &["source", "reason"]),

@@ -5,6 +5,9 @@ use std::path::Path;
 
 use container_security_exporter::catalog;
 use container_security_exporter::metric::Metric;
+use container_security_exporter::source::prisma::wire as prisma;
+use container_security_exporter::source::qualys::wire as qualys;
+use container_security_exporter::wire::paths as paths_of;
 use serde_json::Value;
 
 /// What stands around the rows of every Qualys listing.
@@ -190,4 +193,58 @@ fn what_fields_are_shown_as_is_in_the_catalog() {
     let vendors = catalog::all().filter(|metric| !metric.is_live()).map(Metric::name);
     let unsaid: Vec<_> = vendors.filter(|name| !page.contains(&format!("`{name}`"))).collect();
     assert!(unsaid.is_empty(), "no field in docs/coverage.md is shown as {unsaid:?}");
+}
+
+/// Whether a row of the page covers the path: its own, one for all that is in something, or that of something it is in.
+fn covers(field: &str, path: &str) -> bool {
+    let above = field.strip_suffix(".*").unwrap_or(field);
+    path.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+}
+
+#[test]
+fn the_fields_whose_states_are_counted_are_those_that_are_shown() {
+    let listings = [
+        (&["GET /csapi/v1.3/containers"][..], paths_of::<qualys::PageRow<'_>>()),
+        (&["GET /csapi/v1.3/containers/list"], paths_of::<qualys::BulkRow<'_>>()),
+        (&["GET /csapi/v1.3/images"], paths_of::<qualys::ImagePageRow<'_>>()),
+        (&["GET /csapi/v1.3/images/list"], paths_of::<qualys::ImageBulkRow<'_>>()),
+        (&["GET /csapi/v1.3/sensors"], paths_of::<qualys::SensorRow<'_>>()),
+        (&["GET /csapi/v1.3/k8s_postures/list"], paths_of::<qualys::ControlRow<'_>>()),
+        (&["GET /csapi/v1.3/k8s_postures/count"], paths_of::<qualys::ResourceRow<'_>>()),
+        (&["GET /csapi/v1.3/reports"], paths_of::<qualys::ReportRow<'_>>()),
+        (&["GET /csapi/v1.3/registry"], paths_of::<qualys::RegistryRow<'_>>()),
+        (
+            &["GET /csapi/v1.3/centralizedPolicy", "GET /csapi/v1.3/centralizedPolicy/{policyId}"],
+            paths_of::<qualys::PolicyRow<'_>>(),
+        ),
+        (&["GET /api/v{version}/containers"], paths_of::<prisma::ContainerRow<'_>>()),
+        (&["GET /api/v{version}/images"], paths_of::<prisma::ImageRow<'_>>()),
+        (&["GET /api/v{version}/defenders/summary"], paths_of::<prisma::DefenderRow<'_>>()),
+        (&["GET /api/v{version}/stats/vulnerabilities"], paths_of::<prisma::CveRow<'_>>()),
+        (&["GET /api/v{version}/settings/license"], paths_of::<prisma::License>()),
+    ];
+    let sections = sections();
+    let mut wrong = Vec::new();
+    for (headings, counted) in listings {
+        let heading =
+            |name: &&str| sections.get(&format!("`{name}`")).unwrap_or_else(|| panic!("{name} has no section"));
+        let rows: Vec<_> = headings.iter().map(heading).flat_map(|section| &section.fields).collect();
+        // Around the rows of the statistics stand the days; paths begin at the rows.
+        let own = |field: &str| field.strip_prefix("images.vulnerabilities[].").unwrap_or(field).to_owned();
+        for path in &counted {
+            let shown = rows.iter().any(|(field, (shown, _))| !shown.is_empty() && covers(&own(field), path));
+            if !shown {
+                wrong.push(format!("{headings:?}: `{path}` is counted, but no row shows it"));
+            }
+        }
+        let is_key = |shown: &str| !shown.contains("label `") && !shown.contains("labels `");
+        for (field, (shown, _)) in rows.iter().filter(|(_, (shown, _))| !shown.is_empty()) {
+            let field = own(field);
+            let known = counted.iter().any(|path| covers(&field, path) || covers(path, &field));
+            if !known && !is_key(shown) && !["uuid", "cid", "_id", "cve", "category"].contains(&field.as_str()) {
+                wrong.push(format!("{headings:?}: `{field}` is shown, but not counted"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "docs/coverage.md and the row types:\n{}", wrong.join("\n"));
 }

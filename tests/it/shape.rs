@@ -19,8 +19,8 @@ const MODULES: &[(&str, &[&str])] = &[
     ("inventory", &["clock", "names", "record"]),
     ("checkpoint", &["lock", "clock", "names", "record", "inventory"]),
     ("client", &["setting", "lock", "clock", "random", "telemetry"]),
-    ("wire", &["clock", "telemetry", "client"]),
-    ("paging", &["clock", "telemetry", "client", "wire"]),
+    ("wire", &["clock", "telemetry", "record", "client"]),
+    ("paging", &["clock", "telemetry", "record", "client", "wire"]),
     ("session", &["setting", "lock", "clock", "telemetry", "client", "wire"]),
     ("labels", &["names"]),
     (

@@ -14,7 +14,7 @@ use crate::record::Console;
 use crate::session::Listing;
 use crate::source::{Collect, CollectOutput};
 use crate::telemetry::Failure;
-use crate::wire::{FieldState, Nested, Read, Text, text, unreadable};
+use crate::wire::{FieldState, Nested, Read, StateCounts, Text, count, fields, text, unreadable};
 
 /// The licence.
 pub(super) const LICENSE: Listing = Listing {
@@ -39,8 +39,8 @@ pub fn read_version(answer: &Answer) -> Result<String, Unreadable> {
     }
 }
 
-/// When the licence expires, if the answer tells.
-pub fn read_license(answer: &Answer) -> Result<Option<Timestamp>, Unreadable> {
+/// When the licence expires, if the answer tells, and whether its fields could be read.
+pub fn read_license(answer: &Answer) -> Result<(Option<Timestamp>, Vec<StateCounts>), Unreadable> {
     wire::refuse_web_page(answer)?;
     let text = text(&answer.body);
     let Read(license, state) =
@@ -48,7 +48,10 @@ pub fn read_license(answer: &Answer) -> Result<Option<Timestamp>, Unreadable> {
     if state == FieldState::Unreadable {
         return Err(Unreadable("the answer is JSON, but not a licence".to_owned()));
     }
-    Ok(license.0.and_then(|license| license.expiration_date.0))
+    let license = license.0.unwrap_or_default();
+    let mut counts = Vec::new();
+    count(&license, &mut counts);
+    Ok((license.expiration_date.0, counts))
 }
 
 /// Asks for the version and the licence.
@@ -69,12 +72,12 @@ impl ConsoleItself {
         progress();
         let license =
             session.call(&LICENSE, self.account.get(&LICENSE, "settings/license"), Arc::new(read_license)).await;
-        let (licence_expiry, note) = match license {
-            Ok(expiry) => (expiry, None),
+        let (licence_expiry, counts, note) = match license {
+            Ok((expiry, counts)) => (expiry, counts, None),
             // The vendor's own consoles have none, and a role may not see it: some answer 401 then, to a token that the
             // version was just read with.
             Err(error) if matches!(error.failure, Failure::NotFound | Failure::Forbidden | Failure::Unauthorized) => {
-                (None, Some("the console does not show this account when its licence expires".to_owned()))
+                (None, Vec::new(), Some("the console does not show this account when its licence expires".to_owned()))
             }
             Err(error) => return Err(error),
         };
@@ -82,7 +85,8 @@ impl ConsoleItself {
         let version = table.names.intern(&version);
         table.put(KEY, Console { version, licence_expiry });
         let console = Some(Arc::new(table));
-        Ok(CollectOutput { note, ..CollectOutput::full(1, Tables { console, ..Tables::default() }) })
+        let fields = fields::<License>(&counts);
+        Ok(CollectOutput { note, fields, ..CollectOutput::full(1, Tables { console, ..Tables::default() }) })
     }
 }
 

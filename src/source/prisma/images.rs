@@ -79,6 +79,7 @@ impl Images {
         let (records, images) = (table.len(), Some(Arc::new(table)));
         Ok(CollectOutput {
             missing: walked.missing,
+            fields: crate::wire::fields::<ImageRow<'_>>(&walked.fields),
             ..CollectOutput::full(records, Tables { images, ..Tables::default() })
         })
     }

@@ -9,10 +9,10 @@ use super::wire::{self, DefenderRow};
 use crate::client::{Answer, ApiError, Endpoint, Unreadable};
 use crate::inventory::{Table, Tables};
 use crate::labels::word;
-use crate::record::Defenders;
+use crate::record::{Defenders, FieldCounts};
 use crate::session::Listing;
 use crate::source::{Collect, CollectOutput};
-use crate::wire::{Keyed, Rejected, text};
+use crate::wire::{Keyed, Rejected, count, fields, text};
 
 /// The numbers of defenders.
 pub(super) const SUMMARY: Listing = Listing {
@@ -24,13 +24,25 @@ pub(super) const SUMMARY: Listing = Listing {
 /// The collector's name.
 pub(super) const NAME: &str = "sensors";
 
-/// The defenders by category, and how many rows could not be taken.
-pub fn read(answer: &Answer) -> Result<(Table<Defenders>, Rejected), Unreadable> {
+/// What the answer has of defenders.
+#[derive(Debug, Default)]
+pub struct DefendersRead {
+    /// They by their category.
+    pub table: Table<Defenders>,
+    /// How many rows could not be taken.
+    pub rejected: Rejected,
+    /// The other rows by field.
+    pub fields: FieldCounts,
+}
+
+/// The defenders by category.
+pub fn read(answer: &Answer) -> Result<DefendersRead, Unreadable> {
     let text = text(&answer.body);
     let rows = wire::rows::<DefenderRow<'_>>(answer, &text)?;
     let rejected = rows.rejections();
-    let mut table = Table::default();
+    let (mut table, mut counts) = (Table::default(), Vec::new());
     for row in rows.into_keyed() {
+        count(&row, &mut counts);
         if row.connected.0.is_none() && row.deployed.0.is_none() {
             // Without a number, nothing is known of the category: not that there is none.
             continue;
@@ -41,7 +53,7 @@ pub fn read(answer: &Answer) -> Result<(Table<Defenders>, Rejected), Unreadable>
         defenders.connected = defenders.connected.saturating_add(row.connected.0.unwrap_or_default());
         defenders.deployed = defenders.deployed.saturating_add(row.deployed.0.unwrap_or_default());
     }
-    Ok((table, rejected))
+    Ok(DefendersRead { table, rejected, fields: fields::<DefenderRow<'_>>(&counts) })
 }
 
 /// Asks for the numbers of defenders.
@@ -52,11 +64,12 @@ pub(super) struct Sensors {
 impl Sensors {
     async fn run(&self, progress: &(dyn Fn() + Sync)) -> Result<CollectOutput, ApiError> {
         let call = self.account.list(&SUMMARY, "defenders/summary");
-        let (table, rejected) = self.account.session.call(&SUMMARY, call, Arc::new(read)).await?;
+        let DefendersRead { table, rejected, fields } =
+            self.account.session.call(&SUMMARY, call, Arc::new(read)).await?;
         progress();
         self.account.session.count_rejected(NAME, rejected);
         let (records, defenders) = (table.len(), Some(Arc::new(table)));
-        Ok(CollectOutput::full(records, Tables { defenders, ..Tables::default() }))
+        Ok(CollectOutput { fields, ..CollectOutput::full(records, Tables { defenders, ..Tables::default() }) })
     }
 }
 

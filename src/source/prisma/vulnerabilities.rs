@@ -11,11 +11,11 @@ use crate::clock::Timestamp;
 use crate::inventory::{Table, Tables};
 use crate::names::Names;
 use crate::paging::Page;
-use crate::record::{Vulnerability, VulnerabilityStatistics};
+use crate::record::{FieldCounts, Vulnerability, VulnerabilityStatistics};
 use crate::session::Listing;
 use crate::source::staged::{FromRow, StagedTable};
 use crate::source::{Collect, CollectOutput};
-use crate::wire::{Keyed, Rejected, text};
+use crate::wire::{Keyed, Rejected, fields, text};
 
 /// The numbers of vulnerabilities.
 pub(super) const STATS: Listing = Listing {
@@ -72,6 +72,8 @@ struct StatisticsWalk {
     missing: Option<String>,
     /// When the console computed what was read.
     computed: Option<Timestamp>,
+    /// Rows by the states of their fields.
+    fields: FieldCounts,
 }
 
 /// Asks for the numbers of vulnerabilities.
@@ -82,7 +84,7 @@ pub(super) struct Vulnerabilities {
 impl Vulnerabilities {
     async fn run(&self, progress: &(dyn Fn() + Sync)) -> Result<CollectOutput, ApiError> {
         let staged = Arc::default();
-        let StatisticsWalk { rejected, missing, computed } = self.walk(&staged, progress).await?;
+        let StatisticsWalk { rejected, missing, computed, fields } = self.walk(&staged, progress).await?;
         self.account.session.count_rejected(NAME, rejected);
         let mut table = staged.take();
         table.retain(|vulnerability| vulnerability.images > 0);
@@ -97,7 +99,7 @@ impl Vulnerabilities {
             vulnerability_statistics: Some(Arc::new(statistics)),
             ..Tables::default()
         };
-        Ok(CollectOutput { missing, note, ..CollectOutput::full(records, tables) })
+        Ok(CollectOutput { missing, note, fields, ..CollectOutput::full(records, tables) })
     }
 
     /// Asks for page after page.
@@ -113,7 +115,7 @@ impl Vulnerabilities {
         let call = self.account.list(&STATS, "stats/vulnerabilities");
         let reading = Arc::clone(staged);
         let decode: Decode<_> = Arc::new(move |answer: &Answer| read(&reading, answer));
-        let mut walk = StatisticsWalk::default();
+        let mut walk = StatisticsWalk { fields: fields::<CveRow<'_>>(&[]), ..StatisticsWalk::default() };
         let (mut offset, mut total) = (0, None);
         loop {
             let call = self.account.page(&call, offset);
@@ -131,6 +133,7 @@ impl Vulnerabilities {
             total = page.count.filter(|count| *count > 0 || sent == 0).or(total);
             let repeats = page.taken > 0 && page.new == 0;
             let unlimited = offset == 0 && sent > *page_limit;
+            walk.fields = walk.fields.and(&fields::<CveRow<'_>>(&page.fields));
             if !repeats {
                 page.rejected.iter().for_each(|reject| walk.rejected[reject.why as usize] += 1);
                 offset += sent;

@@ -1,5 +1,7 @@
 //! What the tests of every vendor need.
 
+mod retyped;
+
 use std::fmt::Write as _;
 
 use figment::Figment;

@@ -64,7 +64,9 @@ impl StagedContainers {
             for row in rows.into_keyed() {
                 let key = Key::new(row.key());
                 // A row has no time of its own change: the one that came later is the later one.
-                page.row(row.key(), None, containers.place_of(&key).map(|_| None));
+                if page.row(row.key(), None, containers.place_of(&key).map(|_| None)) {
+                    page.count_fields(&row);
+                }
                 let container = Container {
                     page: Some(page_fields(&mut containers.names, &row)),
                     bulk: Some(bulk_fields(&mut containers.names, &row, &self.promote)),
@@ -170,7 +172,8 @@ impl Containers {
         let (containers, controls) = off_thread(&CONTAINERS.endpoint, move || staged.finish()).await?;
         let (records, containers, controls) = (containers.len(), Some(Arc::new(containers)), Some(Arc::new(controls)));
         let tables = Tables { containers, controls, ..Tables::default() };
-        Ok(CollectOutput { missing: walked.missing, ..CollectOutput::full(records, tables) })
+        let fields = crate::wire::fields::<ContainerRow<'_>>(&walked.fields);
+        Ok(CollectOutput { missing: walked.missing, fields, ..CollectOutput::full(records, tables) })
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use super::containers::StagedContainers;
+use super::sensors::DefendersRead;
 use super::{console, images, sensors, vulnerabilities};
 use crate::client::Answer;
 use crate::inventory::Table;
@@ -232,14 +233,17 @@ fn an_image_without_a_scan_has_no_counts() {
 
 #[test]
 fn the_samples_of_defenders() {
-    let (table, rejected) = sensors::read(&answer(fixture!("defenders_summary.json"))).unwrap();
+    let DefendersRead { table, rejected, .. } = sensors::read(&answer(fixture!("defenders_summary.json"))).unwrap();
     let shown: Vec<_> =
         table.iter().map(|(_, row)| (table.names.text(row.kind), row.connected, row.deployed)).collect();
     assert_eq!(shown, [("docker", 12, 15), ("daemonset_linux", 40, 40), ("serverless", 0, 0)]);
     assert_eq!(rejected, [0, 0]);
-    let (table, rejected) = sensors::read(&answer(r#"[{"category":null},{"category":"x","connected":null}]"#)).unwrap();
-    assert_eq!((table.len(), rejected), (0, [1, 0]));
-    assert_eq!(sensors::read(&answer("null")).unwrap().0.len(), 0);
+    let odd = r#"[{"category":null},{"category":"x","connected":null},{"category":"y","connected":[],"deployed":3}]"#;
+    let DefendersRead { table, rejected, fields } = sensors::read(&answer(odd)).unwrap();
+    assert_eq!(fields.unreadable().collect::<Vec<_>>(), [("connected", 1)]);
+    assert_eq!(fields.iter().collect::<Vec<_>>(), [("connected", &[1, 0, 1]), ("deployed", &[1, 1, 0])]);
+    assert_eq!((table.len(), rejected), (1, [1, 0]));
+    assert_eq!(sensors::read(&answer("null")).unwrap().table.len(), 0);
 }
 
 #[test]
@@ -268,10 +272,10 @@ fn the_samples_of_vulnerabilities() {
 #[test]
 fn the_samples_of_the_console() {
     assert_eq!(console::read_version(&answer(fixture!("version.json"))).unwrap(), "30.00.140");
-    let expiry = console::read_license(&answer(fixture!("license.json"))).unwrap();
+    let (expiry, _) = console::read_license(&answer(fixture!("license.json"))).unwrap();
     assert_eq!(expiry.unwrap().millis(), 1_767_225_600_000);
     for none in ["null", "{}", r#"{"expiration_date":"0001-01-01T00:00:00Z"}"#, r#"{"expiration_date":null}"#] {
-        assert_eq!(console::read_license(&answer(none)).unwrap(), None, "{none}");
+        assert_eq!(console::read_license(&answer(none)).unwrap().0, None, "{none}");
     }
     assert!(console::read_license(&answer("[]")).is_err());
 }

@@ -16,6 +16,7 @@ use crate::source::qualys::session::{Listing, Session};
 use crate::source::staged::FromRow;
 use crate::source::{Collect, CollectOutput};
 use crate::telemetry::Failure;
+use crate::wire;
 
 /// A kind of record that is listed page by page: what its collector has to know.
 pub(crate) trait Listed: FromRow + Record {
@@ -64,7 +65,13 @@ impl<R: Listed> ListedCollector<R> {
         };
         self.session.count_rejected(R::NAME, walked.rejected);
         let records = table.len();
-        Ok(CollectOutput { missing: walked.missing, note, ..CollectOutput::full(records, R::tables(Arc::new(table))) })
+        let fields = wire::fields::<R::Row<'static>>(&walked.fields);
+        Ok(CollectOutput {
+            missing: walked.missing,
+            note,
+            fields,
+            ..CollectOutput::full(records, R::tables(Arc::new(table)))
+        })
     }
 
     async fn read(&self, progress: &(dyn Fn() + Sync)) -> Result<(Table<R>, WalkSummary), ApiError> {

@@ -73,7 +73,8 @@ impl Policies {
         let missing = self.fill_rules(&mut table, &wanting, progress).await;
         let (records, policies) = (table.len(), Some(Arc::new(table)));
         let tables = Tables { policies, ..Tables::default() };
-        Ok(CollectOutput { missing: walked.missing.or(missing), note, ..CollectOutput::full(records, tables) })
+        let fields = crate::wire::fields::<PolicyRow<'_>>(&walked.fields);
+        Ok(CollectOutput { missing: walked.missing.or(missing), note, fields, ..CollectOutput::full(records, tables) })
     }
 
     /// Puts the rules of those `wanting` into the table; tells why some are missing.

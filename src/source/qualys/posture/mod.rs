@@ -11,12 +11,12 @@ use crate::inventory::{Table, Tables};
 use crate::labels::word;
 use crate::lock::lock;
 use crate::names::{Name, Names};
-use crate::record::{Control, Severity};
+use crate::record::{Control, FieldCounts, Severity, StateCounts};
 use crate::source::qualys::listing::by_page::PagedListing;
 use crate::source::qualys::listing::details::{DetailPages, Wanted, fetch_due};
 use crate::source::qualys::listing::optional_listing::{OptionalListing, Presence};
 use crate::source::qualys::session::{Listing, Session};
-use crate::source::qualys::wire::{ControlDetail, ControlRow};
+use crate::source::qualys::wire::{ControlDetail, ControlRow, ResourceRow};
 use crate::source::staged::FromRow;
 use crate::source::{Collect, CollectOutput};
 use crate::telemetry::Failure;
@@ -70,19 +70,21 @@ impl Posture {
             Presence::Present(read) => read,
             Presence::Absent(words) => {
                 let tables = Tables { controls: Some(Arc::default()), ..Tables::default() };
-                return Ok(CollectOutput { note: Some(words), ..CollectOutput::full(0, tables) });
+                let fields = fields(&[], &[]);
+                return Ok(CollectOutput { note: Some(words), fields, ..CollectOutput::full(0, tables) });
             }
         };
         self.ask_categories(&table, progress).await;
         self.fill_categories(&mut table);
-        let ResourcesRead { table: resources, rejected, missing, note } =
+        let ResourcesRead { table: resources, rejected, fields: of_resources, missing, note } =
             resources::walk(&self.session, &self.resources, progress).await;
         let rejected = std::array::from_fn(|reason| walked.rejected[reason] + rejected[reason]);
         self.session.count_rejected(NAME, rejected);
         let records = table.len() + resources.as_ref().map_or(0, Table::len);
         let (controls, posture_resources) = (Some(Arc::new(table)), resources.map(Arc::new));
         let tables = Tables { controls, posture_resources, ..Tables::default() };
-        Ok(CollectOutput { missing: walked.missing.or(missing), note, ..CollectOutput::full(records, tables) })
+        let fields = fields(&walked.fields, &of_resources);
+        Ok(CollectOutput { missing: walked.missing.or(missing), note, fields, ..CollectOutput::full(records, tables) })
     }
 
     /// Asks for the categories that are not known yet. That some cannot be had fails no run: all else is known.
@@ -114,6 +116,11 @@ impl Posture {
             }
         }
     }
+}
+
+/// The rows of both listings by field.
+fn fields(controls: &[StateCounts], resources: &[StateCounts]) -> FieldCounts {
+    crate::wire::fields::<ControlRow<'_>>(controls).and(&crate::wire::fields::<ResourceRow<'_>>(resources))
 }
 
 /// The category on a control's own page; empty where it tells none.

@@ -18,7 +18,7 @@ use crate::source::qualys::listing::optional_listing::{OptionalListing, Presence
 use crate::source::qualys::session::{Listing, Session};
 use crate::source::qualys::wire::{self, ResourceRow};
 use crate::source::staged::{FromRow, StagedTable};
-use crate::wire::{Rejected, text};
+use crate::wire::{Rejected, StateCounts, text};
 
 /// The list of resources.
 pub(crate) const COUNT: Listing = Listing {
@@ -47,6 +47,8 @@ pub(crate) struct ResourcesRead {
     /// The resources, if they are known.
     pub(crate) table: Option<Table<PostureResource>>,
     pub(crate) rejected: Rejected,
+    /// Rows by the states of their fields.
+    pub(crate) fields: Vec<StateCounts>,
     /// Why resources are known to be missing, in words for people.
     pub(crate) missing: Option<String>,
     /// What people should know though nothing is wrong.
@@ -68,6 +70,7 @@ pub(crate) async fn walk(session: &Session, presence: &OptionalListing, progress
         Ok(Presence::Present(walked)) => ResourcesRead {
             table: Some(resources.table.take()),
             rejected: walked.rejected,
+            fields: walked.fields,
             missing: walked.missing,
             note: None,
         },

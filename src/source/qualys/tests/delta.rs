@@ -206,7 +206,13 @@ fn of_records_without_a_time_nobody_can_tell_that_they_changed() {
         let known = DeltaBase::new(
             Arc::new(staging.finish().0),
             began,
-            FullWalk { unread: 0, unreadable: Arc::default(), walked: began, resync },
+            FullWalk {
+                unread: 0,
+                unreadable: Arc::default(),
+                walked: began,
+                resync,
+                fields: crate::record::FieldCounts::default(),
+            },
         )?;
         Some((known.pages.millis(), known.bulk.millis()))
     };

@@ -15,6 +15,7 @@ use super::staging::{Half, Joined};
 use crate::clock::Timestamp;
 use crate::inventory::Table;
 use crate::paging::WINDOW;
+use crate::record::FieldCounts;
 
 /// What changed so long before the latest change that was seen is asked for again: the vendor's servers do not agree on
 /// the time to the second, and a listing shows what changed a while later.
@@ -40,6 +41,7 @@ struct ResumeState {
     unread: u64,
     unreadable: HashSet<u64>,
     walked: Timestamp,
+    fields: FieldCounts,
 }
 
 /// A walk of all records.
@@ -53,6 +55,8 @@ pub(crate) struct FullWalk {
     pub(crate) walked: Timestamp,
     /// When the next one is due.
     pub(crate) resync: Instant,
+    /// Its rows by field, and those of what has changed since.
+    pub(crate) fields: FieldCounts,
 }
 
 impl<R: Joined> DeltaBase<R> {
@@ -74,15 +78,17 @@ impl<R: Joined> DeltaBase<R> {
         resume_state: &[u8],
         resync: impl FnOnce(Timestamp) -> Instant,
     ) -> Option<Self> {
-        let ResumeState { pages, bulk, unread, unreadable, walked } = postcard::from_bytes(resume_state).ok()?;
-        let last = FullWalk { unread, unreadable: Arc::new(unreadable), walked, resync: resync(walked) };
+        let ResumeState { pages, bulk, unread, unreadable, walked, fields } =
+            postcard::from_bytes(resume_state).ok()?;
+        let last = FullWalk { unread, unreadable: Arc::new(unreadable), walked, resync: resync(walked), fields };
         Some(Self { table, pages, bulk, last })
     }
 
     /// What is to be kept over a restart, besides the records.
     pub(crate) fn resume_state(&self) -> Option<Vec<u8>> {
-        let &Self { pages, bulk, last: FullWalk { unread, ref unreadable, walked, .. }, .. } = self;
-        postcard::to_stdvec(&ResumeState { pages, bulk, unread, unreadable: HashSet::clone(unreadable), walked }).ok()
+        let &Self { pages, bulk, last: FullWalk { unread, ref unreadable, walked, ref fields, .. }, .. } = self;
+        let (unreadable, fields) = (HashSet::clone(unreadable), fields.clone());
+        postcard::to_stdvec(&ResumeState { pages, bulk, unread, unreadable, walked, fields }).ok()
     }
 
     /// How many records the vendor is to count if `table` are all that can be read.

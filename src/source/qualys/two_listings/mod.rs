@@ -16,12 +16,14 @@ use crate::lock::lock;
 use crate::paging::{
     CursorPosition, KeyAsk, KeyPosition, Page, WalkObserver, WalkSummary, by_cursor, by_key, changed_since,
 };
+use crate::record::FieldCounts;
 use crate::source::qualys::session::{Listing, Session};
 use crate::source::{Collect, CollectOutput, WalkKind};
 use crate::telemetry::Failure;
+use crate::wire;
 use delta::{DeltaBase, FullWalk, compare};
 use link::next;
-use staging::{Joined, Staging};
+use staging::{Half, Joined, Staging};
 use walk_checkpoint::{InterruptedWalk, WalkCheckpoint, WalkPosition};
 
 pub(crate) mod delta;
@@ -271,6 +273,11 @@ impl<R: TwoListed> TwoListings<R> {
         let [pages, bulk] = &came.walked;
         let rejected = std::array::from_fn(|reason| pages.rejected[reason] + bulk.rejected[reason]);
         self.session.count_rejected(R::NAME, rejected);
+        let mut fields = wire::fields::<<R::Page as Half>::Row<'static>>(&pages.fields);
+        fields = fields.and(&wire::fields::<<R::Bulk as Half>::Row<'static>>(&bulk.fields));
+        if let Some(known) = over {
+            fields = fields.and(&known.last.fields);
+        }
         let mut resume_state = None;
         if came.missing.is_none() {
             let walk = || FullWalk {
@@ -278,8 +285,10 @@ impl<R: TwoListed> TwoListings<R> {
                 unreadable: Arc::new(pages.unreadable.union(&bulk.unreadable).copied().collect()),
                 walked: began,
                 resync: self.resync(began),
+                fields: FieldCounts::default(),
             };
             let last = over.map_or_else(walk, |known| known.last.clone());
+            let last = FullWalk { fields: fields.clone(), ..last };
             let table = Arc::clone(&came.table);
             let began = came.date.map_or(began, |date| date.min(began));
             let known = off_thread(&R::PAGES.0.endpoint, move || DeltaBase::new(table, began, last)).await?;
@@ -295,6 +304,7 @@ impl<R: TwoListed> TwoListings<R> {
             walk_kind: if over.is_none() { WalkKind::Full } else { WalkKind::Incremental },
             missing: came.missing,
             note: None,
+            fields,
             resume_state,
         })
     }

@@ -120,7 +120,12 @@ impl<R: Joined> Staging<R> {
                 let key = Key::new(row.key());
                 let part = H::read(&mut table.names, &row, &self.wanted);
                 let stored = table.place_of(&key).and_then(|at| H::part(&table.nth(at)?.1)).map(H::updated);
-                page.row(row.key(), H::updated(&part), stored);
+                let is_new = page.row(row.key(), H::updated(&part), stored);
+                // What was read before this walk of changes, and is asked for again to be safe, was counted then.
+                let before = self.base.as_ref().and_then(|base| H::part(base.get(row.key())?).map(H::updated));
+                if is_new && before != Some(H::updated(&part)) {
+                    page.count_fields(&row);
+                }
                 parts.push((key, part));
             }
         }
