@@ -67,7 +67,7 @@ fn named(code: &str, module: &Module, children: &BTreeSet<String>) -> Vec<Module
     for child in children {
         let prefix = format!("{child}::");
         if behind(code, &prefix).next().is_some() {
-            found.push([module.as_slice(), &[child.clone()]].concat());
+            found.push([module.as_slice(), std::slice::from_ref(child)].concat());
         }
     }
     found

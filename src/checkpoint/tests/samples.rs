@@ -22,6 +22,7 @@ pub(super) fn saved_data() -> SavedData {
     SavedData {
         since: time(1_765_432_109_876).expect("a time"),
         status: DataStatus {
+            fields: Arc::default(),
             complete: true,
             records: 100_000,
             walk_duration: Duration::new(3600, 5),
