@@ -37,7 +37,7 @@ fn put(row: &mut Value, path: &str, value: Value) {
     match inner {
         Value::Array(list) => list.iter_mut().for_each(|element| put(element, rest, value.clone())),
         inner @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_)) => {
-            put(inner, rest, value)
+            put(inner, rest, value);
         }
     }
 }
