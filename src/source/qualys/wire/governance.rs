@@ -34,7 +34,7 @@ row! {
     /// A row of `/csapi/v1.3/registry`; its shape is that of the vendor's interface description.
     pub struct RegistryRow<'a> {
         registry_uuid: Text<'a> = "registryUuid" as key,
-        registry_uri: Text<'a> = "registryUri" as key,
+        registry_uri: Text<'a> = "registryUri",
         total_images: Count = "totalImages",
         total_scanned_images: Count = "totalScannedImages",
         total_vulnerable_images: Count = "totalVulnerableImages",
