@@ -52,7 +52,7 @@ impl TryFrom<i64> for Timestamp {
     }
 }
 
-/// Tells the time; cheap to clone.
+/// Returns the time; cheap to clone.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
 
@@ -62,7 +62,7 @@ impl Clock {
         Self(Arc::new(|| {
             #[expect(clippy::disallowed_methods, reason = "the one place that asks")]
             let since = SystemTime::now().duration_since(UNIX_EPOCH);
-            // A system whose clock stands before 1970 is told the first moment after it.
+            // A system whose clock stands before 1970 gets the first moment after it.
             let millis = since.map_or(1, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX));
             Timestamp(NonZeroI64::new(millis.max(1)).unwrap_or(NonZeroI64::MAX))
         }))

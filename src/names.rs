@@ -32,7 +32,7 @@ thread_local! {
     static READABLE: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Only inside of [`Names::reading`]: elsewhere nothing tells whose name it is.
+/// Only inside of [`Names::reading`]: elsewhere the owner of a name is unknown.
 impl<'de> Deserialize<'de> for Name {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let name = Self(u32::deserialize(from)?);

@@ -2,7 +2,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 
-/// 64 random bits: every `RandomState` has keys of its own.
+/// 64 random bits: every `RandomState` has its own keys.
 pub fn bits() -> u64 {
     RandomState::new().hash_one(0)
 }

@@ -68,7 +68,7 @@ pub struct RateLimit {
 }
 
 impl RateLimit {
-    /// So many requests in so many seconds.
+    /// A number of requests per number of seconds.
     pub const fn per_seconds(requests: u32, seconds: u64) -> Self {
         Self { requests, window: Duration::from_secs(seconds) }
     }
@@ -198,7 +198,7 @@ impl SecretPlace {
     }
 }
 
-/// The path, where it is one for sure: a word of its own, or with a slash of base64, may be a secret.
+/// The path, where it is one for sure: a bare word, or base64 with a slash, may be a secret.
 fn shown(path: &Path) -> String {
     let in_folder = path.parent().is_some_and(|folder| folder.parent().is_some() && folder.is_dir());
     if in_folder || path.exists() { path.display().to_string() } else { "the file that it names".to_owned() }
@@ -217,7 +217,7 @@ pub fn read_pem(path: &Path) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-/// What a file holds, and no more of it than needed to tell that it is more than `most` and a newline.
+/// What a file holds, and no more of it than needed to see that it exceeds `most` and a newline.
 fn read_bytes(path: &Path, most: usize) -> Result<Vec<u8>, String> {
     // A pipe would be waited for, and is empty the next time.
     if !fs::metadata(path).map_err(|error| error.to_string())?.is_file() {

@@ -13,7 +13,7 @@ use crate::setting::{ConfigErrors, HumanDuration};
 /// More series than this about single entities are a list, not a metric.
 const MAX_TOP_K: usize = 1000;
 
-/// Shorter label values could not be told apart.
+/// Shorter label values would be hard to distinguish.
 const MIN_LABEL_VALUE: usize = 32;
 
 /// Prefix of promoted labels.

@@ -106,7 +106,7 @@ mod tests {
 
     use super::*;
 
-    /// Collectors that need so many seconds for a run, and how many runs they began.
+    /// Collectors with the seconds that a run takes, and how many runs they began.
     fn collectors(scheduler: &Arc<OnDemandScheduler>, seconds: &[u64]) -> (JoinSet<()>, Arc<AtomicUsize>) {
         let runs = Arc::new(AtomicUsize::new(0));
         let mut tasks = JoinSet::new();

@@ -8,7 +8,7 @@ use std::fmt;
 pub struct Located {
     /// The file, environment variable or flag that contains it.
     pub origin: String,
-    /// The option's full name, as in `source.qualys[0].interval`, or the line where there is no option to name.
+    /// The option's full name, as in `source.qualys[0].interval`, or the line if no option can be named.
     pub key: String,
     /// What is wrong and what to write instead. Never a value.
     pub reason: String,

@@ -15,7 +15,7 @@ use super::words;
 /// After this many attempts the remaining errors are reported only once the others are fixed.
 const MAX_ATTEMPTS: usize = 1000;
 
-/// What is to be known of the errors that were found, to tell their consequences from others.
+/// What is to be known of the errors that were found, to separate their consequences from others.
 #[derive(Default)]
 pub(super) struct Noted {
     /// Unknown keys.

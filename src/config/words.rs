@@ -21,7 +21,7 @@ pub(super) fn reason(kind: &Kind, path: &[String], value: Option<&Value>) -> Str
     }
 }
 
-/// A key that is no option, with the options it may have been meant for.
+/// An unknown key, with the options it may have been meant for.
 fn unknown(name: &str, path: &[String], known: &[&str]) -> String {
     let meant = meant(name, known);
     if meant.iter().all(|option| is_place_of(name, option)) && !meant.is_empty() {

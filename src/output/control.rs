@@ -1,4 +1,4 @@
-//! Pages for what runs the exporter: whether it is alive, whether it is ready, and to read its configuration anew.
+//! Pages for what runs the exporter: whether it is alive, whether it is ready, and to reload its configuration.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ impl Page for Healthy {
 }
 
 /// Says whether every collector has had its first answer, or failed to get one. A long first walk does not hold it
-/// back: what that has not brought yet is told by the collectors' own families.
+/// back: the collectors' own families show what is still missing.
 pub struct Ready(pub Arc<Telemetry>);
 
 impl Page for Ready {
@@ -40,10 +40,10 @@ impl Page for Ready {
     }
 }
 
-/// How a reload is asked for: with a place for its result.
+/// A request for a reload, with a place for its result.
 pub type ReloadRequest = oneshot::Sender<Result<(), String>>;
 
-/// Has the configuration read anew, and says how that went.
+/// Reloads the configuration and reports the result.
 pub struct Reload(pub mpsc::Sender<ReloadRequest>);
 
 impl Page for Reload {
@@ -57,11 +57,11 @@ impl Page for Reload {
 
     fn answer<'a>(&'a self, _: PageRequest<'a>) -> BoxFuture<'a, PageAnswer> {
         Box::pin(async {
-            let (result, told) = oneshot::channel();
+            let (result, answer) = oneshot::channel();
             if self.0.send(result).await.is_err() {
                 return PageAnswer::text(503, "shutting down\n");
             }
-            match told.await {
+            match answer.await {
                 Ok(Ok(())) => PageAnswer::text(200, "reloaded\n"),
                 Ok(Err(words)) => {
                     PageAnswer::text(500, format!("not reloaded, the old configuration stays:\n{words}\n"))

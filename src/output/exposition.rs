@@ -33,7 +33,7 @@ pub trait Refresh: Send + Sync {
     fn refresh(&self) -> BoxFuture<'_, ()>;
 }
 
-/// How long a scrape may wait, given what the scraper says of its own wait.
+/// How long a scrape may wait, given the timeout that the scraper sends.
 fn patience(scrape_timeout: Option<&str>) -> Duration {
     let said = scrape_timeout.and_then(|seconds| seconds.trim().parse::<f64>().ok());
     let said = said.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
@@ -72,7 +72,7 @@ impl Page for Arc<Exposition> {
         let gzip = accepts_gzip(request.accept_encoding);
         Box::pin(async move {
             if let Some(refresh) = &self.refresh {
-                // In time or not: what there is tells its own age.
+                // In time or not: the data carries its age.
                 _ = timeout(patience(request.scrape_timeout), refresh.refresh()).await;
             }
             let Some(rendered) = self.rendered.load_full() else {

@@ -131,7 +131,7 @@ mod tests {
                 OpenMetrics,
             ),
             ("text/plain;version=0.0.4", Text),
-            // Prometheus 2, with native histograms, and told to ask for text first.
+            // Prometheus 2, with native histograms, configured to prefer text.
             (
                 "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,\
                  text/plain;version=0.0.4;q=0.5,*/*;q=0.1",

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
-/// What a page is told of a request: the headers that may change its answer, several lines of one joined by commas.
+/// What a page sees of a request: the headers that may change its answer, several lines of one joined by commas.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PageRequest<'a> {
     /// The media types that the client takes.

@@ -71,8 +71,8 @@ fn closed_values(metric: &dyn Metric) -> String {
 }
 
 fn by_vendor(values: &[Option<String>]) -> String {
-    let told = Vendor::ALL.iter().zip(values).filter_map(|(vendor, values)| Some((vendor, values.as_ref()?)));
-    told.map(|(vendor, values)| format!(" ({}) {values}", vendor.as_str())).collect::<Vec<_>>().join(";")
+    let listed = Vendor::ALL.iter().zip(values).filter_map(|(vendor, values)| Some((vendor, values.as_ref()?)));
+    listed.map(|(vendor, values)| format!(" ({}) {values}", vendor.as_str())).collect::<Vec<_>>().join(";")
 }
 
 fn values(sets: &LabelSets) -> String {

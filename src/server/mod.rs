@@ -191,7 +191,7 @@ async fn answer<B>(pages: &Pages, request: &Request<B>) -> Response<Full<Bytes>>
         accept_encoding: accept_encoding.as_deref(),
         scrape_timeout: scrape_timeout.as_deref(),
     };
-    // A page that panics has said so in the log; the client is told, and the connection goes on.
+    // A page that panics has logged it; the client gets an error, and the connection goes on.
     let answer = AssertUnwindSafe(async { page.answer(asked).await }).catch_unwind().await;
     response(answer.unwrap_or_else(|_| PageAnswer::text(500, "This page failed; the log says more.\n")))
 }

@@ -16,7 +16,7 @@ pub enum PushFailure {
     Unauthorized,
     /// The credentials are not enough.
     Forbidden,
-    /// There is no such address, or no such service.
+    /// The address or service does not exist.
     NotFound,
     /// The receiver redirects to another address.
     Redirected,

@@ -64,7 +64,7 @@ impl Failure {
 /// Why a record was left out of a listing that is otherwise kept. A closed set: these words are label values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rejection {
-    /// It is no object, or has no identity to know it by.
+    /// It is not an object, or has no identity.
     Unidentified,
     /// A field that is read has a value that cannot be what the vendor documents.
     Unreadable,

@@ -13,7 +13,7 @@ use super::Failure;
 /// The target of all spans, or what it begins with.
 pub const TARGET: &str = concat!(env!("CARGO_CRATE_NAME"), "::span");
 
-/// The target of spans of whole runs, which the log tells of too.
+/// The target of spans of whole runs, which the log shows too.
 pub const RUN: &str = concat!(env!("CARGO_CRATE_NAME"), "::span::run");
 
 /// A span for one run of a collector. Its `trace_id` is in each line that is logged within it.
@@ -26,7 +26,7 @@ pub fn of_run(source: &str, collector: &'static str) -> Span {
     span
 }
 
-/// A span for one request to `endpoint`, which was asked `before` so many times in the same call.
+/// A span for one request to `endpoint`, after `before` attempts in the same call.
 pub fn of_request(method: &str, endpoint: &'static str, host: &str, before: u32) -> Span {
     let span = tracing::error_span!(target: TARGET, "request", otel.kind = "client");
     name(&span, || format!("{method} {endpoint}"));

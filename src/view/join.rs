@@ -68,7 +68,7 @@ impl<'a> Row<'a, Container> {
     }
 }
 
-/// So many sensors of a kind.
+/// The number of sensors of a kind.
 #[derive(Clone, Copy, Debug)]
 pub struct SensorCount {
     /// Type, as a label value.

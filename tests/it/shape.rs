@@ -357,7 +357,7 @@ fn tests_that_the_promises_name_are_there() {
         let (module, test) = name.rsplit_once("::").expect("it has one");
         let file = match module.split_once("::") {
             None => format!("tests/it/{module}.rs"),
-            Some((module, "tests")) => format!("src/{module}.rs"),
+            Some((module, "tests")) => format!("src/{module}/tests/mod.rs"),
             Some((room, module)) => format!("src/{room}/{}.rs", module.replace("::", "/")),
         };
         let code = read(&root().join(&file));

@@ -1,6 +1,6 @@
 //! Series as requests of OTLP, each of a limited size. Pure: the time is an argument.
 //!
-//! Everything that one push tells is a row of points with fixed places; a request holds those from one place to
+//! Everything that one push sends is a row of points with fixed places; a request holds those from one place to
 //! another. So however often a row is divided, no point is lost and none is sent twice.
 
 use std::ops::Range;
@@ -28,7 +28,7 @@ const ENVELOPE_SLACK: usize = 32;
 /// The same of one metric.
 const METRIC_SLACK: usize = 16;
 
-/// What one push tells: series with their values at one moment, and marks on those that are gone.
+/// What one push sends: series with their values at one moment, and marks on those that are gone.
 pub(super) struct Batch {
     parts: Vec<Part>,
     /// How many of the points are marks.

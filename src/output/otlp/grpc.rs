@@ -59,7 +59,7 @@ impl Client {
         })
     }
 
-    /// Sends one request and tells what became of it.
+    /// Sends one request and returns the outcome.
     pub(super) async fn send(&self, headers: HeaderMap, body: Bytes, patience: Duration) -> Verdict {
         let mut grpc = self.grpc.clone();
         let mut request = Request::new(body);

@@ -49,7 +49,7 @@ impl Transport {
         matches!(self, Self::Http { compression: Compression::Gzip, .. })
     }
 
-    /// Sends one request, compressed if that is wanted, and tells what became of it.
+    /// Sends one request, compressed if that is wanted, and returns the outcome.
     pub(super) async fn send(&self, mut headers: HeaderMap, body: Bytes, patience: Duration) -> Verdict {
         match self {
             Self::Grpc(client) => client.send(headers, body, patience).await,

@@ -62,7 +62,7 @@ fn a_collector_is_up_once_data_of_a_run_since_the_last_failure_is_published() {
         // The data of the first success is not published yet, and then it is.
         (1, 0, None, 0.0),
         (1, 0, Some(1), 1.0),
-        // That of the second is not, but that of the first is no worse.
+        // That of the second is not, but that of the first does not get worse.
         (2, 0, Some(1), 1.0),
         (2, 1, Some(2), 0.0),
         // Data from before a restart.
