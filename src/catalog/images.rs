@@ -32,8 +32,7 @@ const CONDITIONS: FixedLabels = FixedLabels::PerVendor(OF_QUALYS.labels, |vendor
 
 fn add_conditions(row: Row<'_, Image>, numbers: &mut [f64]) -> bool {
     let Some(page) = page(row) else { return false };
-    let failed = page.scan_status != Name::UNKNOWN && row.text(page.scan_status) != "success";
-    for (number, holds) in numbers.iter_mut().zip([page.findings.is_none(), failed]) {
+    for (number, holds) in numbers.iter_mut().zip([page.findings.is_none(), page.scan_failed]) {
         *number += f64::from(u8::from(holds));
     }
     true

@@ -39,6 +39,8 @@ pub struct ImagePageFields {
     pub in_use: bool,
     /// Scan status, as a label value.
     pub scan_status: Name,
+    /// Whether the vendor says that its last scan did not succeed.
+    pub scan_failed: bool,
     /// Findings by severity; absent if it was never scanned.
     pub findings: Option<SeverityCounts>,
     /// Risk, 0 to 1000.
@@ -60,6 +62,7 @@ impl Default for ImagePageFields {
             registry: Name::UNKNOWN,
             in_use: false,
             scan_status: Name::UNKNOWN,
+            scan_failed: false,
             findings: None,
             risk: Score::NONE,
             size: Score::NONE,

@@ -231,6 +231,7 @@ fn images(names: &mut Names) -> Vec<(&'static str, Image)> {
         registry: vulnerability,
         in_use,
         scan_status: Name::UNKNOWN,
+        scan_failed: in_use,
         findings,
         risk: Score::NONE,
         size: Score::new(size),

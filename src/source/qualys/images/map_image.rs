@@ -18,6 +18,7 @@ pub(crate) fn page_fields(names: &mut Names, row: &ImagePageRow<'_>) -> ImagePag
         registry: registry(names, row.repo_digests.get()),
         in_use: row.associated_containers_count.0.is_some_and(|containers| containers > 0),
         scan_status: word(names, row.scan_status.get()),
+        scan_failed: row.scan_status.filled().is_some_and(|status| !status.eq_ignore_ascii_case("SUCCESS")),
         findings: row.vulnerabilities.counts(),
         risk: Score::new(row.risk_score.0),
         size: Score::new(row.size.0),
