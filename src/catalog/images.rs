@@ -5,7 +5,7 @@ use super::label_sets::{FINDING_KINDS, FIXES, RISK_LEVELS, SEVERITIES, add_count
 use crate::clock::Timestamp;
 use crate::metric::{Column, Family, FixedLabels, Kind, Label, LabelSets, Metric, Read, Unit, Value};
 use crate::names::Name;
-use crate::record::{Image, ImagePageFields, Vendor, Vulnerability, VulnerabilityStatistics};
+use crate::record::{Image, ImagePageFields, Vulnerability, VulnerabilityStatistics};
 use crate::view::Row;
 
 /// Its first repository, behind its registry.
@@ -21,14 +21,9 @@ fn risk(row: Row<'_, Image>) -> Option<f64> {
     page(row)?.risk.get()
 }
 
-static OF_QUALYS: LabelSets = LabelSets { labels: &[&CONDITION], values: &[&["never_scanned"], &["scan_failed"]] };
+static OF_SCANS: LabelSets = LabelSets { labels: &[&CONDITION], values: &[&["never_scanned"], &["scan_failed"]] };
 
-static OF_PRISMA: LabelSets = LabelSets { labels: &[&CONDITION], values: &[&["never_scanned"]] };
-
-const CONDITIONS: FixedLabels = FixedLabels::PerVendor(OF_QUALYS.labels, |vendor| match vendor {
-    Vendor::Qualys => Some(&OF_QUALYS),
-    Vendor::Prisma => Some(&OF_PRISMA),
-});
+const CONDITIONS: FixedLabels = FixedLabels::Same(&OF_SCANS);
 
 fn add_conditions(row: Row<'_, Image>, numbers: &mut [f64]) -> bool {
     let Some(page) = page(row) else { return false };

@@ -106,6 +106,8 @@ impl GroupingCache {
         max_bytes: usize,
     ) -> Arc<Grouping> {
         let key = (TypeId::of::<T>(), by.as_ptr() as usize);
+        // Only vendors' texts need a bound; those of the exporter are a closed set.
+        let max_bytes = if T::LIVE { usize::MAX } else { max_bytes };
         let grouping = self.groupings.entry(key).or_insert_with(|| Arc::new(group(readers, view, max_bytes)));
         Arc::clone(grouping)
     }

@@ -64,7 +64,8 @@ fn by_scan_status(members: &[&Image]) -> Cells {
 
 fn with_condition(members: &[&Image]) -> Cells {
     let never_scanned = members.iter().filter(|image| image.findings.is_none()).count();
-    let failed = |image: &&&Image| image.scan_status.as_deref().is_some_and(|status| status != "SUCCESS");
+    let failed =
+        |image: &&&Image| image.scan_status.as_deref().is_some_and(|status| !["", "None", "SUCCESS"].contains(&status));
     [("never_scanned", never_scanned), ("scan_failed", members.iter().filter(failed).count())]
         .map(|(condition, count)| (pairs([("condition", condition)]), amount(count)))
         .into()

@@ -24,7 +24,9 @@ pub(super) fn add<'a>(set: &mut FamilySet<'a>, console: &'a Console, question: &
     });
     set.add_grouped("images_with_condition", &records, |members| {
         let never_scanned = members.iter().filter(|image| image.vulnerabilities.is_none()).count();
-        vec![(pairs([("condition", "never_scanned")]), amount(never_scanned))]
+        let failed = members.iter().filter(|image| !image.error.is_empty()).count();
+        let cells = [("never_scanned", never_scanned), ("scan_failed", failed)];
+        cells.map(|(condition, count)| (pairs([("condition", condition)]), amount(count))).into()
     });
     let found = vulnerabilities(console);
     let distinct: Vec<_> =
