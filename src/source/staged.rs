@@ -15,7 +15,7 @@ pub trait FromRow: Sized + Send + 'static {
     /// The row.
     type Row<'a>: Keyed + Row<'a> + fmt::Debug;
 
-    /// The record that a row tells of.
+    /// The record that a row describes.
     fn from_row(names: &mut Names, row: &Self::Row<'_>) -> Self;
 
     /// The key of the record, the vendor's own unless that is another's too; none for a row that has none and counts all

@@ -12,7 +12,7 @@ use crate::wire::Text;
 /// The container label that names the namespace where the pod does not.
 const NAMESPACE: &str = "io.kubernetes.pod.namespace";
 
-/// What the page list tells of a container.
+/// Fields of a container from its row of the page list.
 pub(crate) fn page_fields(names: &mut Names, row: &PageRow<'_>) -> PageListFields {
     let cluster = row.cluster.0.as_ref().map_or("", |cluster| cluster.name.get());
     PageListFields {
@@ -37,7 +37,7 @@ pub(crate) fn page_fields(names: &mut Names, row: &PageRow<'_>) -> PageListField
     }
 }
 
-/// What the bulk list tells of a container. `promote` are the keys of the labels whose values are kept.
+/// Fields of a container from its row of the bulk list. `promote` are the keys of the labels whose values are kept.
 pub(crate) fn bulk_fields(names: &mut Names, row: &BulkRow<'_>, promote: &[String]) -> BulkListFields {
     let host = row.host.0.as_ref();
     let cluster = row.cluster.0.as_ref();

@@ -9,7 +9,7 @@ use crate::labels::{bare, word};
 use crate::source::qualys::wire::{FindingRow, ImageBulkRow, ImagePageRow, Repo, RepoDigest};
 use crate::wire::Text;
 
-/// What the page list tells of an image.
+/// Fields of an image from its row of the page list.
 pub(crate) fn page_fields(names: &mut Names, row: &ImagePageRow<'_>) -> ImagePageFields {
     ImagePageFields {
         updated: row.updated.0,
@@ -27,7 +27,7 @@ pub(crate) fn page_fields(names: &mut Names, row: &ImagePageRow<'_>) -> ImagePag
     }
 }
 
-/// What the bulk list tells of an image.
+/// Fields of an image from its row of the bulk list.
 pub(crate) fn bulk_fields(names: &mut Names, row: &ImageBulkRow<'_>) -> ImageBulkFields {
     ImageBulkFields {
         updated: row.updated.0,

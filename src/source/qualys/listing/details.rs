@@ -18,7 +18,7 @@ pub(crate) type Wanted<V> = HashMap<Box<str>, Option<V>>;
 /// What the pages told of the records that were wanted last.
 pub(crate) struct DetailPages<V, T> {
     known: HashMap<Box<str>, (Option<V>, T)>,
-    /// Records whose page could not be had: they are asked for after the others, so as not to keep those waiting.
+    /// Records whose page was not readable: they are requested after the others, so as not to keep those waiting.
     failed: HashSet<Box<str>>,
 }
 
@@ -39,7 +39,7 @@ impl<V: Copy + PartialEq, T> DetailPages<V, T> {
         self.known.len()
     }
 
-    /// How many records there are whose page could not be had when it was last asked for.
+    /// How many records there are whose page was not readable at the last request.
     pub(crate) fn failed(&self) -> usize {
         self.failed.len()
     }

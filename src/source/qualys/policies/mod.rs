@@ -94,7 +94,7 @@ impl Policies {
         }
         let lacking = wanting.len() - details.len();
         let why = why.map_or_else(|| "their ids cannot be asked for".to_owned(), |error| error.to_string());
-        (lacking > 0).then(|| format!("the rules of {lacking} policies could not be had: {why}"))
+        (lacking > 0).then(|| format!("the rules of {lacking} policies were not readable: {why}"))
     }
 
     async fn ask_rules(&self, id: &str) -> Result<Rules, ApiError> {

@@ -94,7 +94,7 @@ impl Posture {
         let why = fetch_due(&self.categories, &wanted, progress, |id| self.ask_category(id)).await;
         if let Some(error) = why {
             let controls = lock(&self.categories).failed();
-            tracing::warn!(source = self.session.source(), %error, controls, "categories of controls could not be had; asking again at the next run");
+            tracing::warn!(source = self.session.source(), %error, controls, "control categories were not readable; retrying in the next run");
         }
     }
 

@@ -223,7 +223,7 @@ async fn rules_are_asked_for_where_the_list_leaves_them_out_and_kept_while_the_p
     let (output, asked) = run("6").await;
     assert_eq!((rules(&output), asked), (expected(1, 0, 3), 2));
     let missing = output.missing.unwrap();
-    assert!(missing.starts_with("the rules of 1 policies could not be had: "), "{missing}");
+    assert!(missing.starts_with("the rules of 1 policies were not readable: "), "{missing}");
     assert!(missing.contains("the permission for centralized policies"), "{missing}");
     bench.fault("/centralizedPolicy/timed", 1, detail("timed", 1));
     bench.fault("/centralizedPolicy/untimed", 1, detail("another", 1));
@@ -237,7 +237,7 @@ async fn an_id_that_would_lead_elsewhere_is_not_asked_for() {
     let bench = Bench::new(20, |_, _| {}).await;
     bench.fault(POLICIES, 1, body(r#"{"data":[{"uuid":".."},{"uuid":"a/b"}],"count":2}"#));
     let output = bench.run("policies").await.unwrap();
-    let told = "the rules of 2 policies could not be had: their ids cannot be asked for";
+    let told = "the rules of 2 policies were not readable: their ids cannot be asked for";
     assert_eq!((output.records, output.missing.as_deref()), (2, Some(told)));
     assert_eq!(bench.server.request_count("/csapi/v1.3/"), 1);
 }
