@@ -70,7 +70,9 @@ fuzz_target!(|data: &[u8]| -> Corpus {
             |staged| shown(&staged.take()),
         ),
         _ if check.rows_alone => return Corpus::Reject,
-        b'm' => check.single(|answer| prisma::sensors::read(answer).map(|read| (shown(&read.table), read.rejected, read.fields))),
+        b'm' => check.single(|answer| {
+            prisma::sensors::read(answer).map(|read| (shown(&read.table), read.rejected, read.fields))
+        }),
         b'n' => check.single(posture::read_category),
         b'o' => check.single(|answer| {
             let mut names = Names::default();

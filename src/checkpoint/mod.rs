@@ -94,7 +94,7 @@ impl Store {
 
     /// Drops everything stored of collectors other than these, each with its source.
     pub fn keep_only(&self, slots: &[(&str, &str)]) -> Result<(), String> {
-        self.with("pruned", |database| {
+        self.change("pruned", |database| {
             let before = database.begin_read()?;
             let kept = |path: &StorePath| slots.iter().any(|(source, collector)| path.is_of(source, collector));
             let mut paths = Vec::new();
@@ -127,7 +127,7 @@ impl Store {
 
     /// Writes data, and logs when that starts to fail and when it recovers.
     fn write(&self, work: impl FnOnce(&Database) -> Result<(), redb::Error>) -> Result<(), String> {
-        let result = self.with("written", work);
+        let result = self.change("written", work);
         let mut written = lock(&self.written);
         let was_failing = std::mem::replace(&mut written.failing, result.is_err());
         match &result {
@@ -143,14 +143,26 @@ impl Store {
         result
     }
 
+    /// Changes the database once its checksums have been verified. redb does not verify them as it works, and aborts the
+    /// process where it panics on a damaged page and again while it unwinds.
+    fn change(&self, done: &str, work: impl FnOnce(&Database) -> Result<(), redb::Error>) -> Result<(), String> {
+        self.with(done, |database| {
+            // False where damage was repaired, by going back to what was last written whole.
+            if !database.check_integrity()? {
+                tracing::warn!("checkpoint repaired: it was damaged while in use");
+            }
+            work(database)
+        })
+    }
+
     /// Works with the database, which is closed if that fails in any way. `done` completes the error "could not be …".
-    fn with<T>(&self, done: &str, work: impl FnOnce(&Database) -> Result<T, redb::Error>) -> Result<T, String> {
+    fn with<T>(&self, done: &str, work: impl FnOnce(&mut Database) -> Result<T, redb::Error>) -> Result<T, String> {
         let mut held = lock(&self.database);
-        let database = match held.take() {
+        let mut database = match held.take() {
             Some(database) => database,
             None => file::open(&self.dir)?,
         };
-        let error = match catch_unwind(AssertUnwindSafe(|| work(&database))) {
+        let error = match catch_unwind(AssertUnwindSafe(|| work(&mut database))) {
             Ok(Ok(result)) => {
                 *held = Some(database);
                 return Ok(result);

@@ -158,7 +158,7 @@ impl Slot {
     }
 
     fn drop_area(&self, area: Area) -> Result<(), String> {
-        self.store.with("written", |database| {
+        self.store.change("written", |database| {
             let transaction = write::begin(database)?;
             if write::clear(&transaction, &self.path(area), &[])? {
                 return Ok(transaction.commit()?);
