@@ -182,10 +182,13 @@ impl Words<'_> {
 impl<'de> Field<'de> for Words<'de> {
     fn read<D: Deserializer<'de>>(deserializer: D) -> Result<(Self, FieldState), D::Error> {
         let mut words = Vec::new();
-        let state = Word { words: &mut words, lists: 2 }.deserialize(deserializer)?;
+        let state = Word { words: &mut words, lists: LISTS }.deserialize(deserializer)?;
         Ok((Self((!words.is_empty()).then_some(words)), state))
     }
 }
+
+/// How deep texts may be nested in lists.
+const LISTS: u8 = 2;
 
 /// Reads a text, or so many lists of texts in each other, into a list of words.
 struct Word<'w, 'de> {
@@ -202,10 +205,11 @@ impl<'de> DeserializeSeed<'de> for Word<'_, 'de> {
 }
 
 impl<'de> Word<'_, 'de> {
+    /// Keeps an empty text only as one of a list, where it is an entry like the others.
     fn keep(self, text: Text<'de>) -> FieldState {
-        let word = text.0.filter(|word| !word.is_empty());
-        let state = state_of(word.as_ref());
-        self.words.extend(word);
+        let word = text.0;
+        let state = state_of(word.as_ref().filter(|word| !word.is_empty()));
+        self.words.extend(word.filter(|word| self.lists < LISTS || !word.is_empty()));
         state
     }
 }

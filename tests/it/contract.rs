@@ -152,6 +152,7 @@ const PRISMA_SEVERITIES: Values =
     &[&["critical", "critical"], &["high", "high"], &["medium", "medium"], &["low", "low"]];
 const RISK_LEVELS: Values = &[&["severe"], &["high"], &["medium"], &["low"], &["unscored"]];
 const STATUSES: Values = &[&["pass"], &["fail"], &["skip"]];
+const IMAGE_CONDITIONS: Values = &[&["never_scanned"], &["scan_failed"]];
 const FIXES: Values = &[&["true"], &["false"]];
 const KINDS: Values = &[
     &["confirmed", "true"],
@@ -209,11 +210,7 @@ const CLOSED: &[(&str, Option<Values>, Option<Values>)] = &[
     ("container_security_image_vulnerabilities", Some(QUALYS_SEVERITIES), Some(PRISMA_SEVERITIES)),
     ("container_security_image_findings", Some(KINDS), None),
     ("container_security_images_by_risk_level", Some(RISK_LEVELS), None),
-    (
-        "container_security_images_with_condition",
-        Some(&[&["never_scanned"], &["scan_failed"]]),
-        Some(&[&["never_scanned"]]),
-    ),
+    ("container_security_images_with_condition", Some(IMAGE_CONDITIONS), Some(IMAGE_CONDITIONS)),
     ("container_security_distinct_vulnerabilities", Some(FIXES), Some(FIXES)),
     ("container_security_posture_control_resources", Some(STATUSES), Some(STATUSES)),
     ("container_security_posture_policy_resources", Some(STATUSES), Some(STATUSES)),

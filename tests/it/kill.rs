@@ -44,8 +44,8 @@ enum Moment {
     Start(u32),
     /// When the vendors have answered so many requests.
     Answers(u32),
-    /// When so many pages of the bulk list of containers have come, and the walk is kept: all of them are walked, since some
-    /// were purged, and more do not come.
+    /// When so many pages of the bulk list of containers have come, and no more come, and the walk is kept: all of them are
+    /// walked, since some were purged.
     Pages(u32),
     /// When so many collectors have ended a run: what they brought is just being stored.
     Runs(u32),
@@ -99,10 +99,9 @@ impl World {
         [&self.qualys, &self.prisma]
     }
 
-    /// How many pages of the bulk list of containers have come of a walk of all of them.
+    /// How many pages of the bulk list of containers have come, of all of them or of what changed.
     fn walked(&self) -> usize {
-        let requests = self.qualys.requests();
-        requests.iter().filter(|request| request.path == BULK[0] && !request.query.contains("filter=")).count()
+        self.qualys.requests().iter().filter(|request| request.path == BULK[0]).count()
     }
 
     fn note(&mut self) {

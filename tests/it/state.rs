@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 
-use container_security_exporter::checkpoint::Store;
+use container_security_exporter::checkpoint::{FORMAT, Store};
 use container_security_exporter::clock::Clock;
 use redb::{Database, TableDefinition};
 use simulator::SECRET_MARKERS;
@@ -99,7 +99,7 @@ async fn a_store_of_no_use_is_set_aside_and_all_is_collected_anew() {
         move |bytes: &mut Vec<u8>| bytes.iter_mut().skip(from).step_by(step).for_each(|byte| *byte ^= 0x41)
     };
     let ruins: [(&str, &dyn Fn()); 7] = [
-        ("newer", &|| of_format(&store, 2)),
+        ("newer", &|| of_format(&store, FORMAT + 1)),
         ("older", &|| of_format(&store, 0)),
         ("foreign", &|| std::fs::write(&store, "a file of somebody else\n").expect("written")),
         ("damaged", &|| rewrite(&store, |bytes| bytes.truncate(bytes.len() / 2))),

@@ -219,7 +219,7 @@ async fn a_receiver_of_traces_that_fails_harms_nothing_and_is_told_of_once() {
         // A thousand times as often as by default.
         let said = set.once(&[("OTEL_BSP_SCHEDULE_DELAY", "5")]).await;
         assert_eq!(said.matches("OTLP push of traces failed").count(), 1, "{said}");
-        assert!(said.contains(&format!("reason={reason}")), "{reason}: {said}");
+        assert!(said.contains(&format!("outcome={reason}")), "{reason}: {said}");
         assert!(!said.contains("OTLP push of traces succeeded") && !said.contains("collection failed"), "{said}");
     }
 }

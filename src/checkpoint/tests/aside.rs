@@ -163,7 +163,10 @@ fn what_cannot_be_opened_is_told_and_left_alone() {
     fs::write(&no_dir, b"").expect("written");
     for path in [no_dir.clone(), no_dir.join("below")] {
         let words = Store::open(&path).expect_err("a refusal");
-        assert!(words.starts_with(&*path.to_string_lossy()) && words.contains("set state.dir to a writable directory"), "{words}");
+        assert!(
+            words.starts_with(&*path.to_string_lossy()) && words.contains("set state.dir to a writable directory"),
+            "{words}"
+        );
     }
 
     // Nobody keeps root out.

@@ -58,7 +58,8 @@ fn times_that_mean_never_are_absent() {
 fn texts_come_alone_in_lists_and_in_lists_of_lists() {
     for (json, words, state) in [
         ("\"a\"", vec!["a"], Present),
-        (r#"["a",null,"b","None",""]"#, vec!["a", "b"], Present),
+        (r#"["a",null,"b","None",""]"#, vec!["a", "b", ""], Present),
+        ("\"\"", vec![], Absent),
         (r#"[["PCI","HIPAA"],["GDPR"]]"#, vec!["PCI", "HIPAA", "GDPR"], Present),
         ("[1,true]", vec!["1", "true"], Present),
         ("[]", vec![], Absent),
