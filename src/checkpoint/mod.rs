@@ -9,6 +9,7 @@
 //! a lock against a second process, and transactions that replace a collector's data at once. On top of that every
 //! row, and every list of rows, has a checksum that covers where it belongs.
 
+use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -46,6 +47,8 @@ pub struct Store {
     /// None after an error: it is reopened when next needed, since the cause may be gone by then, as with a full disk.
     database: Mutex<Option<Database>>,
     written: Mutex<Written>,
+    /// What the last attempt could not write.
+    unwritten: Mutex<BTreeSet<StorePath>>,
     /// Locked as long as the store is open, so that no other process takes a store that is being set aside.
     _locked: File,
 }
@@ -57,8 +60,6 @@ pub struct Written {
     pub succeeded: u64,
     /// Writes that failed.
     pub failed: u64,
-    /// Whether the last one failed.
-    failing: bool,
 }
 
 impl Store {
@@ -82,6 +83,7 @@ impl Store {
             dir: dir.to_owned(),
             database: Mutex::new(Some(database)),
             written: Mutex::default(),
+            unwritten: Mutex::default(),
             _locked: locked,
         }))
     }
@@ -94,9 +96,10 @@ impl Store {
 
     /// Drops everything stored of collectors other than these, each with its source.
     pub fn keep_only(&self, slots: &[(&str, &str)]) -> Result<(), String> {
+        let kept = |path: &StorePath| slots.iter().any(|(source, collector)| path.is_of(source, collector));
+        lock(&self.unwritten).retain(|path| kept(path));
         self.change("pruned", |database| {
             let before = database.begin_read()?;
-            let kept = |path: &StorePath| slots.iter().any(|(source, collector)| path.is_of(source, collector));
             let mut paths = Vec::new();
             if let Some(headers) = store_path::headers(&before)? {
                 for header in headers.iter()? {
@@ -125,20 +128,32 @@ impl Store {
         *lock(&self.written)
     }
 
-    /// Writes data, and logs when that starts to fail and when it recovers.
-    fn write(&self, work: impl FnOnce(&Database) -> Result<(), redb::Error>) -> Result<(), String> {
+    /// Writes the data of `path`, with which that of `replaced` is dropped. Logs when the first write fails, and when all
+    /// that could not be written has been.
+    fn write(
+        &self,
+        path: &StorePath,
+        replaced: Option<&StorePath>,
+        work: impl FnOnce(&Database) -> Result<(), redb::Error>,
+    ) -> Result<(), String> {
         let result = self.change("written", work);
-        let mut written = lock(&self.written);
-        let was_failing = std::mem::replace(&mut written.failing, result.is_err());
+        let mut unwritten = lock(&self.unwritten);
+        let was_failing = !unwritten.is_empty();
         match &result {
-            Ok(()) => written.succeeded += 1,
-            Err(_) => written.failed += 1,
-        }
-        drop(written);
-        match &result {
-            Ok(()) if was_failing => tracing::info!("checkpointing recovered"),
-            Err(error) if !was_failing => tracing::warn!(error, "checkpoint write failed"),
-            Ok(()) | Err(_) => {}
+            Ok(()) => {
+                lock(&self.written).succeeded += 1;
+                unwritten.retain(|failed| failed != path && Some(failed) != replaced);
+                if was_failing && unwritten.is_empty() {
+                    tracing::info!("checkpointing recovered");
+                }
+            }
+            Err(error) => {
+                lock(&self.written).failed += 1;
+                unwritten.insert(path.clone());
+                if !was_failing {
+                    tracing::warn!(error, "checkpoint write failed");
+                }
+            }
         }
         result
     }

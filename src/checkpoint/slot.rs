@@ -13,6 +13,7 @@ use super::rows::Rows;
 use super::store_path::{Area, StorePath};
 use super::{read, write};
 use crate::inventory::{Record, Table, Tables, Visit};
+use crate::lock::lock;
 use crate::record::Vendor;
 
 /// The build of the program: the positions that walks save are meant for the same build.
@@ -146,25 +147,30 @@ impl Slot {
     }
 
     fn put(&self, area: Area, tables: Vec<&dyn Rows>, content: Content) -> Result<(), String> {
-        self.store.write(|database| {
+        let path = self.path(area);
+        let replaced = (area == Area::Served).then(|| self.path(Area::Walk));
+        self.store.write(&path, replaced.as_ref(), |database| {
             let transaction = write::begin(database)?;
             let data = write::Data { identity: self.identity, vendor: self.vendor.as_str(), content, tables };
-            write::put(database, &transaction, &self.path(area), data)?;
-            if area == Area::Served {
-                write::clear(&transaction, &self.path(Area::Walk), &[])?;
+            write::put(database, &transaction, &path, data)?;
+            if let Some(replaced) = &replaced {
+                write::clear(&transaction, replaced, &[])?;
             }
             Ok(transaction.commit()?)
         })
     }
 
     fn drop_area(&self, area: Area) -> Result<(), String> {
+        let path = self.path(area);
         self.store.change("written", |database| {
             let transaction = write::begin(database)?;
-            if write::clear(&transaction, &self.path(area), &[])? {
+            if write::clear(&transaction, &path, &[])? {
                 return Ok(transaction.commit()?);
             }
             Ok(transaction.abort()?)
-        })
+        })?;
+        lock(&self.store.unwritten).remove(&path);
+        Ok(())
     }
 }
 

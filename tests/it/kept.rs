@@ -18,7 +18,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{interval, timeout};
 
 use crate::process::Home;
-use crate::support::{PACE, PATIENCE, all_collectors, always, metrics, sum, wrong_but_for_ages};
+use crate::support::{PACE, PATIENCE, all_collectors, always, metrics, metrics_as_many, sum, wrong_but_for_ages};
 
 /// The store's name in the state directory.
 pub(crate) const STORE: &str = "checkpoint.redb";
@@ -33,10 +33,14 @@ pub(crate) fn state(home: &Home) -> String {
 
 /// What is kept, read from a copy: none while it is being changed, and of a store that cannot be read.
 pub(crate) fn kept(home: &Home) -> Option<Kept> {
+    kept_in(&home.path(""))
+}
+
+fn kept_in(home: &Path) -> Option<Kept> {
     let copy = tempfile::tempdir().expect("a directory for a copy");
-    std::fs::copy(home.path("state").join(STORE), copy.path().join(STORE)).ok()?;
+    std::fs::copy(home.join("state").join(STORE), copy.path().join(STORE)).ok()?;
     let clock = Clock::system();
-    let config = config::load(Some(&home.path("config.toml")), &[]).unwrap_or_else(|error| panic!("{error}"));
+    let config = config::load(Some(&home.join("config.toml")), &[]).unwrap_or_else(|error| panic!("{error}"));
     let promote: Arc<[String]> = config.containers.promote_labels.as_slice().into();
     let sources = config.source.build(&promote, &Telemetry::new(clock.now()), &clock).expect("sources");
     let store = Store::open(copy.path()).ok()?;
@@ -58,7 +62,10 @@ pub(crate) async fn kept_once(home: &Home, what: &str, wanted: impl Fn(&Kept) ->
     let looked = async {
         let mut pace = interval(PACE);
         loop {
-            if let Some(kept) = kept(home).filter(&wanted) {
+            // On a thread of its own: what waits beside it is not to be kept waiting.
+            let home = home.path("");
+            let looked = tokio::task::spawn_blocking(move || kept_in(&home));
+            if let Some(kept) = looked.await.expect("no panic").filter(&wanted) {
                 return kept;
             }
             pace.tick().await;
@@ -125,8 +132,9 @@ pub(crate) async fn becomes(address: SocketAddr, what: &str, expected: &Families
     let asked = async {
         let mut pace = interval(PACE);
         loop {
-            let families = metrics(address, Format::OpenMetrics).await.families();
-            if wrong_but_for_ages(expected, &families).is_empty() {
+            if let Some(families) = metrics_as_many(address, expected).await
+                && wrong_but_for_ages(expected, &families).is_empty()
+            {
                 return families;
             }
             pace.tick().await;

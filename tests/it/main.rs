@@ -36,3 +36,7 @@ mod token;
 mod trace;
 mod window;
 mod words;
+
+/// As the program has it: what these tests do most is to parse expositions into many small texts.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

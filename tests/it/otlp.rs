@@ -51,7 +51,7 @@ fn names(families: &Families) -> Vec<&str> {
 #[tokio::test(flavor = "multi_thread")]
 async fn all_three_outputs_show_the_same_series_and_values() {
     let receiver = Receiver::start(false, &[Behaviour::Take]).await;
-    let keys = "interval = \"1s\"\nheaders = { X-Scope-OrgID = \"7\" }\n\
+    let keys = "interval = \"1s\"\ntimeout = \"60s\"\nheaders = { X-Scope-OrgID = \"7\" }\n\
                 resource_attributes = { \"service.name\" = \"own\" }";
     let bench = Bench::start(tenant(), &pushed(&receiver, keys)).await;
     bench.collected().await;
@@ -85,7 +85,7 @@ async fn all_three_outputs_show_the_same_series_and_values() {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_misbehaviour_has_an_outcome_of_its_own_and_is_got_over() {
     let receiver = Receiver::start(false, &[Behaviour::Take]).await;
-    let keys = "interval = \"1s\"\ntimeout = \"300ms\"\nmax_request_bytes = 65536";
+    let keys = "interval = \"1s\"\ntimeout = \"1s\"\nmax_request_bytes = 65536";
     let bench = Bench::start(tenant(), &pushed(&receiver, keys)).await;
     bench.collected().await;
     let html = ("content-type", "text/html");
@@ -171,7 +171,7 @@ async fn a_receiver_that_calls_everything_too_large_is_not_asked_without_end() {
 async fn what_is_gone_is_marked_once(before: Behaviour, after: Behaviour) {
     let receiver = Receiver::start(false, std::slice::from_ref(&before)).await;
     // A push has until the next one is due: long enough that only a receiver that does not answer lets it time out.
-    let timeout = if let Behaviour::Hang = before { "3s" } else { "60s" };
+    let timeout = if let Behaviour::Hang = before { "10s" } else { "60s" };
     let keys = format!("interval = \"5s\"\ntimeout = {timeout:?}\n[[source.qualys]]\ninterval = \"1s\"");
     let bench = Bench::start(tenant(), &pushed(&receiver, &keys)).await;
     bench.collected().await;
@@ -286,7 +286,7 @@ async fn a_receiver_that_wants_a_certificate_is_shown_it_by_either_protocol() {
 #[tokio::test(flavor = "multi_thread")]
 async fn over_grpc_all_arrives_and_a_refusal_is_told() {
     let receiver = Receiver::start(true, &[Behaviour::Take]).await;
-    let keys = "interval = \"1s\"\ntimeout = \"300ms\"\nprotocol = \"grpc\"\nheaders = { X-Scope-OrgID = \"7\" }";
+    let keys = "interval = \"1s\"\ntimeout = \"3s\"\nprotocol = \"grpc\"\nheaders = { X-Scope-OrgID = \"7\" }";
     let bench = Bench::start(tenant(), &pushed(&receiver, keys)).await;
     bench.collected().await;
     let wanted = lasting(bench.families().await);

@@ -231,9 +231,9 @@ async fn a_disk_that_cannot_be_written_is_counted_and_told_and_harms_nothing_els
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     let Ended { code, stderr, .. } = serving.end("TERM").await;
     assert_eq!(code, Some(0), "{stderr}");
-    // What is small may fit between two failures, and then the log says so.
-    let told = u32::try_from(stderr.matches("checkpoint write failed").count()).expect("a few lines");
-    assert!(told > 0 && f64::from(told) * 3.0 < written(&families, "failure"), "{stderr}");
+    // Once for the store as a whole, though what is small fits between two failures.
+    assert_eq!(stderr.matches("checkpoint write failed").count(), 1, "{stderr}");
+    assert!(!stderr.contains("checkpointing recovered"), "{stderr}");
 
     // Once there is space, all is kept.
     let serving = home.serve(&[]).await;

@@ -167,7 +167,7 @@ async fn a_run_is_a_span_and_each_of_its_requests_another_over_both_protocols() 
 #[tokio::test(flavor = "multi_thread")]
 async fn why_a_run_took_long_or_failed_is_seen_and_nothing_secret() {
     let receiver = Receiver::start(false, &[Behaviour::Take]).await;
-    let keys = "rate_limits.other = \"2/1s\"";
+    let keys = "rate_limits.other = \"10/1s\"";
     let set = Set::up(shape().containers(60).hostile(true), "[otlp.traces]\nenabled = true", keys).await;
     let secrets = SECRET_MARKERS.join(" ");
     for (path, times, status) in [("/v1.3/images?", 1, 503), ("/reports", usize::MAX, 403)] {

@@ -18,7 +18,7 @@ use simulator::tenant::Tenant;
 use tempfile::TempDir;
 use tokio::time::{interval, timeout};
 
-use super::{NOW, PACE, PATIENCE, metrics, metrics_once, wrong};
+use super::{NOW, PACE, PATIENCE, metrics, metrics_as_many, metrics_once, wrong};
 use crate::http::{Answer, request};
 
 /// What a collector of each vendor shows, once its data is out.
@@ -203,7 +203,7 @@ impl Bench {
 
     /// The metrics by family.
     pub(crate) async fn families(&self) -> Families {
-        self.metrics(Format::OpenMetrics).await.families()
+        self.metrics(Format::OpenMetrics).await.into_families()
     }
 
     /// Asks for the metrics until they are as wanted.
@@ -269,8 +269,9 @@ impl Bench {
         let asked = async {
             let mut pace = interval(PACE);
             loop {
-                let families = self.families().await;
-                if wrong(expected, &families).is_empty() {
+                if let Some(families) = metrics_as_many(self.address(), expected).await
+                    && wrong(expected, &families).is_empty()
+                {
                     return families;
                 }
                 pace.tick().await;
@@ -361,6 +362,7 @@ fn load(file: &Path) -> Result<Config, String> {
             .flatten()
             .for_each(quicken);
     }
+    quicken(&mut config.otlp.interval);
     if config.collection.min_age == HumanDuration::seconds(1) {
         config.collection.min_age = HumanDuration::seconds(0);
     }

@@ -1,5 +1,6 @@
 //! An exporter against simulated vendors: how it is started, and how its pages are read.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -48,6 +49,12 @@ pub(crate) fn wrong(expected: &Families, shown: &Families) -> Vec<String> {
     differences(expected, &of_vendor(shown))
 }
 
+const AGING: [&str; 3] = [
+    "container_security_sensors_stale",
+    "container_security_sensor_checkin_age_max_seconds",
+    "container_security_containers_by_sensor_state",
+];
+
 /// As [`wrong`], but for the families whose names begin with one of `without`.
 pub(crate) fn wrong_without(expected: &Families, shown: &Families, without: &[&str]) -> Vec<String> {
     let rest = |mut families: Families| {
@@ -59,12 +66,12 @@ pub(crate) fn wrong_without(expected: &Families, shown: &Families, without: &[&s
 
 /// As [`wrong`], but for the families that change as time passes.
 pub(crate) fn wrong_but_for_ages(expected: &Families, shown: &Families) -> Vec<String> {
-    let aging = [
-        "container_security_sensors_stale",
-        "container_security_sensor_checkin_age_max_seconds",
-        "container_security_containers_by_sensor_state",
-    ];
-    wrong_without(expected, shown, &aging)
+    wrong_without(expected, shown, &AGING)
+}
+
+/// Whether a family changes as time passes.
+fn ages(name: &str) -> bool {
+    AGING.iter().any(|aging| name.starts_with(aging))
 }
 
 /// The value of the only series of a family that has these labels.
@@ -82,6 +89,14 @@ pub(crate) fn value(families: &Families, family: &str, labels: &[(&str, &str)]) 
 
 /// The metrics of the exporter at `address` in one of the formats, strictly parsed.
 pub(crate) async fn metrics(address: SocketAddr, format: Format) -> Exposition {
+    parsed(&metrics_text(address, format).await, format)
+}
+
+fn parsed(text: &str, format: Format) -> Exposition {
+    exposition::parse(text, format).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+async fn metrics_text(address: SocketAddr, format: Format) -> String {
     let accept = match format {
         Format::OpenMetrics => "application/openmetrics-text;version=1.0.0",
         Format::Text => "text/plain;version=0.0.4",
@@ -89,7 +104,20 @@ pub(crate) async fn metrics(address: SocketAddr, format: Format) -> Exposition {
     let answer = request(address, "GET", "/metrics", &[("Accept", accept), ("Accept-Encoding", "gzip")]).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert_eq!(answer.header("content-encoding"), Some("gzip"));
-    exposition::parse(&answer.text(), format).unwrap_or_else(|error| panic!("{error}\n{}", answer.text()))
+    answer.text()
+}
+
+/// The metrics once they have as many series of each of the families as expected, which is looked at before they are
+/// parsed: that takes a hundred times as long.
+pub(crate) async fn metrics_as_many(address: SocketAddr, expected: &Families) -> Option<Families> {
+    let text = metrics_text(address, Format::OpenMetrics).await;
+    let mut counts = HashMap::<&str, usize>::new();
+    for line in text.lines() {
+        *counts.entry(line.split(['{', ' ']).next().unwrap_or_default()).or_default() += 1;
+    }
+    let mut expected = expected.iter().filter(|(name, _)| !ages(name));
+    let are_as_many = expected.all(|(name, series)| counts.get(&**name).copied().unwrap_or(0) == series.len());
+    are_as_many.then(|| parsed(&text, Format::OpenMetrics).into_families())
 }
 
 /// Asks the exporter at `address` for the metrics until they are as wanted.
@@ -97,7 +125,7 @@ pub(crate) async fn metrics_once(address: SocketAddr, what: &str, wanted: impl F
     let asked = async {
         let mut pace = interval(PACE);
         loop {
-            let families = metrics(address, Format::OpenMetrics).await.families();
+            let families = metrics(address, Format::OpenMetrics).await.into_families();
             if wanted(&families) {
                 return families;
             }

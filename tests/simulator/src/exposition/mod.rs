@@ -6,7 +6,8 @@ mod difference;
 mod histogram;
 mod line;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashSet};
+use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 
 pub use difference::differences;
 use line::Metadata;
@@ -65,6 +66,19 @@ impl Exposition {
         families
     }
 
+    /// As [`Exposition::families`], of one that is not needed any more.
+    pub fn into_families(self) -> Families {
+        let mut families = Families::new();
+        for Sample { name, labels, value } in self.samples {
+            if let Some(series) = families.get_mut(&name) {
+                series.insert(labels, value);
+            } else {
+                families.insert(name, [(labels, value)].into());
+            }
+        }
+        families
+    }
+
     /// The family with that name.
     pub fn family(&self, name: &str) -> Option<&Family> {
         self.families.iter().find(|family| family.name == name)
@@ -80,7 +94,8 @@ pub fn parse(text: &str, format: Format) -> Result<Exposition, String> {
     if !body.is_empty() && !body.ends_with('\n') {
         return Err(String::from("the last line does not end"));
     }
-    let mut reader = Reader { format, exposition: Exposition::default(), seen: BTreeSet::new() };
+    let mut reader =
+        Reader { format, exposition: Exposition::default(), seen: HashSet::new(), hasher: BuildHasherDefault::new() };
     // Lines end in a line feed and in nothing else: `lines` would eat carriage returns.
     for (index, line) in body.split_terminator('\n').enumerate() {
         reader.line(line).map_err(|reason| format!("line {}: {reason}: {line}", index + 1))?;
@@ -92,7 +107,9 @@ pub fn parse(text: &str, format: Format) -> Result<Exposition, String> {
 struct Reader {
     format: Format,
     exposition: Exposition,
-    seen: BTreeSet<(String, Vec<(String, String)>)>,
+    /// Hashes of the series: to keep their labels once more would cost more than all else.
+    seen: HashSet<u64>,
+    hasher: BuildHasherDefault<DefaultHasher>,
 }
 
 impl Reader {
@@ -109,8 +126,7 @@ impl Reader {
         }
         let sample = line::sample(line, self.format)?;
         self.check(&sample)?;
-        let labels = sample.labels.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
-        if !self.seen.insert((sample.name.clone(), labels)) {
+        if !self.seen.insert(self.hasher.hash_one((&sample.name, &sample.labels))) {
             return Err(String::from("a series twice"));
         }
         self.exposition.samples.push(sample);

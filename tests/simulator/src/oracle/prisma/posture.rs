@@ -22,18 +22,12 @@ pub(super) fn add<'a>(set: &mut FamilySet<'a>, console: &'a Console, question: &
     let (mut by_id, mut by_template) = (Vec::new(), Vec::new());
     for (id, control) in controls(console) {
         by_id.push((key("control_id", &id.to_string()), control));
-        let templates: BTreeSet<&String> =
-            control.check.templates.iter().filter(|name| names_something(name)).collect();
+        let templates: BTreeSet<&String> = control.check.templates.iter().filter(|name| *name != "None").collect();
         by_template.extend(templates.into_iter().map(|template| (key("policy", template), control)));
     }
     set.add_grouped("posture_control_resources", &by_id, by_severity);
     set.add_grouped("posture_policy_resources", &by_template, by_status);
     set.add_single("posture_control_info", info(console, question));
-}
-
-/// Whether a template has a name: an empty text and the word `None` stand for null.
-fn names_something(template: &str) -> bool {
-    !template.is_empty() && template != "None"
 }
 
 /// The controls, with their numbers. Where containers disagree about a control's severity or templates, there are
