@@ -15,7 +15,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::timeout;
 
 use crate::http::request;
-use crate::support::PATIENCE;
+use crate::support::{PATIENCE, unlimited};
 
 /// A vendor with the default account.
 pub(crate) async fn vendor(tenant: Tenant) -> Server {
@@ -62,7 +62,7 @@ impl Home {
 
     /// Lines of the configuration for a source that logs in with the password; `keys` are lines of it.
     pub(crate) fn source(&self, name: &str, vendor: &Server, keys: &str) -> String {
-        self.source_of("qualys", name, vendor, "password", keys)
+        self.source_of("qualys", name, vendor, "password", &unlimited(keys))
     }
 
     /// As [`Home::source`], for a Prisma Cloud console.

@@ -369,6 +369,12 @@ fn load(file: &Path) -> Result<Config, String> {
     Ok(config)
 }
 
+/// Keys of a Qualys source that does not wait for its own limit while it asks for every control, unless they set one.
+pub(crate) fn unlimited(keys: &str) -> String {
+    let limit = if keys.contains("rate_limits.other") { "" } else { "\nrate_limits.other = \"1000/1s\"" };
+    format!("{keys}{limit}")
+}
+
 fn write_configuration(file: &Path, vendor: &Server, cloud: Option<&Cloud>, options: &str) {
     let (options, of_prisma) = options.split_once("[[source.prisma]]").unwrap_or((options, ""));
     let (tables, of_qualys) = options.split_once("[[source.qualys]]").unwrap_or((options, ""));
@@ -385,7 +391,7 @@ fn write_configuration(file: &Path, vendor: &Server, cloud: Option<&Cloud>, opti
         format!("[[source.{kind}]]\nname = \"{name}\"\n{login}\n{url}\n{keys}\n")
     };
     let mut text = format!("[server]\nlisten = \"127.0.0.1:0\"\n{tables}\n");
-    text += &source("qualys", "prod", &vendor.base_url(), "password", of_qualys);
+    text += &source("qualys", "prod", &vendor.base_url(), "password", &unlimited(of_qualys));
     if let Some(Cloud { vendor, prefix, .. }) = cloud {
         text += &source("prisma", "cloud", &(vendor.base_url() + prefix), "cloud-password", of_prisma);
     }
