@@ -1,6 +1,6 @@
 //! One account's calls: each is sent with a token that is good, and its refusal is explained.
 //!
-//! Owns the token; how it is had, and what a refusal means, is the vendor's [`Login`]. All of an account's collectors
+//! Owns the token; how it is had, and what a refusal means, is the vendor's `Login`. All of an account's collectors
 //! share one session, so that it logs in once for all of them, whatever they find out about the token at the same time.
 
 use std::collections::BTreeMap;

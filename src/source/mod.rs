@@ -28,7 +28,7 @@ mod tests;
 pub use settings::Collector as CollectorConfig;
 
 /// `[source]`: the vendor accounts to read. To add a vendor, add its module, its field here and its line in
-/// [`Config::accounts`].
+/// `Config::accounts`.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
