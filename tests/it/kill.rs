@@ -99,9 +99,12 @@ impl World {
         [&self.qualys, &self.prisma]
     }
 
-    /// How many pages of the bulk list of containers have come, of all of them or of what changed.
-    fn walked(&self) -> usize {
-        self.qualys.requests().iter().filter(|request| request.path == BULK[0]).count()
+    /// How many pages of the bulk list of containers have come: of what changed, and of all of them.
+    fn walked(&self) -> [usize; 2] {
+        let requests = self.qualys.requests();
+        let pages = || requests.iter().filter(|request| request.path == BULK[0]);
+        let changes = pages().filter(|request| request.query.contains("filter=")).count();
+        [changes, pages().count() - changes]
     }
 
     fn note(&mut self) {
@@ -207,7 +210,7 @@ async fn ticks(milliseconds: u32) {
 }
 
 /// Looks at a process that serves until its moment has come.
-async fn lives_until(moment: Moment, home: &Home, serving: &Serving, world: &World) {
+async fn lives_until(moment: Moment, home: &Home, serving: &Serving, world: &World, held: &Semaphore) {
     match moment {
         Moment::Start(_) => {}
         Moment::Answers(answers) => {
@@ -216,7 +219,15 @@ async fn lives_until(moment: Moment, home: &Home, serving: &Serving, world: &Wor
         }
         Moment::Pages(pages) => {
             let is_walking = async {
-                once(|| world.walked() >= pages as usize).await;
+                let mut let_through = 0;
+                once(|| {
+                    // Pages of what changed are not those that are waited for.
+                    let [changes, all] = world.walked();
+                    held.add_permits(changes - let_through);
+                    let_through = changes;
+                    all >= pages as usize
+                })
+                .await;
                 kept_once(home, "a walk", |kept| kept.values().any(|saved| saved.walk.is_some())).await;
             };
             // Fewer are left of a walk that goes on.
@@ -253,13 +264,14 @@ struct Victim {
 impl Victim {
     /// Lets a process live until its moment, and kills it.
     async fn live(&mut self, life: u32, moment: Moment, world: &World) {
+        let pages = if let Moment::Pages(pages) = moment { pages } else { 0 };
+        let held = Arc::new(Semaphore::new(pages as usize));
         let gates = world.both().map(|vendor| {
             vendor.clear_faults();
             vendor.forget_requests();
             let gate = hold(vendor);
-            if let Moment::Pages(pages) = moment {
-                let gate = Arc::new(Semaphore::new(pages as usize));
-                vendor.inject(always(&format!("{}?limit=", BULK[0]), FaultKind::Hold(gate)));
+            if let Moment::Pages(_) = moment {
+                vendor.inject(always(&format!("{}?limit=", BULK[0]), FaultKind::Hold(Arc::clone(&held))));
             }
             // So that walks take a while.
             vendor.inject(always("s/list?limit=", FaultKind::Stall(Duration::from_millis(40))));
@@ -276,7 +288,7 @@ impl Victim {
             let first = metrics(serving.address, Format::OpenMetrics).await.families();
             world.check(life, &first, &mut self.known);
             let_go(&gates);
-            let lived = timeout(PATIENCE, lives_until(moment, &self.home, &serving, world)).await;
+            let lived = timeout(PATIENCE, lives_until(moment, &self.home, &serving, world, &held)).await;
             assert!(lived.is_ok(), "life {life}: {moment:?} never came");
             serving.end("KILL").await
         };
