@@ -56,7 +56,7 @@ fuzz_target!(|data: &[u8]| -> Corpus {
         b'j' => check.listing(
             BARE,
             || Arc::new(StagedContainers::new(["team".to_owned()].into())),
-            |staged, answer| staged.read(answer),
+            StagedContainers::read,
             |staged| {
                 let (containers, controls) = staged.finish();
                 shown(&containers) + &shown(&controls)
