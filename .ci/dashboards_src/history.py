@@ -19,7 +19,7 @@ HAPPENED = {
     "a console refused the credentials": f"increase({RUNS}outcome='unauthorized',source='cloud'}}[8d]) > 10",
     "a listing was short": f"increase({RUNS}outcome='incomplete'}}[8d]) > 0",
     "an answer broke off": f"increase({RUNS}outcome='bad_response',collector='reports'}}[8d]) > 0",
-    "rows could not be read": f"increase({P}collector_rejected_records_total{{reason='unreadable'}}[8d]) > 10",
+    "rows could not be read": f"sum(increase({P}collector_rejected_records_total[8d])) > 10",
     "a vendor slowed the exporter down": f"increase({P}api_throttled_seconds_total[8d]) > 100",
     "requests were sent again": f"increase({P}api_retries_total{{reason='rate_limited'}}[8d]) > 10",
     "an exporter was started anew": f"resets({RUNS}outcome='success',collector='containers',source='prod'}}[8d]) > 0",
