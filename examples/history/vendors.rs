@@ -89,8 +89,8 @@ impl Vendors {
         let shape = console::Shape::small(seed, began_ms).containers(containers / 2);
         let console = Arc::new(Mutex::new(Console::generate(&shape)));
         lock(&console).licence_expiry = Some(began_ms + (hours + 25 * 24) * HOUR);
-        let of_qualys = Options { clock: Arc::clone(&clock), ..Options::default() };
-        let of_prisma = prisma::Options { clock, ..prisma::Options::default() };
+        let of_qualys = Options { clock: Arc::clone(&clock), enforce_limits: true, ..Options::default() };
+        let of_prisma = prisma::Options { clock, enforce_limits: true, ..prisma::Options::default() };
         let vendors = Self {
             qualys: Server::start(Arc::clone(&tenant), of_qualys).await?,
             prisma: Server::start_prisma(Arc::clone(&console), of_prisma).await?,

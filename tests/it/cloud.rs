@@ -34,11 +34,6 @@ pub(crate) async fn start(
     Bench::start_both_as(keys, tenant.into(), cloud).await
 }
 
-/// Without a limit of its own.
-pub(crate) fn unlimited() -> prisma::Options {
-    prisma::Options { enforce_limits: false, ..prisma::Options::default() }
-}
-
 /// Whether each collector of the console succeeded so often.
 pub(crate) fn succeeded(families: &Families, times: f64) -> bool {
     CLOUD_COLLECTORS.iter().all(|name| runs_of(families, "cloud", name, "success") >= times)
@@ -103,7 +98,7 @@ async fn consoles_of_every_kind_are_read_whole() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn revoked_and_old_tokens_are_replaced_once_for_all() {
-    let bench = start(console(60), EAGER, unlimited(), []).await;
+    let bench = start(console(60), EAGER, prisma::Options::default(), []).await;
     bench.collected().await;
     let cloud = &bench.cloud().vendor;
     assert_eq!(cloud.request_count(AUTHENTICATE), 1);
@@ -136,7 +131,7 @@ async fn revoked_and_old_tokens_are_replaced_once_for_all() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_password_is_told_in_plain_words_and_not_tried_again_and_again() {
     for (keys, runs, log_ins) in [(EAGER, 4.0, 1..=5), ("[[source.prisma]]\nlogin = \"basic\"", 1.0, 0..=0)] {
-        let options = prisma::Options { username: "someone-else".to_owned(), ..unlimited() };
+        let options = prisma::Options { username: "someone-else".to_owned(), ..prisma::Options::default() };
         let password = options.password.clone();
         let bench = start(console(5), keys, options, []).await;
         let families = bench

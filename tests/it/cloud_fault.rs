@@ -5,7 +5,7 @@ use std::time::Duration;
 use simulator::console::{self, Console};
 use simulator::server::{FaultKind, prisma};
 
-use crate::cloud::{EAGER, console, of_cloud, start, succeeded, unlimited};
+use crate::cloud::{EAGER, console, of_cloud, start, succeeded};
 use crate::support::{Bench, CLOUD_ALL, NOW, always, first, runs_of, sum, value};
 
 const CONTAINERS: [(&str, &str); 2] = [("source", "cloud"), ("collector", "containers")];
@@ -19,7 +19,8 @@ fn more_than_there_are() -> FaultKind {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_listing_that_stays_short_is_shown_as_incomplete_where_nothing_better_is_known() {
-    let bench = start(console(120), EAGER, unlimited(), [always("/containers?", more_than_there_are())]).await;
+    let bench =
+        start(console(120), EAGER, prisma::Options::default(), [always("/containers?", more_than_there_are())]).await;
     let families = bench
         .metrics_once("two short runs", |families| runs_of(families, "cloud", "containers", "incomplete") >= 2.0)
         .await;
@@ -39,7 +40,7 @@ async fn a_listing_that_stays_short_is_shown_as_incomplete_where_nothing_better_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_listing_that_becomes_short_leaves_the_last_whole_data_in_place() {
-    let bench = start(console(120), EAGER, unlimited(), []).await;
+    let bench = start(console(120), EAGER, prisma::Options::default(), []).await;
     bench.collected().await;
     let before = bench.expected();
     let cloud = bench.cloud();
@@ -69,7 +70,7 @@ async fn a_listing_that_becomes_short_leaves_the_last_whole_data_in_place() {
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_that_shift_from_page_to_page_are_whole_again_at_the_next_run() {
     for total_count in [true, false] {
-        let options = prisma::Options { page_limit: 20, total_count, ..unlimited() };
+        let options = prisma::Options { page_limit: 20, total_count, ..prisma::Options::default() };
         // A step before each page of a walk, and of part of the next one.
         let faults = [(16, "/containers?"), (3, "/images?")];
         let faults = faults.map(|(times, path)| first(times, path, FaultKind::Step(NOW)));
@@ -93,7 +94,7 @@ async fn rows_that_shift_from_page_to_page_are_whole_again_at_the_next_run() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_console_that_says_too_many_is_asked_again_later() {
     // More than 30 pages; the console's clock stands still, so that it gives no more in its thirty seconds.
-    let options = prisma::Options { page_limit: 9, ..prisma::Options::default() };
+    let options = prisma::Options { page_limit: 9, enforce_limits: true, ..prisma::Options::default() };
     let bench = start(console(270), "[[source.prisma]]\nrate_limit = \"1000/1s\"", options, []).await;
     let refused = [("source", "cloud"), ("api_endpoint", "containers"), ("code", "429")];
     bench
@@ -156,7 +157,7 @@ async fn what_passes_is_asked_for_again_and_nothing_is_lost() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_that_repeats_for_ever_ends_the_run() {
     for total_count in [true, false] {
-        let options = prisma::Options { total_count, ..unlimited() };
+        let options = prisma::Options { total_count, ..prisma::Options::default() };
         let repeat = always("/containers?", FaultKind::RepeatPage);
         let bench = start(console(120), EAGER, options, [repeat]).await;
         let families = bench
@@ -183,7 +184,7 @@ async fn rows_that_cannot_be_read_are_counted_and_the_rest_of_their_page_is_kept
     ];
     // Pages overlap, the more so the shorter they are: what is met twice counts once.
     for page_limit in [50, 7] {
-        let options = prisma::Options { page_limit, ..unlimited() };
+        let options = prisma::Options { page_limit, ..prisma::Options::default() };
         let keys = "[[source.prisma]]\nrate_limit = \"1000/1s\"";
         let bench = start(console.clone(), keys, options, []).await;
         bench.collected().await;

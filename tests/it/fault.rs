@@ -63,11 +63,8 @@ fn truths(containers: usize) -> (Simulated<Tenant, Options>, Simulated<Console, 
     let tenant = Tenant::generate(&Shape::small(91, NOW).containers(containers));
     let console = Console::generate(&console::Shape::small(91, NOW).containers(containers));
     (
-        Simulated { options: Options { enforce_limits: false, ..Options::default() }, ..tenant.into() },
-        Simulated {
-            options: prisma::Options { enforce_limits: false, ..prisma::Options::default() },
-            ..console.into()
-        },
+        Simulated { options: Options::default(), ..tenant.into() },
+        Simulated { options: prisma::Options::default(), ..console.into() },
     )
 }
 

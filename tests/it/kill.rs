@@ -88,7 +88,7 @@ impl World {
         let ahead = Arc::new(AtomicI64::new(0));
         let by = Arc::clone(&ahead);
         let clock = Arc::new(move || Clock::system().now().millis() + by.load(Ordering::Relaxed));
-        let qualys = vendor_with(tenant, Options { enforce_limits: false, clock, ..Options::default() }).await;
+        let qualys = vendor_with(tenant, Options { clock, ..Options::default() }).await;
         let prisma = process::cloud(Console::generate(&console::Shape::small(91, now).containers(120))).await;
         let mut world = Self { qualys, prisma, versions: Vec::new(), ahead };
         world.note();

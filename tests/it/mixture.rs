@@ -105,13 +105,6 @@ fn truths(seed: u64) -> (Tenant, Console) {
     )
 }
 
-fn unlimited() -> (Options, prisma::Options) {
-    (
-        Options { enforce_limits: false, ..Options::default() },
-        prisma::Options { enforce_limits: false, ..prisma::Options::default() },
-    )
-}
-
 /// Samples that are there and should not be, or not so.
 fn lies(expected: &Families, actual: &Families) -> Vec<String> {
     let mut found = Vec::new();
@@ -149,7 +142,7 @@ fn all_ran(before: &Families, now: &Families) -> bool {
 async fn faults_after_good_data(seed: u64) {
     let mut dice = Dice(seed);
     let (tenant, console) = truths(seed);
-    let (options, cloud) = unlimited();
+    let (options, cloud) = (Options::default(), prisma::Options::default());
     let bench = Bench::start_both_as(
         EAGER,
         Simulated { options, ..tenant.into() },
@@ -187,7 +180,7 @@ async fn faults_after_good_data(seed: u64) {
 async fn faults_from_the_start(seed: u64) {
     let mut dice = Dice(seed);
     let (tenant, console) = truths(seed);
-    let (options, cloud) = unlimited();
+    let (options, cloud) = (Options::default(), prisma::Options::default());
     let (of_qualys, of_prisma) = (dice.faults(&OF_QUALYS), dice.faults(&OF_PRISMA));
     let what = format!("seed {seed}, from the start: {of_qualys:?}, {of_prisma:?}");
     let bench = Bench::start_both_as(

@@ -20,8 +20,8 @@ async fn start(containers: usize, options: &str, faults: [Vec<Fault>; 2]) -> Ben
     let tenant = Tenant::generate(&Shape::small(93, NOW).containers(containers));
     let console = Console::generate(&console::Shape::small(93, NOW).containers(containers));
     let [of_qualys, of_prisma] = faults;
-    let qualys = Options { enforce_limits: false, ..Options::default() };
-    let cloud = prisma::Options { enforce_limits: false, page_limit: 20, ..prisma::Options::default() };
+    let qualys = Options::default();
+    let cloud = prisma::Options { page_limit: 20, ..prisma::Options::default() };
     Bench::start_both_as(
         options,
         Simulated { options: qualys, faults: of_qualys, ..tenant.into() },

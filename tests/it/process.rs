@@ -29,7 +29,7 @@ pub(crate) async fn vendor_with(tenant: Tenant, options: Options) -> Server {
 
 /// A Prisma Cloud console that may be asked as often as one likes.
 pub(crate) async fn cloud(console: Console) -> Server {
-    let options = prisma::Options { enforce_limits: false, ..prisma::Options::default() };
+    let options = prisma::Options::default();
     Server::start_prisma(Arc::new(Mutex::new(console)), options).await.expect("a console on loopback")
 }
 

@@ -28,7 +28,7 @@ const BULK: &str = "/csapi/v1.3/containers/list";
 /// An account, and a home of an exporter that keeps what it knows of it.
 async fn start(seed: u64) -> (Server, Home) {
     let tenant = Tenant::generate(&Shape::small(seed, Clock::system().now().millis()).containers(ALL));
-    let vendor = vendor_with(tenant, Options { enforce_limits: false, ..Options::default() }).await;
+    let vendor = vendor_with(tenant, Options::default()).await;
     let home = Home::new();
     home.configure(&(state(&home) + &home.source("prod", &vendor, "")));
     (vendor, home)

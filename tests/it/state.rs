@@ -168,7 +168,7 @@ async fn nothing_secret_is_kept() {
     let shown: Vec<_> = pods.map(|pod| pod.namespace.clone()).filter(|name| !name.is_empty()).collect();
     let user = "s1mulated-user";
     let qualys = vendor_with(tenant, Options { username: user.to_owned(), ..Options::default() }).await;
-    let options = prisma::Options { username: user.to_owned(), enforce_limits: false, ..prisma::Options::default() };
+    let options = prisma::Options { username: user.to_owned(), ..prisma::Options::default() };
     let cloud = Server::start_prisma(Arc::new(Mutex::new(console)), options).await;
     let cloud = cloud.expect("a console on loopback");
     let home = Home::new();

@@ -19,7 +19,7 @@ fn truths(now: i64) -> (Simulated<Tenant, Options>, Simulated<Console, prisma::O
     tenant.policies.truncate(2);
     tenant.touch();
     let console = Console::generate(&console::Shape::small(92, now).containers(30));
-    let options = prisma::Options { enforce_limits: false, ..prisma::Options::default() };
+    let options = prisma::Options::default();
     (tenant.into(), Simulated { options, ..console.into() })
 }
 

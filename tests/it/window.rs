@@ -33,7 +33,7 @@ fn tenant(containers: usize, before: usize, burst: usize) -> Tenant {
 }
 
 async fn start(tenant: Tenant, options: &str, longest_query: usize) -> Bench {
-    let vendor = Options { enforce_limits: false, gzip: false, longest_query, ..Options::default() };
+    let vendor = Options { gzip: false, longest_query, ..Options::default() };
     Bench::start_with(tenant, &format!("{FAST}\n{options}"), vendor).await
 }
 

@@ -59,7 +59,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let tenant = Arc::new(Mutex::new(Tenant::generate(&shape)));
     let shape = console::Shape::small(arguments.seed, clock.now().millis()).containers(arguments.prisma_containers);
     let console = Arc::new(Mutex::new(Console::generate(&shape)));
-    let (options, of_cloud) = (Options::default(), prisma::Options::default());
+    let options = Options { enforce_limits: true, ..Options::default() };
+    let of_cloud = prisma::Options { enforce_limits: true, ..prisma::Options::default() };
     let secrets = Folder::create("container-security-demo")?;
     let password_file = secrets.path().join("password");
     std::fs::write(&password_file, &options.password)?;

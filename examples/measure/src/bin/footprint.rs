@@ -75,7 +75,7 @@ async fn main() -> Result<(), Failed> {
     let clock = Clock::system();
     let shape = Shape::demo(arguments.seed, clock.now().millis()).containers(arguments.containers);
     let tenant = Arc::new(Mutex::new(Tenant::generate(&shape)));
-    let options = Options { enforce_limits: false, ..Options::default() };
+    let options = Options::default();
     let vendor = Server::start(Arc::clone(&tenant), options).await?;
     let (pushes, mut tasks) = (Arc::new(AtomicU64::new(0)), JoinSet::new());
     let receiver = receive(Arc::clone(&pushes), &mut tasks).await?;

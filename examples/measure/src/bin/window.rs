@@ -99,7 +99,7 @@ async fn be_vendor(arguments: &Arguments, truth: &Path) -> Result<(), Failed> {
         }
     }
     std::fs::write(truth, lines)?;
-    let options = Options { enforce_limits: false, gzip: false, ..Options::default() };
+    let options = Options { gzip: false, ..Options::default() };
     let vendor = Server::start(Arc::new(Mutex::new(tenant)), options).await?;
     println_all(&vendor.base_url())?;
     // Its end is that of its standard input.

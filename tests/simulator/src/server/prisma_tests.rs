@@ -69,7 +69,7 @@ async fn all(server: &Server, target: &str, limit: usize) -> Vec<Value> {
 
 #[tokio::test]
 async fn pages_make_the_whole_listing_in_order() {
-    let server = start(Options { enforce_limits: false, page_limit: 25, ..options() }).await;
+    let server = start(Options { page_limit: 25, ..options() }).await;
     let console = lock(&server.console()).clone();
     for (listing, records, strays) in [
         ("containers?", console.containers.len(), console.stray_container_rows.len()),
@@ -149,7 +149,7 @@ async fn a_request_names_its_project_and_collections() {
 
 #[tokio::test]
 async fn limits_are_enforced_by_listing() {
-    let server = start(Options { total_count: false, ..options() }).await;
+    let server = start(Options { total_count: false, enforce_limits: true, ..options() }).await;
     for _ in 0..30 {
         let reply = get(&server, "/api/v30.00/containers?limit=1").await;
         assert!(reply.status == 200 && !reply.headers.contains_key("total-count"));

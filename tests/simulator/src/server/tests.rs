@@ -159,7 +159,7 @@ async fn both_lists_show_every_container() {
 
 #[tokio::test]
 async fn windows_filters_and_errors_are_the_vendors() {
-    let server = start(Options { window: 150, ..options() }).await;
+    let server = start(Options { window: 150, enforce_limits: true, ..options() }).await;
     let token = token(&server).await;
     let last = get(&server, &format!("{PAGES}2"), &token, "").await;
     let body: Value = serde_json::from_slice(&last.body).unwrap();
@@ -208,7 +208,7 @@ async fn a_changed_tenant_shows_at_once() {
 
 #[tokio::test]
 async fn limits_are_enforced() {
-    let server = start(options()).await;
+    let server = start(Options { enforce_limits: true, ..options() }).await;
     let token = token(&server).await;
     for _ in 0..120 {
         assert_eq!(get(&server, BULK, &token, "").await.status, 200);
