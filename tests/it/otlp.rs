@@ -77,7 +77,9 @@ async fn all_three_outputs_show_the_same_series_and_values() {
     let keys: Vec<_> = resource.attributes.iter().map(|pair| pair.key.as_str()).collect();
     assert_eq!(keys, ["service.instance.id", "service.name", "service.version"]);
     assert!(value(&page, EXPORTS, &[("outcome", "success")]) > 0.0);
-    assert_eq!(sum(&page, EXPORTS, &[]), value(&page, EXPORTS, &[("outcome", "success")]));
+    // A push that takes longer than the short interval of this test is given up, as on a busy machine.
+    let of = |outcome| value(&page, EXPORTS, &[("outcome", outcome)]);
+    assert_eq!(sum(&page, EXPORTS, &[]), of("success") + of("timeout"));
     assert_eq!(page[EXPORTS].len(), PushFailure::ALL.len() + 1);
     bench.stop().await;
 }
