@@ -19,7 +19,7 @@ use crate::output::Output;
 use crate::output::exposition::Refresh;
 use crate::self_metrics::SelfMetrics;
 use crate::snapshot::Snapshot;
-use crate::source::Source;
+use crate::source::{RowRules, Source};
 use crate::telemetry::Telemetry;
 
 /// What everything is built from, and what outlives a reload.
@@ -86,8 +86,11 @@ impl Parts {
 
     /// The sources that a configuration has. Nothing runs yet.
     pub(super) fn build(&self, config: &Config) -> Result<Vec<Source>, String> {
-        let promote: Arc<[String]> = config.containers.promote_labels.as_slice().into();
-        config.source.build(&promote, &self.self_metrics.telemetry, &self.clock).map_err(|reasons| reasons.join("\n"))
+        let rules = RowRules {
+            promote_labels: config.containers.promote_labels.as_slice().into(),
+            max_rejected_percent: config.limits.max_rejected_percent,
+        };
+        config.source.build(&rules, &self.self_metrics.telemetry, &self.clock).map_err(|reasons| reasons.join("\n"))
     }
 
     /// Makes these the sources. Only those in `keep_data` keep their data.

@@ -9,6 +9,7 @@ use super::containers::promoted;
 use super::{choices, containers, image_choices, images};
 use crate::metric::{Chosen, ChosenRead, Settings};
 use crate::setting::{ConfigErrors, HumanDuration};
+use crate::source::RowRules;
 
 /// More series than this about single entities are a list, not a metric.
 const MAX_TOP_K: usize = 1000;
@@ -20,18 +21,25 @@ const MIN_LABEL_VALUE: usize = 32;
 const PROMOTED: &str = "label_";
 
 /// `[limits]`: limits of what is served.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// Maximum number of series per family, over all sources. Past it the smallest groups are folded into `_other`.
     pub max_series_per_family: usize,
     /// Maximum length of a label value in bytes. A longer value is cut and ends in `…`; equal results are added up.
     pub max_label_value_length: usize,
+    /// Maximum share of a listing's records that may be rejected, in percent, 0 to 100; a run that rejects more of them,
+    /// and more than one, is incomplete.
+    pub max_rejected_percent: f64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_series_per_family: 10_000, max_label_value_length: 1024 }
+        Self {
+            max_series_per_family: 10_000,
+            max_label_value_length: 1024,
+            max_rejected_percent: RowRules::default().max_rejected_percent,
+        }
     }
 }
 
@@ -40,6 +48,9 @@ impl Limits {
     pub fn check(&self, at: &str, errors: &mut ConfigErrors) {
         if self.max_series_per_family == 0 {
             errors.add(format!("{at}.max_series_per_family"), "must be greater than zero");
+        }
+        if !(0.0..=100.0).contains(&self.max_rejected_percent) {
+            errors.add(format!("{at}.max_rejected_percent"), "must be 0 to 100; the default is 5");
         }
         if self.max_label_value_length < MIN_LABEL_VALUE {
             errors.add(

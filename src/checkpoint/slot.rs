@@ -127,18 +127,20 @@ impl Slot {
         Ok(Some((read::tables(transaction, &path, &header.tables)?, taken)))
     }
 
-    /// Replaces the served data, and drops the unfinished walk. Only what has changed is written.
+    /// Replaces the served data, and drops the unfinished walk unless the data is incomplete. Only what has changed is
+    /// written.
     pub fn save(&self, tables: &Tables, data: &SavedData) -> Result<(), String> {
         let mut listed = Listed(Vec::new());
         let Ok(()) = tables.each(&mut listed);
         let rows = listed.0.iter().map(|rows| &**rows).collect();
-        self.put(Area::Served, rows, Content::Served { build: BUILD.to_owned(), data: data.clone() })
+        let walk = data.status.complete.then(|| self.path(Area::Walk));
+        self.put(Area::Served, rows, Content::Served { build: BUILD.to_owned(), data: data.clone() }, walk)
     }
 
     /// Stores what an unfinished walk has read so far, next to the served data, and where it resumes.
     pub fn save_walk(&self, table: &dyn Rows, position: &[u8]) -> Result<(), String> {
         let content = Content::Walk { build: BUILD.to_owned(), position: position.to_vec() };
-        self.put(Area::Walk, vec![table], content)
+        self.put(Area::Walk, vec![table], content, None)
     }
 
     /// Drops the unfinished walk.
@@ -146,9 +148,15 @@ impl Slot {
         self.drop_area(Area::Walk)
     }
 
-    fn put(&self, area: Area, tables: Vec<&dyn Rows>, content: Content) -> Result<(), String> {
+    /// Stores an area, in place of itself and of what is at `replaced`.
+    fn put(
+        &self,
+        area: Area,
+        tables: Vec<&dyn Rows>,
+        content: Content,
+        replaced: Option<StorePath>,
+    ) -> Result<(), String> {
         let path = self.path(area);
-        let replaced = (area == Area::Served).then(|| self.path(Area::Walk));
         self.store.write(&path, replaced.as_ref(), |database| {
             let transaction = write::begin(database)?;
             let data = write::Data { identity: self.identity, vendor: self.vendor.as_str(), content, tables };

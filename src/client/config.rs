@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::setting::{ConfigErrors, HumanDuration, read_pem};
 
-/// More tries than this only keep a vendor busy that is down; the next run of the collector comes anyway.
+/// More retries than this only keep a failing vendor busy; the next run of the collector comes anyway.
 const MOST_RETRIES: u32 = 20;
 
 /// `[source.<vendor>.http]`: how a vendor is reached.
@@ -32,8 +32,13 @@ pub struct Config {
     pub timeout: HumanDuration,
     /// Largest answer taken, in bytes after decompression.
     pub max_body_bytes: u64,
-    /// How often a request that failed is sent again, where that is worth it; 0 to 20.
-    pub retries: u32,
+    /// Longest time for which a request that fails with a transient error is retried, with exponential backoff. Each
+    /// request has its own: a walk goes on as long as it makes progress.
+    pub retry_for: HumanDuration,
+    /// Most retries of one request, 0 to 20. Unset: any number within `retry_for`.
+    pub retries: Option<u32>,
+    /// Longest pause that the vendor may impose; a longer one is cut to this.
+    pub max_wait: HumanDuration,
 }
 
 impl Default for Config {
@@ -45,7 +50,9 @@ impl Default for Config {
             read_timeout: HumanDuration::seconds(30),
             timeout: HumanDuration::seconds(120),
             max_body_bytes: 64 * 1024 * 1024,
-            retries: 4,
+            retry_for: HumanDuration::seconds(300),
+            retries: None,
+            max_wait: HumanDuration::seconds(900),
         }
     }
 }
@@ -73,10 +80,13 @@ impl Config {
                 );
             }
         }
+        if self.max_wait.0.is_zero() {
+            errors.add(format!("{at}.max_wait"), "must be greater than zero; the default is 15m");
+        }
         if self.max_body_bytes == 0 {
             errors.add(format!("{at}.max_body_bytes"), "must be more than zero; the default is 67108864 (64 MiB)");
         }
-        if self.retries > MOST_RETRIES {
+        if self.retries.is_some_and(|retries| retries > MOST_RETRIES) {
             errors.add(
                 format!("{at}.retries"),
                 format!("must be 0 to {MOST_RETRIES}; a collector that failed runs again anyway"),
@@ -212,11 +222,14 @@ zz+jv4L/vwIgAi4+Br+HM7z2kBfRNJbDepCmxMpF68eUq0MEP+mPG4w=
             read_timeout: zero,
             timeout: zero,
             max_body_bytes: 0,
-            retries: 21,
+            retry_for: HumanDuration::seconds(0),
+            retries: Some(21),
+            max_wait: zero,
         };
         let found = errors(&wrong);
         let keys: Vec<_> = found.iter().filter_map(|error| error.split(' ').next()).collect();
-        let all = ["proxy", "ca_file", "connect_timeout", "read_timeout", "timeout", "max_body_bytes", "retries"];
+        let all =
+            ["proxy", "ca_file", "connect_timeout", "read_timeout", "timeout", "max_wait", "max_body_bytes", "retries"];
         assert_eq!(keys, all.map(|key| format!("http.{key}")));
         let secret = Config { proxy: Some("http://jdoe:hunter2@proxy:3128".to_owned()), ..Config::default() };
         let found = errors(&secret).concat();

@@ -14,13 +14,17 @@ use super::answer::{Answer, Unreadable};
 use super::body::{BodyEnd, receive};
 use super::call::{Authorize, Call};
 use super::error::{ApiError, AttemptError, PROBE_BYTES};
-use super::limit::{Blocked, LONGEST_HOLD, Permit, RateLimiter};
+use super::limit::{Blocked, Permit, RateLimiter};
 use super::off_thread::off_thread;
 use super::retry::{self, RateLimitHeaders};
+use crate::setting::HumanDuration;
 use crate::telemetry::{Failure, span};
 
 /// Reads an answer. It may run for long, and more than once: an answer that it cannot read is asked for again.
 pub type Decode<T> = Arc<dyn Fn(&Answer) -> Result<T, Unreadable> + Send + Sync>;
+
+/// Most answers of one call that may be unreadable: what arrived whole and makes no sense rarely changes.
+const MOST_UNREADABLE: u32 = 4;
 
 /// A call under way.
 pub struct Exchange<'c> {
@@ -30,6 +34,10 @@ pub struct Exchange<'c> {
     limiter: &'c RateLimiter,
     started: Instant,
     tries: u32,
+    /// When the first attempt failed.
+    failing_since: Option<Instant>,
+    /// Answers with a status of success that could not be read.
+    unreadable: u32,
     /// That of the last request, so that it ends once its answer has been read.
     span: Span,
 }
@@ -50,7 +58,17 @@ impl From<AttemptError> for SendError {
 impl<'c> Exchange<'c> {
     pub(super) fn new(client: &'c Client, call: &'c Call, authorize: Option<&'c dyn Authorize>) -> Self {
         let limiter = client.limiters.get(call.endpoint.class).unwrap_or(&client.unlimited);
-        Self { client, call, authorize, limiter, started: Instant::now(), tries: 0, span: Span::none() }
+        Self {
+            client,
+            call,
+            authorize,
+            limiter,
+            started: Instant::now(),
+            tries: 0,
+            failing_since: None,
+            unreadable: 0,
+            span: Span::none(),
+        }
     }
 
     /// The first answer of success that `decode` can read. One that it cannot read is asked for again: a page can be
@@ -66,6 +84,7 @@ impl<'c> Exchange<'c> {
                     let error =
                         AttemptError { status: Some(status), ..AttemptError::transient(Failure::BadResponse, words) };
                     span::failed(&self.span, error.failure, &error.words);
+                    self.unreadable += 1;
                     self.back_off(error).await?;
                 }
             }
@@ -84,25 +103,35 @@ impl<'c> Exchange<'c> {
     }
 
     /// Waits until the call may be sent again; the error of the call where that is not worth it.
-    async fn back_off(&self, error: AttemptError) -> Result<(), ApiError> {
+    async fn back_off(&mut self, error: AttemptError) -> Result<(), ApiError> {
         let Self { client, call, limiter, tries, .. } = *self;
+        let failing_since = *self.failing_since.get_or_insert_with(Instant::now);
         let pause = retry::backoff(client.first_pause, tries, crate::random::bits());
         let is_refused = error.failure == Failure::RateLimited;
         if is_refused && error.retry {
             // Known to all of the class, and even if this call is given up: the others would meet it too.
+            if let Some(asked) = error.wait.filter(|asked| *asked > client.max_wait) {
+                let (source, endpoint) = (client.telemetry.source(), call.endpoint.name);
+                let (asked, limit) = (HumanDuration(asked), HumanDuration(client.max_wait));
+                tracing::warn!(source, endpoint, %asked, %limit, "pause imposed by the vendor cut to http.max_wait");
+            }
             limiter.hold(error.wait.unwrap_or_else(|| pause.max(retry::part_of_window(limiter.window(), tries))));
         }
-        if let Some(wait) = error.wait.filter(|wait| *wait > LONGEST_HOLD) {
-            return Err(self.failed(error.too_long(wait)));
+        let wait = error.wait.map(|wait| wait.min(client.max_wait));
+        if let Some(asked) = error.wait.filter(|asked| error.retry && *asked > client.retry_for) {
+            return Err(self.failed(error.too_long(asked)));
         }
-        if !error.retry || tries > client.retries {
+        let used_up = client.retries.is_some_and(|most| tries > most)
+            || self.unreadable > MOST_UNREADABLE
+            || failing_since.elapsed() + wait.unwrap_or_default() >= client.retry_for;
+        if !error.retry || used_up {
             return Err(self.failed(error));
         }
         client.telemetry.count_retry(error.failure);
         let reason = error.failure.as_str();
         tracing::debug!(endpoint = call.endpoint.name, host = client.host, reason, "retrying");
         if !is_refused {
-            sleep(error.wait.unwrap_or_default().max(pause)).await;
+            sleep(wait.unwrap_or_default().max(pause)).await;
         }
         Ok(())
     }

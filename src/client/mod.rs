@@ -55,7 +55,9 @@ pub struct Client {
     /// Host and, where it is not the usual one, port: all of the base URL that is ever shown.
     host: String,
     max_body_bytes: u64,
-    retries: u32,
+    retries: Option<u32>,
+    retry_for: Duration,
+    max_wait: Duration,
     first_pause: Duration,
     limiters: BTreeMap<&'static str, RateLimiter>,
     /// For classes without a limit of their own; a vendor that refuses one of them is left alone by all of them.
@@ -78,15 +80,18 @@ impl Client {
         let base = read_base_url(base_url).map_err(|reason| format!("base_url {reason}"))?;
         let host = base.host_str().unwrap_or_default();
         let host = base.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+        let limiter = |limit| RateLimiter::new(limit, config.retry_for.0, config.max_wait.0);
         Ok(Self {
             http: build(&base, config, connection)?,
             base,
             host,
             max_body_bytes: config.max_body_bytes,
             retries: config.retries,
+            retry_for: config.retry_for.0,
+            max_wait: config.max_wait.0,
             first_pause: retry::FIRST_PAUSE,
-            limiters: limits.iter().map(|(class, limit)| (*class, RateLimiter::new(Some(*limit)))).collect(),
-            unlimited: RateLimiter::new(None),
+            limiters: limits.iter().map(|(class, limit)| (*class, limiter(Some(*limit)))).collect(),
+            unlimited: limiter(None),
             telemetry,
             clock,
         })

@@ -22,7 +22,7 @@ pub(super) fn of_status(status: StatusCode) -> (Failure, bool) {
     match status.as_u16() {
         // Qualys' classic API says 409 where everyone else says 429.
         429 | 409 => (Failure::RateLimited, true),
-        408 | 500 | 502 | 503 | 504 => (Failure::BadResponse, true),
+        408 | 500 | 502..=504 | 520..=527 | 598 | 599 => (Failure::BadResponse, true),
         401 => (Failure::Unauthorized, false),
         403 => (Failure::Forbidden, false),
         404 => (Failure::NotFound, false),
@@ -194,7 +194,13 @@ mod tests {
             (502, Failure::BadResponse, true),
             (503, Failure::BadResponse, true),
             (504, Failure::BadResponse, true),
+            (520, Failure::BadResponse, true),
+            (527, Failure::BadResponse, true),
+            (598, Failure::BadResponse, true),
+            (599, Failure::BadResponse, true),
             (501, Failure::BadResponse, false),
+            (505, Failure::BadResponse, false),
+            (528, Failure::BadResponse, false),
             (400, Failure::BadResponse, false),
             (401, Failure::Unauthorized, false),
             (403, Failure::Forbidden, false),

@@ -214,7 +214,7 @@ impl Runner {
 
     /// Serves what a run read, unless that is worse than what is served.
     async fn take(&mut self, output: CollectOutput, took: Duration) -> Result<(), RunError> {
-        let CollectOutput { tables, records, walk_kind, missing, note, fields, resume_state } = output;
+        let CollectOutput { tables, records, walk_kind, missing, failure, note, fields, resume_state } = output;
         let complete = missing.is_none();
         let known = self.served.status();
         // Incomplete data is better than none, and worse than complete data that is not too old.
@@ -239,7 +239,7 @@ impl Runner {
             self.served.replace(tables.clone(), Instant::now(), status.clone());
             self.save(tables, SavedData { since, status, resume_state }).await;
         }
-        missing.map_or(Ok(()), |missing| Err((Failure::Incomplete, missing)))
+        missing.map_or(Ok(()), |missing| Err((failure, missing)))
     }
 
     /// Logs the fields that cannot be read in some rows, once for each change.

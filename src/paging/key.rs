@@ -95,6 +95,8 @@ enum FilterEnd {
     Whole,
     /// They go on behind this time.
     At(Timestamp),
+    /// All that the filter finds was read without an order to rely on.
+    Everything,
     /// There may be more, but the vendor does not give it out.
     Window,
 }
@@ -125,6 +127,8 @@ impl KeyWalk<'_> {
             }
             self.at.met = matches!(end, FilterEnd::At(_));
             self.at.since = match (ask.since, end) {
+                // Without an order there is no group, and no later filter that would find more.
+                (_, FilterEnd::Everything) => None,
                 // Rows that change from now on are later than the group.
                 (Some(since), _) if last > 1 => Timestamp::from_millis(since.millis().saturating_add(1)),
                 (_, FilterEnd::At(time)) => Some(time),
@@ -144,6 +148,9 @@ impl KeyWalk<'_> {
         let mut pass = FilterPages::default();
         loop {
             if ask.number.saturating_mul(ask.size) > WINDOW.max(ask.size) {
+                if pass.disordered {
+                    return Err(walk_error(self.endpoint, DISORDERED));
+                }
                 return Ok((FilterEnd::Window, ask.number));
             }
             let page = self.page(ask, if ask.number == 1 { self.at.met } else { pass.tells_of_more() }).await?;
@@ -167,7 +174,7 @@ impl KeyWalk<'_> {
             page = (self.fetch)(ask).await?;
             self.at.doubtful |= page.summary.sent == 0;
         }
-        in_order(self.endpoint, &page.summary, ask.since)?;
+        not_before(self.endpoint, &page.summary, ask.since)?;
         Ok(page)
     }
 
@@ -208,6 +215,8 @@ struct FilterPages {
     rows: u64,
     count: Option<u64>,
     fingerprint: Option<u64>,
+    /// Whether rows came out of order: then only page numbers lead through them.
+    disordered: bool,
 }
 
 impl FilterPages {
@@ -223,19 +232,26 @@ impl FilterPages {
         page: &PageSummary,
     ) -> Result<Option<FilterEnd>, ApiError> {
         if page.sent == 0 {
-            return Ok(Some(FilterEnd::Whole));
+            return Ok(Some(if self.disordered { self.everything(endpoint)? } else { FilterEnd::Whole }));
         }
         self.rows += page.sent as u64;
         self.count = page.count.or(self.count);
+        self.disordered |= page.disordered;
         // Not whether anything on it is new: going backwards through a group that changed, much may have been seen.
         let repeats = self.fingerprint.replace(page.fingerprint) == Some(page.fingerprint);
         let short = (page.sent as u64) < ask.size;
         // Without a count, a short page may be a server's own smaller page size, unless it is given for ever.
         let whole = if self.count.is_some() { !self.tells_of_more() } else { repeats };
+        // A vendor that ignores paging sends all that it counts at once.
+        let everything = ask.number == 1 && page.sent as u64 > ask.size && page.count == Some(page.sent as u64);
+        if everything || (whole && self.disordered) {
+            return self.everything(endpoint).map(Some);
+        }
         if short && whole {
             return Ok(Some(FilterEnd::Whole));
         }
-        if let Some((_, latest)) = page.updated
+        if !self.disordered
+            && let Some((_, latest)) = page.updated
             && ask.since.is_none_or(|since| latest > since)
         {
             return Ok(Some(FilterEnd::At(latest)));
@@ -244,16 +260,26 @@ impl FilterPages {
     }
 }
 
-/// A page out of order, or before the time asked for, would make the walk lose records.
-fn in_order(endpoint: &'static Endpoint, page: &PageSummary, since: Option<Timestamp>) -> Result<(), ApiError> {
+impl FilterPages {
+    /// The end of rows without an order, of which the vendor's count alone shows that they are all.
+    fn everything(&self, endpoint: &'static Endpoint) -> Result<FilterEnd, ApiError> {
+        self.count.map(|_| FilterEnd::Everything).ok_or_else(|| walk_error(endpoint, DISORDERED))
+    }
+}
+
+/// A page before the time that was requested would make the walk lose records.
+fn not_before(endpoint: &'static Endpoint, page: &PageSummary, since: Option<Timestamp>) -> Result<(), ApiError> {
     let early = page.updated.is_some_and(|(earliest, _)| since.is_some_and(|since| earliest < since));
-    if page.disordered || early {
+    if early {
         return Err(walk_error(
             endpoint,
-            "the records are not in the order of their last change as was asked for; going on would lose some",
+            "records came that changed before the time of the filter; going on would lose some",
         ));
     }
     Ok(())
 }
+
+const DISORDERED: &str = "the records are not in the order of their last change that was requested, and nothing shows \
+                          that these are all";
 
 const EARLY: &str = "the vendor gave nothing where it had told of records before; those behind may be missing";

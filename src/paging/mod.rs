@@ -119,6 +119,8 @@ pub struct PageSummary {
     pub nameless: Vec<usize>,
     /// What stands for the key of each row that was taken, in their order.
     pub keys: Vec<u64>,
+    /// The key's hash of each row whose key an earlier row of the page has.
+    pub repeated: Vec<u64>,
     /// How many rows the whole listing has, if the page tells.
     pub count: Option<u64>,
     /// The least and the greatest `updated` on the page, of the rows that have one.
@@ -185,7 +187,8 @@ impl PageReader {
             sent: rows.sent,
             rejected: rows.rejected.clone(),
             nameless: rows.nameless.clone(),
-            count: rows.count,
+            // A page with rows of a listing without any contradicts itself.
+            count: rows.count.filter(|count| *count > 0 || rows.sent == 0),
             ..PageSummary::default()
         };
         Self { summary, versions: HashMap::with_capacity(rows.sent) }
@@ -196,7 +199,10 @@ impl PageReader {
     pub fn row(&mut self, key: &str, updated: Option<Timestamp>, stored: Option<Option<Timestamp>>) -> bool {
         let version = self.versions.entry(hash_of(key));
         let known = match &version {
-            Entry::Occupied(known) => Some(*known.get()),
+            Entry::Occupied(known) => {
+                self.summary.repeated.push(*known.key());
+                Some(*known.get())
+            }
             Entry::Vacant(_) => stored,
         };
         let upsert = match known {
@@ -243,6 +249,10 @@ pub struct WalkSummary {
     pub unreadable: HashSet<u64>,
     /// Why rows are known to be missing, in words for people.
     pub missing: Option<String>,
+    /// Rows that were read, rejected ones included.
+    pub read: u64,
+    /// Rows that only repeat the key of another on their page. The vendor counts them.
+    pub repeated: u64,
     /// Rows by the states of their fields. Those of a former process do not count.
     #[serde(skip)]
     pub fields: Vec<StateCounts>,
@@ -264,6 +274,8 @@ struct WalkCounters {
     /// How often each row that could not be taken stood on one page, at most: pages overlap, but within one of them
     /// equal texts are different rows.
     rejects: HashMap<u64, u64>,
+    /// How often each key was repeated on one page, at most.
+    repeated: HashMap<u64, u64>,
 }
 
 impl WalkCounters {
@@ -288,6 +300,13 @@ impl WalkCounters {
             }
             self.walked.rejected[*why as usize] += 1;
         }
+        let mut here = HashMap::new();
+        for key in &page.repeated {
+            let times: &mut u64 = here.entry(key).or_default();
+            *times += 1;
+            let known = self.repeated.entry(*key).or_default();
+            *known = (*known).max(*times);
+        }
         if page.sent > 0 {
             progress();
         }
@@ -295,12 +314,17 @@ impl WalkCounters {
 
     /// What it amounts to in the end.
     fn done(self) -> WalkSummary {
-        WalkSummary { unreadable: self.rejects.into_keys().collect(), ..self.walked }
+        WalkSummary {
+            read: self.given(),
+            repeated: self.repeated.values().sum(),
+            unreadable: self.rejects.into_keys().collect(),
+            ..self.walked
+        }
     }
 
-    /// How many records came, those included that could not be taken.
+    /// How many rows of the vendor's count came, those included that were rejected or repeat another on their page.
     fn given(&self) -> u64 {
-        self.keys + self.walked.rejected.iter().sum::<u64>()
+        self.keys + self.walked.rejected.iter().sum::<u64>() + self.repeated.values().sum::<u64>()
     }
 
     /// Notes that records are missing; what was noted first stands.

@@ -26,6 +26,9 @@ const MOST_REPEATS: usize = 8;
 /// their number must do.
 const MOST_STEPS_BACK: u64 = 16;
 
+/// The fewest rows that a console gives on a page of a longer listing.
+const SMALLEST_PAGE: u64 = 50;
+
 /// Walks the whole listing; `fetch` is given the offset of the page to ask for.
 pub async fn by_offset<'a>(
     endpoint: &'static Endpoint,
@@ -137,7 +140,9 @@ impl OffsetPass {
         let sent = page.sent as u64;
         let end = self.offset + sent;
         let fresh = self.take(page);
-        let is_told = count.is_some_and(|count| count <= end);
+        // Rows behind the count refute it. One that equals a full first page may be that page's, and is probed.
+        let is_full_page = self.pages == 0 && sent >= SMALLEST_PAGE;
+        let is_told = count.is_some_and(|count| if fresh { count == end && !is_full_page } else { count <= end });
         if !is_told && sent <= self.lap && !fresh {
             // Nothing is behind the rows that are known. Where there should be, it may come when asked for again.
             let asked_again = std::mem::replace(&mut self.asked_again, true);
@@ -178,7 +183,7 @@ impl OffsetWalk<'_> {
         loop {
             let page = (self.fetch)(pass.offset).await?;
             // That there is nothing, an empty page would say as well that is a fault.
-            self.count = page.summary.count.filter(|count| page.summary.sent > 0 || *count > 0).or(self.count);
+            self.count = page.summary.count.filter(|count| *count > 0).or(self.count);
             if let Some(count) = self.count {
                 let (least, greatest) = pass.counts.unwrap_or((count, count));
                 pass.counts = Some((least.min(count), greatest.max(count)));

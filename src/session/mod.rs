@@ -92,6 +92,8 @@ pub(crate) struct Session<L> {
     /// Why every listing will be refused, where the last token tells it.
     hopeless: PlainMutex<Option<&'static str>>,
     rejected_records: RejectedRecords,
+    /// Most records of a listing that may be rejected before a run is incomplete, in percent.
+    max_rejected_percent: f64,
 }
 
 /// How many records each collector left out when that was last told.
@@ -140,7 +142,13 @@ impl<L: Login> Authorize for TokenSource<'_, L> {
 }
 
 impl<L: Login> Session<L> {
-    pub(crate) fn new(client: Client, login: L, clock: Clock, telemetry: Arc<SourceTelemetry>) -> Self {
+    pub(crate) fn new(
+        client: Client,
+        login: L,
+        clock: Clock,
+        telemetry: Arc<SourceTelemetry>,
+        max_rejected_percent: f64,
+    ) -> Self {
         Self {
             client,
             login,
@@ -151,6 +159,7 @@ impl<L: Login> Session<L> {
             reading: Arc::new(Semaphore::new(1)),
             hopeless: PlainMutex::default(),
             rejected_records: RejectedRecords::default(),
+            max_rejected_percent,
         }
     }
 
@@ -199,11 +208,12 @@ impl<L: Login> Session<L> {
         Ok(())
     }
 
-    /// Counts what a collector could not take.
-    pub(crate) fn count_rejected(&self, collector: &'static str, rejected: Rejected) {
+    /// Counts the records that a collector rejected. `listings` are what it rejected of each listing, and what it read;
+    /// returns why the run is incomplete if one of them lost too many.
+    pub(crate) fn count_rejected(&self, collector: &'static str, listings: &[(Rejected, u64)]) -> Option<String> {
         let mut all = 0;
         for reason in Rejection::ALL {
-            let records = rejected[reason as usize];
+            let records = listings.iter().map(|(rejected, _)| rejected[reason as usize]).sum();
             self.telemetry.count_rejected(collector, reason, records);
             all += records;
         }
@@ -215,6 +225,19 @@ impl<L: Login> Session<L> {
                 "records that cannot be read were left out"
             );
         }
+        let rejected = |rejected: &Rejected| rejected.iter().sum::<u64>();
+        let mut listings = listings.iter().map(|(of_each, read)| (rejected(of_each), *read));
+        let (rejected, read) = listings.find(|(rejected, read)| self.is_too_many(*rejected, *read))?;
+        let limit = self.max_rejected_percent;
+        Some(format!(
+            "Too many rejected records: {rejected} of {read} in one listing cannot be read, more than {limit} % \
+             (limits.max_rejected_percent)"
+        ))
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "fewer than 2^53 records")]
+    fn is_too_many(&self, rejected: u64, read: u64) -> bool {
+        rejected > 1 && rejected as f64 * 100.0 > self.max_rejected_percent * read as f64
     }
 
     /// The name of the account, for logs.

@@ -16,7 +16,7 @@ use crate::inventory::Tables;
 use crate::record::{FieldCounts, Vendor};
 use crate::session::Listing;
 use crate::setting::{ConfigErrors, HumanDuration};
-use crate::telemetry::{SourceTelemetry, Telemetry};
+use crate::telemetry::{Failure, SourceTelemetry, Telemetry};
 
 pub mod prisma;
 pub mod qualys;
@@ -59,18 +59,12 @@ impl Config {
         }
     }
 
-    /// Builds the sources; otherwise returns every reason why one cannot be built. Of the labels of containers and pods,
-    /// the values of those in `promote_labels` are kept.
-    pub fn build(
-        &self,
-        promote_labels: &Arc<[String]>,
-        telemetry: &Telemetry,
-        clock: &Clock,
-    ) -> Result<Vec<Source>, Vec<String>> {
+    /// Builds the sources; otherwise returns every reason why one cannot be built.
+    pub fn build(&self, rules: &RowRules, telemetry: &Telemetry, clock: &Clock) -> Result<Vec<Source>, Vec<String>> {
         let mut sources = Vec::new();
         let mut wrong = Vec::new();
         for Account { settings, .. } in self.accounts() {
-            match settings.build(promote_labels, telemetry, clock) {
+            match settings.build(rules, telemetry, clock) {
                 Ok(source) => sources.push(source),
                 Err(reason) => wrong.push(format!("source {}: {reason}", settings.name())),
             }
@@ -89,6 +83,21 @@ impl Config {
         let identity = |account: Account<'_>| (account.vendor, account.settings.identity(&[]));
         let (one, two) = (self.account(name), other.account(name));
         one.is_some() && one.map(identity) == two.map(identity)
+    }
+}
+
+/// How rows are read, whatever their vendor.
+#[derive(Clone, Debug)]
+pub struct RowRules {
+    /// Labels of containers and pods whose values are kept.
+    pub promote_labels: Arc<[String]>,
+    /// Most records of a listing that may be rejected before a run is incomplete, in percent.
+    pub max_rejected_percent: f64,
+}
+
+impl Default for RowRules {
+    fn default() -> Self {
+        Self { promote_labels: Arc::default(), max_rejected_percent: 5.0 }
     }
 }
 
@@ -121,7 +130,7 @@ pub(crate) trait AccountSettings {
     fn check(&self, key: &str, errors: &mut ConfigErrors);
 
     /// Builds the source; otherwise says why it cannot be built.
-    fn build(&self, promote_labels: &Arc<[String]>, telemetry: &Telemetry, clock: &Clock) -> Result<Source, String>;
+    fn build(&self, rules: &RowRules, telemetry: &Telemetry, clock: &Clock) -> Result<Source, String>;
 
     /// Stands for the account and for what is kept of its records, whose labels in `promote_labels` are kept.
     fn identity(&self, promote_labels: &[String]) -> u64;
@@ -163,6 +172,8 @@ pub struct CollectOutput {
     pub walk_kind: WalkKind,
     /// Why records are known to be missing, in words for people; none if the run saw every record.
     pub missing: Option<String>,
+    /// What kind of failure the missing records are.
+    pub failure: Failure,
     /// What people should know of the data though nothing is wrong with it, such as that the tenant has none.
     pub note: Option<String>,
     /// The rows that the run read, by field: those of an incremental run on top of those before it.
@@ -179,6 +190,7 @@ impl CollectOutput {
             records: records as u64,
             walk_kind: WalkKind::Full,
             missing: None,
+            failure: Failure::Incomplete,
             note: None,
             fields: FieldCounts::default(),
             resume_state: None,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use container_security_exporter::checkpoint::{Saved, Store};
 use container_security_exporter::clock::Clock;
 use container_security_exporter::config;
+use container_security_exporter::source::RowRules;
 use container_security_exporter::telemetry::Telemetry;
 use simulator::console::Console;
 use simulator::exposition::Format;
@@ -41,8 +42,9 @@ fn kept_in(home: &Path) -> Option<Kept> {
     std::fs::copy(home.join("state").join(STORE), copy.path().join(STORE)).ok()?;
     let clock = Clock::system();
     let config = config::load(Some(&home.join("config.toml")), &[]).unwrap_or_else(|error| panic!("{error}"));
-    let promote: Arc<[String]> = config.containers.promote_labels.as_slice().into();
-    let sources = config.source.build(&promote, &Telemetry::new(clock.now()), &clock).expect("sources");
+    let promote_labels = config.containers.promote_labels.as_slice().into();
+    let rules = RowRules { promote_labels, ..RowRules::default() };
+    let sources = config.source.build(&rules, &Telemetry::new(clock.now()), &clock).expect("sources");
     let store = Store::open(copy.path()).ok()?;
     if files(copy.path()) != [STORE] {
         return None;

@@ -15,7 +15,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::timeout;
 
 use crate::http::request;
-use crate::support::{PATIENCE, unlimited};
+use crate::support::{PATIENCE, few_retries, unlimited};
 
 /// A vendor with the default account.
 pub(crate) async fn vendor(tenant: Tenant) -> Server {
@@ -67,7 +67,7 @@ impl Home {
 
     /// As [`Home::source`], for a Prisma Cloud console.
     pub(crate) fn cloud(&self, name: &str, vendor: &Server, keys: &str) -> String {
-        self.source_of("prisma", name, vendor, "cloud-password", keys)
+        self.source_of("prisma", name, vendor, "cloud-password", &few_retries(keys))
     }
 
     fn source_of(&self, kind: &str, name: &str, vendor: &Server, password: &str, keys: &str) -> String {

@@ -19,9 +19,6 @@ use crate::setting::RateLimit;
 #[cfg(test)]
 mod tests;
 
-/// A vendor that asks for a longer pause is not waited for: the collector fails, says so, and comes again.
-pub(super) const LONGEST_HOLD: Duration = Duration::from_mins(10);
-
 /// A server's limit above this limits nothing here, and is not kept books on.
 const MOST_REQUESTS: u32 = 100_000;
 
@@ -33,20 +30,27 @@ pub(super) struct RateLimiter {
     /// Tells the first in line that something it waits for has changed.
     changed: Notify,
     state: Mutex<LimiterState>,
+    /// A longer hold than this is not waited for: the collector fails, and its next run tries again.
+    patience: Duration,
+    /// The longest hold.
+    max_wait: Duration,
 }
 
 /// A place in the window. Dropped when the answer begins, or when it is known that none will come.
 #[derive(Debug)]
 pub(super) struct Permit<'limiter>(&'limiter RateLimiter);
 
-/// The class is to be left alone for longer than [`LONGEST_HOLD`]: for this long.
+/// The class is held for longer than the limiter's patience: for this long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Blocked(pub(super) Duration);
 
 impl RateLimiter {
-    /// A limiter for so many requests, or for any number.
-    pub(super) fn new(limit: Option<RateLimit>) -> Self {
+    /// A limiter for this limit, or for any number of requests. A hold lasts `max_wait` at most, and callers wait for it
+    /// unless more than `patience` of it remains.
+    pub(super) fn new(limit: Option<RateLimit>, patience: Duration, max_wait: Duration) -> Self {
         Self {
+            patience,
+            max_wait,
             line: tokio::sync::Mutex::default(),
             changed: Notify::new(),
             state: Mutex::new(LimiterState { ours: limit, ..LimiterState::default() }),
@@ -57,7 +61,7 @@ impl RateLimiter {
     pub(super) async fn enter(&self) -> Result<Permit<'_>, Blocked> {
         let _first = self.line.lock().await;
         loop {
-            let turn = self.state().take(Instant::now());
+            let turn = self.state().take(Instant::now(), self.patience);
             match turn {
                 Admission::Now => return Ok(Permit(self)),
                 Admission::Blocked(remaining) => return Err(Blocked(remaining)),
@@ -71,9 +75,9 @@ impl RateLimiter {
         }
     }
 
-    /// Lets nobody through for `time` from now, or longer if that was said before.
+    /// Lets nobody through for `time` from now, `max_wait` at most, or longer if an earlier hold lasts longer.
     pub(super) fn hold(&self, time: Duration) {
-        self.state().hold_until(Instant::now() + time);
+        self.state().hold_until(Instant::now() + time.min(self.max_wait));
         self.changed.notify_one();
     }
 
@@ -89,11 +93,11 @@ impl RateLimiter {
         state.learn(headers);
         if headers.remaining == Some(0) && !refused {
             let until = match (headers.to_wait, headers.window) {
-                (Some(wait), _) => Some(now + wait),
+                (Some(wait), _) => Some(now + wait.min(self.max_wait)),
                 // The oldest request in the server's window is no younger than the oldest of ours in it, so room
                 // comes when that one leaves, and not only a whole window from now.
                 (None, Some(window)) => {
-                    let window = window.min(LONGEST_HOLD);
+                    let window = window.min(self.patience).min(self.max_wait);
                     let oldest = state.ended.iter().find(|ended| **ended + window > now);
                     Some(*oldest.unwrap_or(&now) + window)
                 }
@@ -147,11 +151,11 @@ struct LimiterState {
 
 impl LimiterState {
     /// Takes a place if there is one, or says what to wait for.
-    fn take(&mut self, now: Instant) -> Admission {
+    fn take(&mut self, now: Instant, patience: Duration) -> Admission {
         let mut at = now;
         if let Some(held) = self.held {
             let remaining = held.saturating_duration_since(now);
-            if remaining > LONGEST_HOLD {
+            if remaining > patience {
                 return Admission::Blocked(remaining);
             }
             at = at.max(held);

@@ -9,7 +9,7 @@ async fn silence_is_a_timeout() {
     let server = Server::new([STALL, STALL, &begun, &begun]);
     let (short, long) = (HumanDuration(Duration::from_millis(60)), HumanDuration::seconds(5));
     for (read_timeout, timeout) in [(short, long), (long, short), (short, long), (long, short)] {
-        let config = Config { read_timeout, timeout, retries: 0, ..Config::default() };
+        let config = Config { read_timeout, timeout, retries: Some(0), ..Config::default() };
         let (client, telemetry) = client_with(&server.at, &config);
         let error = client.call(&list(), text).await.unwrap_err();
         assert_eq!(error.failure, Failure::Timeout, "{error}");
@@ -20,7 +20,7 @@ async fn silence_is_a_timeout() {
 #[tokio::test]
 async fn nobody_there_is_told_without_the_url() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let config = Config { retries: 2, ..Config::default() };
+    let config = Config { retries: Some(2), ..Config::default() };
     let (client, _) = client_with(&format!("http://{free}/tenant"), &config);
     let call = list().query("token", "t0ken");
     let error = client.call_with(&call, &Token("t0ken"), text).await.unwrap_err();
@@ -39,7 +39,7 @@ async fn a_name_that_is_not_found_is_told_as_such() {
     let proxy = Some("http://nothing.invalid:3128".to_owned());
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), CA).unwrap();
-    let config = Config { proxy, ca_file: Some(file.path().to_owned()), retries: 1, ..Config::default() };
+    let config = Config { proxy, ca_file: Some(file.path().to_owned()), retries: Some(1), ..Config::default() };
     let (client, _) = client_with("https://vendor.invalid", &config);
     let error = client.call_with(&list(), &Token("t0ken"), text).await.unwrap_err();
     assert_eq!((error.failure, error.status()), (Failure::Unreachable, None), "{error}");
@@ -96,7 +96,7 @@ async fn a_client_certificate_is_shown_to_who_asks_for_it() {
     let own =
         ClientCertificate { certificate_file: CLIENT.into(), key_file: "tests/fixtures/tls/client-key.pem".into() };
     let connection = Connection { client_certificate: Some(own), insecure_skip_verify: true };
-    let config = Config { retries: 0, ..Config::default() };
+    let config = Config { retries: Some(0), ..Config::default() };
     let bare = Call::post(&LOGIN, "authenticate-client");
     assert_eq!(client_over(&server.at, &config, &connection).0.call(&bare, text).await.unwrap(), "[]");
     let without = Connection { client_certificate: None, ..connection };
@@ -113,7 +113,7 @@ async fn a_proxy_is_gone_through_except_to_this_machine() {
     let config = Config {
         proxy: Some(proxy.at.clone()),
         ca_file: Some(file.path().to_owned()),
-        retries: 0,
+        retries: Some(0),
         ..Config::default()
     };
     let server = Server::new([ok("[]")]);

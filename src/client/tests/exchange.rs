@@ -97,7 +97,7 @@ async fn a_vendor_that_is_busy_or_down_is_asked_again() {
         answer("200 OK", "content-encoding: gzip\r\n", b"no gzip"),
         ok("[1]"),
     ]);
-    let (client, telemetry) = client_with(&server.at, &Config { retries: 6, ..Config::default() });
+    let (client, telemetry) = client_with(&server.at, &Config { retries: Some(6), ..Config::default() });
     assert_eq!(client.call(&list(), text).await.unwrap(), "[1]");
     assert_eq!(
         counted(&telemetry),

@@ -183,7 +183,7 @@ fn client_over(at: &str, config: &Config, connection: &Connection) -> (Client, T
 }
 
 fn client(server: &Server) -> Client {
-    client_with(&server.at, &Config { retries: 2, ..Config::default() }).0
+    client_with(&server.at, &Config { retries: Some(2), ..Config::default() }).0
 }
 
 fn text(answer: &Answer) -> Result<String, Unreadable> {

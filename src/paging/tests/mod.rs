@@ -260,8 +260,8 @@ fn a_server_that_ignores_what_is_asked_is_found_out() {
     // The filter.
     let fake = Shared::new(Fake::with(&[1, 2, 3, 4, 5]));
     let error = walk_by_key(3, |ask| fake.borrow_mut().page(KeyAsk { since: None, ..ask }, 10_000)).unwrap_err();
-    assert!(error.failure == Failure::BadResponse && error.to_string().contains("order"), "{error}");
-    // The sort.
+    assert!(error.failure == Failure::BadResponse && error.to_string().contains("the filter"), "{error}");
+    // The sort, where nothing counts the rows.
     let fake = Shared::new(Fake::with(&[1, 2, 3]));
     let rows: Vec<_> = fake.borrow().sorted(0).into_iter().rev().collect();
     let error = walk_by_key(3, |_| fake.borrow_mut().read(&rows, None)).unwrap_err();
@@ -270,6 +270,32 @@ fn a_server_that_ignores_what_is_asked_is_found_out() {
     let fake = Shared::new(Fake::with(&[1, 2, 3, 3, 3, 3, 4]));
     walk_by_key(1000, |ask| fake.borrow_mut().page(KeyAsk { size: 2, ..ask }, 10_000)).unwrap();
     assert_eq!(fake.borrow().kept.len(), 7);
+}
+
+#[test]
+fn rows_out_of_order_are_complete_if_the_count_is_met() {
+    let backwards: Vec<i64> = (1..=25).rev().collect();
+    for (counted, missing) in [(25, false), (26, true)] {
+        let fake = Shared::new(Fake::with(&backwards));
+        let rows: Vec<_> = fake.borrow().sorted(0).into_iter().rev().collect();
+        let walked = walk_by_key(10, |ask| {
+            let from = usize::try_from((ask.number - 1) * ask.size).unwrap();
+            let page: Vec<_> = rows.iter().skip(from).take(usize::try_from(ask.size).unwrap()).copied().collect();
+            fake.borrow_mut().read(&page, Some(counted))
+        });
+        let walked = walked.unwrap();
+        assert_eq!((walked.missing.is_some(), fake.borrow().kept.len()), (missing, 25), "{counted}");
+    }
+}
+
+#[test]
+fn a_listing_that_ignores_paging_is_read_once() {
+    let fake = Shared::new(Fake::with(&[5, 1, 4, 2, 3]));
+    let walked = walk_by_key(2, |_| {
+        let rows = fake.borrow().sorted(0);
+        fake.borrow_mut().read(&rows, Some(5))
+    });
+    assert_eq!((walked.unwrap().missing, fake.borrow().kept.len(), fake.borrow().requests), (None, 5, 1));
 }
 
 #[test]

@@ -75,11 +75,11 @@ impl Images {
         let call = self.account.list(&IMAGES, "images").query("compact", "true");
         let decode = move |answer: &Answer| read(&reading, answer);
         let walked = self.account.walk(&IMAGES, call, progress, Arc::new(decode)).await?;
-        self.account.session.count_rejected(NAME, walked.rejected);
+        let too_many = self.account.session.count_rejected(NAME, &[(walked.rejected, walked.read)]);
         let table = staged.take();
         let (records, images) = (table.len(), Some(Arc::new(table)));
         Ok(CollectOutput {
-            missing: walked.missing,
+            missing: walked.missing.or(too_many),
             fields: crate::wire::fields::<ImageRow<'_>>(&walked.fields),
             ..CollectOutput::full(records, Tables { images, ..Tables::default() })
         })

@@ -12,7 +12,7 @@ use crate::record::Vendor;
 use crate::session::Session;
 use crate::setting::ConfigErrors;
 use crate::source::settings::{identity, in_words, written};
-use crate::source::{AccountSettings, Offered, Source, collectors, enabled, endpoints};
+use crate::source::{AccountSettings, Offered, RowRules, Source, collectors, enabled, endpoints};
 use crate::telemetry::Telemetry;
 
 mod account;
@@ -46,8 +46,8 @@ impl AccountSettings for Config {
         Self::check(self, key, errors);
     }
 
-    fn build(&self, promote_labels: &Arc<[String]>, telemetry: &Telemetry, clock: &Clock) -> Result<Source, String> {
-        build(self, promote_labels, telemetry, clock)
+    fn build(&self, rules: &RowRules, telemetry: &Telemetry, clock: &Clock) -> Result<Source, String> {
+        build(self, rules, telemetry, clock)
     }
 
     fn identity(&self, promote_labels: &[String]) -> u64 {
@@ -60,7 +60,7 @@ impl AccountSettings for Config {
 }
 
 /// The account as a source; otherwise what is wrong, in words for people.
-fn build(config: &Config, promote: &Arc<[String]>, telemetry: &Telemetry, clock: &Clock) -> Result<Source, String> {
+fn build(config: &Config, rules: &RowRules, telemetry: &Telemetry, clock: &Clock) -> Result<Source, String> {
     let login = config.login().and_then(|login| Ok((login, config.connection()?))).map_err(in_words);
     let (login, connection) = login?;
     if connection.insecure_skip_verify {
@@ -77,15 +77,19 @@ fn build(config: &Config, promote: &Arc<[String]>, telemetry: &Telemetry, clock:
     let limits = ["containers", "images", "other"].map(|class| (class, config.rate_limit));
     let client =
         Client::new(&config.base_url, &config.http, &connection, &limits, Arc::clone(&telemetry), clock.clone())?;
-    let session = Session::new(client, login, clock.clone(), Arc::clone(&telemetry));
+    let session = Session::new(client, login, clock.clone(), Arc::clone(&telemetry), rules.max_rejected_percent);
     let account = Arc::new(Account::new(session, config));
     Ok(Source {
         name: config.name.clone(),
         vendor: Vendor::Prisma,
-        identity: config.identity(promote),
+        identity: config.identity(&rules.promote_labels),
         telemetry,
         stale_after: config.stale_after,
-        collectors: collectors(&offered, &Parts { account, promote: Arc::clone(promote) }, config.interval),
+        collectors: collectors(
+            &offered,
+            &Parts { account, promote: Arc::clone(&rules.promote_labels) },
+            config.interval,
+        ),
     })
 }
 

@@ -29,8 +29,8 @@ pub(super) const NAME: &str = "sensors";
 pub struct DefendersRead {
     /// They by their category.
     pub table: Table<Defenders>,
-    /// How many rows could not be taken.
-    pub rejected: Rejected,
+    /// How many rows could not be taken, and how many there are.
+    pub rejected: (Rejected, u64),
     /// The other rows by field.
     pub fields: FieldCounts,
 }
@@ -39,7 +39,7 @@ pub struct DefendersRead {
 pub fn read(answer: &Answer) -> Result<DefendersRead, Unreadable> {
     let text = text(&answer.body);
     let rows = wire::rows::<DefenderRow<'_>>(answer, &text)?;
-    let rejected = rows.rejections();
+    let rejected = (rows.rejections(), rows.sent as u64);
     let (mut table, mut counts) = (Table::default(), Vec::new());
     for row in rows.into_keyed() {
         count(&row, &mut counts);
@@ -67,9 +67,10 @@ impl Sensors {
         let DefendersRead { table, rejected, fields } =
             self.account.session.call(&SUMMARY, call, Arc::new(read)).await?;
         progress();
-        self.account.session.count_rejected(NAME, rejected);
+        let missing = self.account.session.count_rejected(NAME, &[rejected]);
         let (records, defenders) = (table.len(), Some(Arc::new(table)));
-        Ok(CollectOutput { fields, ..CollectOutput::full(records, Tables { defenders, ..Tables::default() }) })
+        let tables = Tables { defenders, ..Tables::default() };
+        Ok(CollectOutput { missing, fields, ..CollectOutput::full(records, tables) })
     }
 }
 

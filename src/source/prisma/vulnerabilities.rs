@@ -68,6 +68,8 @@ pub fn read(
 struct StatisticsWalk {
     /// Rows that could not be taken.
     rejected: Rejected,
+    /// Rows that were read.
+    read: u64,
     /// Why vulnerabilities are missing, if any are.
     missing: Option<String>,
     /// When the console computed what was read.
@@ -84,8 +86,8 @@ pub(super) struct Vulnerabilities {
 impl Vulnerabilities {
     async fn run(&self, progress: &(dyn Fn() + Sync)) -> Result<CollectOutput, ApiError> {
         let staged = Arc::default();
-        let StatisticsWalk { rejected, missing, computed, fields } = self.walk(&staged, progress).await?;
-        self.account.session.count_rejected(NAME, rejected);
+        let StatisticsWalk { rejected, read, missing, computed, fields } = self.walk(&staged, progress).await?;
+        let missing = missing.or(self.account.session.count_rejected(NAME, &[(rejected, read)]));
         let mut table = staged.take();
         table.retain(|vulnerability| vulnerability.images > 0);
         let note = table.is_empty().then(|| NONE.to_owned());
@@ -129,14 +131,14 @@ impl Vulnerabilities {
             }
             let page = page.accept(&STATS.endpoint).await?;
             let sent = page.sent as u64;
-            // A page with rows of a listing without any contradicts itself.
-            total = page.count.filter(|count| *count > 0 || sent == 0).or(total);
+            total = page.count.or(total);
             let repeats = page.taken > 0 && page.new == 0;
             let unlimited = offset == 0 && sent > *page_limit;
             walk.fields = walk.fields.and(&fields::<CveRow<'_>>(&page.fields));
             if !repeats {
                 page.rejected.iter().for_each(|reject| walk.rejected[reject.why as usize] += 1);
                 offset += sent;
+                walk.read = offset;
             }
             let ended = match total {
                 Some(total) => offset >= total || sent == 0 || repeats,

@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::record::{Container, Image, Registry, Report, Sensor, Vendor};
 use crate::setting::ConfigErrors;
 use crate::source::settings::{identity, in_words, written};
-use crate::source::{AccountSettings, CollectorConfig, Offered, Source, collectors, enabled, endpoints};
+use crate::source::{AccountSettings, CollectorConfig, Offered, RowRules, Source, collectors, enabled, endpoints};
 use crate::telemetry::Telemetry;
 
 mod config;
@@ -49,8 +49,8 @@ impl AccountSettings for Config {
         Self::check(self, key, errors);
     }
 
-    fn build(&self, promote_labels: &Arc<[String]>, telemetry: &Telemetry, clock: &Clock) -> Result<Source, String> {
-        build(self, promote_labels, telemetry, clock)
+    fn build(&self, rules: &RowRules, telemetry: &Telemetry, clock: &Clock) -> Result<Source, String> {
+        build(self, rules, telemetry, clock)
     }
 
     fn identity(&self, promote_labels: &[String]) -> u64 {
@@ -63,7 +63,7 @@ impl AccountSettings for Config {
 }
 
 /// The account as a source; otherwise what is wrong, in words for people.
-fn build(config: &Config, promote: &Arc<[String]>, telemetry: &Telemetry, clock: &Clock) -> Result<Source, String> {
+fn build(config: &Config, rules: &RowRules, telemetry: &Telemetry, clock: &Clock) -> Result<Source, String> {
     let login = config.login().map_err(in_words)?;
     let offered = offered(config);
     let endpoints = endpoints(&login::AUTH, &offered);
@@ -78,13 +78,18 @@ fn build(config: &Config, promote: &Arc<[String]>, telemetry: &Telemetry, clock:
         Arc::clone(&telemetry),
         clock.clone(),
     )?;
-    let session = Arc::new(Session::new(client, login, clock.clone(), Arc::clone(&telemetry)));
-    let parts =
-        Parts { session, promote: Arc::clone(promote), clock: clock.clone(), full_resync: config.full_resync.0 };
+    let session =
+        Arc::new(Session::new(client, login, clock.clone(), Arc::clone(&telemetry), rules.max_rejected_percent));
+    let parts = Parts {
+        session,
+        promote: Arc::clone(&rules.promote_labels),
+        clock: clock.clone(),
+        full_resync: config.full_resync.0,
+    };
     Ok(Source {
         name: config.name.clone(),
         vendor: Vendor::Qualys,
-        identity: config.identity(promote),
+        identity: config.identity(&rules.promote_labels),
         telemetry,
         stale_after: config.stale_after,
         collectors: collectors(&offered, &parts, config.interval),

@@ -104,9 +104,16 @@ macro_rules! cases {
 }
 
 cases! {
+    zero_counts_of_an_image_never_scanned: "01_never_scanned_has_zero_counts",
+    a_field_of_another_type_costs_no_container: "02_field_changes_type",
     statistics_that_end_short_are_incomplete: "03_stats_end_short_of_total_count",
     a_refused_licence_leaves_the_version: "05_licence_refused_with_401",
+    nested_templates_cost_no_container: "07_nested_templates_cost_the_container",
+    a_total_of_zero_is_not_believed: "09_total_count_zero",
     a_licence_may_have_no_end: "11_licence_without_end",
+    a_scanned_row_of_an_image_counts_before_an_unscanned_one: "12_image_id_twice_lower_key_unscanned",
     defenders_of_one_category_add_up: "14_category_twice",
     an_error_with_status_200_fails_in_its_own_words: "16_err_in_200",
+    a_lone_surrogate_costs_no_container: "18_lone_surrogate",
+    a_row_counted_and_sent_twice_is_complete: "21_same_id_twice_for_ever",
 }

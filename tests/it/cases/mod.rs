@@ -5,6 +5,8 @@
 //! not have (`never_says`). `why` says where it comes from.
 
 mod console;
+mod gateway;
+mod qualys;
 mod scripted;
 
 use simulator::exposition::{self, Exposition, Format};
@@ -36,5 +38,10 @@ impl Shown {
         let mut found = series.iter().filter(|(set, _)| has(set)).map(|(_, value)| *value).peekable();
         found.peek()?;
         Some(found.sum())
+    }
+
+    /// Fails unless that sum is `value`.
+    fn is(&self, family: &str, labels: &[(&str, &str)], value: f64) {
+        assert_eq!(self.sum(family, labels), Some(value), "{family} {labels:?}\n{}", self.log);
     }
 }

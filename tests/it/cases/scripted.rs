@@ -23,6 +23,8 @@ use tokio::task::JoinSet;
 pub(super) struct Asked {
     pub(super) path: String,
     query: BTreeMap<String, String>,
+    /// What follows `Bearer`.
+    pub(super) token: Option<String>,
 }
 
 impl Asked {
@@ -56,6 +58,11 @@ impl Reply {
         Self { status, headers: vec![("content-type".to_owned(), kind.to_owned())], body: body.into() }
     }
 
+    /// No body at all.
+    pub(super) fn nothing() -> Self {
+        Self { status: 204, headers: Vec::new(), body: Vec::new() }
+    }
+
     /// With one more header.
     pub(super) fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
@@ -63,9 +70,10 @@ impl Reply {
     }
 }
 
-/// A server on loopback.
+/// A server on loopback, and what it was asked.
 pub(super) struct Scripted {
     pub(super) address: SocketAddr,
+    asked: Arc<Mutex<Vec<Asked>>>,
     _connections: JoinSet<()>,
 }
 
@@ -75,7 +83,7 @@ impl Scripted {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port on loopback");
         let address = listener.local_addr().expect("an address");
         let asked = Arc::<Mutex<Vec<Asked>>>::default();
-        let (answer, noted) = (Arc::new(answer), asked);
+        let (answer, noted) = (Arc::new(answer), Arc::clone(&asked));
         let mut connections = JoinSet::new();
         connections.spawn(async move {
             let mut clients = JoinSet::new();
@@ -95,12 +103,19 @@ impl Scripted {
                 });
             }
         });
-        Self { address, _connections: connections }
+        Self { address, asked, _connections: connections }
+    }
+
+    /// The requests whose path ends so.
+    pub(super) fn asked(&self, path: &str) -> Vec<Asked> {
+        let all = self.asked.lock().expect("no panic elsewhere");
+        all.iter().filter(|asked| asked.path.ends_with(path)).cloned().collect()
     }
 }
 
 fn read(request: &Request<Incoming>) -> Asked {
     let query = request.uri().query().unwrap_or_default();
+    let token = request.headers().get("authorization").and_then(|value| value.to_str().ok());
     Asked {
         path: request.uri().path().to_owned(),
         query: query
@@ -108,6 +123,7 @@ fn read(request: &Request<Incoming>) -> Asked {
             .filter_map(|pair| pair.split_once('='))
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect(),
+        token: token.and_then(|value| value.strip_prefix("Bearer ")).map(str::to_owned),
     }
 }
 

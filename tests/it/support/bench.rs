@@ -372,7 +372,13 @@ fn load(file: &Path) -> Result<Config, String> {
 /// Keys of a Qualys source that does not wait for its own limit while it asks for every control, unless they set one.
 pub(crate) fn unlimited(keys: &str) -> String {
     let limit = if keys.contains("rate_limits.other") { "" } else { "\nrate_limits.other = \"1000/1s\"" };
-    format!("{keys}{limit}")
+    few_retries(&format!("{keys}{limit}"))
+}
+
+/// Keys of a source that retries a request four times at most, rather than for minutes, unless they set it.
+pub(crate) fn few_retries(keys: &str) -> String {
+    let retries = if keys.contains("http.retr") { "" } else { "\nhttp.retries = 4" };
+    format!("{keys}{retries}")
 }
 
 fn write_configuration(file: &Path, vendor: &Server, cloud: Option<&Cloud>, options: &str) {
@@ -393,7 +399,7 @@ fn write_configuration(file: &Path, vendor: &Server, cloud: Option<&Cloud>, opti
     let mut text = format!("[server]\nlisten = \"127.0.0.1:0\"\n{tables}\n");
     text += &source("qualys", "prod", &vendor.base_url(), "password", &unlimited(of_qualys));
     if let Some(Cloud { vendor, prefix, .. }) = cloud {
-        text += &source("prisma", "cloud", &(vendor.base_url() + prefix), "cloud-password", of_prisma);
+        text += &source("prisma", "cloud", &(vendor.base_url() + prefix), "cloud-password", &few_retries(of_prisma));
     }
     std::fs::write(file, text).expect("a configuration file");
 }

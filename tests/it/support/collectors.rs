@@ -1,9 +1,9 @@
 //! The collectors of an account of each vendor, as the exporter builds them.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use container_security_exporter::clock::Clock;
-use container_security_exporter::source::{Config, Source, prisma, qualys};
+use container_security_exporter::source::{Config, RowRules, Source, prisma, qualys};
 use container_security_exporter::telemetry::Telemetry;
 
 /// The collectors of a Qualys account.
@@ -46,7 +46,7 @@ pub(crate) fn all_collectors() -> impl Iterator<Item = (&'static str, &'static s
 
 fn names(config: &Config) -> Vec<&'static str> {
     let clock = Clock::system();
-    let sources = config.build(&Arc::default(), &Telemetry::new(clock.now()), &clock);
+    let sources = config.build(&RowRules::default(), &Telemetry::new(clock.now()), &clock);
     let mut names: Vec<_> = sources.expect("good settings").iter().flat_map(Source::collector_names).collect();
     names.sort_unstable();
     assert!(!names.is_empty(), "an account without collectors");

@@ -16,7 +16,7 @@ use crate::http::request;
 mod bench;
 mod collectors;
 
-pub(crate) use bench::{Bench, Simulated, unlimited};
+pub(crate) use bench::{Bench, Simulated, few_retries, unlimited};
 pub(crate) use collectors::{ALL, BOTH, CLOUD_ALL, CLOUD_COLLECTORS, COLLECTORS, all_collectors};
 
 /// Half past four on a day in May.

@@ -34,6 +34,11 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 0..200)
 }
 
+/// A limiter that waits for holds of ten minutes and is held for fifteen at most.
+fn new_limiter(limit: Option<RateLimit>) -> RateLimiter {
+    RateLimiter::new(limit, seconds(600), seconds(900))
+}
+
 fn limit() -> impl Strategy<Value = RateLimit> {
     (1..8_u32, 1..20_u64).prop_map(|(requests, window)| RateLimit::per_seconds(requests, window))
 }
@@ -64,7 +69,7 @@ proptest! {
                     let free = |at| {
                         limits.iter().all(|l| counted(&history, l.window, at) < l.requests as usize)
                     };
-                    match state.take(now) {
+                    match state.take(now, Duration::MAX) {
                         Admission::Now => {
                             prop_assert!(free(now));
                             history.push((now, None));
@@ -99,7 +104,7 @@ async fn enter(limiter: &RateLimiter, start: Instant) -> Result<u64, Blocked> {
 
 #[tokio::test(start_paused = true)]
 async fn those_who_wait_go_in_the_order_in_which_they_came() {
-    let limiter = RateLimiter::new(Some(RateLimit::per_seconds(2, 10)));
+    let limiter = new_limiter(Some(RateLimit::per_seconds(2, 10)));
     let start = Instant::now();
     let order = Mutex::new(Vec::new());
     let callers = (0..5).map(async |caller| {
@@ -112,7 +117,7 @@ async fn those_who_wait_go_in_the_order_in_which_they_came() {
 
 #[tokio::test(start_paused = true)]
 async fn one_who_gives_up_waiting_takes_no_place() {
-    let limiter = RateLimiter::new(Some(RateLimit::per_seconds(1, 10)));
+    let limiter = new_limiter(Some(RateLimit::per_seconds(1, 10)));
     let start = Instant::now();
     enter(&limiter, start).await.unwrap();
     assert!(tokio::time::timeout(seconds(3), limiter.enter()).await.is_err());
@@ -121,7 +126,7 @@ async fn one_who_gives_up_waiting_takes_no_place() {
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_makes_room_for_one_who_waits_for_it() {
-    let limiter = RateLimiter::new(Some(RateLimit::per_seconds(1, 10)));
+    let limiter = new_limiter(Some(RateLimit::per_seconds(1, 10)));
     let start = Instant::now();
     let place = limiter.enter().await.unwrap();
     let (next, ()) = tokio::join!(enter(&limiter, start), async {
@@ -133,7 +138,7 @@ async fn an_answer_makes_room_for_one_who_waits_for_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_hold_is_waited_for_unless_it_is_long() {
-    let limiter = RateLimiter::new(None);
+    let limiter = new_limiter(None);
     let start = Instant::now();
     limiter.hold(seconds(600));
     limiter.hold(seconds(5));
@@ -147,8 +152,27 @@ async fn a_hold_is_waited_for_unless_it_is_long() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_hold_is_cut_to_the_longest_wait() {
+    let start = Instant::now();
+    let refused = new_limiter(None);
+    refused.hold(Duration::from_hours(24));
+    let spent =
+        RateLimitHeaders { remaining: Some(0), to_wait: Some(Duration::from_hours(24)), ..RateLimitHeaders::default() };
+    let used_up = new_limiter(None);
+    used_up.observe(&spent, false);
+    for limiter in [refused, used_up] {
+        assert_eq!(enter(&limiter, start).await, Err(Blocked(seconds(900))));
+    }
+    sleep_until(start + seconds(300)).await;
+    let held = new_limiter(None);
+    held.hold(Duration::from_hours(24));
+    sleep_until(start + seconds(600)).await;
+    assert_eq!(enter(&held, start).await, Ok(1200));
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_servers_word_counts_beside_ours() {
-    let limiter = RateLimiter::new(Some(RateLimit::per_seconds(3, 10)));
+    let limiter = new_limiter(Some(RateLimit::per_seconds(3, 10)));
     let start = Instant::now();
     let headers = |limit, window| RateLimitHeaders { limit, window, ..RateLimitHeaders::default() };
     limiter.observe(&headers(Some(1), None), false);
@@ -162,7 +186,7 @@ async fn the_servers_word_counts_beside_ours() {
 
 #[tokio::test(start_paused = true)]
 async fn none_remaining_holds_until_the_window_has_room() {
-    let limiter = RateLimiter::new(Some(RateLimit::per_seconds(100, 60)));
+    let limiter = new_limiter(Some(RateLimit::per_seconds(100, 60)));
     let start = Instant::now();
     enter(&limiter, start).await.unwrap();
     sleep_until(start + seconds(20)).await;

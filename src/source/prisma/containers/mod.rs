@@ -168,12 +168,12 @@ impl Containers {
         let call = self.account.list(&CONTAINERS, "containers");
         let decode = move |answer: &Answer| reading.read(answer);
         let walked = self.account.walk(&CONTAINERS, call, progress, Arc::new(decode)).await?;
-        self.account.session.count_rejected(NAME, walked.rejected);
+        let too_many = self.account.session.count_rejected(NAME, &[(walked.rejected, walked.read)]);
         let (containers, controls) = off_thread(&CONTAINERS.endpoint, move || staged.finish()).await?;
         let (records, containers, controls) = (containers.len(), Some(Arc::new(containers)), Some(Arc::new(controls)));
         let tables = Tables { containers, controls, ..Tables::default() };
         let fields = crate::wire::fields::<ContainerRow<'_>>(&walked.fields);
-        Ok(CollectOutput { missing: walked.missing, fields, ..CollectOutput::full(records, tables) })
+        Ok(CollectOutput { missing: walked.missing.or(too_many), fields, ..CollectOutput::full(records, tables) })
     }
 }
 

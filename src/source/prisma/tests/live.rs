@@ -13,7 +13,7 @@ use crate::client::tests::read_request;
 use crate::clock::{Clock, Timestamp};
 use crate::record::Vendor;
 use crate::source::prisma::{Config, Method};
-use crate::source::{self, CollectOutput, Source};
+use crate::source::{self, CollectOutput, RowRules, Source};
 use crate::telemetry::{Failure, Telemetry};
 
 const NOW: i64 = 1_750_000_000_000;
@@ -136,7 +136,7 @@ impl Bench {
             name: "account".to_owned(),
             username: Some("jdoe".to_owned()),
             password_file: Some(password.path().to_owned()),
-            http: crate::client::Config { retries: 0, ..Default::default() },
+            http: crate::client::Config { retries: Some(0), ..Default::default() },
             ..Config::default()
         };
         change(&mut console, &mut config);
@@ -147,7 +147,7 @@ impl Bench {
         let clock = Clock::from_fn(move || Timestamp::from_millis(told.load(Ordering::Relaxed)).unwrap());
         let telemetry = Telemetry::new(Timestamp::from_millis(NOW).unwrap());
         let all = source::Config { prisma: vec![config], ..source::Config::default() };
-        let source = all.build(&[].into(), &telemetry, &clock).unwrap().remove(0);
+        let source = all.build(&RowRules::default(), &telemetry, &clock).unwrap().remove(0);
         telemetry.arrange([(Arc::clone(&source.telemetry), source.collector_names())]);
         Self { console, source, now, telemetry, _password: password }
     }

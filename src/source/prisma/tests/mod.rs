@@ -237,12 +237,12 @@ fn the_samples_of_defenders() {
     let shown: Vec<_> =
         table.iter().map(|(_, row)| (table.names.text(row.kind), row.connected, row.deployed)).collect();
     assert_eq!(shown, [("docker", 12, 15), ("daemonset_linux", 40, 40), ("serverless", 0, 0)]);
-    assert_eq!(rejected, [0, 0]);
+    assert_eq!(rejected, ([0, 0], 3));
     let odd = r#"[{"category":null},{"category":"x","connected":null},{"category":"y","connected":[],"deployed":3}]"#;
     let DefendersRead { table, rejected, fields } = sensors::read(&answer(odd)).unwrap();
     assert_eq!(fields.unreadable().collect::<Vec<_>>(), [("connected", 1)]);
     assert_eq!(fields.iter().collect::<Vec<_>>(), [("connected", &[1, 0, 1]), ("deployed", &[1, 1, 0])]);
-    assert_eq!((table.len(), rejected), (1, [1, 0]));
+    assert_eq!((table.len(), rejected), (1, ([1, 0], 3)));
     assert_eq!(sensors::read(&answer("null")).unwrap().table.len(), 0);
 }
 

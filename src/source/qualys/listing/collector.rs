@@ -63,11 +63,11 @@ impl<R: Listed> ListedCollector<R> {
             Presence::Present(read) => (read, None),
             Presence::Absent(words) => ((Table::default(), WalkSummary::default()), Some(words)),
         };
-        self.session.count_rejected(R::NAME, walked.rejected);
+        let too_many = self.session.count_rejected(R::NAME, &[(walked.rejected, walked.read)]);
         let records = table.len();
         let fields = wire::fields::<R::Row<'static>>(&walked.fields);
         Ok(CollectOutput {
-            missing: walked.missing,
+            missing: walked.missing.or(too_many),
             note,
             fields,
             ..CollectOutput::full(records, R::tables(Arc::new(table)))

@@ -68,13 +68,18 @@ impl Policies {
             Presence::Present(read) => (read, None),
             Presence::Absent(words) => ((Table::default(), WalkSummary::default()), Some(words)),
         };
-        self.session.count_rejected(NAME, walked.rejected);
+        let too_many = self.session.count_rejected(NAME, &[(walked.rejected, walked.read)]);
         let (mut table, wanting) = split(&listed);
         let missing = self.fill_rules(&mut table, &wanting, progress).await;
         let (records, policies) = (table.len(), Some(Arc::new(table)));
         let tables = Tables { policies, ..Tables::default() };
         let fields = crate::wire::fields::<PolicyRow<'_>>(&walked.fields);
-        Ok(CollectOutput { missing: walked.missing.or(missing), note, fields, ..CollectOutput::full(records, tables) })
+        Ok(CollectOutput {
+            missing: walked.missing.or(too_many).or(missing),
+            note,
+            fields,
+            ..CollectOutput::full(records, tables)
+        })
     }
 
     /// Puts the rules of those `wanting` into the table; tells why some are missing.

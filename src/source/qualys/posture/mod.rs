@@ -78,13 +78,17 @@ impl Posture {
         self.fill_categories(&mut table);
         let ResourcesRead { table: resources, rejected, fields: of_resources, missing, note } =
             resources::walk(&self.session, &self.resources, progress).await;
-        let rejected = std::array::from_fn(|reason| walked.rejected[reason] + rejected[reason]);
-        self.session.count_rejected(NAME, rejected);
+        let too_many = self.session.count_rejected(NAME, &[(walked.rejected, walked.read), rejected]);
         let records = table.len() + resources.as_ref().map_or(0, Table::len);
         let (controls, posture_resources) = (Some(Arc::new(table)), resources.map(Arc::new));
         let tables = Tables { controls, posture_resources, ..Tables::default() };
         let fields = fields(&walked.fields, &of_resources);
-        Ok(CollectOutput { missing: walked.missing.or(missing), note, fields, ..CollectOutput::full(records, tables) })
+        Ok(CollectOutput {
+            missing: walked.missing.or(too_many).or(missing),
+            note,
+            fields,
+            ..CollectOutput::full(records, tables)
+        })
     }
 
     /// Asks for the categories that are not known yet. That some cannot be had fails no run: all else is known.

@@ -46,7 +46,8 @@ const ONLY_NUMBERS: &str = "the vendor tells how many resources were evaluated, 
 pub(crate) struct ResourcesRead {
     /// The resources, if they are known.
     pub(crate) table: Option<Table<PostureResource>>,
-    pub(crate) rejected: Rejected,
+    /// What was rejected, and what was read.
+    pub(crate) rejected: (Rejected, u64),
     /// Rows by the states of their fields.
     pub(crate) fields: Vec<StateCounts>,
     /// Why resources are known to be missing, in words for people.
@@ -69,7 +70,7 @@ pub(crate) async fn walk(session: &Session, presence: &OptionalListing, progress
         }
         Ok(Presence::Present(walked)) => ResourcesRead {
             table: Some(resources.table.take()),
-            rejected: walked.rejected,
+            rejected: (walked.rejected, walked.read),
             fields: walked.fields,
             missing: walked.missing,
             note: None,

@@ -48,7 +48,7 @@ impl Bench {
             name: "account".to_owned(),
             username: Some(options.username.clone()),
             password_file: Some(file("password", &options.password)),
-            http: crate::client::Config { retries: 0, ..Default::default() },
+            http: crate::client::Config { retries: Some(0), ..Default::default() },
             // Each run walks all, unless a test wants to see what is done in between.
             full_resync: HumanDuration::seconds(0),
             ..Config::default()
@@ -66,8 +66,9 @@ impl Bench {
         let telemetry = Telemetry::new(Timestamp::from_millis(NOW).unwrap());
         let told = Arc::clone(&now);
         let clock = Clock::from_fn(move || Timestamp::from_millis(told.load(Ordering::Relaxed)).unwrap());
+        let rules = source::RowRules { promote_labels: ["team".to_owned()].into(), ..source::RowRules::default() };
         let all = source::Config { qualys: vec![config], ..source::Config::default() };
-        let source = all.build(&["team".to_owned()].into(), &telemetry, &clock).unwrap().remove(0);
+        let source = all.build(&rules, &telemetry, &clock).unwrap().remove(0);
         telemetry.arrange([(Arc::clone(&source.telemetry), source.collector_names())]);
         Self { server, source, telemetry, now, secrets }
     }
@@ -114,10 +115,13 @@ pub(crate) fn store(slot: &Slot, output: &CollectOutput, after: i64) {
     slot.save(&output.tables, &data).unwrap();
 }
 
+/// Why a run failed: with an error, or with records missing.
 #[track_caller]
 pub(crate) fn refusal(failed: Result<CollectOutput, ApiError>) -> (Failure, String) {
-    let error = failed.map(|output| output.records).unwrap_err();
-    (error.failure, error.to_string())
+    match failed {
+        Ok(output) => (output.failure, output.missing.expect("a run that failed")),
+        Err(error) => (error.failure, error.to_string()),
+    }
 }
 
 #[tokio::test]

@@ -78,6 +78,8 @@ pub(crate) struct TwoListings<R: TwoListed> {
 struct WalkResult<R> {
     table: Arc<Table<R>>,
     missing: Option<String>,
+    /// Why the bulk list is not known to its end, if a request failed.
+    failed: Option<ApiError>,
     /// What the walks of the page list and of the bulk list amount to.
     walked: [WalkSummary; 2],
     /// When the first page came, by the vendor's clock.
@@ -85,10 +87,10 @@ struct WalkResult<R> {
 }
 
 impl<R> WalkResult<R> {
-    /// Rows of the page list that could not be taken.
+    /// Rows of the page list that the vendor counts and that are not in the table: rejected or repeated.
     fn unread(&self) -> u64 {
         let [pages, _] = &self.walked;
-        pages.rejected.iter().sum()
+        pages.rejected.iter().sum::<u64>() + pages.repeated
     }
 }
 
@@ -124,8 +126,7 @@ impl<R: TwoListed> TwoListings<R> {
         match self.walk(&checkpoint, None, progress).await {
             Ok(came) => self.output(came, began, None).await,
             Err(error) => {
-                // For another process: this one begins anew, for it would not see what is purged until the vendor is back.
-                checkpoint.broken_off().await;
+                self.interrupt(checkpoint, &error).await;
                 Err(error)
             }
         }
@@ -156,11 +157,23 @@ impl<R: TwoListed> TwoListings<R> {
                 let output = self.output(came, began, None).await?;
                 Ok(Some(CollectOutput { walk_kind: WalkKind::Resumed, ..output }))
             }
-            Err(error) if error.failure != Failure::BadResponse => {
-                *lock(&self.interrupted) = Some(checkpoint.broken_off().await);
+            Err(error) if can_continue(&error) => {
+                self.interrupt(checkpoint, &error).await;
                 Err(error)
             }
+            // The bulk list failed again: the page list is shown, and the next run continues.
+            Ok((_, came)) if came.failed.as_ref().is_some_and(can_continue) => {
+                self.output(came, began, None).await.map(Some)
+            }
             Ok(_) | Err(_) => Ok(None),
+        }
+    }
+
+    /// Keeps a walk that failed, for the next run or the next process to continue.
+    async fn interrupt(&self, checkpoint: WalkCheckpoint<R>, error: &ApiError) {
+        let walk = checkpoint.broken_off().await;
+        if can_continue(error) {
+            *lock(&self.interrupted) = Some(walk);
         }
     }
 
@@ -205,7 +218,10 @@ impl<R: TwoListed> TwoListings<R> {
         let staging = Staging::over(Arc::clone(&known.table), self.wanted.clone());
         let position =
             WalkPosition { pages: KeyPosition::changed_since(known.pages), ..WalkPosition::start(known.last.walked) };
-        let came = self.walk(&WalkCheckpoint::new(staging, position, None), Some(known.bulk), progress).await?;
+        let mut came = self.walk(&WalkCheckpoint::new(staging, position, None), Some(known.bulk), progress).await?;
+        if let Some(error) = came.failed.take() {
+            return Err(error);
+        }
         if came.missing.is_some() {
             return Ok(Err("what changed could not be read whole"));
         }
@@ -247,17 +263,36 @@ impl<R: TwoListed> TwoListings<R> {
         let observer = WalkObserver { page: progress, position: &moved };
         let fetch = |cursor| -> BoxFuture<'_, _> { Box::pin(self.bulk(since, cursor, limit, Arc::clone(staging))) };
         let bulk = by_cursor(&R::BULK.0.endpoint, limit, from.bulk, observer, &fetch);
-        let (pages, bulk) = tokio::try_join!(pages, bulk)?;
+        // If one of them fails, the other is still read to its end: the next run does not have to.
+        let (pages, bulk) = tokio::join!(pages, bulk);
+        let pages = pages?;
         // What follows goes through the records, and is not to wait for the disk.
         checkpoint.settle().await;
-        let bulk = bulk.finish(&|| staging.lacks_bulk(), &|last| staging.cursor_behind(last)).await?;
+        let bulk = match bulk {
+            Ok(bulk) => bulk.finish(&|| staging.lacks_bulk(), &|last| staging.cursor_behind(last)).await,
+            Err(error) => Err(error),
+        };
         checkpoint.settle().await;
         let date = staging.date();
+        let (bulk, failed) = bulk.map_or_else(|error| (WalkSummary::default(), Some(error)), |bulk| (bulk, None));
+        if let Some(error) = &failed
+            && can_continue(error)
+            && since.is_none()
+        {
+            let walk = checkpoint.so_far().await;
+            *lock(&self.interrupted) = Some(walk);
+        }
         let staging = Arc::clone(staging);
         let (table, missing) = off_thread(&R::PAGES.0.endpoint, move || staging.finish()).await?;
         Ok(WalkResult {
             table: Arc::new(table),
-            missing: pages.missing.clone().or_else(|| bulk.missing.clone()).or(missing),
+            missing: failed
+                .as_ref()
+                .map(|error| format!("the page list is known, but not the bulk list: {error}"))
+                .or_else(|| pages.missing.clone())
+                .or_else(|| bulk.missing.clone())
+                .or(missing),
+            failed,
             walked: [pages, bulk],
             date,
         })
@@ -271,15 +306,17 @@ impl<R: TwoListed> TwoListings<R> {
         over: Option<&DeltaBase<R>>,
     ) -> Result<CollectOutput, ApiError> {
         let [pages, bulk] = &came.walked;
-        let rejected = std::array::from_fn(|reason| pages.rejected[reason] + bulk.rejected[reason]);
-        self.session.count_rejected(R::NAME, rejected);
+        let too_many =
+            self.session.count_rejected(R::NAME, &[(pages.rejected, pages.read), (bulk.rejected, bulk.read)]);
+        // Those of an incremental run are known from the full walk before it.
+        let missing = came.missing.clone().or(too_many.filter(|_| over.is_none()));
         let mut fields = wire::fields::<<R::Page as Half>::Row<'static>>(&pages.fields);
         fields = fields.and(&wire::fields::<<R::Bulk as Half>::Row<'static>>(&bulk.fields));
         if let Some(known) = over {
             fields = fields.and(&known.last.fields);
         }
         let mut resume_state = None;
-        if came.missing.is_none() {
+        if missing.is_none() {
             let walk = || FullWalk {
                 unread: came.unread(),
                 unreadable: Arc::new(pages.unreadable.union(&bulk.unreadable).copied().collect()),
@@ -294,7 +331,7 @@ impl<R: TwoListed> TwoListings<R> {
             let known = off_thread(&R::PAGES.0.endpoint, move || DeltaBase::new(table, began, last)).await?;
             resume_state = known.as_ref().and_then(DeltaBase::resume_state);
             *lock(&self.known) = known.map(Arc::new);
-        } else if let Some(slot) = self.slot.get().cloned() {
+        } else if let Some(slot) = self.slot.get().cloned().filter(|_| lock(&self.interrupted).is_none()) {
             // It cannot be gone on with. How that went is the store's to tell.
             _ = off_thread(&R::PAGES.0.endpoint, move || slot.drop_walk()).await?;
         }
@@ -302,7 +339,8 @@ impl<R: TwoListed> TwoListings<R> {
             records: came.table.len() as u64,
             tables: R::tables(came.table),
             walk_kind: if over.is_none() { WalkKind::Full } else { WalkKind::Incremental },
-            missing: came.missing,
+            missing,
+            failure: came.failed.map_or(Failure::Incomplete, |error| error.failure),
             note: None,
             fields,
             resume_state,
@@ -363,13 +401,20 @@ impl<R: TwoListed> TwoListings<R> {
     }
 }
 
+/// Whether a walk that ended with this error can be continued from where it stopped. What the vendor answered there may
+/// be what makes the rest impossible, unless the vendor itself failed.
+fn can_continue(error: &ApiError) -> bool {
+    error.failure != Failure::BadResponse || error.status().is_some_and(|status| status >= 500)
+}
+
 impl<R: TwoListed> Collect for TwoListings<R> {
     fn collect<'a>(&'a self, progress: &'a (dyn Fn() + Sync)) -> BoxFuture<'a, Result<CollectOutput, ApiError>> {
         Box::pin(self.run(progress))
     }
 
     fn resume(&self, slot: Slot, saved: Saved) {
-        let since = saved.served.as_ref().map(|(_, data)| data.since);
+        let complete = saved.served.as_ref().filter(|(_, data)| data.status.complete);
+        let since = complete.map(|(_, data)| data.since);
         let served = saved.served.and_then(|(tables, data)| Some((R::table(tables)?, data.resume_state?)));
         let known = served
             .and_then(|(table, resume_state)| DeltaBase::restored(table, &resume_state, |walked| self.resync(walked)));

@@ -97,6 +97,11 @@ impl<R: Joined> Staging<R> {
         std::mem::take(&mut *lock(&self.table))
     }
 
+    /// A copy of what there is so far.
+    pub(crate) fn copy(&self) -> Table<R> {
+        lock(&self.table).clone()
+    }
+
     /// Stores what there is so far, with the position of the walk.
     pub(crate) fn save(&self, slot: &Slot, position: &[u8]) -> Result<(), String> {
         slot.save_walk(&*lock(&self.table), position)

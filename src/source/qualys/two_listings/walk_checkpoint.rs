@@ -105,13 +105,23 @@ impl<R: Joined> WalkCheckpoint<R> {
         }
     }
 
-    /// What there is of it, to go on with; it is stored, too.
-    pub(crate) async fn broken_off(self) -> InterruptedWalk<R> {
+    /// A copy of it as it stands, to be continued while its records are used; it is stored, too.
+    pub(crate) async fn so_far(&self) -> InterruptedWalk<R> {
+        self.store().await;
+        InterruptedWalk { position: self.position(), table: self.staging.copy() }
+    }
+
+    async fn store(&self) {
         self.settle().await;
         if let Some(slot) = self.slot.clone() {
             // It is over either way.
             _ = self.save(slot).await;
         }
+    }
+
+    /// What there is of it, to go on with; it is stored, too.
+    pub(crate) async fn broken_off(self) -> InterruptedWalk<R> {
+        self.store().await;
         InterruptedWalk { position: self.position(), table: self.staging.so_far() }
     }
 }

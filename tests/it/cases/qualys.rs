@@ -1,0 +1,199 @@
+//! The cases of Qualys, q01 to q13. Those about limits and outages in the middle of a walk stop the clock: they are with
+//! the walks, in the library.
+
+use serde_json::{Value, json};
+
+use super::gateway::{Gateway, container, placed};
+use super::scripted::Reply;
+
+fn file(name: &str) -> Value {
+    let path = format!("{}/tests/cases/qualys/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// Six containers in both listings.
+fn six() -> Gateway {
+    Gateway::new().rows("containers", (0..6).map(container)).rows("containers/list", (0..6).map(placed))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn q01_a_field_of_another_type_is_absent_and_counted() {
+    let rows = (0..6).map(|number| {
+        let mut row = container(number);
+        if number < 5 {
+            row["criticality"] = json!({"value": 3});
+        }
+        row
+    });
+    let gateway = Gateway::new().rows("containers", rows).rows("containers/list", (0..6).map(placed));
+    let (shown, _) = gateway.collect().await;
+    shown.is("containers", &[], 6.0);
+    shown.is("containers_by_criticality", &[("criticality", "unknown")], 5.0);
+    shown.is("containers_by_criticality", &[("criticality", "3")], 1.0);
+    let field = [("collector", "containers"), ("field", "criticality")];
+    shown.is("collector_field_records", &[field[0], field[1], ("field_state", "unreadable")], 5.0);
+    shown.is("collector_field_records", &[field[0], field[1], ("field_state", "present")], 1.0);
+    shown.is("collector_complete", &[("collector", "containers")], 1.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn q02_the_word_none_is_null() {
+    let mut row = container(1);
+    row["lastVmScanDate"] = json!("None");
+    row["riskScore"] = json!("None");
+    let image = json!({
+        "uuid": "i1", "updated": "1747000000000", "associatedContainersCount": 1, "scanStatus": "SUCCESS",
+        "repo": [{"registry": "None", "repository": "app", "tag": "1"}],
+    });
+    let gateway = Gateway::new()
+        .rows("containers", [row])
+        .rows("containers/list", [placed(1)])
+        .rows("images", [image.clone()])
+        .rows("images/list", [image]);
+    let (shown, _) = gateway.collect().await;
+    shown.is("containers", &[], 1.0);
+    shown.is("containers_by_risk_level", &[("risk_level", "unscored")], 1.0);
+    assert_eq!(shown.sum("container_oldest_scan_timestamp_seconds", &[]), None);
+    shown.is("images", &[("registry", "unknown")], 1.0);
+    assert_eq!(shown.sum("images", &[("registry", "None")]), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn q05_a_revoked_token_is_replaced_once_whatever_the_refusal_looks_like() {
+    let refusals: [fn() -> Reply; 4] = [
+        || Reply::json(500, &json!({"message": "JWT parsing failed"})),
+        || Reply::json(403, &json!({"errorCode": "403 FORBIDDEN", "message": "Access is denied"})),
+        || Reply::json(401, &json!({"message": "JWT expired"})),
+        || Reply::raw(200, "text/html", "<html><form action=\"/login\">Log in</form></html>"),
+    ];
+    for refusal in refusals {
+        let first = super::scripted::token(0);
+        let gateway = six().instead(move |asked, _| {
+            let revoked = asked.path != "/auth" && asked.token.as_ref() == Some(&first);
+            revoked.then(refusal)
+        });
+        let (shown, vendor) = gateway.collect().await;
+        shown.is("containers", &[], 6.0);
+        shown.is("collector_up", &[("collector", "containers")], 1.0);
+        assert_eq!(vendor.asked("/auth").len(), 2, "{:?}\n{}", refusal(), shown.log);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn q06_without_the_bulk_list_the_page_list_is_shown_as_incomplete() {
+    for status in [404, 403, 400] {
+        let gateway = six().instead(move |asked, _| {
+            asked.path.ends_with("/containers/list").then(|| Reply::json(status, &json!({"message": "no"})))
+        });
+        let (shown, _) = gateway.collect().await;
+        shown.is("containers", &[], 6.0);
+        shown.is("collector_complete", &[("collector", "containers")], 0.0);
+        shown.is("collector_up", &[("collector", "containers")], 0.0);
+        assert!(shown.log.contains("containers_list"), "the bulk list is not named:\n{}", shown.log);
+        assert!(!shown.log.contains("this tenant has no"), "{}", shown.log);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn q07_rows_of_the_cluster_sensor_are_joined() {
+    let row = file("R1_container_2026_cluster_sensor");
+    let image = json!({
+        "uuid": "i1", "sha": "0a", "updated": "1770681638944", "associatedContainersCount": 1, "scanStatus": "SUCCESS",
+        "repo": [{"registry": "docker.io", "repository": "nginx", "tag": "1"}],
+        "repoDigests": [{"registry": "docker.io", "repository": "nginx", "digest": row["imageDigest"]}],
+        "vulnerabilities": [{"qid": 1, "typeDetected": "CONFIRMED", "software": [{"fixVersion": "2"}]}],
+    });
+    let mut page = image.clone();
+    page["vulnerabilities"] = json!({"severity5Count": 1});
+    let sensor = json!({
+        "uuid": row["sensorUuid"], "sensorId": "s1", "hostname": "h", "containerRuntime": "CRI-O", "sensorType": "CLUSTER",
+        "status": "Running", "lastCheckedIn": "1770681638944",
+    });
+    for host in [Value::Null, row["host"].clone()] {
+        let mut row = row.clone();
+        row["host"] = host;
+        let gateway = Gateway::new()
+            .rows("containers", [row.clone()])
+            .rows("containers/list", [row])
+            .rows("images", [page.clone()])
+            .rows("images/list", [image.clone()])
+            .rows("sensors", [sensor.clone()]);
+        let (shown, _) = gateway.collect().await;
+        shown.is("containers_by_runtime", &[("container_runtime_name", "cri-o")], 1.0);
+        assert_eq!(shown.sum("containers_by_sensor_state", &[("sensor_state", "missing")]).unwrap_or_default(), 0.0);
+        shown.is("container_findings", &[("finding_type", "confirmed"), ("fixable", "true")], 1.0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn q08_counts_inside_an_array_are_read() {
+    let row = file("R2_container_2025_counts_in_array");
+    let gateway = Gateway::new().rows("containers", [row.clone()]).rows("containers/list", [row]);
+    let (shown, _) = gateway.collect().await;
+    for (severity, count) in [("critical", 6.0), ("high", 4.0), ("medium", 2.0), ("low", 3.0), ("info", 0.0)] {
+        shown.is("container_vulnerabilities", &[("severity", severity)], count);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn q09_rows_out_of_order_are_complete_if_the_count_is_met() {
+    let mut rows: Vec<_> = (0..6).map(container).collect();
+    rows.swap(2, 3);
+    let gateway = Gateway::new().rows("containers", rows).rows("containers/list", (0..6).map(placed));
+    let (shown, _) = gateway.collect().await;
+    shown.is("containers", &[], 6.0);
+    shown.is("collector_complete", &[("collector", "containers")], 1.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn q10_a_listing_that_ignores_paging_is_complete() {
+    let policies: Vec<_> = (0..60)
+        .map(|number| json!({"uuid": format!("p{number}"), "policyType": "K8S", "policyMode": "ACTIVE"}))
+        .collect();
+    let gateway =
+        Gateway::new().instead(move |asked, _| match asked.path.strip_prefix("/csapi/v1.3/centralizedPolicy") {
+            Some("") => Some(Reply::json(200, &json!({"data": policies, "count": policies.len()}))),
+            Some(_) => Some(Reply::json(200, &json!({"policyType": "K8S", "rules": []}))),
+            None => None,
+        });
+    let (shown, _) = gateway.collect().await;
+    shown.is("policies", &[], 60.0);
+    shown.is("collector_complete", &[("collector", "policies")], 1.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn q11_a_policy_that_disappears_before_its_detail_is_skipped() {
+    let policies =
+        (0..3).map(|number| json!({"uuid": format!("p{number}"), "policyType": "K8S", "policyMode": "ACTIVE"}));
+    let gateway = Gateway::new().rows("centralizedPolicy", policies).instead(|asked, _| {
+        let (_, id) = asked.path.split_once("/centralizedPolicy/")?;
+        Some(if id == "p1" {
+            Reply::json(404, &json!({"message": "not found"}))
+        } else {
+            Reply::json(200, &json!({"uuid": id, "policyType": "K8S", "rules": []}))
+        })
+    });
+    let (shown, _) = gateway.collect().await;
+    shown.is("policies", &[], 2.0);
+    shown.is("collector_complete", &[("collector", "policies")], 1.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn q12_a_check_in_in_the_future_has_age_0() {
+    let sensor = json!({
+        "uuid": "s1", "sensorId": "s1", "hostname": "h", "containerRuntime": "CRI-O", "sensorType": "GENERAL",
+        "status": "Running", "lastCheckedIn": "4000000000000",
+    });
+    let (shown, _) = Gateway::new().rows("sensors", [sensor]).collect().await;
+    shown.is("sensor_checkin_age_max_seconds", &[], 0.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn q13_a_row_counted_and_sent_twice_is_complete() {
+    let rows = [container(0), container(1), container(1)];
+    let gateway = Gateway::new().rows("containers", rows).rows("containers/list", [placed(0), placed(1)]);
+    let (shown, _) = gateway.collect().await;
+    shown.is("containers", &[], 2.0);
+    shown.is("collector_complete", &[("collector", "containers")], 1.0);
+}
