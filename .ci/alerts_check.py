@@ -1,5 +1,5 @@
-"""What .ci/alerts has beside the real programs: a vendor that misbehaves when told to, a webhook that keeps what it is sent,
-and the questions. Loopback only; every wait has an end."""
+"""The parts of .ci/alerts that are not real programs: a vendor that misbehaves on demand, a webhook that records its
+requests, and the checks. Loopback only; every wait has a limit."""
 
 import json
 import re
@@ -17,14 +17,14 @@ OURS = "ContainerSecurity"
 
 
 def serve(port, handler):
-    """Until SIGTERM, which is no failure."""
+    """Serves until SIGTERM, which is a regular exit."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     ThreadingHTTPServer(("127.0.0.1", int(port)), handler).serve_forever()
 
 
 def vendor(args):
-    """Hands everything on to the simulated vendor. What the file says is done to the answers: "pass" nothing, "calm" takes the
-    risk out of them, "break" answers 500 instead."""
+    """Forwards requests to the simulated vendor. The mode file changes the responses: "pass" does not, "calm" removes
+    the risk from them, "break" answers 500 instead."""
 
     class Vendor(BaseHTTPRequestHandler):
         def answer(self):
@@ -57,13 +57,13 @@ def vendor(args):
         do_GET = do_POST = answer
 
         def log_message(self, *_):
-            """The exporter tells of what it asks."""
+            """Does nothing: the exporter logs its requests."""
 
     serve(args.port, Vendor)
 
 
 def webhook(args):
-    """Keeps every alert that it is sent: one line of JSON each, with the receiver that its path names."""
+    """Records every alert that it receives: one line of JSON each, with the receiver in its path."""
 
     class Webhook(BaseHTTPRequestHandler):
         def do_POST(self):
@@ -76,7 +76,7 @@ def webhook(args):
             self.end_headers()
 
         def log_message(self, *_):
-            """What came is in the file."""
+            """Does nothing: the file has every alert."""
 
     serve(args.port, Webhook)
 
@@ -86,8 +86,8 @@ def pairs(labels):
 
 
 def arrived(args):
-    """The webhook was sent this alert, by this receiver, with exactly these labels; after the alert that was found last if
-    that is asked."""
+    """The webhook received this alert, for this receiver, with exactly these labels; after the previously found alert
+    if requested."""
     mark = Path(args.save + ".mark")
     begin = int(mark.read_text()) if args.after else 0
     wanted = (args.receiver, args.status, pairs(args.labels))
@@ -99,52 +99,52 @@ def arrived(args):
             if number >= begin and (alert["receiver"], alert["status"], alert["labels"]) == wanted:
                 mark.write_text(str(number + 1))
                 return alert
-        raise ValueError(f"the last were {[(a['receiver'], a['status'], a['labels']) for a in sent[-3:]]}")
+        raise ValueError(f"the last alerts were {[(a['receiver'], a['status'], a['labels']) for a in sent[-3:]]}")
 
-    alert = wait_for(f"{args.labels} {args.status}, told to {args.receiver}", found)
+    alert = wait_for(f"{args.labels} {args.status}, sent to {args.receiver}", found)
     said = alert["annotations"]
     if not (Path(__file__).parent.parent / "docs" / "runbooks" / said["runbook_url"].rsplit("/", 1)[1]).exists():
-        raise Failed(f"there is no runbook {said['runbook_url']}")
+        raise Failed(f"the runbook {said['runbook_url']} does not exist")
     if args.says and not re.search(args.says, said["description"]):
-        raise Failed(f"the description does not say {args.says!r}: {said['description']}")
+        raise Failed(f"the description does not contain {args.says!r}: {said['description']}")
     print(f"  {args.status} at {args.receiver}: {args.labels}")
 
 
 def only(args):
-    """Just these alerts fire, each of them once."""
+    """Only these alerts fire, each of them once."""
     wanted = sorted(OURS + name for name in args.alerts.split())
 
     def firing():
         rows = api(args.prometheus, "query", query='ALERTS{alertstate="firing"}')["result"]
         found = sorted(row["metric"]["alertname"] for row in rows)
         if found != wanted:
-            raise ValueError(f"there fire {found}")
+            raise ValueError(f"firing alerts are {found}")
         return True
 
-    wait_for(f"just {wanted} firing", firing)
-    print(f"  fire, and no others: {args.alerts}")
+    wait_for(f"only {wanted} firing", firing)
+    print(f"  firing, and no others: {args.alerts}")
 
 
 def healthy(args):
-    """Every rule was evaluated, and none with an error."""
+    """Every rule was evaluated without an error."""
     groups = api(args.prometheus, "rules")["groups"]
     rules = [rule for group in groups for rule in group["rules"]]
     if bad := {rule["name"]: rule.get("lastError", rule["health"]) for rule in rules if rule["health"] != "ok"}:
-        raise Failed(f"rules that cannot be evaluated: {bad}")
+        raise Failed(f"rules with evaluation errors: {bad}")
     if not rules:
-        raise Failed("Prometheus knows no rules")
+        raise Failed("Prometheus has not loaded any rules")
     print(f"  {len(rules)} rules in {len(groups)} groups are evaluated without an error")
 
 
 def inhibited(args):
-    """Alertmanager holds this alert back because of that one, and nothing else."""
+    """Alertmanager inhibits this alert because of that one, and nothing else."""
 
     def held():
         alerts = json.loads(get(f"{args.alertmanager}/api/v2/alerts")[1])
         names = {alert["fingerprint"]: alert["labels"]["alertname"] for alert in alerts}
         by = {alert["labels"]["alertname"]: [names[f] for f in alert["status"]["inhibitedBy"]] for alert in alerts}
         if {name: causes for name, causes in by.items() if causes} != {OURS + args.alert: [OURS + args.by]}:
-            raise ValueError(f"held back are {by}")
+            raise ValueError(f"inhibited alerts are {by}")
         return True
 
     wait_for(f"{args.alert} inhibited by {args.by}", held)
@@ -152,7 +152,7 @@ def inhibited(args):
 
 
 def total(args):
-    """What the samples of a family with these labels add up to, as the exporter shows them."""
+    """The sum of the samples of a family with these labels, as the exporter shows them."""
     labels = pairs(args.labels).items()
 
     def found():

@@ -1,4 +1,4 @@
-"""What the checks that start programs ask alike. Loopback only; every wait has an end."""
+"""Helpers for the checks that start programs. Loopback only; every wait has a limit."""
 
 import argparse
 import json
@@ -14,39 +14,39 @@ from pathlib import Path
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 PREFIX = "container_security_"
-# What the exporter says about itself; everything else under the prefix is about the vendor, and the oracle's.
+# Families about the exporter itself; all others with the prefix are about the vendor, and in the oracle.
 OWN = re.compile(PREFIX + r"(exporter_|collector_|api_|config_|otlp_|source_info$)")
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 TEXT = "text/plain; version=0.0.4"
-# What Prometheus 3.5 really sends; the exporter must read OpenMetrics 1.0.0 out of it.
+# The header that Prometheus 3.5 sends; the exporter must select OpenMetrics 1.0.0.
 PROMETHEUS_ACCEPT = (
     "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
     "application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,"
     "text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
 )
 
-# Ages are reckoned when asked: the oracle's is as old as this check.
+# Ages are computed at scrape time: the oracle's are as old as this check.
 LIVE_TOLERANCE_SECONDS = 120.0
 WAIT_SECONDS = 60.0
 
-# Loopback has no business with a proxy of the environment.
+# Loopback must not use a proxy from the environment.
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class Failed(Exception):
-    """Something is not as it must be, in one message."""
+    """A failed check, with one message."""
 
 
 def get(url, accept="*/*", timeout=20.0):
-    """The content type and body of a successful answer."""
+    """The content type and body of a successful response."""
     request = urllib.request.Request(url, headers={"Accept": accept})
     with OPENER.open(request, timeout=timeout) as answer:
         return answer.headers.get("Content-Type", ""), answer.read().decode("utf-8")
 
 
 def wait_for(what, ask, pid=None):
-    """Asks until the answer is true, for at most WAIT_SECONDS and while the process lives."""
+    """Asks until the answer is true, for at most WAIT_SECONDS and while the process is alive."""
     deadline = time.monotonic() + WAIT_SECONDS
     last = "no answer"
     while time.monotonic() < deadline:
@@ -58,13 +58,13 @@ def wait_for(what, ask, pid=None):
         except (OSError, ValueError) as error:
             last = str(error)
         if pid is not None and ended(pid):
-            raise Failed(f"{what}: the process has ended; {last}")
+            raise Failed(f"{what}: the process has exited; {last}")
         time.sleep(0.05)
     raise Failed(f"{what}: not within {WAIT_SECONDS:g} s; {last}")
 
 
 def ended(pid):
-    """Whether the process is gone, or a zombie that its parent has not waited for."""
+    """Whether the process has exited, including a zombie that its parent has not waited for."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
     except FileNotFoundError:
@@ -76,7 +76,7 @@ def vendor(name):
 
 
 def key(labels):
-    """A label set as a value. An empty label is the same as none, to Prometheus."""
+    """A label set as a hashable value. An empty label equals a missing one, as in Prometheus."""
     return tuple(sorted((name, value) for name, value in labels.items() if value != ""))
 
 
@@ -89,10 +89,10 @@ def read_oracle(path):
         if not vendor(series[0]):
             raise Failed(f"{path}:{number}: {series[0]} is not a family about the vendor")
         if series in expected:
-            raise Failed(f"{path}:{number}: the oracle names {show(series)} twice")
+            raise Failed(f"{path}:{number}: the oracle has {show(series)} twice")
         expected[series] = (float(row["value"]), bool(row["live"]))
     if not expected:
-        raise Failed(f"{path}: the oracle expects nothing")
+        raise Failed(f"{path}: the oracle is empty")
     return expected
 
 
@@ -102,9 +102,9 @@ def show(series):
 
 
 def hold(what, expected, found, live_tolerance=LIVE_TOLERANCE_SECONDS):
-    """Both hold the same series and values, those that depend on the moment within a tolerance."""
+    """Checks that both have the same series and values, within a tolerance for live ones."""
     wrong = [f"missing {show(s)} {expected[s][0]!r}" for s in sorted(expected.keys() - found.keys())]
-    wrong += [f"not expected {show(s)} {found[s]!r}" for s in sorted(found.keys() - expected.keys())]
+    wrong += [f"unexpected {show(s)} {found[s]!r}" for s in sorted(found.keys() - expected.keys())]
     for series in sorted(expected.keys() & found.keys()):
         value, live = expected[series]
         tolerance = live_tolerance if live else 0.0
@@ -116,7 +116,7 @@ def hold(what, expected, found, live_tolerance=LIVE_TOLERANCE_SECONDS):
 
 
 def samples(families):
-    """{(sample name, labels): value} of parsed families; a series twice is an error."""
+    """{(sample name, labels): value} of parsed families; a duplicate series is an error."""
     found = {}
     for family in families:
         for sample in family.samples:
@@ -124,7 +124,7 @@ def samples(families):
                 continue
             series = (sample.name, key(sample.labels))
             if series in found:
-                raise Failed(f"{show(series)} is there twice")
+                raise Failed(f"{show(series)} is duplicated")
             found[series] = sample.value
     return found
 
@@ -134,18 +134,18 @@ def of_vendor(found):
 
 
 def fetch(exporter, accept):
-    """/metrics in the asked format, named as such."""
+    """/metrics in the requested format, with that Content-Type."""
     kind, body = get(exporter + "/metrics", accept)
     wanted = accept if accept != PROMETHEUS_ACCEPT else OPENMETRICS
     media, version = wanted.split(";")
     parts = [part.strip() for part in kind.split(";")]
     if parts[0] != media or version.strip() not in parts[1:]:
-        raise Failed(f"asked for {accept}, the exporter answered with Content-Type {kind!r}")
+        raise Failed(f"on Accept {accept}, the exporter answered with Content-Type {kind!r}")
     return body
 
 
 def ports(args):
-    """Free ports, held until all are known so that they differ."""
+    """Free ports, all reserved at the same time so that they differ."""
     sockets = [socket.socket() for _ in range(args.count)]
     for each in sockets:
         each.bind(("127.0.0.1", 0))
@@ -153,7 +153,7 @@ def ports(args):
 
 
 def ready(args):
-    """The exporter is ready, each of its collectors holds complete data, and the oracle is written."""
+    """The exporter is ready, each of its collectors has complete data, and the oracle is written."""
     wait_for("/-/ready", lambda: get(args.exporter + "/-/ready"), args.pid)
 
     def complete():
@@ -178,7 +178,7 @@ def api(prometheus, path, **query):
 
 
 def answer(description, *questions):
-    """Asks the question that the command line names, of those given as (function, required options, others)."""
+    """Runs the check that the command line names, of those given as (function, required options, other options)."""
     parser = argparse.ArgumentParser(description=description)
     commands = parser.add_subparsers(required=True)
     command = commands.add_parser("ports", help=ports.__doc__)

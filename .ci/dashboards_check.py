@@ -1,5 +1,5 @@
-"""The questions that .ci/dashboards asks of a store of metrics: all that the dashboards ask, as Grafana would, and whether the
-answers are what they must be. Loopback only; every request has an end."""
+"""The checks of .ci/dashboards on a metric store: runs all queries of the dashboards, as Grafana would, and verifies
+the results. Loopback only; every request has a limit."""
 
 import concurrent.futures
 import json
@@ -12,34 +12,34 @@ from pathlib import Path
 from asking import Failed, answer, get, wait_for
 from dashboards_src.dashboard import Chosen, Dashboard, built_in, write, write_literally
 from dashboards_src.history import check_events, check_families, check_truth
-from dashboards_src.oracle import OF_ITSELF, OF_TARGET, is_close, of_vendor, read_oracle, reckon
+from dashboards_src.oracle import OF_ITSELF, OF_TARGET, compute, is_close, of_vendor, read_oracle
 from dashboards_src.store import Store
 
-# Seconds from one scrape or push to the next, and of a day.
+# Seconds between scrapes or pushes, and in a day.
 SCRAPE = 240
 DAY = 86400
-# Queries that are under way at once.
+# Concurrent queries.
 AT_ONCE = 3
-# Functions by whose answers one can tell when samples came.
-RECKONED = re.compile(r"\b(rate|irate|increase|delta|deriv|predict_linear|histogram_quantile|\w+_over_time)\s*\(")
-# Whose choice among equals is the store's own affair; Prometheus makes the same one each time.
+# Functions whose results depend on when samples arrived.
+TIME_DEPENDENT = re.compile(r"\b(rate|irate|increase|delta|deriv|predict_linear|histogram_quantile|\w+_over_time)\s*\(")
+# Functions that choose among equals, which differs between stores; Prometheus makes the same choice each time.
 CHOOSY = re.compile(r"\b(topk|bottomk)\s*\(")
 
-# Panels, or single queries of them, that this history has nothing for; each with the reason.
+# Panels, or single queries of them, that this history does not have data for; each with the reason.
 NOTHING_FOR = {}
 
 
 class Checks:
-    """The dashboards, one after the other, against one store."""
+    """Checks the dashboards, one after the other, against one store."""
 
     def __init__(self, store, oracle, at, days, is_steady):
         self.store, self.oracle, self.at, self.days, self.is_steady = store, oracle, at, days, is_steady
         self.wrong, self.empty, self.count = [], set(), Counter()
-        # At the end, with all chosen: {query: [(labels, value)]}, and the dashboards of those that were reckoned anew.
-        self.answers, self.reckoned = {}, Counter()
+        # At the end, with all chosen: {query: [(labels, value)]}, and the dashboards of the recomputed ones.
+        self.answers, self.recomputed = {}, Counter()
 
     def check(self, dashboard):
-        """All of a dashboard."""
+        """Checks all of a dashboard."""
         start = self.at - self.days * DAY
 
         def ask(label, selector):
@@ -48,14 +48,14 @@ class Checks:
 
         values, everything = dashboard.choices(ask)
         for name, found in values.items():
-            # Who pushes has no job and no instance, unless the receiver makes them up.
+            # Series that were pushed lack job and instance, unless the receiver adds them.
             if not found and name not in ("job", "instance"):
                 self.wrong.append(f"{dashboard.uid}: ${name} has no values")
         for mark in dashboard.marks:
             text = write(mark, everything)
             self.count["marks"] += 1
             if not self.store.between(text, start, self.at, SCRAPE):
-                self.wrong.append(f"{dashboard.uid}: nothing of these days is marked\n      {text}")
+                self.wrong.append(f"{dashboard.uid}: the annotations are empty for these days\n      {text}")
         queries = [query for panel in dashboard.panels for query in panel.queries]
         with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
             for seconds in sorted({dashboard.seconds, self.days * DAY}):
@@ -69,7 +69,7 @@ class Checks:
         self.wrong.append(f"{query}: {what}\n      {text}")
 
     def check_all(self, query, everything, seconds):
-        """With all chosen there is an answer, over so many seconds."""
+        """With all chosen, there is a result over this many seconds."""
         start = self.at - seconds
         text = write(query.text, {**everything, **built_in(query, start, self.at, SCRAPE)})
         self.count["queries"] += 1
@@ -78,7 +78,7 @@ class Checks:
                 found = self.store.at(text, self.at)
             else:
                 found = self.store.between(text, start, self.at, query.step(seconds, SCRAPE))
-                # What it shows last, to be compared.
+                # The last value, for comparison.
                 self.answers[query] = self.store.at(text, self.at)
         except Failed as error:
             return self.fail(query, error, text)
@@ -92,21 +92,21 @@ class Checks:
                 self.fail(query, "only NaN" if found else "no data", text)
         for label in re.findall(r"\{\{\s*(\w+)\s*\}\}", query.legend):
             if found and not any(label in labels for labels, _ in found):
-                self.fail(query, f"the legend shows {label}, which no series has", text)
+                self.fail(query, f"the legend shows {label}, which is not on any series", text)
         return None
 
     def check_number(self, query, text):
-        """What only adds up, or takes the highest or the lowest, is what is true."""
-        expected = reckon(text, self.oracle)
+        """A query that only sums, or takes the highest or the lowest, has the true result."""
+        expected = compute(text, self.oracle)
         if not expected:
             return
-        self.reckoned[query.panel.uid] += 1
+        self.recomputed[query.panel.uid] += 1
         shown = [[list(map(list, labels)), value] for labels, value in sorted(expected.items())]
         if not self.are_alike(query, self.answers[query], shown):
-            self.fail(query, f"{str(ordered(self.answers[query]))[:300]}, and true is {str(shown)[:300]}", text)
+            self.fail(query, f"{str(ordered(self.answers[query]))[:300]}, expected {str(shown)[:300]}", text)
 
     def check_some(self, pool, queries, name, values, everything):
-        """With one, with several and with the nastiest chosen, the answer is that of a query that names them literally."""
+        """With one, several or the nastiest values chosen, the result equals that of a query that names them."""
         if not values:
             return
         nastiest = max(values, key=lambda value: sum(not letter.isalnum() for letter in value))
@@ -116,10 +116,10 @@ class Checks:
             given = {**everything, name: Chosen(chosen)}
             found = list(pool.map(lambda query, given=given: self.same(query, given), concerned))
             if concerned and not any(found):
-                self.wrong.append(f"{concerned[0].panel.uid}: ${name} = {chosen} shows nothing at all")
+                self.wrong.append(f"{concerned[0].panel.uid}: ${name} = {chosen} does not show anything")
 
     def same(self, query, chosen):
-        """Whether there is an answer, which has to be the right one."""
+        """Whether there is a result, which must be the right one."""
         given = {**chosen, **built_in(query, self.at - DAY, self.at, SCRAPE)}
         text, literal = write(query.text, given), write_literally(query.text, given)
         self.count["choices"] += 1
@@ -132,7 +132,7 @@ class Checks:
         return bool(found)
 
     def are_alike(self, query, found, expected):
-        """Whether two answers are the same."""
+        """Whether two results are the same."""
         found, tolerance = ordered(found), SCRAPE if "_age_" in query.text else 0
         if CHOOSY.search(query.text) and not self.is_steady:
             return bool(found) == bool(expected)
@@ -142,67 +142,67 @@ class Checks:
         )
 
     def check_fields(self, panel):
-        """The columns that a table arranges are there."""
+        """The columns that a table arranges exist."""
         labels = {name for query in panel.queries for labels, _ in self.answers.get(query, []) for name in labels}
         fields = labels | {"Time", "Value"} | {f"Value #{query.ref}" for query in panel.queries}
-        # A label that is empty everywhere is none.
+        # A label that is empty everywhere does not count.
         fields |= {name for query in panel.queries for name in re.findall(r"\w+", query.text)}
         for name in panel.named_fields():
             if name not in fields and not OF_TARGET.fullmatch(name):
-                self.wrong.append(f"{panel}: arranges {name}, which is no field of its answers")
+                self.wrong.append(f"{panel}: arranges {name}, which is not a field of its results")
 
     def finish(self):
-        """What can be said once all dashboards are through."""
+        """The checks that need all dashboards."""
         panels = {query.panel for query in self.answers}
         empty = {str(query) for query in self.empty} | {str(query.panel) for query in self.empty}
         twice = Counter(map(str, self.answers))
-        self.wrong += [f"{name}: there are {count} of that name" for name, count in twice.items() if count > 1]
+        self.wrong += [f"{name}: {count} panels have this name" for name, count in twice.items() if count > 1]
         for name in NOTHING_FOR.keys() - empty:
-            self.wrong.append(f"{name}: listed as empty, which it is not")
-        for uid in {panel.uid for panel in panels} - self.reckoned.keys() - {"cse-exporter"}:
-            self.wrong.append(f"{uid}: no query of it could be reckoned anew")
-        self.count["reckoned anew"] = sum(self.reckoned.values())
+            self.wrong.append(f"{name}: listed as empty, but has data")
+        for uid in {panel.uid for panel in panels} - self.recomputed.keys() - {"cse-exporter"}:
+            self.wrong.append(f"{uid}: none of its queries could be recomputed")
+        self.count["recomputed"] = sum(self.recomputed.values())
         if not panels:
-            self.wrong.append("there are no dashboards")
+            self.wrong.append("no dashboards found")
         print(f"  dashboards: {len(panels)} panels, {', '.join(f'{count} {what}' for what, count in self.count.items())}")
         return self.wrong
 
     def keep(self, path):
-        """Keeps what was answered at the end."""
+        """Saves the results at the end."""
         kept = {str(query): ordered(found) for query, found in self.answers.items() if is_comparable(query)}
         Path(path).write_text(json.dumps(kept))
 
     def compare(self, path):
-        """Holds the answers to those of another store."""
+        """Compares the results with those of another store."""
         kept = json.loads(Path(path).read_text())
         for query, found in self.answers.items():
             if not is_comparable(query):
                 continue
             expected = kept[str(query)]
             if not self.are_alike(query, found, expected):
-                self.fail(query, f"{str(ordered(found))[:300]}, of the other store {str(expected)[:300]}", query.text)
+                self.fail(query, f"{str(ordered(found))[:300]}, in the other store {str(expected)[:300]}", query.text)
             self.count["compared"] += 1
 
 
 def is_comparable(query):
-    """Whether two stores must answer the same, though samples came to them at other moments."""
-    return not RECKONED.search(query.text) and not OF_ITSELF.search(query.text)
+    """Whether two stores must have the same result, though samples arrived at different times."""
+    return not TIME_DEPENDENT.search(query.text) and not OF_ITSELF.search(query.text)
 
 
 def ordered(found):
-    """An answer at one moment, in an order of its own. NaN is no answer to some stores."""
+    """A result at one moment, sorted. Some stores omit NaN, so it is left out."""
     rows = ([list(map(list, of_vendor(labels))), value] for labels, [value] in found if not math.isnan(value))
     return sorted(rows)
 
 
 def answers(args):
-    """Something answers at this URL."""
+    """This URL responds."""
     wait_for(args.url, lambda: get(args.url)[0], args.pid)
 
 
 def dashboards(args):
-    """A store that holds the history answers all dashboards of a folder as it must, and as another one did if its answers were
-    kept."""
+    """Checks a store with the history against all dashboards in a folder, and against the saved results of another
+    store, if any."""
     store, oracle, end, days = Store(args.store), read_oracle(args.oracle), int(args.end), int(args.days)
     wrong = check_families(store, args.reference, end - days * DAY, end) + check_events(store, end)
     wrong += check_truth(store, oracle, end)
@@ -216,7 +216,7 @@ def dashboards(args):
     wrong += checks.finish()
     if wrong:
         more = [f"… and {len(wrong) - 60} more"] if len(wrong) > 60 else []
-        raise Failed("\n  ".join([f"{args.store}: {len(wrong)} things are wrong", *wrong[:60], *more]))
+        raise Failed("\n  ".join([f"{args.store}: {len(wrong)} problems", *wrong[:60], *more]))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The questions that .ci/otlp asks of the exporters, of Prometheus and of VictoriaMetrics. Every wait has an end."""
+"""The checks of .ci/otlp on the exporters, Prometheus and VictoriaMetrics. Every wait has a limit."""
 
 import json
 import re
@@ -13,22 +13,22 @@ from asking import PREFIX, TEXT, Failed, answer, api, fetch, get, hold, key, of_
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 NAME = "container-security-exporter"
-# What the exporter cannot see without changing it: it only has to be there.
+# Families that change when they are read: they only have to exist.
 RESTLESS = {
     "process_open_fds",
     "process_resident_memory_bytes",
     "process_threads",
     "process_virtual_memory_bytes",
 }
-# VictoriaMetrics keeps whole numbers as they are, and of others so much.
+# VictoriaMetrics stores integers exactly, and other numbers with this precision.
 PRECISION = 1e-11
-# Longer than the way from the exporter over a second receiver into the store.
+# Longer than the way from the exporter through a second receiver into the store.
 ARRIVAL_SECONDS = 30.0
 SCRAPE_SECONDS = 2.0
 
 
 def listening(args):
-    """Somebody listens there."""
+    """The port accepts connections."""
 
     def connect():
         with socket.create_connection(("127.0.0.1", int(args.port)), timeout=1):
@@ -38,13 +38,13 @@ def listening(args):
 
 
 def changed(args):
-    """The oracle expects something else than before, series have vanished, and the exporter shows what it expects."""
+    """The oracle has changed, series have disappeared, and the exporter matches the oracle."""
 
     def changes():
         before, now = read_oracle(args.before), read_oracle(args.oracle)
         return len(before.keys() - now.keys())
 
-    gone = wait_for("the oracle changes, and series vanish", changes, args.pid)
+    gone = wait_for("the oracle changes, and series disappear", changes, args.pid)
     deadline = time.monotonic() + 150
     while True:
         try:
@@ -55,11 +55,11 @@ def changed(args):
             if time.monotonic() > deadline:
                 raise
         time.sleep(3)
-    print(f"  changed: {gone} series are to be gone")
+    print(f"  changed: {gone} series must disappear")
 
 
 def named(labels):
-    """A series as both know it. Bounds are numbers: Prometheus writes 1.0 where VictoriaMetrics writes 1."""
+    """A series under a common name. Bounds are numbers: Prometheus writes 1.0 where VictoriaMetrics writes 1."""
     labels = dict(labels)
     name = labels.pop("__name__")
     if "le" in labels:
@@ -68,14 +68,14 @@ def named(labels):
 
 
 class Route:
-    """One exporter, as it is known by pushes and by scrapes."""
+    """One exporter, as seen by pushes and by scrapes."""
 
     def __init__(self, args):
         self.args = args
         self.instance = f"{socket.gethostname()}:{urllib.parse.urlsplit(args.exporter).port}"
 
     def exported(self, match, start, end):
-        """{series: {milliseconds: value}} as VictoriaMetrics has it; no value is a mark that the series ended."""
+        """{series: {milliseconds: value}} from VictoriaMetrics; None is a stale marker."""
         get(self.args.store + "/internal/force_flush")
         selector = "{" + ",".join([f'service_instance_id="{self.instance}"', *match]) + "}"
         query = urllib.parse.urlencode({"match[]": selector, "start": start / 1000, "end": end / 1000})
@@ -104,17 +104,17 @@ class Route:
         return found
 
     def pushes(self, since):
-        """The moments of the pushes that have begun to arrive since then."""
+        """The times of the pushes that have begun to arrive since then."""
         sentinel = self.exported(['__name__="process_start_time_seconds"'], since, time.time() * 1000)
         return sorted(moment for times in sentinel.values() for moment in times)
 
     def calm_push(self, since):
-        """A push before and after which scrapes found the same series, with the scrapes around it."""
+        """A push between two scrapes with the same series, and those scrapes."""
         tried = set()
 
         def calm():
             for at in self.pushes(since):
-                # The scrape after it has to be there.
+                # The scrape after it must have happened.
                 if at in tried or time.time() * 1000 < at + 2.5 * SCRAPE_SECONDS * 1000:
                     continue
                 tried.add(at)
@@ -141,7 +141,7 @@ def between(value, low, high):
 
 
 def differences(first, second, pushed):
-    """What of a push does not lie between two scrapes."""
+    """The values of a push that are not between those of the two scrapes."""
     wrong = [f"not pushed {show(series)}" for series in first.keys() - pushed.keys()]
     wrong += [f"pushed alone {show(series)}" for series in pushed.keys() - first.keys()]
     for series in first.keys() & pushed.keys():
@@ -152,11 +152,11 @@ def differences(first, second, pushed):
 
 
 def routed(args):
-    """A push has exactly the series that scrapes just before and after it have, with values between theirs; families
-    have the kind, unit and help of the reference; what vanished is marked as ended, once and at once."""
+    """A push has exactly the series of the scrapes just before and after it, with values between theirs; families
+    have the type, unit and help of the reference; series that disappear are marked stale, once and at once."""
     route, before = Route(args), outcomes(args)
     at, first, second = route.calm_push(time.time() * 1000)
-    # What the oracle expects of ages is as old as its file.
+    # The oracle's ages are as old as its file.
     since = time.time() - Path(args.oracle).stat().st_mtime
     hold("Prometheus against the oracle", read_oracle(args.oracle), of_vendor(first), since + SCRAPE_SECONDS)
 
@@ -177,20 +177,20 @@ def routed(args):
     requests = divided(args)
     same = sum(first[series] == second[series] for series in first)
     print(
-        f"  {args.route}: {len(pushed)} series of a push are as scraped, {same} of them exactly, the others between two "
-        f"scrapes; {gone} ended with one mark each; {pushes} pushes meanwhile, {requests:g} requests to the store so far"
+        f"  {args.route}: {len(pushed)} series of a push match the scrapes, {same} exactly, the others between two "
+        f"scrapes; {gone} ended with one stale marker each; {pushes} pushes meanwhile, {requests:g} requests so far"
     )
 
 
 def described(args, names):
-    """Every family that arrived has the kind, unit and help that the reference says."""
+    """Every family that arrived has the type, unit and help of the reference."""
     row = re.compile(r"\| `(\w+)` \| (gauge|counter|histogram) \| (?:`([^`]+)`)? ?\| .* \| (.+?)\.? \|$", re.MULTILINE)
     reference = {name: (kind, unit, text) for name, kind, unit, text in row.findall(Path(args.reference).read_text())}
-    told = json.loads(get(args.store + "/api/v1/metadata?limit=10000")[1])["data"]
+    metadata = json.loads(get(args.store + "/api/v1/metadata?limit=10000")[1])["data"]
     families = {re.sub("_(bucket|sum|count)$", "", name) if name not in reference else name for name in names}
     wrong = [f"{name} is not in the reference" for name in sorted(families - reference.keys())]
     for name in sorted(families & reference.keys()):
-        rows = {tuple(row.get(each, "") for each in ("type", "unit", "help")) for row in told.get(name, [])}
+        rows = {tuple(row.get(each, "") for each in ("type", "unit", "help")) for row in metadata.get(name, [])}
         kind, unit, text = reference[name]
         if {(kind, unit) for kind, unit, _ in rows} != {(kind, unit)} or not all(text.startswith(row[2]) for row in rows):
             wrong.append(f"{name} is {sorted(rows)}, expected {(kind, unit, text)}")
@@ -199,8 +199,8 @@ def described(args, names):
 
 
 def ended_at_once(route, args, at):
-    """Series that vanished from the oracle ended with one mark, in the push that no longer had them, and were in each
-    push before it. How many there are."""
+    """Series that disappeared from the oracle ended with one stale marker, in the first push without them, and were in
+    each push before. Returns their number."""
     vanished = read_oracle(args.before).keys() - read_oracle(args.oracle).keys()
     # Some pushes before the change, which is when the oracle was written.
     since = Path(args.oracle).stat().st_mtime * 1000 - 30_000
@@ -213,33 +213,33 @@ def ended_at_once(route, args, at):
             raise Failed(f"{show(series)} was expected before, and never arrived")
         *values, last = (times[moment] for moment in sorted(times))
         if last is not None or None in values:
-            raise Failed(f"{show(series)} is gone, and its last values are {[*values, last][-5:]}")
+            raise Failed(f"{show(series)} has disappeared, and its last values are {[*values, last][-5:]}")
         lasted = sorted(times)
         missed = [moment for moment in pushes if lasted[0] < moment < lasted[-1] and moment not in times]
         if missed:
-            raise Failed(f"{show(series)} was in other pushes than those at {missed}, and was marked as ended late")
+            raise Failed(f"{show(series)} was missing from the pushes at {missed}, and was marked stale late")
     return len(vanished)
 
 
 def outcomes(args):
-    """How pushes ended so far, and the points that were lost."""
+    """The outcomes of pushes so far, and the lost points."""
     counted = (PREFIX + "otlp_exports_total{", PREFIX + "otlp_lost_points_total{")
     lines = [line for line in fetch(args.exporter, TEXT).splitlines(keepends=True) if line.startswith(counted)]
     return {show(series): value for series, value in samples(parse_text("".join(lines))).items()}
 
 
 def sound(args, before):
-    """Every push since then succeeded, and no point was lost. How many there were."""
+    """Every push since then succeeded, and no point was lost. Returns the number of pushes."""
     now = outcomes(args)
     grown = {series: now[series] - before[series] for series in now if now[series] != before[series]}
     pushes = grown.pop(show((PREFIX + "otlp_exports_total", (("outcome", "success"),))), 0)
     if not pushes or grown:
-        raise Failed(f"{pushes:g} pushes succeeded; what else happened: {grown}")
+        raise Failed(f"{pushes:g} pushes succeeded; other outcomes: {grown}")
     return f"{pushes:g}"
 
 
 def divided(args):
-    """VictoriaMetrics refused nothing, and pushes came in parts. How many requests it got."""
+    """VictoriaMetrics did not refuse samples, and pushes were split. Returns the number of its requests."""
     own = samples(parse_text(get(args.store + "/metrics", TEXT)[1]))
     refused = {show(series): n for series, n in own.items() if re.match("vm_rows_(invalid|ignored)_total", series[0]) and n}
     if refused:
@@ -247,9 +247,9 @@ def divided(args):
     path = ("path", "/opentelemetry/v1/metrics")
     requests = sum(n for (name, labels), n in own.items() if name == "vm_http_requests_total" and path in labels)
     successes = sum(n for series, n in outcomes(args).items() if 'outcome="success"' in series)
-    # Both exporters push about as often.
+    # Both exporters push about equally often.
     if requests < 4 * successes:
-        raise Failed(f"{requests:g} requests for {successes:g} pushes: they were not divided")
+        raise Failed(f"{requests:g} requests for {successes:g} pushes: they were not split")
     return requests
 
 

@@ -1,4 +1,4 @@
-"""The questions that .ci/prometheus asks of the exporter and of Prometheus. Loopback only; every wait has an end."""
+"""The checks of .ci/prometheus on the exporter and Prometheus. Loopback only; every wait has a limit."""
 
 import re
 import sys
@@ -31,7 +31,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 def parsed(format_name, parse, body):
     try:
         return list(parse(body))
-    except Exception as error:  # the parsers raise ValueError, and now and then what a broken line leads to
+    except Exception as error:  # the parsers raise ValueError, and others on some broken lines
         raise Failed(f"{format_name} does not parse: {type(error).__name__}: {error}") from error
 
 
@@ -42,7 +42,7 @@ def instant(prometheus, query):
         labels = {k: v for k, v in row["metric"].items() if k not in ("__name__", "job", "instance")}
         series = (row["metric"].get("__name__", ""), key(labels))
         if series in found:
-            raise Failed(f"{query}: {show(series)} is there twice")
+            raise Failed(f"{query}: {show(series)} is duplicated")
         found[series] = float(row["value"][1])
     return found
 
@@ -51,7 +51,7 @@ JOBS = ("openmetrics", "text")
 
 
 def scraped(args):
-    """Prometheus holds exactly what the oracle expects, and nothing went wrong on the way."""
+    """Prometheus has exactly what the oracle expects, and did not report errors."""
     expected = read_oracle(args.oracle)
 
     def scrapes():
@@ -71,18 +71,18 @@ def scraped(args):
         found = instant(args.prometheus, f'{{__name__=~"{PREFIX}.+",job="{job}"}}')
         hold(f"Prometheus, job {job}, against the oracle", expected, of_vendor(found))
 
-    # UNIT exists in OpenMetrics alone.
+    # Only OpenMetrics has UNIT.
     units = {}
     for job in JOBS:
         rows = api(args.prometheus, "targets/metadata", match_target=f'{{job="{job}"}}')
         units[job] = Counter(row["unit"] for row in rows)
     if not units["openmetrics"]["seconds"] or units["text"]["seconds"]:
-        raise Failed(f"the first job should have been answered in OpenMetrics and the second in text: {units}")
+        raise Failed(f"the first job must be OpenMetrics and the second text: {units}")
     nameless = [name for job in JOBS for name in unhelpful(args.prometheus, job)]
     if nameless:
         raise Failed(f"families without HELP or TYPE: {sorted(set(nameless))}")
 
-    # Prometheus' word about its own scraping: samples dropped, doubled or out of order, limits hit.
+    # Prometheus' own metrics about scraping: dropped, duplicate or out-of-order samples, exceeded limits.
     own = samples(parse_text(get(args.prometheus + "/metrics", TEXT)[1]))
     refused = {
         show(series): value
@@ -90,12 +90,12 @@ def scraped(args):
         if re.match(r"prometheus_target_(scrapes_(sample|exceeded)_|scrape_pool_exceeded_|scrape_pools_failed)", series[0])
     }
     if "prometheus_target_scrapes_sample_duplicate_timestamp_total{}" not in refused:
-        raise Failed("Prometheus no longer counts doubled samples under the name known here")
+        raise Failed("Prometheus has renamed its counter of duplicate samples")
     if any(refused.values()):
         raise Failed(f"Prometheus refused samples: { {k: v for k, v in refused.items() if v} }")
     log = Path(args.log).read_text().splitlines()
     if not any("Server is ready" in line for line in log):
-        raise Failed("the log of Prometheus is not as known here")
+        raise Failed("the log of Prometheus lacks the expected line")
     complaints = [line for line in log if re.search(r"level=(WARN|ERROR)", line, re.IGNORECASE)]
     if complaints:
         raise Failed("\n  ".join(["Prometheus warns:", *complaints[:5]]))
@@ -115,7 +115,7 @@ def unhelpful(prometheus, job):
 
 
 def formats(args):
-    """Both formats satisfy a strict parser and say the same of the vendor; the text one is kept for promtool."""
+    """Both formats satisfy a strict parser and agree about the vendor; the text is saved for promtool."""
     text = wait_for("/metrics", lambda: fetch(args.exporter, TEXT), args.pid)
     openmetrics = fetch(args.exporter, OPENMETRICS)
     fetch(args.exporter, PROMETHEUS_ACCEPT)
@@ -125,14 +125,14 @@ def formats(args):
     strict = samples(parsed("OpenMetrics", parse_openmetrics, openmetrics))
     own, own_strict = ({s[0] for s in each if not vendor(s[0])} for each in (found, strict))
     if PREFIX + "collector_up" not in own & own_strict:
-        raise Failed("the exporter says nothing of its collectors")
+        raise Failed("the exporter does not show its collectors")
     if args.oracle:
         if own != own_strict:
-            raise Failed(f"of itself the exporter tells in one format only {sorted(own ^ own_strict)}")
+            raise Failed(f"only one format has these families about the exporter: {sorted(own ^ own_strict)}")
         expected = read_oracle(args.oracle)
         hold("text 0.0.4 against the oracle", expected, of_vendor(found))
         hold("OpenMetrics against the oracle", expected, of_vendor(strict))
-        # The moment of the two answers differs, and with it only what is live.
+        # The two responses differ in time, which affects only live series.
         timeless = {s: (v, expected[s][1]) for s, v in of_vendor(found).items()}
         hold("OpenMetrics against text 0.0.4", timeless, of_vendor(strict))
     elif of_vendor(found) or of_vendor(strict):

@@ -1,4 +1,4 @@
-//! From a table of containers to every family's series.
+//! Aggregates a table of containers into the series of every family.
 
 use std::sync::{Arc, LazyLock};
 
@@ -18,12 +18,12 @@ const LARGE: Fleet = Fleet { containers: 1_000_000, replicas: 400, whole: false 
 static SMALL_INVENTORY: LazyLock<Inventory> = LazyLock::new(|| SMALL.inventory());
 static LARGE_INVENTORY: LazyLock<Inventory> = LazyLock::new(|| LARGE.inventory());
 
-/// By cluster and namespace.
+/// Groups by cluster and namespace.
 fn default_settings() -> Arc<Settings> {
     Arc::new(resolve(&Limits::default(), &Containers::default(), &Images::default(), &Sensors::default()))
 }
 
-/// By workload, too, and without a limit.
+/// Groups by workload as well, without a series limit.
 fn fine_settings() -> Arc<Settings> {
     let mut containers = Containers::default();
     containers.group_by.push("k8s_workload_name".to_owned());
@@ -35,7 +35,7 @@ fn fine_settings() -> Arc<Settings> {
     ))
 }
 
-/// What is measured: its name, how many containers there are, and how they are grouped.
+/// A benchmark: its name, its number of containers, and their grouping.
 struct Case {
     name: &'static str,
     fleet: Fleet,
@@ -92,14 +92,14 @@ fn by_workload_1m(bencher: Bencher<'_, '_>) {
     FINE_LARGE.bench(bencher);
 }
 
-/// The time for each container, over all families.
+/// Prints the time per container over all families.
 pub(crate) fn summary() {
     for case in [&DEFAULT_SMALL, &FINE_SMALL, &DEFAULT_LARGE, &FINE_LARGE] {
         if let Some(took) = seconds(case.name) {
             let snapshot = Snapshot::take(case.inventory, (case.settings)());
             let series: usize = snapshot.families.iter().map(Series::len).sum();
             say(&format!(
-                "aggregate {}: {:.0} ns a container, {series} series, {:.0} ms",
+                "aggregate {}: {:.0} ns per container, {series} series, {:.0} ms",
                 case.name,
                 nanoseconds_each(took, case.fleet.containers),
                 took * 1e3,

@@ -1,4 +1,4 @@
-//! The shortest run of each piece of work, and what the summary says of it.
+//! The best run of each benchmark, and the lines of the summary.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 static BEST: Mutex<BTreeMap<&'static str, Duration>> = Mutex::new(BTreeMap::new());
 
-/// Does the work, and notes how long it took if that is the shortest so far.
+/// Runs the work and records its duration if it is the shortest so far.
 pub(crate) fn timed<T>(what: &'static str, work: impl FnOnce() -> T) -> T {
     let start = Instant::now();
     let done = work();
@@ -19,19 +19,19 @@ pub(crate) fn timed<T>(what: &'static str, work: impl FnOnce() -> T) -> T {
     done
 }
 
-/// The shortest run in seconds; none if it was not run.
+/// The duration of the shortest run in seconds; `None` if it did not run.
 pub(crate) fn seconds(what: &str) -> Option<f64> {
     let best = BEST.lock().unwrap_or_else(PoisonError::into_inner);
     best.get(what).map(Duration::as_secs_f64)
 }
 
-/// A line of the summary.
-#[expect(clippy::print_stdout, reason = "it is what a benchmark is run for")]
+/// Prints a line of the summary.
+#[expect(clippy::print_stdout, reason = "a benchmark prints its results")]
 pub(crate) fn say(line: &str) {
     println!("{line}");
 }
 
-/// Nanoseconds for each of `things`.
+/// Nanoseconds per thing.
 #[expect(clippy::cast_precision_loss, reason = "a few millions")]
 pub(crate) fn nanoseconds_each(seconds: f64, things: usize) -> f64 {
     seconds * 1e9 / things as f64

@@ -1,4 +1,4 @@
-//! Decode, map and upsert of both listings, beside a bare typed decode of the same bytes.
+//! Decodes, maps and upserts both listings, and compares this with a bare typed decode of the same bytes.
 
 use std::sync::Arc;
 use std::sync::LazyLock;
@@ -12,7 +12,7 @@ use divan::counter::BytesCount;
 use crate::best::{nanoseconds_each, say, seconds, timed};
 use crate::rows::Fleet;
 
-/// A walk's worth of pages, so that tables and names grow as they do in use.
+/// The pages of a complete walk, so that tables and names grow as in production.
 const FLEET: Fleet = Fleet { containers: 10_000, replicas: 5, whole: true };
 
 static BULK: LazyLock<Vec<String>> = LazyLock::new(|| FLEET.bulk().collect());
@@ -45,7 +45,7 @@ fn bulk_1_bare(bencher: Bencher<'_, '_>) {
 
 #[divan::bench(sample_count = 30, sample_size = 1)]
 fn bulk_2_upserted(bencher: Bencher<'_, '_>) {
-    // The bare decode before each run as well, so that both are measured under the same load.
+    // The bare decode runs before each measurement as well, so that both see the same load.
     let beside = || timed("bulk bare", || bare::<BulkRow<'_>>(&BULK));
     bencher.counter(BytesCount::new(bytes(&BULK))).with_inputs(beside).bench_local_values(|_| {
         timed("bulk", || {
@@ -63,7 +63,7 @@ fn page_1_bare(bencher: Bencher<'_, '_>) {
 
 #[divan::bench(sample_count = 30, sample_size = 1)]
 fn page_2_upserted(bencher: Bencher<'_, '_>) {
-    // The bare decode before each run as well, so that both are measured under the same load.
+    // The bare decode runs before each measurement as well, so that both see the same load.
     let beside = || timed("page bare", || bare::<PageRow<'_>>(&PAGE));
     bencher.counter(BytesCount::new(bytes(&PAGE))).with_inputs(beside).bench_local_values(|_| {
         timed("page", || {
@@ -74,7 +74,7 @@ fn page_2_upserted(bencher: Bencher<'_, '_>) {
     });
 }
 
-/// The rates of both listings, and what part of the bare decode's rate is left.
+/// Prints the rates of both listings, and their ratios to the bare decode.
 pub(crate) fn summary() {
     for (list, all, bare, pages) in [("bulk", "bulk", "bulk bare", &BULK), ("page", "page", "page bare", &PAGE)] {
         if let (Some(all), Some(bare)) = (seconds(all), seconds(bare)) {
@@ -82,7 +82,7 @@ pub(crate) fn summary() {
             // Bytes per nanosecond are gigabytes per second.
             let rate = |seconds| nanoseconds_each(seconds, bytes).recip();
             say(&format!(
-                "decode {list} list, {} bytes a row: decode + map + upsert {:.2} GB/s, bare decode {:.2} GB/s, ratio {:.2}",
+                "decode {list} list, {} bytes per row: decode + map + upsert {:.2} GB/s, bare decode {:.2} GB/s, ratio {:.2}",
                 bytes / FLEET.containers,
                 rate(all),
                 rate(bare),

@@ -1,4 +1,4 @@
-//! 100,000 series of four labels as text, beside a copy of the same bytes and a loop that does no more than it must.
+//! Renders 100,000 series with four labels as text, compared with a copy of the same bytes and a minimal loop.
 
 use std::sync::{Arc, LazyLock};
 
@@ -31,7 +31,7 @@ static FAMILIES: LazyLock<Arc<Vec<Series>>> = LazyLock::new(|| {
 
 static TEXT: LazyLock<String> = LazyLock::new(|| text::write(&FAMILIES, |_| true, 0.0));
 
-/// What a loop that trusts its input would write.
+/// The output of a loop that trusts its input.
 fn bare() -> String {
     let mut out = String::new();
     for series in FAMILIES.iter() {
@@ -82,7 +82,7 @@ fn render_5_gzip(bencher: Bencher<'_, '_>) {
     bencher.bench_local_values(|text| timed("gzip", || Head::new(text)));
 }
 
-/// The time for each series.
+/// Prints the time per series.
 pub(crate) fn summary() {
     let each = |what| seconds(what).map(|took| nanoseconds_each(took, SERIES));
     let bytes = || TEXT.len() / SERIES;
@@ -91,12 +91,12 @@ pub(crate) fn summary() {
             if let Some(took) = each(what) {
                 let (bytes, ratio) = (bytes(), bare / took);
                 say(&format!(
-                    "render {what}: {took:.0} ns a series of {bytes} bytes; a bare loop {bare:.0} ns, ratio {ratio:.2}; a copy of the text {copy:.0} ns"
+                    "render {what}: {took:.0} ns per series of {bytes} bytes; a bare loop {bare:.0} ns, ratio {ratio:.2}; a copy of the text {copy:.0} ns"
                 ));
             }
         }
     }
     if let Some(took) = each("gzip") {
-        say(&format!("render gzip: {took:.0} ns more a series of {} bytes", bytes()));
+        say(&format!("render gzip: {took:.0} ns more per series of {} bytes", bytes()));
     }
 }

@@ -1,4 +1,4 @@
-//! Containers in the vendor's JSON, of the sizes and with the repetitions of a real tenant.
+//! Containers in the vendor's JSON, with the sizes and repetitions of a real tenant.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use container_security_exporter::inventory::Table;
 use container_security_exporter::record::Container;
 use container_security_exporter::source::qualys::containers::{BulkHalf, PageHalf, Staging};
 
-/// Rows per page of the bulk list, as the vendor gives them.
+/// The vendor's number of rows per page of the bulk list.
 const BULK_ROWS: usize = 250;
 
 /// Rows per page of the page list.
@@ -15,18 +15,18 @@ const PAGE_ROWS: usize = 1000;
 
 const CLUSTERS: usize = 3;
 const NAMESPACES: usize = 50;
-/// Containers on each host.
+/// The number of containers per host.
 pub(crate) const PER_HOST: usize = 40;
 const EPOCH_MS: usize = 1_760_000_000_000;
 
-/// A tenant: three clusters of fifty namespaces, in which containers run in workloads of equal ones.
+/// A tenant: three clusters of fifty namespaces, whose workloads consist of equal containers.
 #[derive(Clone, Copy)]
 pub(crate) struct Fleet {
-    /// How many containers there are.
+    /// The number of containers.
     pub(crate) containers: usize,
-    /// Containers of each workload.
+    /// The number of containers per workload.
     pub(crate) replicas: usize,
-    /// Whether rows of the bulk list hold what nobody reads, which makes them about 4 KB long.
+    /// Whether rows of the bulk list include unread fields, which makes them about 4 KB long.
     pub(crate) whole: bool,
 }
 
@@ -157,7 +157,7 @@ impl Fleet {
         row.push('}');
     }
 
-    /// Its containers as the exporter keeps them.
+    /// Its containers as the exporter stores them.
     pub(crate) fn containers(self) -> Table<Container> {
         let staging = Staging::new(Arc::default());
         for page in self.page() {
@@ -168,7 +168,7 @@ impl Fleet {
         }
         let (table, _) = staging.finish();
         assert_eq!(table.len(), self.containers, "every row is taken");
-        assert!(table.iter().all(|(_, container)| container.bulk.is_some()), "the listings join");
+        assert!(table.iter().all(|(_, container)| container.bulk.is_some()), "both listings must have every container");
         table
     }
 }
@@ -181,7 +181,7 @@ pub(crate) fn host_name(host: usize) -> String {
     format!("ip-10-{}-{}.us-east-1.compute.internal", host / 250, host % 250)
 }
 
-/// What a real row holds besides: most of its bytes.
+/// The unread fields of a real row, which are most of its bytes.
 fn unread(row: &mut String, number: usize) {
     row.push_str(r#""environment":["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin""#);
     for at in 0..14 {

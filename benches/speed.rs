@@ -1,7 +1,7 @@
-//! How fast a tenant is read, aggregated and rendered, each beside what it is measured against.
+//! The speed of reading, aggregating and rendering a tenant, each compared with a baseline.
 //!
-//! `cargo bench --bench speed`, or with `-- decode` (`aggregate`, `render`) after it for one part. The summary at the
-//! end holds what was measured to the project's marks, by the best run of each.
+//! Run `cargo bench --bench speed`, with `-- decode` (or `aggregate`, `render`) for one part. The summary at the end
+//! has the best run of each, for comparison with the project's limits.
 
 mod aggregate;
 mod best;

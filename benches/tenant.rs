@@ -1,4 +1,4 @@
-//! A whole tenant as the exporter keeps it.
+//! A complete tenant as the exporter stores it.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! The pusher and very many series, all of whose labels change from one push to the next, against a receiver on loopback:
-//! whether each arrives once and is marked once when it is gone, and in what time and memory.
+//! The pusher with very many series, whose labels all change between two pushes, against a loopback receiver: checks
+//! that each series arrives once and is marked stale once, and measures time and memory.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -53,33 +53,33 @@ mod rows;
 /// Pushes series that all change twice and counts what arrives
 #[derive(Parser)]
 struct Arguments {
-    /// How many series there are at least
+    /// The minimum number of series
     #[arg(long, default_value_t = 100_000)]
     series: usize,
-    /// How they are pushed: http or grpc
+    /// The protocol: http or grpc
     #[arg(long, value_parser = ["http", "grpc"], default_value = "http")]
     protocol: String,
-    /// From one push to the next, in seconds: longer than a push, and a snapshot after it, take
+    /// Seconds between pushes; longer than a push and the snapshot after it take
     #[arg(long, default_value_t = 30)]
     interval: u64,
 }
 
-/// Containers of each workload, which is what they are grouped by.
+/// Containers per workload, by which they are grouped.
 const REPLICAS: usize = 4;
 
-/// At least so many series tell of each workload.
+/// The minimum number of series per workload.
 const SERIES_PER_WORKLOAD: usize = 45;
 
-/// What the names of sources begin with. Only series of a source are compared: the others are the exporter's own.
+/// The prefix of source names. Only series with a source are compared: the others are the exporter's own.
 const ROUND: &str = "round-";
 
-/// That of the program, whose memory is measured here.
+/// The program's own allocator, since this measures its memory.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 type Failed = Box<dyn Error>;
 
-/// What arrived since it was looked at last: by series, how often and with what value.
+/// What has arrived since the last check: for each series, how often and with what value.
 #[derive(Default)]
 struct Received {
     values: HashMap<u64, (u32, u64)>,
@@ -142,10 +142,10 @@ async fn push(arguments: &Arguments) -> Result<(), Failed> {
             received.largest,
             received.bytes,
             self::resident(true)?,
-            if wrong == 0 { "each once" } else { "not each once" },
+            if wrong == 0 { "each series once" } else { "not each series once" },
         ))?;
         if wrong > 0 {
-            return Err(format!("{wrong} series are lost, doubled, or other than they were").into());
+            return Err(format!("{wrong} series are lost, duplicated or changed").into());
         }
         before = expected;
     }
@@ -154,7 +154,7 @@ async fn push(arguments: &Arguments) -> Result<(), Failed> {
     Ok(())
 }
 
-/// Waits for so many pushes to have succeeded.
+/// Waits for a number of successful pushes.
 async fn pushed(self_metrics: &SelfMetrics, wanted: u64) -> Result<Instant, Failed> {
     let mut pace = interval(Duration::from_millis(5));
     loop {
@@ -174,7 +174,7 @@ fn containers(series: usize) -> Arc<Table<Container>> {
     Arc::new(rows::Fleet { containers: workloads * REPLICAS, replicas: REPLICAS, whole: false }.containers())
 }
 
-/// The containers of a source that is named anew in each round, so that every label set is.
+/// The containers of a source whose name changes in each round, so that every label set does.
 fn snapshot(containers: &Arc<Table<Container>>, round: u32) -> Snapshot {
     let tables = Tables { containers: Some(Arc::clone(containers)), ..Tables::default() };
     let source = format!("{ROUND}{round}").into();
@@ -203,7 +203,7 @@ fn expected(snapshot: &Snapshot) -> HashMap<u64, u64> {
     expected
 }
 
-/// How many series are not as they must be.
+/// The number of series that are wrong.
 fn wrong(received: &Received, expected: &HashMap<u64, u64>, before: &HashMap<u64, u64>) -> usize {
     let lost = expected.iter().filter(|(series, value)| received.values.get(series) != Some(&(1, **value))).count();
     let alien = received.values.keys().filter(|series| !expected.contains_key(series)).count();
@@ -211,10 +211,10 @@ fn wrong(received: &Received, expected: &HashMap<u64, u64>, before: &HashMap<u64
     lost + alien + unmarked + received.marks.len().saturating_sub(before.len())
 }
 
-/// Resident memory in MiB: now, or the most since it was asked for now.
+/// Resident memory in MiB: the current value, or the peak since the last call for the current one.
 fn resident(most: bool) -> Result<u64, Failed> {
     if !most {
-        // What is forgotten is the most so far.
+        // Resets the peak.
         std::fs::write("/proc/self/clear_refs", "5")?;
     }
     let kibibytes = resident::kibibytes("self", if most { "VmHWM" } else { "VmRSS" });
@@ -232,7 +232,7 @@ async fn listen(grpc: bool, state: State, tasks: &mut JoinSet<()>) -> Result<Soc
         while let Ok((stream, _)) = listener.accept().await {
             let (stream, state) = (TokioIo::new(stream), state.clone());
             if grpc {
-                // With the limit of most receivers.
+                // With the size limit of most receivers.
                 let service = service_fn(move |request: Request<Incoming>| {
                     MetricsServiceServer::new(state.clone()).accept_compressed(CompressionEncoding::Gzip).call(request)
                 });

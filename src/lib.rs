@@ -8,8 +8,8 @@
 //!           retried   typed  in full                       words     tables               sum, fold                       once each
 //! ```
 //!
-//! [`collect`] says when each collector runs and how long its last good data is served, [`app`] puts the parts
-//! together, and [`telemetry`] holds what the exporter counts about itself. [`checkpoint`] keeps the inventory over a
+//! [`collect`] decides when each collector runs and how long its last good data is served, [`app`] puts the parts
+//! together, and [`telemetry`] holds what the exporter counts about itself. [`checkpoint`] keeps the inventory across a
 //! restart.
 //!
 //! | to add | edit |

@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_within_a_run_tells_its_trace_where_traces_are_pushed() {
+    fn a_line_within_a_run_shows_its_trace_if_traces_are_pushed() {
         for format in Format::ALL {
             for trace in [false, true] {
                 let lines = logged_with(trace, Level::Error, format, || {

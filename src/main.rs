@@ -17,7 +17,8 @@ use container_security_exporter::self_metrics::{REVISION, RUSTC, VERSION};
 use container_security_exporter::{app, output};
 use mimalloc::MiMalloc;
 
-/// glibc's keeps a heap per thread and returns little of them: ten times the memory where many threads take turns.
+/// glibc's allocator keeps a heap per thread and returns little of them: ten times the memory if many threads take
+/// turns.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
@@ -133,7 +134,7 @@ fn run(arguments: &Arguments) -> Result<(), Failed> {
     }
 }
 
-/// Logs from now on and runs `work` to its end, the work of its threads included.
+/// Starts logging and runs `work` to its end, including the work of its threads.
 fn started<T>(config: &Config, work: impl Future<Output = Result<T, String>>) -> Result<T, Failed> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let traces = {

@@ -1,4 +1,4 @@
-"""A dashboard as Grafana reads it: its panels, its variables, and the queries that it would send for what is chosen."""
+"""A dashboard as Grafana reads it: its panels, its variables, and the queries that it sends for the chosen values."""
 
 import dataclasses
 import json
@@ -8,11 +8,11 @@ from pathlib import Path
 
 from asking import Failed
 
-# What Grafana makes of a panel's width at 1280 px: a point for every pixel.
+# Grafana's pixels per column at 1280 px: one point per pixel.
 COLUMN_PIXELS = 1280 / 24
 
 VARIABLE = re.compile(r"\$(\w+)|\$\{(\w+)(?::(\w+))?\}|\[\[(\w+)(?::(\w+))?\]\]")
-# A matcher whose value is a variable and nothing else.
+# A matcher whose value is exactly one variable.
 MATCHER = re.compile(r"(\w+)\s*=~\s*([\"`])(?:\$(\w+)|\$\{(\w+)(?::\w+)?\})\2")
 LABEL_VALUES = re.compile(r"label_values\((?:(?P<selector>.+),)?\s*(?P<label>\w+)\s*\)", re.DOTALL)
 AGO = re.compile(r"now-(\d+)([mhd])")
@@ -25,7 +25,7 @@ def escape_regex(text):
 
 
 def escape_for_string(text):
-    """What Grafana's data source writes into a string between double quotes, for a variable of many values."""
+    """Grafana's escaping in a double-quoted string, for a variable with several values."""
     text = text.replace("\\", "\\\\\\\\").replace('"', '\\\\\\"')
     return re.sub(r"[$^*{}\[\]'+?.()|]", lambda found: "\\\\" + found[0], text)
 
@@ -35,22 +35,22 @@ FORMATS = {None: escape_for_string, "regex": escape_regex}
 
 @dataclasses.dataclass(frozen=True)
 class Chosen:
-    """What is chosen of a variable: values, or all of them by the dashboard's own pattern."""
+    """The choice for a variable: values, or all of them by the dashboard's own pattern."""
 
     values: tuple = ()
     pattern: str | None = None
 
     def written(self, form):
-        """As it stands in a query."""
+        """The choice as written into a query."""
         if self.pattern is not None:
             return self.pattern
         if form not in FORMATS:
-            raise Failed(f"the format {form!r} of a variable is not known here")
+            raise Failed(f"the format {form!r} of a variable is not supported here")
         escaped = [FORMATS[form](value) for value in self.values]
         return escaped[0] if len(escaped) == 1 else "(" + "|".join(escaped) + ")"
 
     def literally(self):
-        """A pattern of the same meaning, made in another way: what is no letter is a class of its own."""
+        """An equivalent pattern, written differently: each character that is not alphanumeric is a character class."""
 
         def one(letter):
             return letter if letter.isalnum() else f"\\{letter}" if letter in "^\\" else f"[{letter}]"
@@ -60,12 +60,12 @@ class Chosen:
 
 
 def write(text, chosen):
-    """A text with its variables written out; `chosen` is by name, and of built-in ones what they are."""
+    """A text with its variables replaced; `chosen` has choices by name, and the values of built-in variables."""
 
     def value(found):
         name, form = found[1] or found[2] or found[4], found[3] or found[5]
         if name not in chosen:
-            raise Failed(f"${name} is no variable of the dashboard")
+            raise Failed(f"${name} is not a variable of the dashboard")
         known = chosen[name]
         return known.written(form) if isinstance(known, Chosen) else str(known)
 
@@ -73,7 +73,7 @@ def write(text, chosen):
 
 
 def write_literally(text, chosen):
-    """The same, with what is chosen named by matchers that owe nothing to Grafana."""
+    """The same, with choices named by matchers that do not depend on Grafana's escaping."""
     written, done = [], 0
     for found in MATCHER.finditer(text):
         known = chosen.get(found[3] or found[4])
@@ -101,7 +101,7 @@ class Query:
         return any(variable in found.groups() for found in VARIABLE.finditer(self.text))
 
     def step(self, seconds, scrape):
-        """From one point to the next, of so many seconds."""
+        """The step between points, over this many seconds."""
         return max(scrape, math.ceil(seconds / self.panel.points))
 
 
@@ -128,7 +128,7 @@ class Panel:
         return f"{self.uid} «{self.title}»"
 
     def named_fields(self):
-        """The names of fields that its table's columns are arranged by."""
+        """The names of the fields that arrange its table's columns."""
         for transformation in self.json.get("transformations", []):
             if transformation["id"] == "organize":
                 options = transformation["options"]
@@ -137,33 +137,33 @@ class Panel:
 
 
 class Dashboard:
-    """A dashboard out of its file."""
+    """A dashboard from its file."""
 
     def __init__(self, path):
         dashboard = json.loads(Path(path).read_text())
         self.uid, self.variables = dashboard["uid"], dashboard["templating"]["list"]
         found = AGO.fullmatch(dashboard["time"]["from"])
         if not found or dashboard["time"]["to"] != "now":
-            raise Failed(f"{path}: the time {dashboard['time']} is not understood here")
+            raise Failed(f"{path}: the time {dashboard['time']} is not supported here")
         self.seconds = int(found[1]) * SECONDS[found[2]]
         rows = [panel for row in dashboard["panels"] for panel in [row, *row.get("panels", [])]]
         self.marks = [mark["expr"] for mark in dashboard["annotations"]["list"]]
         self.panels = [Panel(self.uid, panel) for panel in rows if panel["type"] not in ("row", "text")]
 
     def choices(self, ask):
-        """The values of each variable that has a query, found out as Grafana does, with all of those before it chosen;
-        and what stands for all of each."""
+        """The values of each variable with a query, as Grafana finds them with everything chosen for earlier
+        variables; and the value that stands for all."""
         values, everything = {}, {}
         for variable in self.variables:
             name = variable["name"]
             if variable["type"] == "datasource":
                 continue
             if variable["type"] != "query":
-                raise Failed(f"{self.uid}: variables of type {variable['type']} are not known here")
+                raise Failed(f"{self.uid}: variables of type {variable['type']} are not supported here")
             query = variable["query"]["query"] if isinstance(variable["query"], dict) else variable["query"]
             found = LABEL_VALUES.fullmatch(query.strip())
             if not found:
-                raise Failed(f"{self.uid}: the query of ${name} is not understood here: {query}")
+                raise Failed(f"{self.uid}: the query of ${name} is not supported here: {query}")
             selector = found["selector"] and write(found["selector"], everything)
             values[name] = ask(found["label"], selector)
             everything[name] = Chosen(tuple(values[name]), variable.get("allValue") or None)
@@ -171,7 +171,7 @@ class Dashboard:
 
 
 def built_in(query, start, end, scrape):
-    """What Grafana's own variables are."""
+    """The values of Grafana's built-in variables."""
     seconds = end - start
     step = query.step(seconds, scrape)
     return {

@@ -1,4 +1,4 @@
-"""A store of metrics that answers Prometheus' queries, and what it answers."""
+"""A metric store that answers Prometheus' queries, and its results."""
 
 import dataclasses
 import json
@@ -10,12 +10,12 @@ from asking import OPENER, Failed
 
 @dataclasses.dataclass(frozen=True)
 class Store:
-    """What answers Prometheus' queries."""
+    """A server with Prometheus' query API."""
 
     url: str
 
     def ask(self, path, **parameters):
-        """The data of an answer that has no complaint."""
+        """The data of a response without warnings."""
         url, body = f"{self.url}/api/v1/{path}", urllib.parse.urlencode(parameters).encode()
         if not path.startswith("query"):
             url, body = f"{url}?{body.decode()}", None
@@ -36,6 +36,6 @@ class Store:
         return [(row["metric"], [float(row["value"][1])]) for row in data["result"]]
 
     def between(self, query, start, end, step):
-        """[(labels, values)] of some time."""
+        """[(labels, [values])] over a time range."""
         data = self.ask("query_range", query=query, start=start, end=end, step=step)
         return [(row["metric"], [float(value) for _, value in row["values"]]) for row in data["result"]]

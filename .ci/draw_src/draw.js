@@ -1,5 +1,5 @@
-// draw.js FOLDER DASHBOARD… : draws each dashboard in both themes into FOLDER, in Chromium. Before, all of its rows are opened, and no
-// panel may have an error or nothing to show. $PROMETHEUS is asked for what was known at $HISTORY_END.
+// draw.js FOLDER DASHBOARD… : draws each dashboard in both themes into FOLDER, in Chromium. All of its rows are opened
+// first, and no panel may have an error or lack data. The queries go to $PROMETHEUS, at the time $HISTORY_END.
 import fs from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
@@ -12,17 +12,17 @@ const store = new URL(process.env.PROMETHEUS);
 const end = Number(process.env.HISTORY_END);
 
 const WIDTH = 1280;
-/** A unit of a dashboard's grid, and what is above it and below. */
+/** The height of a grid unit of a dashboard, and the margins above and below. */
 const UNIT = 38;
 const MARGIN = 100;
 const PATIENCE = 60_000;
 const SECONDS = { m: 60, h: 3600, d: 86_400 };
 const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.woff2': 'font/woff2' };
-/** Panels that this history has nothing for, each with the reason. */
+/** Panels that this history does not have data for, each with the reason. */
 const EMPTY = {};
-/** Grafana's libraries name icons that come with its server only; in their place nothing is drawn. */
+/** Grafana's libraries refer to icons that only its server has; they are replaced by empty ones. */
 const ICONS = /^\/public\/build\/img\/icons\//;
-/** Where the page's files are, among them those that Grafana's libraries expect of its server. */
+/** The page's files, including those that Grafana's libraries expect from its server. */
 const PUBLIC = [
   [ICONS, 'node_modules/@grafana/ui/dist/public/img/icons/'],
   [/^\/public\/fonts\/inter\/Inter-Regular/, 'node_modules/@fontsource/inter/files/inter-latin-400-normal'],
@@ -32,7 +32,7 @@ const PUBLIC = [
   [/^\/assets\//, 'dist/assets/'],
 ];
 
-/** Serves the page, the dashboards, and the store under the page's own address. */
+/** Serves the page, the dashboards, and the store under one address. */
 function serve() {
   const files = Object.fromEntries(dashboards.map((file) => [path.basename(file), file]));
   const server = http.createServer((request, answer) => {
@@ -63,7 +63,7 @@ function serve() {
   return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server)));
 }
 
-/** How tall a dashboard is, with its closed rows opened or not. */
+/** The height of a dashboard, with its closed rows expanded or not. */
 function height(dashboard, expand) {
   const closed = dashboard.panels.filter((panel) => panel.type === 'row' && panel.collapsed);
   const bottom = (panels) => Math.max(...panels.map(({ gridPos }) => gridPos.y + gridPos.h));
@@ -71,12 +71,12 @@ function height(dashboard, expand) {
   return (bottom(dashboard.panels) + (expand ? inside.reduce((sum, one) => sum + one, 0) : 0)) * UNIT + MARGIN;
 }
 
-/** Waits until all is asked for, answered and drawn; returns what is wrong. */
+/** Waits until everything is requested, answered and drawn; returns the problems. */
 async function drawn(page) {
   const late = await page.waitForFunction(() => {
     const { drawing } = window;
     const settled = document.body.dataset.fatal || (drawing?.pending() === 0 && drawing.report().length > 0 && drawing.report().every(({ done }) => done));
-    // What is drawn last follows the last answer within a moment.
+    // Drawing ends shortly after the last response.
     window.since = settled ? window.since ?? performance.now() : undefined;
     return settled && performance.now() - window.since > 1000;
   }, undefined, { timeout: PATIENCE, polling: 100 }).then(() => [], (error) => [String(error)]);
@@ -93,7 +93,7 @@ async function drawn(page) {
   return [...late, ...wrong];
 }
 
-/** A picture of no more than 256 colours. */
+/** A picture with at most 256 colours. */
 function small(png) {
   const image = UPNG.decode(png);
   return Buffer.from(UPNG.encode(UPNG.toRGBA8(image), image.width, image.height, 256));

@@ -1,5 +1,5 @@
-// schema.js DASHBOARD… : holds dashboards to what Grafana's own schema package says of dashboards and of the options of panels. That
-// finds options that are misspelt and values that do not exist.
+// schema.js DASHBOARD… : validates dashboards against Grafana's own schema package, including the options of panels.
+// This finds misspelt options and invalid values.
 import fs from 'node:fs';
 import path from 'node:path';
 
@@ -7,8 +7,8 @@ import Ajv from 'ajv';
 import { createGenerator } from 'ts-json-schema-generator';
 
 const types = path.join(import.meta.dirname, 'node_modules/@grafana/schema/dist/types/raw');
-/** What Grafana reads and writes itself, though its schema does not say so: a variable's query as text, a data source that is not
- * chosen yet, and ranges that are reckoned for each field alone. */
+/** Values that Grafana itself reads and writes, though its schema lacks them: a variable's query as text, a data
+ * source that is not chosen yet, and ranges that are computed for each field alone. */
 const GAPS = [
   [/\/templating\/list\/\d+$/, /"additionalProperty":"definition"/],
   [/\/templating\/list\/\d+\/current$/, /"missingProperty":"(text|value)"/],
@@ -17,7 +17,7 @@ const GAPS = [
 
 const ajv = new Ajv({ strict: false, allErrors: true });
 
-/** The schema of a type; of options, which all have defaults, none is required. */
+/** The schema of a type. All options have defaults, so none is required. */
 function schemaOf(file, type, isOptions) {
   const schema = createGenerator({ path: path.join(types, file), type, skipTypeCheck: true }).createSchema(type);
   const relax = (value) => {
@@ -37,7 +37,7 @@ ajv.addSchema({ ...schemaOf(dashboards, 'Dashboard'), $id: 'dashboard' });
 
 const known = new Map();
 
-/** The validator of a panel's own options or of its fields'; none where Grafana says nothing of them. */
+/** The validator for the options of a panel or of its fields; none where Grafana does not define them. */
 function ofPanel(kind, type) {
   const key = `${kind} ${type}`;
   if (!known.has(key)) {
@@ -49,7 +49,7 @@ function ofPanel(kind, type) {
   return known.get(key);
 }
 
-/** Grafana leaves out what is null, but where null is a value. */
+/** Grafana omits nulls, except where null is a value. */
 function withoutNulls(value) {
   if (Array.isArray(value)) {
     return value.map((one) => withoutNulls(one));
@@ -94,7 +94,7 @@ let count = 0;
 for (const file of process.argv.slice(2)) {
   const wrong = check(file);
   count += wrong.length;
-  console.log(`  ${path.basename(file)}: ${wrong.length ? `${wrong.length} mistakes` : 'as Grafana would have it'}`);
+  console.log(`  ${path.basename(file)}: ${wrong.length ? `${wrong.length} mistakes` : 'valid'}`);
   wrong.slice(0, 20).forEach((text) => console.error(`    ${text}`));
 }
 process.exitCode = count ? 1 : 0;

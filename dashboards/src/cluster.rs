@@ -1,4 +1,4 @@
-//! One team's dashboard: what runs in its clusters and namespaces, what is wrong with it, and what can be fixed.
+//! One team's dashboard: what runs in its clusters and namespaces, its problems, and what can be fixed.
 
 use crate::dashboard::{Dashboard, Narrow, Section, to_cluster};
 use crate::look::{CRITICAL, FEW_ARE_GOOD, HIGH, MEDIUM, NONE_IS_GOOD, PLAIN, RISK, SCAN_AGE, SEVERITY, STATUS};
@@ -9,7 +9,7 @@ use crate::table::{Column, table};
 
 const COLLECTORS: &str = "containers|images";
 
-/// Conditions that one wants to be rid of.
+/// Conditions to get rid of.
 const DANGEROUS: &str =
     "condition=~\"never_scanned|privileged|root|drifted|vulnerability_propagated|exposed_to_world|waas_unprotected\"";
 const OTHERS: &str =

@@ -6,28 +6,28 @@ use crate::look::UNKNOWN;
 use crate::panel::{Panel, datasource};
 use crate::query::{CLUSTER, highest, of, own};
 
-/// What all dashboards are tagged with, and linked by.
+/// The tag that all dashboards share, and by which they link to each other.
 const TAG: &str = "container-security";
 
 /// A dashboard.
 pub(crate) struct Dashboard {
-    /// What links name it by; it never changes.
+    /// The stable id in links.
     pub(crate) uid: &'static str,
     /// Its title.
     pub(crate) title: &'static str,
-    /// What it is for.
+    /// Its purpose.
     pub(crate) description: &'static str,
-    /// The time that it shows at first.
+    /// The start of the initial time range.
     pub(crate) from: &'static str,
-    /// How often it refreshes.
+    /// The refresh interval.
     pub(crate) refresh: &'static str,
-    /// What it can be narrowed to, beside exporters.
+    /// Its variables besides those for exporters.
     pub(crate) narrowed_by: &'static [Narrow],
     /// Its sections.
     pub(crate) sections: Vec<Section>,
 }
 
-/// What a dashboard can be narrowed to.
+/// A variable of a dashboard.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Narrow {
     /// Vendor accounts.
@@ -47,12 +47,12 @@ pub(crate) struct Section {
 }
 
 impl Section {
-    /// The rows on top, which need no title.
+    /// The rows on top, without a title.
     pub(crate) fn top() -> Self {
         Self::default()
     }
 
-    /// Rows under a title.
+    /// Rows below a title.
     pub(crate) fn titled(title: &'static str) -> Self {
         Self { title: Some(title), ..Self::default() }
     }
@@ -69,8 +69,8 @@ impl Section {
     }
 }
 
-/// Marks on every panel over time where a source's data was not whole, or not there: what is added up over sources falls
-/// then, which is not an improvement.
+/// Annotations on every panel over time where a source's data was incomplete or missing: sums over sources drop then,
+/// which is not an improvement.
 fn missing() -> Value {
     let complete = highest(&["source", "collector"], &of("collector_complete", &[]));
     json!({
@@ -86,19 +86,19 @@ fn missing() -> Value {
 }
 
 impl Dashboard {
-    /// The file that it is written to.
+    /// The name of its JSON file.
     pub(crate) fn file_name(&self) -> String {
         format!("{}.json", self.uid.trim_start_matches("cse-"))
     }
 
-    /// The dashboard as Grafana reads it.
+    /// The dashboard in Grafana's format.
     pub(crate) fn json(&self) -> Value {
         json!({
             "annotations": { "list": [missing()] },
             "description": self.description,
             "editable": false,
             "fiscalYearStartMonth": 0,
-            // A shared crosshair: what happened at the same time shows.
+            // A shared crosshair shows what happened at the same time.
             "graphTooltip": 1,
             "links": [{
                 "asDropdown": false, "icon": "external link", "includeVars": true, "keepTime": true, "tags": [TAG],
@@ -200,8 +200,8 @@ impl Dashboard {
     }
 }
 
-/// A variable of which one, some or all values can be chosen. All is `.*` and not a list: it holds for series that do not
-/// have the label as well.
+/// A variable with one, some or all values chosen. All is `.*` and not a list, so that it matches series without the
+/// label as well.
 fn variable(name: &str, label: &str, description: &str, query: &str) -> Value {
     json!({
         "name": name, "label": label, "description": description, "type": "query", "datasource": datasource(),
@@ -211,7 +211,7 @@ fn variable(name: &str, label: &str, description: &str, query: &str) -> Value {
     })
 }
 
-/// The address of the dashboard of clusters and namespaces, of the source in a table row.
+/// The URL of the cluster and namespace dashboard, for the source in a table row.
 pub(crate) fn to_cluster(place: &str) -> String {
     format!(
         "/d/cse-cluster?${{datasource:queryparam}}&${{job:queryparam}}&${{instance:queryparam}}\

@@ -1,4 +1,4 @@
-//! The dashboard of the exporter itself, for three o'clock at night: what is broken, since when, and what the vendor says.
+//! The exporter's own dashboard, for an on-call engineer: what is broken, since when, and what the vendor answers.
 
 use crate::dashboard::{Dashboard, Narrow, Section};
 use crate::look::{CRITICAL, DATA_AGE, FEW_ARE_GOOD, GOOD, HIGH, NONE_IS_GOOD, PLAIN, USE, YES_IS_GOOD};
@@ -10,7 +10,7 @@ use crate::table::{Column, table};
 const EVERY: &str = ".*";
 const OF_COLLECTOR: &[&str] = &["source", "collector"];
 const OF_EXPORTER: &[&str] = &["job", "instance", "service_instance_id"];
-/// How an exporter is called in legends.
+/// An exporter in legends.
 const EXPORTER: &str = "{{exporter}}";
 
 /// Names exporters by whichever label they have.
@@ -197,7 +197,7 @@ fn calls() -> Vec<Panel> {
     ]
 }
 
-/// One of the vendors' published limits: what it is called, whom and which endpoints it is for, and requests a second.
+/// One of the vendors' published limits: its name, its vendor and endpoints, and requests per second.
 struct Limit {
     name: &'static str,
     vendor: &'static str,

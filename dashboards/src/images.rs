@@ -1,4 +1,4 @@
-//! The dashboard of images: where they come from, what is wrong with those in use, what can be fixed, and how old they are.
+//! The dashboard of images: their origin, the problems of those in use, what can be fixed, and their age.
 
 use crate::dashboard::{Dashboard, Narrow, Section};
 use crate::look::{CRITICAL, FEW_ARE_GOOD, HIGH, NONE_IS_GOOD, PLAIN, SEVERITY, USE};
@@ -37,7 +37,7 @@ fn fixable_findings() -> String {
     of("image_findings", &[IN_USE, "finding_type=\"confirmed\"", "fixable=\"true\""])
 }
 
-/// Of sources that have a policy on age: what the strictest of them allows.
+/// The strictest age limit of each source that has such a policy.
 fn limit() -> String {
     lowest(&["source"], &of("policy_image_age_limit_seconds", &[]))
 }

@@ -1,9 +1,9 @@
-//! Where the dashboards come from: `cargo run -p dashboards` writes `dashboards/*.json` from this crate, and the
+//! Generates the dashboards: `cargo run -p dashboards` writes `dashboards/*.json` from this crate, and the
 //! `PrometheusRule` from the plain rule files.
 //!
-//! They are generated because six dashboards of hand-kept JSON drift: here one look ([`look`], [`panel`]) and one way to
-//! count ([`query`]) serve all of them, a dashboard reads as the questions it answers, and the tests hold every query to the
-//! catalog of metrics. The JSON is checked in, for those who only import it; a test holds it to what is written here.
+//! They are generated because six dashboards of hand-written JSON diverge: here they share one look ([`look`],
+//! [`panel`]) and one way to count ([`query`]), a dashboard reads as the questions it answers, and tests check every
+//! query against the catalog of metrics. The JSON is checked in for importing; a test keeps it up to date.
 
 use std::path::{Path, PathBuf};
 
@@ -36,12 +36,12 @@ fn dashboards() -> [Dashboard; 6] {
     ]
 }
 
-/// The folder that all is written to: this crate's own.
+/// The output folder, which is this crate's own.
 pub fn folder() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Every file that is generated: where it belongs, and what is in it.
+/// Every generated file: its path and its contents.
 pub fn files() -> std::io::Result<Vec<(PathBuf, String)>> {
     let mut files: Vec<_> = dashboards()
         .iter()

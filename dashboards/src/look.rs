@@ -1,29 +1,29 @@
-//! One look for all dashboards: what each colour means.
+//! The shared look of all dashboards: the meaning of each colour.
 //!
-//! The colours of severity are distinguishable for people who see no red, no green or no blue, on a light and on a dark
-//! ground; a test computes both. They are used for severity and for what is as bad as it, and for nothing else.
+//! The colours of severity are distinguishable for people with any kind of colour blindness, on light and dark
+//! backgrounds; a test computes both. They are used only for severity and for equally bad states.
 
 use serde_json::{Value, json};
 
-/// As bad as it gets.
+/// The worst.
 pub const CRITICAL: &str = "#dc0c4a";
-/// The next after it.
+/// The second worst.
 pub const HIGH: &str = "#c2541c";
 /// The middle.
 pub const MEDIUM: &str = "#e1ab0f";
-/// Little.
+/// Slightly bad.
 pub const LOW: &str = "#505ff2";
-/// Hardly any.
+/// Hardly bad.
 pub const INFO: &str = "#76b0e0";
-/// Nobody knows.
+/// Unknown.
 pub const UNKNOWN: &str = "#919090";
-/// All is well.
+/// Good.
 pub const GOOD: &str = "#02d362";
 
 /// Colours by the value of a label.
 pub type Colours = &'static [(&'static str, &'static str)];
 
-/// `severity`, as the worst finding of a container too.
+/// `severity`, also of a container's worst finding.
 pub const SEVERITY: Colours = &[
     ("critical", CRITICAL),
     ("high", HIGH),
@@ -44,32 +44,32 @@ pub const STATUS: Colours = &[("fail", CRITICAL), ("error", HIGH), ("skip", UNKN
 /// `sensor_state`.
 pub const SENSOR_STATE: Colours = &[("missing", CRITICAL), ("stale", HIGH), ("live", GOOD)];
 
-/// From which value on which colour; the first holds for all below the second.
+/// Colours by lower bound; the first applies to all values below the second bound.
 pub type Scale = &'static [(f64, &'static str)];
 
-/// One is one too many, of the worst.
+/// A single one is too many, and as bad as possible.
 pub const NONE_IS_GOOD: Scale = &[(0.0, GOOD), (1.0, CRITICAL)];
-/// One is one too many.
+/// A single one is too many.
 pub const FEW_ARE_GOOD: Scale = &[(0.0, GOOD), (1.0, HIGH)];
-/// A number that is neither good nor bad.
+/// A neutral number.
 pub const PLAIN: Scale = &[(0.0, INFO)];
-/// How old data is: by default collectors run every 5 or 15 minutes, data is withdrawn after three times that, and the alert
-/// waits for two hours.
+/// The age of data: by default collectors run every 5 or 15 minutes, data is withdrawn after three intervals, and the
+/// alert waits for two hours.
 pub const DATA_AGE: Scale = &[(0.0, GOOD), (2.0 * 3600.0, HIGH), (6.0 * 3600.0, CRITICAL)];
-/// How long ago something was scanned or evaluated.
+/// The time since a scan or evaluation.
 pub const SCAN_AGE: Scale = &[(0.0, GOOD), (7.0 * 86_400.0, MEDIUM), (30.0 * 86_400.0, HIGH)];
-/// How long a sensor has been silent; the exporter calls it stale after a day, unless configured otherwise.
+/// The silence of a sensor; by default the exporter calls it stale after a day.
 pub const SILENCE: Scale = &[(0.0, GOOD), (3600.0, MEDIUM), (86_400.0, HIGH)];
 /// A share of passed checks.
 pub const PASS_RATE: Scale = &[(0.0, CRITICAL), (0.7, HIGH), (0.85, MEDIUM), (0.95, GOOD)];
-/// A share of something that has a limit.
+/// The used share of a limit.
 pub const USE: Scale = &[(0.0, GOOD), (0.8, MEDIUM), (1.0, HIGH)];
 /// A change: fewer are better.
 pub const CHANGE: Scale = &[(0.0, GOOD), (0.0, UNKNOWN), (1.0, HIGH)];
-/// 1 means yes and 0 means no, which is bad.
+/// 1 means yes; 0 means no, which is bad.
 pub const YES_IS_GOOD: Scale = &[(0.0, CRITICAL), (1.0, GOOD)];
 
-/// A scale as thresholds. The lowest step has no value: it holds for all below the next.
+/// A scale as thresholds. The lowest step has no value, since it applies to all values below the next.
 pub fn thresholds(scale: Scale) -> Value {
     let steps: Vec<_> = scale
         .iter()
@@ -81,22 +81,22 @@ pub fn thresholds(scale: Scale) -> Value {
     json!({ "mode": "absolute", "steps": steps })
 }
 
-/// What is shown for the empty string, which stands for a name that the vendor does not report.
+/// The text for the empty string, which stands for a name that the vendor does not report.
 pub fn empty_is(text: &str) -> Value {
     json!({ "type": "special", "options": { "match": "empty", "result": { "text": text, "index": 0 } } })
 }
 
-/// What is shown for an unknown number.
+/// The text for an unknown number.
 pub fn not_known() -> Value {
     json!({ "type": "special", "options": { "match": "nan", "result": { "text": "not known", "color": UNKNOWN, "index": 1 } } })
 }
 
-/// What is shown for a thing that one question has no answer about.
-pub fn not_told() -> Value {
+/// The text for a thing without a result for one of the questions.
+pub fn no_result() -> Value {
     json!({ "type": "special", "options": { "match": "null", "result": { "text": "–", "color": UNKNOWN, "index": 2 } } })
 }
 
-/// 1 and 0 in words.
+/// The texts for 1 and 0.
 pub fn yes_no() -> Value {
     json!({ "type": "value", "options": {
         "0": { "text": "no", "index": 0 },
@@ -104,7 +104,7 @@ pub fn yes_no() -> Value {
     } })
 }
 
-/// An override of the field of this name.
+/// An override for the field of this name.
 pub fn of_field(name: &str, properties: &[(&str, Value)]) -> Value {
     let properties: Vec<_> = properties.iter().map(|(id, value)| json!({ "id": id, "value": value })).collect();
     json!({ "matcher": { "id": "byName", "options": name }, "properties": properties })

@@ -1,4 +1,4 @@
-//! Writes the generated files; see the library.
+//! Writes the generated files.
 
 fn main() -> std::io::Result<()> {
     for (path, content) in dashboards::files()? {

@@ -1,4 +1,4 @@
-//! The dashboard of Monday morning: how bad is it, is it getting better, where to start, and can the data be trusted.
+//! The overview dashboard: how bad is it, is it getting better, where to start, and can the data be trusted.
 
 use crate::dashboard::{Dashboard, Narrow, Section, to_cluster};
 use crate::look::{CHANGE, CRITICAL, FEW_ARE_GOOD, HIGH, NONE_IS_GOOD, RISK, SEVERITY};
@@ -7,9 +7,9 @@ use crate::query::{CLUSTER, HERE, OF_CLUSTER, OF_NAMESPACE, change_or_unknown, e
 use crate::strip::{data_age, in_doubt};
 use crate::table::{Column, table};
 
-/// What this dashboard shows is theirs.
+/// The collectors behind this dashboard.
 const COLLECTORS: &str = "containers|images|posture|sensors";
-/// What containers' findings come from; Prisma Cloud's are those of their images.
+/// The collectors behind containers' findings; Prisma Cloud's are those of their images.
 const FINDINGS: &str = "containers|images";
 
 pub(crate) fn dashboard() -> Dashboard {
@@ -80,7 +80,7 @@ fn how_bad() -> Vec<Panel> {
 }
 
 fn believed() -> Vec<Panel> {
-    // A source reports one or the other, and neither if all its sensors are healthy.
+    // A source reports one or the other, or neither if all its sensors are healthy.
     let stale = each(&[], &of("sensors_stale", &[]));
     let disconnected = each(&[], &of("sensors", &["sensor_status=\"disconnected\""]));
     let known = each(&[], &of("sensors", &[]));

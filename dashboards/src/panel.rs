@@ -1,13 +1,13 @@
-//! A panel: the question that it answers, what it asks, and how it draws the answer.
+//! A panel: the question that it answers, its queries, and how it draws the results.
 //!
-//! Numbers of the present are asked for as of now: over a range, the last value of a family that has been withdrawn
-//! would still be shown as if it held.
+//! Current numbers are queried at the current time: over a range, the last value of a withdrawn family would still be
+//! shown as current.
 
 use serde_json::{Value, json};
 
 use crate::look::{self, Colours, Scale};
 
-/// How a panel draws.
+/// The way a panel draws.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Kind {
     Stat,
@@ -16,7 +16,7 @@ pub(crate) enum Kind {
     Heat,
 }
 
-/// A panel that has no place yet.
+/// A panel without a position.
 pub(crate) struct Panel {
     pub(crate) kind: Kind,
     title: String,
@@ -45,7 +45,7 @@ impl Panel {
         .scale(look::PLAIN)
     }
 
-    /// A number of the present.
+    /// A current number.
     pub(crate) fn stat(width: u64, title: &str, description: &str) -> Self {
         let options = json!({
             "colorMode": "value", "graphMode": "none", "justifyMode": "center", "orientation": "auto",
@@ -75,7 +75,7 @@ impl Panel {
         panel
     }
 
-    /// How a duration is distributed, over time.
+    /// The distribution of a duration over time.
     pub(crate) fn heat(width: u64, title: &str, description: &str) -> Self {
         let options = json!({
             "calculate": false, "cellGap": 1, "cellValues": { "unit": "reqps" },
@@ -91,7 +91,7 @@ impl Panel {
         panel
     }
 
-    /// Asks, as the kind of panel asks; the answer's series are named so.
+    /// Adds a query in the mode of the panel's kind, with a legend for its series.
     pub(crate) fn ask(mut self, expr: &str, legend: &str) -> Self {
         let over_time = matches!(self.kind, Kind::Lines | Kind::Heat);
         let format = match self.kind {
@@ -103,7 +103,7 @@ impl Panel {
             "datasource": datasource(), "editorMode": "code", "expr": expr, "format": format,
             "instant": !over_time, "legendFormat": legend, "range": over_time, "refId": letter(self.targets.len()),
         });
-        // $__rate_interval is then four minutes or more: room for those who scrape, or are pushed to, once a minute.
+        // $__rate_interval is then at least four minutes, enough for scrapes or pushes once a minute.
         if expr.contains("$__rate_interval") {
             target["interval"] = json!("1m");
         }
@@ -117,37 +117,37 @@ impl Panel {
         self
     }
 
-    /// How many digits its numbers have after the point.
+    /// The number of decimals.
     pub(crate) fn decimals(mut self, decimals: u64) -> Self {
         self.defaults["decimals"] = json!(decimals);
         self
     }
 
-    /// The highest that its numbers can be.
+    /// The maximum of its numbers.
     pub(crate) fn up_to(mut self, max: f64) -> Self {
         self.defaults["max"] = json!(max);
         self
     }
 
-    /// What is shown without data.
+    /// The text without data.
     pub(crate) fn no_data(mut self, text: &str) -> Self {
         self.defaults["noValue"] = json!(text);
         self
     }
 
-    /// The colours of its numbers, by their height.
+    /// Colours its numbers by their value.
     pub(crate) fn scale(mut self, scale: Scale) -> Self {
         self.defaults["thresholds"] = look::thresholds(scale);
         self
     }
 
-    /// The colours of its series, by their names.
+    /// Colours its series by their names.
     pub(crate) fn colours(mut self, colours: Colours) -> Self {
         self.overrides.extend(look::fixed(colours));
         self
     }
 
-    /// Lines that are stacked.
+    /// Stacks its lines.
     pub(crate) fn stacked(mut self) -> Self {
         self.defaults["custom"]["stacking"]["mode"] = json!("normal");
         self.defaults["custom"]["fillOpacity"] = json!(60);
@@ -155,26 +155,26 @@ impl Panel {
         self
     }
 
-    /// The colour of each height is drawn as a line across.
+    /// Draws the bound of each colour as a line across.
     pub(crate) fn with_limits(mut self, scale: Scale) -> Self {
         self.defaults["custom"]["thresholdsStyle"] = json!({ "mode": "dashed" });
         self.scale(scale)
     }
 
-    /// The highest that its axis ends at when nothing is higher.
+    /// The minimum upper end of its axis.
     pub(crate) fn at_least(mut self, max: f64) -> Self {
         self.defaults["custom"]["axisSoftMax"] = json!(max);
         self
     }
 
-    /// The legend as names only, where there are many long ones.
+    /// Shows only names in the legend, for many long ones.
     pub(crate) fn names_only(mut self) -> Self {
         self.options["legend"]["displayMode"] = json!("list");
         self.options["legend"]["calcs"] = json!([]);
         self
     }
 
-    /// The legend beside the lines, where there is room.
+    /// Puts the legend beside the lines, where there is room.
     pub(crate) fn legend_beside(mut self) -> Self {
         self.options["legend"]["placement"] = json!("right");
         self
@@ -185,12 +185,12 @@ impl Panel {
         self
     }
 
-    /// How many of the 24 columns it takes.
+    /// Its width in columns, of 24.
     pub(crate) fn width(&self) -> u64 {
         self.width
     }
 
-    /// The panel with its number and place.
+    /// The panel's JSON, with an id and a position.
     pub(crate) fn json(&self, id: u64, [x, y, h]: [u64; 3]) -> Value {
         let kind = match self.kind {
             Kind::Stat => "stat",
@@ -216,7 +216,7 @@ impl Panel {
     }
 }
 
-/// The data source that the dashboard's variable names.
+/// The data source chosen by the dashboard's variable.
 pub(crate) fn datasource() -> Value {
     json!({ "type": "prometheus", "uid": "${datasource}" })
 }
@@ -225,7 +225,7 @@ fn last() -> Value {
     json!({ "calcs": ["lastNotNull"], "fields": "", "values": false })
 }
 
-/// A, B, C: what Grafana calls a panel's questions.
+/// A, B, C: Grafana's ids of a panel's queries.
 fn letter(at: usize) -> String {
     ('A'..='Z').nth(at).expect("no panel asks more than 26 questions").to_string()
 }

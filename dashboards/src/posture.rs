@@ -1,4 +1,4 @@
-//! The dashboard of posture: what share of checks passes, where they fail, and what was not checked.
+//! The dashboard of posture: which share of checks passes, where they fail, and what was not checked.
 
 use crate::dashboard::{Dashboard, Narrow, Section};
 use crate::look::{CRITICAL, FEW_ARE_GOOD, GOOD, HIGH, MEDIUM, PASS_RATE, PLAIN, SCAN_AGE, SEVERITY};
@@ -39,7 +39,7 @@ fn by_policy(status: &str) -> String {
     of("posture_policy_resources", &[&format!("status=~\"{status}\"")])
 }
 
-/// A table is about clusters where its title says so; all else is about all of them.
+/// A table is about clusters only if its title says so; all others are about all clusters.
 const ALL: &str = "Of all clusters: no vendor reports controls by cluster.";
 
 fn how_bad() -> Vec<Panel> {

@@ -1,4 +1,4 @@
-//! The `PrometheusRule` of the Prometheus operator: the plain rule files, moved under its head as they stand.
+//! The `PrometheusRule` for the Prometheus operator: the plain rule files, moved under its header unchanged.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -17,7 +17,7 @@ spec:
   groups:
 ";
 
-/// The plain rule files, in the order in which their groups are.
+/// The plain rule files, in the order of their groups.
 const PLAIN: [&str; 2] = ["recording-rules.yaml", "alerts.yaml"];
 
 /// The `PrometheusRule` of a folder's plain rule files.
@@ -31,7 +31,7 @@ pub(crate) fn prometheus_rule(folder: &Path) -> Result<(PathBuf, String)> {
     Ok((folder.join("prometheusrule.yaml"), rule))
 }
 
-/// Moves what stands under `groups:` to its place under `spec`, however far it is indented. What is before it are comments
+/// Moves the contents of `groups:` to their place under `spec`, whatever their indentation. Comments before them are
 /// about the file.
 fn groups(text: &str, rule: &mut String) -> std::result::Result<(), &'static str> {
     let (before, groups) = text.split_once("groups:\n").ok_or("`groups:` is missing")?;

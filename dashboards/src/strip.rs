@@ -1,10 +1,10 @@
-//! What every dashboard has on top: whether its numbers can be believed.
+//! The panels on top of every dashboard: whether its numbers can be trusted.
 
 use crate::look::{DATA_AGE, FEW_ARE_GOOD};
 use crate::panel::Panel;
 use crate::query::of;
 
-/// How old the data of these collectors is.
+/// The age of these collectors' data.
 pub(crate) fn data_age(width: u64, collectors: &str) -> Panel {
     let success = of("collector_last_success_timestamp_seconds", &[&format!("collector=~\"{collectors}\"")]);
     Panel::stat(
@@ -19,7 +19,7 @@ pub(crate) fn data_age(width: u64, collectors: &str) -> Panel {
     .ask(&format!("time() - min({success})"), "oldest data")
 }
 
-/// How many of these collectors are not to be believed.
+/// The number of these collectors whose data is in doubt.
 pub(crate) fn in_doubt(width: u64, collectors: &str) -> Panel {
     let matcher = format!("collector=~\"{collectors}\"");
     let (up, complete) = (of("collector_up", &[&matcher]), of("collector_complete", &[&matcher]));

@@ -1,4 +1,4 @@
-//! A table: one row for each thing, its names first and then a number for each question.
+//! A table: one row for each thing, with its names first and then a number for each query.
 
 use serde_json::{Value, json};
 
@@ -21,18 +21,18 @@ enum Field {
 impl Column {
     /// The values of a label.
     pub(crate) fn label(label: &str, name: &str) -> Self {
-        // What is shown for a panel without any data is not what an empty name means; and an ID of digits is not a number.
+        // The text for a panel without data does not apply to an empty name; and an ID of digits is not a number.
         let properties = vec![("noValue", json!("")), ("unit", json!("string"))];
         Self { field: Field::Label(label.to_owned()), name: name.to_owned(), properties }
     }
 
-    /// A number, and the question that it answers.
+    /// A number, and the query for it.
     pub(crate) fn answer(expr: &str, name: &str) -> Self {
-        let properties = vec![("noValue", json!("–")), ("mappings", json!([look::not_known(), look::not_told()]))];
+        let properties = vec![("noValue", json!("–")), ("mappings", json!([look::not_known(), look::no_result()]))];
         Self { field: Field::Answer(expr.to_owned()), name: name.to_owned(), properties }
     }
 
-    /// How many more or fewer than a while ago, of sources of which both ends are known, or that this is not known.
+    /// The change of a count over a time, or a mark that it is unknown.
     pub(crate) fn change(by: &[&str], selector: &str, collectors: &str, ago: &str, name: &str) -> Self {
         Self::answer(&change_or_unknown(by, selector, collectors, ago), name).scale(CHANGE)
     }
@@ -47,29 +47,29 @@ impl Column {
         self.with("thresholds", look::thresholds(scale)).with("custom.cellOptions", json!({ "type": "color-text" }))
     }
 
-    /// Draws its numbers as bars, from nothing to the highest.
+    /// Draws its numbers as bars, from zero to the highest.
     pub(crate) fn bar(self, scale: Scale) -> Self {
         let cell = json!({ "type": "gauge", "mode": "basic", "valueDisplayMode": "text" });
         self.with("thresholds", look::thresholds(scale)).with("custom.cellOptions", cell).with("min", json!(0))
     }
 
-    /// Its width in pixels; the rest is shared by those without.
+    /// Its width in pixels; columns without one share the rest.
     pub(crate) fn width(self, pixels: u64) -> Self {
         self.with("custom.width", json!(pixels))
     }
 
-    /// What 1 and 0 are called.
+    /// Shows 1 and 0 as words.
     pub(crate) fn yes_no(self) -> Self {
-        self.with("mappings", json!([look::yes_no(), look::not_told()]))
+        self.with("mappings", json!([look::yes_no(), look::no_result()]))
     }
 
-    /// What is shown for a name that is empty. Not for a column that another one's link reads: a link is made of what is
-    /// shown there, and of the raw value only in the column itself.
+    /// The text for an empty name. Not for a column that another column's link reads: a link uses the displayed text,
+    /// and the raw value only in its own column.
     pub(crate) fn empty_is(self, text: &str) -> Self {
         self.with("mappings", json!([look::empty_is(text)]))
     }
 
-    /// Where its values lead.
+    /// Links its values.
     pub(crate) fn link(self, title: &str, url: &str) -> Self {
         self.with("links", json!([{ "title": title, "url": url, "targetBlank": false }]))
     }
@@ -81,7 +81,7 @@ impl Column {
     }
 }
 
-/// A table, sorted by one of its columns: by a number the highest come first, by a name they come in order.
+/// A table, sorted by one of its columns: numbers highest first, names in order.
 pub(crate) fn table(width: u64, title: &str, description: &str, sorted_by: &str, columns: Vec<Column>) -> Panel {
     let by_number = columns.iter().any(|column| column.name == sorted_by && matches!(column.field, Field::Answer(_)));
     let options = json!({

@@ -1,7 +1,7 @@
-//! Eight days of a simulated Qualys tenant, a simulated Prisma Cloud console, and the exporter that reads them, in a minute
-//! or two: the clock of all three is tokio's, which leaps whenever nothing is left to do. What a Prometheus would have
-//! scraped is written as one OpenMetrics file for `promtool tsdb create-blocks-from openmetrics`; it ends now. What the
-//! exporter pushes meanwhile by OTLP, with the same times, can be handed on to a real receiver.
+//! Simulates eight days of a Qualys tenant, a Prisma Cloud console, and the exporter that reads them, in a minute or
+//! two: all three use tokio's clock, which jumps ahead whenever nothing is left to do. The scrapes are written as one
+//! OpenMetrics file for `promtool tsdb create-blocks-from openmetrics`, which ends now. OTLP pushes, with the same
+//! times, can be forwarded to a real receiver.
 
 mod receiver;
 mod record;
@@ -30,44 +30,44 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, sleep_until};
 use vendors::{HOUR, Vendors};
 
-/// Writes what was scraped from the exporter in days of simulated time
+/// Writes the exporter's scrapes over days of simulated time
 #[derive(Parser)]
 struct Arguments {
     /// The file to write the scrapes to
     #[arg(long)]
     out: PathBuf,
-    /// A file to write what is true at the end to, as lines of JSON
+    /// A file for what is true at the end, as JSON lines
     #[arg(long)]
     oracle: Option<PathBuf>,
-    /// Where to hand on what is pushed by OTLP, as `host:port`; its time is that of the simulation
+    /// The receiver to forward OTLP pushes to, as `host:port`; their times are simulated
     #[arg(long)]
     otlp: Option<String>,
-    /// When history ends, in Unix seconds; now, if not told
+    /// The end of the history, in Unix seconds; defaults to now
     #[arg(long)]
     end: Option<i64>,
-    /// How many days
+    /// The number of days
     #[arg(long, default_value_t = 8)]
     days: i64,
-    /// Seconds from one scrape to the next
+    /// Seconds between scrapes
     #[arg(long, default_value_t = 240)]
     step: u32,
-    /// What the vendors' data is made from
+    /// The seed of the vendors' data
     #[arg(long, default_value_t = 4)]
     seed: u64,
-    /// How many containers the Qualys tenant has; the console has half as many
+    /// The number of containers of the Qualys tenant; the console has half as many
     #[arg(long, default_value_t = 120)]
     containers: usize,
-    /// Names as people give them, and not such that a pattern would take for something else
+    /// Use plain names, without characters that are special in patterns
     #[arg(long)]
     plain_names: bool,
 }
 
-/// Exporters of the same accounts, and the minutes from which and to which they run: one is away for a while, another comes
-/// later to stand by its side.
+/// Exporters of the same accounts, and the minutes between which they run: one is down for a while, another joins it
+/// later.
 const EXPORTERS: [(&str, &[(i64, i64)]); 2] =
     [("exporter-0:9877", &[(0, 4560), (4574, i64::MAX)]), ("exporter-1:9877", &[(9900, i64::MAX)])];
 
-/// When the receiver of what is pushed refuses it.
+/// When the receiver refuses OTLP pushes.
 const UNAVAILABLE: Range<i64> = 64..66;
 
 type Failed = Box<dyn Error>;
@@ -77,7 +77,7 @@ async fn main() -> Result<(), Failed> {
     let arguments = Arguments::parse();
     let hours = arguments.days * 24;
     let began = Instant::now();
-    // Whole seconds are shorter to write.
+    // Whole seconds have a shorter representation.
     let end = arguments.end.unwrap_or_else(|| Clock::system().now().millis() / 1000);
     let began_ms = end * 1000 - hours * HOUR;
     let now_ms = move || began_ms + i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX);
@@ -101,7 +101,7 @@ async fn main() -> Result<(), Failed> {
         receiver.be_away((hour(UNAVAILABLE.start)..hour(UNAVAILABLE.end)).contains(&since));
         for exporter in &mut exporters {
             exporter.run(since, &clock).await?;
-            // What time it is may have changed meanwhile; the scraper has its own.
+            // The time may have advanced meanwhile; the scraper uses its own.
             let at_ms = began_ms + i64::try_from(since.as_millis())?;
             let page = exporter.page().await?;
             if exporter.started_ms > 0 {
@@ -124,18 +124,18 @@ async fn main() -> Result<(), Failed> {
     Ok(())
 }
 
-/// An exporter, which runs at times.
+/// An exporter that runs some of the time.
 struct Exporter {
     instance: &'static str,
     runs: &'static [(i64, i64)],
     config: Config,
     app: Option<App>,
-    /// When it was started last, in Unix milliseconds.
+    /// The time of its last start, in Unix milliseconds.
     started_ms: i64,
 }
 
 impl Exporter {
-    /// Starts or stops it, if it is time.
+    /// Starts or stops it when its time has come.
     async fn run(&mut self, since: Duration, clock: &Clock) -> Result<(), Failed> {
         let minute = i64::try_from(since.as_secs() / 60)?;
         let runs = self.runs.iter().any(|(from, to)| (*from..*to).contains(&minute));
@@ -148,7 +148,7 @@ impl Exporter {
         Ok(())
     }
 
-    /// What it serves, if it runs.
+    /// The metrics that it serves, if it runs.
     async fn page(&self) -> Result<Option<String>, Failed> {
         let Some(app) = &self.app else { return Ok(None) };
         Ok(Some(scrape(app.address().ok_or("it does not listen")?).await?))
@@ -159,7 +159,7 @@ fn hour(hours: i64) -> Duration {
     Duration::from_hours(hours.unsigned_abs())
 }
 
-/// The exporter's configuration: both vendors, with intervals as in use, and a push for each scrape.
+/// The exporter's configuration: both vendors with production intervals, and one push per scrape.
 fn configure(dir: &Path, instance: &str, vendors: &Vendors, receiver: &Receiver, step: u32) -> Result<Config, Failed> {
     let (of_qualys, of_prisma) = (Options::default(), prisma::Options::default());
     let (password, cloud_password) = (dir.join("password"), dir.join("cloud-password"));
@@ -192,7 +192,7 @@ fn configure(dir: &Path, instance: &str, vendors: &Vendors, receiver: &Receiver,
     Ok(config::load(Some(&file), &[])?)
 }
 
-/// Starts an exporter, as soon as the one before has let go of its state.
+/// Starts an exporter, once its predecessor has released the state.
 async fn start(config: &Config, clock: &Clock) -> Result<App, Failed> {
     for _ in 0..100 {
         match App::start(config.clone(), clock.clone()).await {
@@ -203,7 +203,7 @@ async fn start(config: &Config, clock: &Clock) -> Result<App, Failed> {
     Err("the state is still in use".into())
 }
 
-/// Asks for the metrics as Prometheus does.
+/// Scrapes the metrics as Prometheus does.
 async fn scrape(address: SocketAddr) -> Result<String, Failed> {
     let mut stream = TcpStream::connect(address).await?;
     let request = "GET /metrics HTTP/1.1\r\nHost: history\r\nConnection: close\r\n\
@@ -211,14 +211,14 @@ async fn scrape(address: SocketAddr) -> Result<String, Failed> {
     stream.write_all(request.as_bytes()).await?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await?;
-    let (head, page) = answer.split_once("\r\n\r\n").ok_or("an answer without an end of its head")?;
+    let (head, page) = answer.split_once("\r\n\r\n").ok_or("a response without the end of its headers")?;
     if !head.starts_with("HTTP/1.1 200 ") {
-        return Err(format!("the exporter answers {head}").into());
+        return Err(format!("the exporter answered {head}").into());
     }
     Ok(page.to_owned())
 }
 
-/// Writes what the oracle expects of the vendors.
+/// Writes what the oracle expects of both vendors.
 fn write_oracle(path: &Path, vendors: &Vendors, clock: &Clock) -> std::io::Result<()> {
     let question = |source: &str| Question::usual(source, clock.now().seconds());
     let (of_tenant, of_console) = (question("prod"), question("cloud"));

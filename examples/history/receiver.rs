@@ -1,7 +1,7 @@
-//! The receiver of what the exporter pushes by OTLP: hands requests on to another, or takes them and forgets them.
+//! The receiver of the exporter's OTLP pushes: forwards requests to another receiver, or accepts and drops them.
 //!
-//! That other one is a process of its own, which tokio's clock knows nothing of. It is asked on a thread that blocks, and
-//! as long as one does, the clock stands still.
+//! The other receiver is a separate process, outside of tokio's clock. Requests to it run on a blocking thread, and the
+//! clock stands still meanwhile.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -21,10 +21,10 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-/// Longer than any answer takes.
+/// Longer than any response takes.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A receiver. It ends when it is dropped.
+/// A receiver. It stops when it is dropped.
 pub(crate) struct Receiver {
     pub(crate) address: SocketAddr,
     is_away: Arc<AtomicBool>,
@@ -32,7 +32,7 @@ pub(crate) struct Receiver {
 }
 
 impl Receiver {
-    /// Listens on loopback, and hands on to `to`, a `host:port`.
+    /// Listens on loopback, and forwards to `to`, a `host:port`.
     pub(crate) async fn start(to: Option<String>) -> std::io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let (address, is_away) = (listener.local_addr()?, Arc::new(AtomicBool::new(false)));
@@ -41,7 +41,7 @@ impl Receiver {
         Ok(Self { address, is_away, _accepting: accepting })
     }
 
-    /// Refuses everything for now, or takes it again.
+    /// Refuses all requests from now on, or accepts them again.
     pub(crate) fn be_away(&self, is_away: bool) {
         self.is_away.store(is_away, Ordering::Relaxed);
     }
@@ -56,7 +56,7 @@ async fn accept(listener: TcpListener, to: Option<Arc<str>>, is_away: Arc<Atomic
                 let (to, is_away) = (to.clone(), is_away.load(Ordering::Relaxed));
                 async move { Ok::<_, Infallible>(answer(request, to, is_away).await) }
             });
-            // A client that goes away ends here as an error that concerns nobody.
+            // A client that disconnects ends here as an error that can be ignored.
             connections.spawn(async move {
                 drop(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
             });
@@ -84,7 +84,7 @@ async fn answer(request: Request<Incoming>, to: Option<Arc<str>>, is_away: bool)
     answer
 }
 
-/// Sends it, and returns the status of the answer.
+/// Forwards a request, and returns the status of the response.
 fn hand_on(to: &str, path: &str, encoding: Option<&str>, body: &[u8]) -> Result<StatusCode, Box<dyn Error>> {
     let mut stream = TcpStream::connect(to)?;
     stream.set_read_timeout(Some(PATIENCE))?;
@@ -100,6 +100,6 @@ fn hand_on(to: &str, path: &str, encoding: Option<&str>, body: &[u8]) -> Result<
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
     let line = answer.split(|byte| *byte == b'\r').next().unwrap_or_default();
-    let status = std::str::from_utf8(line)?.split(' ').nth(1).ok_or("an answer without a status")?;
+    let status = std::str::from_utf8(line)?.split(' ').nth(1).ok_or("a response without a status")?;
     Ok(status.parse()?)
 }

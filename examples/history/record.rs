@@ -1,13 +1,13 @@
-//! Scrapes kept in memory, and written as one OpenMetrics file with their timestamps: what Prometheus would have stored.
+//! Keeps scrapes in memory and writes them as one OpenMetrics file with timestamps, as Prometheus would store them.
 //!
-//! Two things differ from what it stores. A series that is gone has no mark of its end, so that it is seen for five
-//! minutes more. And `process_start_time_seconds`, which is that of this process, is when the exporter started on the
-//! clock that it went by.
+//! There are two differences. A series that ends does not have a stale marker, so it is visible for five minutes more.
+//! And `process_start_time_seconds`, which would be that of this process, is the start time of the exporter on the
+//! simulated clock.
 
 use std::collections::HashMap;
 use std::io::{self, Write};
 
-/// What is scraped: the labels that Prometheus adds to each series.
+/// The labels that Prometheus adds to each scraped series.
 pub(crate) const JOB: &str = "container-security";
 
 const START: &str = "process_start_time_seconds";
@@ -16,7 +16,7 @@ const START: &str = "process_start_time_seconds";
 #[derive(Default)]
 pub(crate) struct Record {
     families: Vec<Family>,
-    /// Where a family is, by name, and a series within it, by what it is called on the page and of whom.
+    /// The index of each family by name, and of each series in it by instance and series text.
     places: HashMap<String, usize>,
 }
 
@@ -29,14 +29,14 @@ struct Family {
 }
 
 struct Series {
-    /// Name and labels, those that Prometheus adds included.
+    /// Name and labels, including those that Prometheus adds.
     name: String,
-    /// When, in Unix milliseconds, and what, as served.
+    /// Times in Unix milliseconds, and values as served.
     samples: Vec<(i64, Box<str>)>,
 }
 
 impl Record {
-    /// Keeps a page that `instance` served at that time, or that it served none. Returns how many samples it had.
+    /// Records a page that `instance` served at that time, or that it did not serve one. Returns the number of samples.
     pub(crate) fn take(
         &mut self,
         instance: &str,
@@ -47,7 +47,7 @@ impl Record {
         let place = self.family("up", vec!["# TYPE up gauge".to_owned()]);
         self.families[place].add(instance, "up", at_ms, if page.is_some() { "1" } else { "0" });
         let Some(page) = page else { return Ok(0) };
-        let body = page.strip_suffix("# EOF\n").ok_or("a page without an end")?;
+        let body = page.strip_suffix("# EOF\n").ok_or("a page without its end")?;
         let (mut samples, mut head, mut place) = (0, Vec::new(), None);
         for line in body.lines() {
             if line.starts_with('#') {
@@ -60,7 +60,7 @@ impl Record {
                 place
             } else {
                 let name = head.first().and_then(|line: &String| line.split(' ').nth(2));
-                let name = name.ok_or("a sample of no family")?.to_owned();
+                let name = name.ok_or("a sample without a family")?.to_owned();
                 *place.insert(self.family(&name, std::mem::take(&mut head)))
             };
             let family = &mut self.families[family];
@@ -75,7 +75,7 @@ impl Record {
         Ok(samples)
     }
 
-    /// Where that family is, from now on if it was not known.
+    /// The index of a family, which is added if it is new.
     fn family(&mut self, name: &str, head: Vec<String>) -> usize {
         if let Some(place) = self.places.get(name) {
             return *place;
@@ -85,12 +85,12 @@ impl Record {
         self.families.len() - 1
     }
 
-    /// How many series there were.
+    /// The number of series.
     pub(crate) fn series(&self) -> usize {
         self.families.iter().map(|family| family.series.len()).sum()
     }
 
-    /// Writes it all: each family in one piece, each series from its first sample to its last.
+    /// Writes everything: each family in one piece, each series from its first sample to its last.
     pub(crate) fn write(&self, out: &mut impl Write) -> io::Result<()> {
         for family in &self.families {
             for line in &family.head {
@@ -108,7 +108,7 @@ impl Record {
 
 impl Family {
     fn add(&mut self, instance: &str, series: &str, at_ms: i64, value: &str) {
-        // A space is in no instance, and in no name of a family.
+        // Neither instances nor family names contain spaces.
         let key = format!("{instance} {series}");
         let place = *self.places.entry(key).or_insert_with(|| {
             self.series.push(Series { name: labelled(instance, series), samples: Vec::new() });

@@ -1,7 +1,7 @@
-//! What happens at the vendors meanwhile: how their data changes, how fast they answer, and when they fail.
+//! The events at the vendors: changes of their data, response times, and failures.
 //!
-//! Hours are counted from the beginning. Before the end, and before the moments a day and a week earlier that dashboards compare it
-//! with, nothing changes until all has been collected, so that it does not matter who is asked and when exactly.
+//! Hours count from the beginning. Before the end, and before the moments a day and a week earlier that dashboards
+//! compare it with, nothing changes until everything has been collected, so the exact time of a query does not matter.
 
 use std::collections::HashSet;
 use std::error::Error;
@@ -15,20 +15,20 @@ use simulator::tenant::{AGE_RULE, Damage, Detection, Outcome, Shape, StrayRow, T
 
 pub(crate) const HOUR: i64 = 3_600_000;
 
-/// In place of plain names: what a pattern, a query or an address would take for something else.
+/// Replacements for plain names: characters that are special in patterns, queries or addresses.
 const HOSTILE_CLUSTER: (&str, &str) = ("staging (Zürich)", "lab.eu+ (a|b) [c] \"d\" \\e $f ^g*?{2} &h=i %2F");
 const HOSTILE_NAMESPACE: (&str, &str) = ("monitoring", "web.*|(?i)x[0-9]{2}$");
 
 /// From this hour on things get worse.
 const WAVE: i64 = 150;
 
-/// Requests that are struck for a while.
+/// Requests that fail for a while.
 struct Outage {
-    /// The first hour, and the first that is none of it any more.
+    /// The first hour, and the hour after the last.
     hours: (f64, f64),
     cloud: bool,
     path: &'static str,
-    /// How many between two scrapes.
+    /// The number of affected requests between two scrapes.
     times: usize,
     kind: fn() -> FaultKind,
 }
@@ -36,7 +36,7 @@ struct Outage {
 const OUTAGES: [Outage; 6] = [
     // A collector fails for longer than its data may be served.
     Outage { hours: (26.0, 29.5), cloud: false, path: "/images", times: usize::MAX, kind: || FaultKind::Html(503) },
-    // Refused now and then, and let through after the wait that is asked for.
+    // Occasional refusals, which end after the requested wait.
     Outage { hours: (52.0, 55.0), cloud: false, path: "/csapi/", times: 4, kind: too_many },
     Outage { hours: (120.0, 126.0), cloud: true, path: "/api/", times: usize::MAX, kind: refused },
     Outage { hours: (131.0, 133.0), cloud: true, path: "/containers", times: usize::MAX, kind: miscounted },
@@ -56,26 +56,26 @@ fn miscounted() -> FaultKind {
     FaultKind::WithHeader("total-count".to_owned(), "9999".to_owned())
 }
 
-/// How many answers between two scrapes come as late as the vendor is slow; those after them all alike.
+/// How many responses between two scrapes are as slow as the vendor; later ones share one delay.
 const LATE: usize = 24;
 
-/// Both vendors, and what is true of them.
+/// Both vendors and their state.
 pub(crate) struct Vendors {
     pub(crate) qualys: Server,
     pub(crate) prisma: Server,
     pub(crate) tenant: Arc<Mutex<Tenant>>,
     pub(crate) console: Arc<Mutex<Console>>,
     began_ms: i64,
-    /// The last hour that has passed.
+    /// The last hour that has been simulated.
     hour: i64,
-    /// The hours before which all that changed is to be collected.
+    /// The hours before which all changes must be collected.
     looked_at: [i64; 3],
     hostile_names: bool,
     noise: Noise,
 }
 
 impl Vendors {
-    /// Starts both, born now on that clock.
+    /// Starts both, created now on that clock.
     pub(crate) async fn start(
         seed: u64,
         containers: usize,
@@ -106,11 +106,11 @@ impl Vendors {
         Ok(vendors)
     }
 
-    /// Lets everything happen up to now.
+    /// Advances both vendors to the given time.
     pub(crate) fn pass(&mut self, now_ms: i64) {
         while self.began_ms + (self.hour + 1) * HOUR <= now_ms {
             self.hour += 1;
-            // Collectors run every hour at least.
+            // Collectors run at least every hour.
             let at_ms = self.began_ms + self.hour * HOUR;
             if !self.looked_at.iter().any(|hour| (hour - 2..=*hour).contains(&self.hour)) {
                 self.change(at_ms);
@@ -124,7 +124,7 @@ impl Vendors {
         self.strike(hours);
     }
 
-    /// Sensors are heard of even while nothing else changes.
+    /// Lets sensors check in, even while nothing else changes.
     fn check_in(&self, now_ms: i64) {
         let mut tenant = lock(&self.tenant);
         for sensor in tenant.sensors.iter_mut().filter(|sensor| !sensor.is_silent) {
@@ -145,8 +145,8 @@ impl Vendors {
         lock(&self.console).touch();
     }
 
-    /// Containers whose image is gone are made of another one, so that what is known of images is known of containers. No
-    /// policy wants all images younger than two years.
+    /// Assigns containers whose image is gone to another one, so that images and containers stay consistent. No policy
+    /// requires images to be younger than two years.
     fn build(&mut self, now_ms: i64) {
         let Tenant { containers, images, policies, .. } = &mut *lock(&self.tenant);
         let rules = policies.iter_mut().flat_map(|policy| &mut policy.rules);
@@ -167,7 +167,7 @@ impl Vendors {
         }
     }
 
-    /// A little is mended all the time.
+    /// Fixes a few findings at every step.
     fn patch(&mut self, now_ms: i64) {
         let mut tenant = lock(&self.tenant);
         for _ in 0..4 {
@@ -188,8 +188,8 @@ impl Vendors {
         }
     }
 
-    /// Things get worse towards the end: a finding for which there is a fix is found in many images, containers become
-    /// privileged, sensors fall silent, and more resources fail.
+    /// Makes things worse towards the end: a fixable finding appears in many images, containers become privileged,
+    /// sensors fall silent, and more resources fail.
     fn regress(&mut self, now_ms: i64) {
         let mut tenant = lock(&self.tenant);
         if (WAVE..WAVE + 6).contains(&self.hour) {
@@ -223,7 +223,7 @@ impl Vendors {
         }
     }
 
-    /// For some hours there are rows that cannot be read.
+    /// Makes rows unreadable for some hours.
     fn spoil(&self, now_ms: i64) {
         let mut tenant = lock(&self.tenant);
         let row = |uuid: &str| StrayRow {
@@ -269,7 +269,7 @@ impl Vendors {
         }
     }
 
-    /// Says anew what happens to the requests that come until the next scrape.
+    /// Replaces the faults for the requests until the next scrape.
     fn strike(&mut self, hours: f64) {
         for (cloud, server) in [(false, &self.qualys), (true, &self.prisma)] {
             server.clear_faults();
@@ -295,11 +295,11 @@ fn rename(name: &mut String, (plain, hostile): (&str, &str)) {
     }
 }
 
-/// Numbers that look random, and are the same each time.
+/// A deterministic random number generator.
 struct Noise(u64);
 
 impl Noise {
-    /// Below 1, and not below 0.
+    /// At least 0 and below 1.
     fn unit(&mut self) -> f64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         f64::from(u32::try_from(self.0 >> 32).unwrap_or_default()) / 4_294_967_296.0

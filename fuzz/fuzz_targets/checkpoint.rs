@@ -1,5 +1,5 @@
-//! Bytes as the store may hold them become a header or a record, or they are refused; what was taken is written as it is
-//! read. Checksums stand before all of this in the store, and nothing would pass them.
+//! Reads arbitrary bytes as a stored header or record: they are refused, or writing and reading them again gives the
+//! same value. Checksums are left out, since arbitrary bytes would never pass them.
 
 #![no_main]
 
@@ -11,7 +11,7 @@ use container_security_exporter::record::{
 };
 use libfuzzer_sys::{Corpus, fuzz_target};
 
-// The first byte says what the others are.
+// The first byte selects the kind of the others.
 fuzz_target!(|data: &[u8]| -> Corpus {
     let Some((kind, bytes)) = data.split_first() else {
         return Corpus::Reject;
@@ -38,7 +38,7 @@ fn header(bytes: &[u8]) {
     let written = header.write("a place").expect("what was read can be written");
     let again = Header::read("a place", &written).expect("what was written can be read");
     assert_eq!(format!("{again:?}"), format!("{header:?}"));
-    assert!(Header::read("another place", &written).is_err(), "it is of one place only");
+    assert!(Header::read("another place", &written).is_err(), "a header is valid for one place only");
 }
 
 fn row<R: Record>(bytes: &[u8]) {
@@ -52,7 +52,7 @@ fn row<R: Record>(bytes: &[u8]) {
     let (again, same) = decode_row::<R>(&written, &names).expect("what was written can be read");
     assert_eq!(again, key);
     assert_eq!(format!("{same:?}"), format!("{record:?}"));
-    // One that a smaller table does not have the names of is refused, or refers to none.
+    // With fewer names in the table, a row is refused or refers only to the names that exist.
     if let Ok((_, other)) = decode_row::<R>(bytes, &Names::default()) {
         assert_eq!(format!("{other:?}"), format!("{record:?}"));
     }

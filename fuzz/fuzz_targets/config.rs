@@ -1,4 +1,4 @@
-//! Any text as a configuration file: it is read, or everything wrong with it is told, and never by a value of it.
+//! Reads arbitrary text as a configuration file: it is accepted, or every error is reported without showing a value.
 
 #![no_main]
 
@@ -14,10 +14,10 @@ use libfuzzer_sys::{Corpus, fuzz_target};
 /// Stands for a secret.
 const SECRET: &str = "hunter2";
 
-/// Files that may be named: what is in others, and whether they are there, must not matter.
+/// Files that the configuration may name. Their contents and existence must not matter.
 const FILES: [&str; 4] = ["", "/proc/self/comm", "/dev/null", SECRET];
 
-/// Options that may be set beside the file.
+/// Options that may be set in addition to the file.
 const KEYS: [&str; 6] = [
     "server.listen",
     "log.level",
@@ -27,7 +27,7 @@ const KEYS: [&str; 6] = [
     "collection.mode",
 ];
 
-// Behind a zero byte may stand the number of an option to set beside the file, as a letter, and its value.
+// A zero byte may follow, then a letter that selects an option to set in addition to the file, and its value.
 fuzz_target!(|data: &[u8]| -> Corpus {
     let mut parts = data.splitn(2, |byte| *byte == 0);
     let (file, beside) = (parts.next().unwrap_or_default(), parts.next());
@@ -49,16 +49,16 @@ fuzz_target!(|data: &[u8]| -> Corpus {
     let again = config::load(Some(&path), &overrides);
     assert_eq!(format!("{read:?}"), format!("{again:?}"), "the same file is read the same");
     let Err(invalid) = read else {
-        assert!(options.is_some(), "what is no TOML is no configuration");
+        assert!(options.is_some(), "text that is not TOML is not a configuration");
         return Corpus::Keep;
     };
-    let told = invalid.to_string();
-    assert_eq!(told.lines().count(), invalid.0.len(), "a line for each error: {told}");
-    assert!(told.lines().all(|line| !line.contains(char::is_control)), "{told:?}");
-    let shows_keys = options.as_ref().map_or(told.contains("duplicate key"), is_in_keys);
-    // Labels are told by their names.
+    let errors = invalid.to_string();
+    assert_eq!(errors.lines().count(), invalid.0.len(), "a line for each error: {errors}");
+    assert!(errors.lines().all(|line| !line.contains(char::is_control)), "{errors:?}");
+    let shows_keys = options.as_ref().map_or(errors.contains("duplicate key"), is_in_keys);
+    // Errors name labels.
     let quoted =
-        |key: &str| ["containers.group_by", "containers.promote_labels"].iter().any(|told| key.starts_with(told));
+        |key: &str| ["containers.group_by", "containers.promote_labels"].iter().any(|named| key.starts_with(named));
     let shown = invalid.0.iter().find(|error| error.reason.contains(SECRET) && !quoted(&error.key));
     assert!(shows_keys || shown.is_none(), "{shown:?}");
     Corpus::Keep
@@ -80,7 +80,7 @@ fn all(options: &Dict) -> Vec<&Dict> {
     std::iter::once(options).chain(options.values().flat_map(tables)).collect()
 }
 
-/// Whether a key holds the secret: keys are told.
+/// Whether a key contains the secret: errors show keys.
 fn is_in_keys(options: &Dict) -> bool {
     all(options).iter().any(|table| table.keys().any(|key| key.contains(SECRET)))
 }

@@ -1,4 +1,4 @@
-//! A Link header becomes the place of the next page: a cursor that stands in it, and never the URL around it.
+//! Reads a Link header as the cursor of the next page, which is always the header's own cursor and never the URL.
 
 #![no_main]
 
@@ -10,7 +10,7 @@ use http::header::LINK;
 use http::{HeaderMap, HeaderValue};
 use libfuzzer_sys::{Corpus, fuzz_target};
 
-/// What stands before a cursor.
+/// The text before a cursor.
 const FIELD: &str = "paginationQuery=";
 
 // Each line is a header.
@@ -20,12 +20,12 @@ fuzz_target!(|data: &[u8]| -> Corpus {
         return Corpus::Reject;
     };
     let headers: HeaderMap = values.iter().map(|value| (LINK, value.clone())).collect();
-    let told = next(&headers);
-    assert_eq!(told, next(&headers), "the same header tells the same");
-    if let Next::Cursor(cursor) = &told {
-        assert!(!cursor.trim().is_empty(), "a cursor that asks for everything anew");
+    let page = next(&headers);
+    assert_eq!(page, next(&headers), "the same header gives the same cursor");
+    if let Next::Cursor(cursor) = &page {
+        assert!(!cursor.trim().is_empty(), "a cursor must not be blank, since that restarts the walk");
         let found = values.iter().any(|value| stands_in(&String::from_utf8_lossy(value.as_bytes()), cursor));
-        assert!(found, "{cursor:?} is the value of no {FIELD}");
+        assert!(found, "{cursor:?} is not the value of a {FIELD}");
     }
 
     if let Ok(cursor) = std::str::from_utf8(data)
@@ -42,7 +42,7 @@ fuzz_target!(|data: &[u8]| -> Corpus {
     Corpus::Keep
 });
 
-/// Whether the cursor is the beginning of what stands, decoded, behind the name of its field.
+/// Whether the cursor is the start of the decoded text after its field name.
 fn stands_in(header: &str, cursor: &str) -> bool {
     header.match_indices(FIELD).any(|(at, name)| decoded(&header[at + name.len()..]).starts_with(cursor))
 }

@@ -1,7 +1,7 @@
-//! The bytes of an answer become records, on the whole way that a collector takes them.
+//! Turns the bytes of a response into records, through the same code as a collector.
 //!
-//! The first byte says whose answer it is: a small letter for a whole one, and where it is a listing, its capital letter
-//! for the rows of a page without what stands around them.
+//! The first byte selects the response: a lower-case letter for a complete one and, for listings, the upper-case letter
+//! for the rows of a page without their envelope.
 
 #![no_main]
 
@@ -27,10 +27,10 @@ use libfuzzer_sys::{Corpus, fuzz_target};
 /// Stands for a secret.
 const SECRET: &str = "hunter2";
 
-/// The policy that is asked for; it is the one in the vendor's sample.
+/// The requested policy, which is the one in the vendor's sample.
 const POLICY: &str = "00000000-0000-4000-8000-00000000b001";
 
-/// What vendors put around the rows of a page.
+/// The envelopes that vendors put around the rows of a page.
 const DATA: [&str; 2] = [r#"{"data":["#, "]}"];
 const BARE: [&str; 2] = ["[", "]"];
 const DAILY: [&str; 2] = [r#"[{"images":{"vulnerabilities":["#, "]}}]"];
@@ -86,7 +86,7 @@ fuzz_target!(|data: &[u8]| -> Corpus {
     Corpus::Keep
 });
 
-/// What is known of a page once it is taken.
+/// The summary of a page.
 #[derive(Debug, PartialEq)]
 struct Seen {
     sent: usize,
@@ -94,7 +94,7 @@ struct Seen {
     rejected: usize,
     fresh: usize,
     new: usize,
-    /// What stands for its rows.
+    /// A representation of its rows.
     keys: Vec<u64>,
 }
 
@@ -117,17 +117,17 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    /// An answer that is no listing.
+    /// A response that is not a listing.
     fn single<T: Debug>(&self, read: impl Fn(&Answer) -> Result<T, Unreadable>) {
         let answer = answer(&[self.body]);
-        let told = read(&answer);
-        if let Err(unreadable) = &told {
+        let result = read(&answer);
+        if let Err(unreadable) = &result {
             is_for_people(unreadable);
         }
-        assert_eq!(format!("{told:?}"), format!("{:?}", read(&answer)), "the same answer tells the same");
+        assert_eq!(format!("{result:?}"), format!("{:?}", read(&answer)), "the same response gives the same result");
     }
 
-    /// A page of one of two listings. As nothing exists that the page list does not tell of, its half is read as well.
+    /// A page of one of two listings. Records exist only if they are in the page list, so that half is read as well.
     fn halves<H: Half>(&self, wanted: &<H::Record as Joined>::Wanted)
     where
         H::Record: Debug,
@@ -146,7 +146,7 @@ impl Check<'_> {
         );
     }
 
-    /// A page of a listing of which each row is one record.
+    /// A page of a listing in which each row is a record.
     fn paged<R: FromRow + Debug>(&self) {
         self.listing(
             DATA,
@@ -159,7 +159,7 @@ impl Check<'_> {
         );
     }
 
-    /// A page: `read` reads it for what `new` makes, and `shown` shows what is there once it is stored.
+    /// A page: `read` reads it into the staging that `new` creates, and `shown` shows the stored rows.
     fn listing<S>(
         &self,
         [open, close]: [&str; 2],
@@ -170,24 +170,24 @@ impl Check<'_> {
         let read = |answer: &Answer| {
             let staged = new();
             let page = Seen::from(read(&staged, answer).inspect_err(is_for_people).ok()?.store());
-            assert_eq!(page.taken + page.rejected, page.sent, "a row is taken or it is not: {page:?}");
+            assert_eq!(page.taken + page.rejected, page.sent, "each row is either taken or rejected: {page:?}");
             assert!(page.new <= page.fresh && page.fresh <= page.taken, "{page:?}");
-            let again = Seen::from(read(&staged, answer).expect("it was a page").store());
-            assert_eq!((again.fresh, again.new), (0, 0), "a page that comes again brings nothing");
+            let again = Seen::from(read(&staged, answer).expect("the page is readable").store());
+            assert_eq!((again.fresh, again.new), (0, 0), "a repeated page must not add records");
             assert_eq!(again.keys, page.keys);
             Some((page, shown(staged)))
         };
         if !self.rows_alone {
             let answer = answer(&[self.body]);
-            assert_eq!(read(&answer), read(&answer), "the same page brings the same");
+            assert_eq!(read(&answer), read(&answer), "the same page gives the same result");
             return;
         }
         let page = read(&answer(&[open.as_bytes(), self.body, close.as_bytes()]));
         let Some((page, records)) = page.filter(|(page, _)| page.sent > 0) else { return };
-        // A row that cannot be taken has all others taken one by one.
+        // An unreadable row makes the reader decode all others one by one.
         let more = read(&answer(&[open.as_bytes(), b"null,", self.body, close.as_bytes()]));
         let expected = Seen { sent: page.sent + 1, rejected: page.rejected + 1, ..page };
-        assert_eq!(more, Some((expected, records)), "a row changes nothing for others");
+        assert_eq!(more, Some((expected, records)), "a row must not affect others");
     }
 }
 

@@ -1,4 +1,4 @@
-//! The program's life: builds the parts from a configuration, starts them, reloads the configuration, waits for a
+//! The program's life cycle: builds the parts from a configuration, starts them, reloads the configuration, waits for a
 //! signal, and drains within a limit.
 
 use std::collections::BTreeMap;
@@ -194,8 +194,7 @@ impl App {
         self.stop().await;
     }
 
-    /// Applies a configuration that was loaded again, or keeps the old one and returns why. Unchanged sources go on
-    /// undisturbed.
+    /// Applies a reloaded configuration, or keeps the old one and returns why. Unchanged sources continue undisturbed.
     pub async fn reload(&mut self, loaded: Result<Config, String>) -> Result<(), String> {
         let result = match loaded {
             Ok(config) => self.take_over(config).await,

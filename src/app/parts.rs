@@ -1,6 +1,6 @@
-//! The parts of the program: the current data, what outlives a reload, and what publishes snapshots.
+//! The parts of the program: the current data, everything that outlives a reload, and the publisher of snapshots.
 //!
-//! Owns how the parts are built from a configuration; `app` decides when.
+//! Owns how the parts are built from a configuration; `app` decides when to build them.
 
 use std::sync::{Arc, Mutex};
 
@@ -22,7 +22,7 @@ use crate::snapshot::Snapshot;
 use crate::source::{RowRules, Source};
 use crate::telemetry::Telemetry;
 
-/// What everything is built from, and what outlives a reload.
+/// The basis that everything is built from, and that outlives a reload.
 pub(super) struct Parts {
     pub(super) clock: Clock,
     pub(super) self_metrics: Arc<SelfMetrics>,
@@ -31,7 +31,7 @@ pub(super) struct Parts {
     pub(super) store: Option<Arc<Store>>,
 }
 
-/// What snapshots are computed from: the current data, and the settings that choose what to show.
+/// The basis of snapshots: the current data, and the settings that choose what to show.
 pub(super) struct PublishedState {
     pub(super) current: Arc<CurrentData>,
     /// Locked while both change, so that data is never shown with settings it was not collected for.
@@ -84,7 +84,7 @@ impl Parts {
         }
     }
 
-    /// The sources that a configuration has. Nothing runs yet.
+    /// Builds the sources of a configuration. Nothing runs yet.
     pub(super) fn build(&self, config: &Config) -> Result<Vec<Source>, String> {
         let rules = RowRules {
             promote_labels: config.containers.promote_labels.as_slice().into(),
@@ -102,7 +102,7 @@ impl Parts {
         self.self_metrics.telemetry.arrange(read);
     }
 
-    /// A runner for each collector of these sources, which continues with its saved data.
+    /// Builds a runner for each collector of these sources, which continues with its saved data.
     pub(super) async fn runners(&self, sources: impl IntoIterator<Item = Source>) -> Vec<Runner> {
         let mut runners = Vec::new();
         for Source { name, vendor, identity, stale_after, telemetry, collectors } in sources {
@@ -176,6 +176,6 @@ pub(super) async fn publish(state: &PublishedState, subscribers: &[Arc<dyn Outpu
     if work.await.is_err() {
         tracing::error!("publishing a snapshot failed, the previous one stays");
     }
-    // On failure too: waiting longer would not help.
+    // On failure, too: waiting longer would not help.
     state.published.send_replace(generation);
 }

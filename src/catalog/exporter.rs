@@ -66,7 +66,7 @@ static LOST_POINTS: LabelSets = LabelSets { labels: &[&REASON], values: &[&["rej
 
 static CHECKPOINTS: LabelSets = LabelSets { labels: &[&OUTCOME], values: &[&["success"], &["failure"]] };
 
-/// The reasons for which a request is sent again.
+/// The reasons for which a request is retried.
 const RETRIED: [Failure; 5] =
     [Failure::RateLimited, Failure::Timeout, Failure::Unreachable, Failure::BadResponse, Failure::Unauthorized];
 

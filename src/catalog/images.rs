@@ -1,4 +1,4 @@
-//! Families about images, and about the vulnerabilities they carry.
+//! Families about images and their vulnerabilities.
 
 use super::label::{CONDITION, FIXABLE, IMAGE_REPOSITORY, IN_USE, REGISTRY, SCAN_STATUS, SOURCE, VULNERABILITY_ID};
 use super::label_sets::{FINDING_KINDS, FIXES, RISK_LEVELS, SEVERITIES, add_counts, add_kinds, add_risk_level, tick};
@@ -8,7 +8,7 @@ use crate::names::Name;
 use crate::record::{Image, ImagePageFields, Vulnerability, VulnerabilityStatistics};
 use crate::view::Row;
 
-/// Its first repository, behind its registry.
+/// Its first repository, with its registry.
 pub(super) fn repository(image: &Image) -> Name {
     image.name().repository
 }

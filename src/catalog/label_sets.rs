@@ -20,7 +20,7 @@ pub(super) const SEVERITIES: FixedLabels = FixedLabels::PerVendor(QUALYS_SEVERIT
     Vendor::Prisma => Some(&PRISMA_SEVERITIES),
 });
 
-/// Severities of what only Prisma Cloud finds.
+/// Severities of findings that only Prisma Cloud has.
 pub(super) const SEVERITIES_OF_PRISMA: FixedLabels =
     FixedLabels::PerVendor(PRISMA_SEVERITIES.labels, |vendor| match vendor {
         Vendor::Qualys => None,

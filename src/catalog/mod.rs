@@ -1,7 +1,8 @@
-//! THE TABLE: every metric and every label this exporter has.
+//! THE TABLE: every metric and every label of this exporter.
 //!
-//! To add a metric, add a row to the file of its subject; to give it a label, add a column to its row. Every output, the
-//! reference and the checks of dashboards and rules are loops over [`all`]. What a row means is [`crate::metric`]'s.
+//! To add a metric, add a row to the file of its subject; to give it a label, add a column to its row. Every output,
+//! the reference and the checks of dashboards and rules are loops over [`all`]. [`crate::metric`] defines the meaning
+//! of a row.
 
 use crate::metric::{Label, Metric};
 
@@ -18,7 +19,7 @@ mod settings;
 
 pub use settings::{Containers, Images, Limits, Sensors, resolve};
 
-/// Every metric, in the order in which they are shown.
+/// Every metric, in display order.
 pub fn all() -> impl Iterator<Item = &'static dyn Metric> {
     [
         containers::FAMILIES,

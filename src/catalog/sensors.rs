@@ -9,7 +9,7 @@ use crate::metric::{Column, Family, Kind, LastSeen, Metric, Unit, Value};
 use crate::record::Sensor;
 use crate::view::{Row, SensorCount, SensorStatus};
 
-/// When a sensor was last heard of; one that never finished registering never was.
+/// When a sensor was last heard from; never, if it did not finish registering.
 pub(super) fn seen(sensor: &Sensor) -> LastSeen {
     let last_checkin = sensor.last_checkin.filter(|_| sensor.registered);
     last_checkin.map_or(LastSeen::Never, |last_checkin| LastSeen::At(last_checkin.seconds()))
@@ -23,14 +23,14 @@ fn registered(row: Row<'_, Sensor>) -> Option<&Sensor> {
     Some(row.record).filter(|sensor| sensor.registered)
 }
 
-/// The longest silent sensors are kept first; those never heard of come after all others.
+/// The sensors that are silent for longest are kept first; those never heard from come last.
 fn rank(row: Row<'_, Sensor>) -> f64 {
     last_checkin(row).unwrap_or(f64::INFINITY)
 }
 
 fn status(row: Row<'_, SensorCount>) -> &str {
     match row.record.status {
-        SensorStatus::Told(status) => row.text(status),
+        SensorStatus::Reported(status) => row.text(status),
         SensorStatus::Connected => "connected",
         SensorStatus::Disconnected => "disconnected",
     }

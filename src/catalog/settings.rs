@@ -98,7 +98,7 @@ impl Containers {
                 errors.add(
                     at,
                     if other == key {
-                        format!("\"{key}\" is there twice")
+                        format!("\"{key}\" is listed twice")
                     } else {
                         format!("\"{other}\" and \"{key}\" both become the label {name}; promote one of them")
                     },

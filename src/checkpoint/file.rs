@@ -75,7 +75,7 @@ pub(super) fn path(dir: &Path) -> PathBuf {
 
 /// The error for a store that another process has open.
 pub(super) fn in_use(dir: &Path) -> String {
-    format!("{} is in use by another process; give each exporter a state directory of its own", path(dir).display())
+    format!("{} is in use by another process; give each exporter its own state directory", path(dir).display())
 }
 
 /// The state directory, created if missing.
@@ -138,7 +138,7 @@ fn found_or_made(path: &Path) -> Result<Database, Refusal> {
 fn attempt(path: &Path) -> Result<Database, Refusal> {
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
     let file = file.map_err(|error| Refusal::Words(denied(path, &error)))?;
-    // redb promises no panic where it checks a file; this is for what it does not foresee.
+    // redb promises not to panic while it checks a file; this is for what it does not foresee.
     let opened = catch_unwind(AssertUnwindSafe(|| {
         let mut builder = Database::builder();
         builder.set_cache_size(CACHE).set_check_integrity_on_open(true);
@@ -166,7 +166,7 @@ fn refusal(path: &Path, error: &redb::Error) -> Refusal {
         Error::Io(error) if matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::InvalidInput) => {
             Some(UnusableFile::Damaged)
         }
-        // How redb reports a file that does not begin like its own.
+        // How redb reports a file that does not start with its magic bytes.
         Error::Io(error) if error.kind() == ErrorKind::InvalidData => Some(what_is_it(path)),
         Error::UpgradeRequired(_)
         | Error::TableTypeMismatch { .. }
@@ -183,8 +183,8 @@ fn refusal(path: &Path, error: &redb::Error) -> Refusal {
     }
 }
 
-/// What a file is that does not begin as one of redb: one that was cut off, or was never finished, begins with a part
-/// of it or with nothing.
+/// What kind of file does not start like one of redb: a truncated or unfinished file starts with a part of the magic
+/// bytes or with nothing.
 fn what_is_it(path: &Path) -> UnusableFile {
     let mut head = Vec::new();
     let read = File::open(path).and_then(|file| file.take(MAGIC.len() as u64).read_to_end(&mut head));

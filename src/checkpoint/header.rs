@@ -1,4 +1,4 @@
-//! The header of what is stored of a collector: whose it is, how good it is, and what must follow it.
+//! The header of a collector's stored data: whose it is, how good it is, and what must follow it.
 //!
 //! Owns the bytes of a header. It knows no file.
 
@@ -11,13 +11,13 @@ use crate::inventory::DataStatus;
 /// What precedes the data of one path.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Header {
-    /// Identifies the account, and the choice of what is kept of its records.
+    /// Identifies the account, and the choice of what to keep of its records.
     pub identity: u64,
-    /// The vendor's word.
+    /// The vendor's name.
     pub vendor: String,
-    /// What the data are.
+    /// The kind of data.
     pub content: Content,
-    /// What must be present of every table.
+    /// The expected contents of every table.
     pub tables: Vec<Stored>,
 }
 
@@ -26,24 +26,25 @@ pub struct Header {
 pub enum Content {
     /// Served data.
     Served {
-        /// The build of the program that wrote it: to another build, where the collector resumes may mean something else.
+        /// The build of the program that wrote it: for another build, the position where the collector resumes may mean
+        /// something else.
         build: String,
         /// How good it is, and where the collector resumes.
         data: SavedData,
     },
     /// What an unfinished walk has read so far.
     Walk {
-        /// The build of the program that walks: to another build its position may mean something else.
+        /// The build of the program that walks: for another build, its position may mean something else.
         build: String,
         /// Where the walk resumes, which only the walk itself understands.
         position: Vec<u8>,
     },
 }
 
-/// What is saved of served data besides its tables.
+/// The saved state of served data, besides its tables.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct SavedData {
-    /// Since when it is served.
+    /// When it was first served.
     pub since: Timestamp,
     /// How good it is.
     pub status: DataStatus,
@@ -51,7 +52,7 @@ pub struct SavedData {
     pub resume_state: Option<Vec<u8>>,
 }
 
-/// How much is stored of one table.
+/// The stored contents of one table.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Stored {
     /// The table's field in [`crate::inventory::Tables`].

@@ -1,13 +1,13 @@
 //! The checkpoint store: the inventory and the positions of unfinished walks, saved for a restart.
 //!
-//! Owns one file in the state directory and what its bytes mean. A store is a convenience: what cannot be read whole
-//! is set aside or left out, with a warning, and never returned in part. It knows tables and records, but neither a
-//! vendor nor when anything is stored, nor what a position in a walk means.
+//! Owns one file in the state directory and the meaning of its bytes. A store is a convenience: unreadable data is set
+//! aside or left out, with a warning, and never returned in part. It knows tables and records, but neither vendors, nor
+//! when to store something, nor what a position in a walk means.
 //!
 //! The file is a `redb` database: embedded and in Rust, so that nothing has to be installed or run next to the
-//! exporter; never written in place, so that a crash or a full disk leaves the last state; with checksums of its own,
-//! a lock against a second process, and transactions that replace a collector's data at once. On top of that every
-//! row, and every list of rows, has a checksum that covers where it belongs.
+//! exporter; never written in place, so that a crash or a full disk leaves the last state; with its own checksums, a
+//! lock against a second process, and transactions that replace a collector's data at once. On top of that every row,
+//! and every list of rows, has a checksum that covers where it belongs.
 
 use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
@@ -65,14 +65,14 @@ pub struct Written {
 impl Store {
     /// Opens the store of this directory, and creates both if missing.
     ///
-    /// A store that is damaged, of another format, or none of ours is set aside under another name, with a warning, and
-    /// an empty one takes its place. Other errors say why the store cannot be used: another process has it open, or
-    /// it cannot be read or written.
+    /// A store that is damaged, of another format, or not the exporter's is set aside under another name, with a
+    /// warning, and an empty one replaces it. Other errors say why the store cannot be used: another process has it
+    /// open, or it cannot be read or written.
     pub fn open(dir: &Path) -> Result<Arc<Self>, String> {
         let locked = file::directory(dir)?;
         match locked.try_lock() {
             Err(TryLockError::WouldBlock) => return Err(file::in_use(dir)),
-            // Some network file systems lock no directories; the file's own lock holds there.
+            // Some network file systems do not lock directories; the lock of the file itself works there.
             Ok(()) | Err(TryLockError::Error(_)) => {}
         }
         let database = file::open(dir)?;
@@ -88,8 +88,8 @@ impl Store {
         }))
     }
 
-    /// The slot of one collector. `identity` identifies the account and the choice of what is kept of its records: what
-    /// was stored under another identity is not returned.
+    /// Returns the slot of one collector. `identity` identifies the account and the choice of what to keep of its
+    /// records: data that was stored under another identity is not returned.
     pub fn slot(self: &Arc<Self>, source: &str, vendor: Vendor, collector: &'static str, identity: u64) -> Slot {
         Slot::new(Arc::clone(self), source, vendor, collector, identity)
     }
@@ -128,8 +128,8 @@ impl Store {
         *lock(&self.written)
     }
 
-    /// Writes the data of `path`, with which that of `replaced` is dropped. Logs when the first write fails, and when all
-    /// that could not be written has been.
+    /// Writes the data of `path` and drops that of `replaced`. Logs when the first write fails, and when all failed
+    /// writes have been made up for.
     fn write(
         &self,
         path: &StorePath,
@@ -162,7 +162,7 @@ impl Store {
     /// process where it panics on a damaged page and again while it unwinds.
     fn change(&self, done: &str, work: impl FnOnce(&Database) -> Result<(), redb::Error>) -> Result<(), String> {
         self.with(done, |database| {
-            // False where damage was repaired, by going back to what was last written whole.
+            // False if damage was repaired, by going back to the last complete write.
             if !database.check_integrity()? {
                 tracing::warn!("checkpoint repaired: it was damaged while in use");
             }

@@ -1,6 +1,6 @@
 //! Reads what is stored at one path, whole or not at all.
 //!
-//! Owns the distrust: nothing read from disk is used that its header does not account for.
+//! Owns the distrust: data read from disk is used only if its header accounts for it.
 
 use redb::{ReadTransaction, ReadableTable as _};
 

@@ -1,4 +1,4 @@
-//! How one row is written, and read back from untrusted bytes.
+//! Encodes rows, and decodes them from untrusted bytes.
 //!
 //! Owns the encoding of rows and the checksums of everything stored. It knows no file.
 

@@ -1,6 +1,6 @@
-//! What one collector stores: the served data, and next to it what an unfinished walk has read so far.
+//! The stored data of one collector: the served data, and next to it what an unfinished walk has read so far.
 //!
-//! Owns when stored data is returned: whole, of the same account, and a walk only to the build that walked.
+//! Owns when stored data is returned: complete, for the same account, and a walk only to the build that walked.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::record::Vendor;
 /// The build of the program: the positions that walks save are meant for the same build.
 const BUILD: &str = concat!(env!("CARGO_PKG_VERSION"), "+", env!("CSE_REVISION"));
 
-/// What is stored of one collector.
+/// The stored data of one collector.
 #[derive(Debug, Default)]
 pub struct Saved {
     /// The data served last.
@@ -44,7 +44,7 @@ enum Refused {
     OtherAccount,
     /// Another build walked.
     OtherBuild,
-    /// It is not what was written.
+    /// Its bytes are not those that were written.
     Damaged(String),
 }
 
@@ -63,11 +63,11 @@ impl Slot {
         StorePath::new(&self.source, self.collector, area)
     }
 
-    /// The stored data. What cannot be read whole, and what belongs to another account or is another build's walk, is
-    /// left out and dropped from the store.
+    /// Returns the stored data. Incomplete data, and data of another account or another build's walk, is left out and
+    /// dropped from the store.
     pub fn load(&self) -> Saved {
         let served = self.taken(Area::Served, |content| match content {
-            // Another build may read rows in another way, so rows that have not changed must be read again too.
+            // Another build may read rows differently, so unchanged rows must be read again, too.
             Content::Served { build, data } => {
                 Ok(SavedData { resume_state: data.resume_state.filter(|_| build == BUILD), ..data })
             }

@@ -1,6 +1,6 @@
 //! Paths in the database: source, collector, and which of its two areas.
 //!
-//! Owns the names of the database's own tables. Only a source's name can contain a slash, and it comes first.
+//! Owns the names of the database's own tables. Only the name of a source can contain a slash, and it comes first.
 
 use redb::{ReadOnlyTable, ReadTransaction, TableDefinition, TableError};
 
@@ -13,9 +13,9 @@ pub(super) type List<'a> = TableDefinition<'a, u64, &'static [u8]>;
 /// Which data of a collector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Area {
-    /// What is served.
+    /// The served data.
     Served,
-    /// What an unfinished walk has so far.
+    /// The data that an unfinished walk has read so far.
     Walk,
 }
 

@@ -1,7 +1,7 @@
 //! Writes what has changed, and nothing else.
 //!
-//! Owns the comparison of what is stored with what is to be stored. Items keep the number they were first stored under,
-//! and the numbers have gaps: an item that goes leaves those after it alone.
+//! Owns the comparison of stored data with new data. Items keep the number that they were first stored under, and the
+//! numbers have gaps: a removed item does not affect those after it.
 
 use redb::{
     Database, Durability, ReadTransaction, ReadableDatabase as _, ReadableTable, TableHandle as _, UntypedTableHandle,
@@ -15,13 +15,13 @@ use super::store_path::{HEADERS, List, StorePath, list};
 /// Begins a transaction that is on disk once committed.
 pub(super) fn begin(database: &Database) -> Result<WriteTransaction, redb::Error> {
     let mut transaction = database.begin_write()?;
-    // Whole or not at all even where somebody who names containers can foresee checksums.
+    // Atomic even if somebody who names containers can foresee checksums.
     transaction.set_two_phase_commit(true);
     transaction.set_durability(Durability::Immediate).map_err(redb::Error::from)?;
     Ok(transaction)
 }
 
-/// What is to be stored at one path.
+/// The data to store at one path.
 pub(super) struct Data<'a> {
     pub(super) identity: u64,
     pub(super) vendor: &'static str,
@@ -36,7 +36,7 @@ pub(super) fn put(
     path: &StorePath,
     data: Data<'_>,
 ) -> Result<(), redb::Error> {
-    // What was there when this change began, as no other one can have come between.
+    // The state when this change began; no other change can have come between.
     let before = database.begin_read()?;
     let mut tables = Vec::new();
     let mut kept = Vec::new();

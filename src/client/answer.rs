@@ -1,4 +1,4 @@
-//! What a reader of an answer gets to see.
+//! The part of a response that a decoder sees.
 
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -8,12 +8,12 @@ use http::{HeaderMap, StatusCode, header};
 
 use crate::clock::Timestamp;
 
-/// When an answer was sent, by the server's clock, if it tells.
+/// The time when a response was sent, by the server's clock, if it has a `Date` header.
 pub(super) fn date(headers: &HeaderMap) -> Option<SystemTime> {
     httpdate::parse_http_date(headers.get(header::DATE)?.to_str().ok()?.trim()).ok()
 }
 
-/// A whole answer with a status of success.
+/// A complete response with a status of success.
 #[derive(Clone)]
 pub struct Answer {
     /// 200 to 299; 204 and some 200 have an empty body.
@@ -25,13 +25,13 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The time of day as the server tells it.
+    /// The server's time.
     pub fn date(&self) -> Option<Timestamp> {
         let millis = date(&self.headers)?.duration_since(UNIX_EPOCH).ok()?.as_millis();
         Timestamp::from_millis(i64::try_from(millis).ok()?)
     }
 
-    /// Whether it says to be a web page: a log-in form or an error of something between the vendor and us.
+    /// Whether the response claims to be a web page: a log-in form or an error of a proxy in between.
     pub fn is_html(&self) -> bool {
         let kind = self.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         let kind = kind.split(';').next().unwrap_or_default().trim();
@@ -46,7 +46,7 @@ impl fmt::Debug for Answer {
     }
 }
 
-/// What a reader says of an answer it cannot take: words for people, and nothing out of the answer that is not a
-/// plain fact such as a count or a column.
+/// Why a decoder rejects a response, in plain words. Contains nothing from the response but plain facts such as a count
+/// or a column.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unreadable(pub String);

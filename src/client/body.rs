@@ -1,4 +1,4 @@
-//! The bodies of answers, as far as they are wanted.
+//! Reads response bodies up to a limit.
 
 use reqwest::Response;
 
@@ -9,7 +9,7 @@ pub(super) enum BodyEnd {
     Broken(reqwest::Error),
 }
 
-/// Receives a body piece by piece, for its decompressed size is known only then. Stops after the piece that makes
+/// Receives a body piece by piece, because its decompressed size is only known then. Stops after the piece that makes
 /// it larger than `most`; the connection is closed when the response is dropped before its end.
 pub(super) async fn receive(response: &mut Response, most: u64) -> (Vec<u8>, BodyEnd) {
     let mut body = Vec::new();

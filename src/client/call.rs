@@ -1,4 +1,4 @@
-//! What is asked of a vendor, and how that becomes a request.
+//! The calls to a vendor, and the requests they become.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,10 +15,10 @@ use super::error::{ApiError, AttemptError};
 use crate::setting::Secret;
 use crate::telemetry::Failure;
 
-/// The value of a field of what is posted.
+/// The value of a posted field.
 #[derive(Clone, Debug)]
 pub enum Field {
-    /// A text that may be seen.
+    /// A text that may be shown.
     Text(String),
     /// A secret.
     Secret(Secret),
@@ -52,22 +52,23 @@ impl Field {
 }
 
 impl Serialize for Field {
-    /// As a text. A secret as well: this is how it gets into a request, and nothing else serialises a field.
+    /// Serialises the value as text, a secret as well: this is how it gets into a request, and nothing else serialises
+    /// a field.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
     }
 }
 
-/// The fields that are posted, and how they are written.
+/// The posted fields and their encoding.
 #[derive(Clone)]
 pub(super) enum Body {
-    /// As those of a web form; with none, nothing is posted.
+    /// As a web form; without fields, nothing is posted.
     Form(Vec<(&'static str, Field)>),
     /// As a JSON object.
     Json(BTreeMap<&'static str, Field>),
 }
 
-/// One request as it is to be sent, as often as needed.
+/// One request, to be sent as often as needed.
 #[derive(Clone)]
 pub struct Call {
     pub(super) endpoint: &'static Endpoint,
@@ -79,12 +80,12 @@ pub struct Call {
 }
 
 impl Call {
-    /// Asks for `path` below the base URL. It is percent-encoded here; `.` and `..` in it do nothing.
+    /// A GET of `path` below the base URL. The path is percent-encoded here; `.` and `..` in it have no effect.
     pub fn get(endpoint: &'static Endpoint, path: impl Into<String>) -> Self {
         Self::new(endpoint, Method::GET, path.into())
     }
 
-    /// Posts to `path` below the base URL: the form, the JSON object, or nothing if there is no field.
+    /// A POST to `path` below the base URL: the form, the JSON object, or nothing if there are no fields.
     pub fn post(endpoint: &'static Endpoint, path: impl Into<String>) -> Self {
         Self::new(endpoint, Method::POST, path.into())
     }
@@ -100,14 +101,14 @@ impl Call {
         self
     }
 
-    /// Sends a header. Its value is held for a secret, whatever it is.
+    /// Adds a header. Its value is treated as a secret.
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: &Secret) -> Self {
         self.headers.push((name, value.clone()));
         self
     }
 
-    /// Adds a field to the form that is posted. A JSON object that was begun is dropped: there is one body.
+    /// Adds a field to the posted form. Drops a JSON object that was begun: there is one body.
     #[must_use]
     pub fn form(mut self, name: &'static str, value: impl Into<Field>) -> Self {
         match &mut self.body {
@@ -117,7 +118,7 @@ impl Call {
         self
     }
 
-    /// Adds a member to the JSON object that is posted. A form that was begun is dropped: there is one body.
+    /// Adds a member to the posted JSON object. Drops a form that was begun: there is one body.
     #[must_use]
     pub fn json(mut self, name: &'static str, value: impl Into<Field>) -> Self {
         match &mut self.body {
@@ -127,7 +128,7 @@ impl Call {
         self
     }
 
-    /// The call as a request to `base`, with what authorises it.
+    /// Builds the request to `base`, with its authorization.
     pub(super) fn request(
         &self,
         client: &reqwest::Client,
@@ -143,7 +144,7 @@ impl Call {
         }
         Ok(match &self.body {
             Body::Form(fields) if !fields.is_empty() => request.form(fields),
-            // hyper leaves it out for an empty body, and some gateways answer 411 then.
+            // hyper omits the header for an empty body, and some gateways answer 411 then.
             Body::Form(_) if self.method == Method::POST => request.header(header::CONTENT_LENGTH, 0),
             Body::Form(_) => request,
             Body::Json(members) => {
@@ -160,7 +161,8 @@ impl Call {
         }
         if !self.query.is_empty() {
             let query = url.query_pairs_mut().extend_pairs(&self.query).finish().query();
-            // A plus of the query's own is %2B by now. Not every gateway takes the rest for spaces; %20 all do.
+            // A literal plus is %2B by now. Not every gateway reads the remaining ones as spaces; all of them accept
+            // %20.
             let query = query.unwrap_or_default().replace('+', "%20");
             url.set_query(Some(&query));
         }
@@ -168,13 +170,13 @@ impl Call {
     }
 }
 
-/// A header's value that is not shown, even in debugging output of the libraries.
+/// Builds a header value that is hidden even in the debug output of libraries.
 fn sensitive(secret: &Secret) -> Result<HeaderValue, AttemptError> {
     let mut value = HeaderValue::from_str(secret.expose()).map_err(|_| {
         AttemptError::new(
             Failure::Unauthorized,
             "a credential holds a character that cannot be sent, such as a line break or a letter with an accent; \
-             look into the file or variable it comes from",
+             check the file or variable it comes from",
         )
     })?;
     value.set_sensitive(true);
@@ -182,13 +184,13 @@ fn sensitive(secret: &Secret) -> Result<HeaderValue, AttemptError> {
 }
 
 impl fmt::Debug for Call {
-    /// Only what may stand in a log: a path or query can name what the customer runs.
+    /// Only what may be logged: a path or query can name the customer's workloads.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Call({} {})", self.method, self.endpoint.name)
     }
 }
 
-/// What a request is sent with so that the vendor knows who asks.
+/// The credentials that a request is sent with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Authorization {
     /// A token, as `Authorization: Bearer …`.
@@ -213,9 +215,9 @@ impl Authorization {
     }
 }
 
-/// Gives out what requests are sent with.
+/// Supplies the authorization of requests.
 pub trait Authorize: Sync {
-    /// What is good now. It is asked for each time a request is about to be sent, and not before: the wait for a rate
-    /// limit can outlast a token.
+    /// Returns an authorization that is valid now. Called right before each request is sent, and not earlier: the wait
+    /// for a rate limit can outlast a token.
     fn authorization(&self) -> BoxFuture<'_, Result<Authorization, ApiError>>;
 }

@@ -1,4 +1,4 @@
-//! The settings of the client, and how they and a base URL can be wrong.
+//! The settings of the client, and the validation of them and of base URLs.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -11,33 +11,33 @@ use serde::{Deserialize, Serialize};
 
 use crate::setting::{ConfigErrors, HumanDuration, read_pem};
 
-/// More retries than this only keep a failing vendor busy; the next run of the collector comes anyway.
+/// More retries than this only load a vendor that is failing; the collector runs again anyway.
 const MOST_RETRIES: u32 = 20;
 
-/// `[source.<vendor>.http]`: how a vendor is reached.
+/// `[source.<vendor>.http]`: the connection to a vendor.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Proxy to go through: `http://`, `https://`, `socks5://` or `socks5h://` with host and port, without a
-    /// password. Unset: what the environment says (`HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`), where a password may
-    /// stand too. A base URL on this machine is never asked for through a proxy.
+    /// Proxy to use: `http://`, `https://`, `socks5://` or `socks5h://` with host and port, without a password. Unset:
+    /// the proxy from the environment (`HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`), which may contain a password. Requests
+    /// to this machine never use a proxy.
     pub proxy: Option<String>,
-    /// PEM file of certificates to trust beside those of the system, such as that of a proxy that opens TLS.
+    /// PEM file of certificates to trust in addition to the system's, such as that of a proxy that intercepts TLS.
     pub ca_file: Option<PathBuf>,
     /// Longest wait for a connection, TLS included.
     pub connect_timeout: HumanDuration,
-    /// Longest silence while an answer is awaited or comes in.
+    /// Longest silence while a response is awaited or received.
     pub read_timeout: HumanDuration,
-    /// Longest time for one request, from connecting to the last byte of its answer.
+    /// Longest time for one request, from connecting to the last byte of its response.
     pub timeout: HumanDuration,
-    /// Largest answer taken, in bytes after decompression.
+    /// Largest accepted response, in bytes after decompression.
     pub max_body_bytes: u64,
     /// Longest time for which a request that fails with a transient error is retried, with exponential backoff. Each
-    /// request has its own: a walk goes on as long as it makes progress.
+    /// request has its own: a walk continues as long as it makes progress.
     pub retry_for: HumanDuration,
-    /// Most retries of one request, 0 to 20. Unset: any number within `retry_for`.
+    /// Maximum number of retries of one request, 0 to 20. Unset: any number within `retry_for`.
     pub retries: Option<u32>,
-    /// Longest pause that the vendor may impose; a longer one is cut to this.
+    /// Longest pause that the vendor may request; a longer one is cut to this.
     pub max_wait: HumanDuration,
 }
 
@@ -58,7 +58,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Notes what is wrong with these settings, which stand at `at`.
+    /// Adds an error for each invalid setting; `at` is their path.
     pub fn check(&self, at: &str, errors: &mut ConfigErrors) {
         if let Some(proxy) = &self.proxy
             && let Err(reason) = read_proxy(proxy)
@@ -76,7 +76,7 @@ impl Config {
             if span.0.is_zero() {
                 errors.add(
                     format!("{at}.{name}"),
-                    "must be more than zero; a request without a limit could wait for ever",
+                    "must be greater than zero; a request without a limit could wait forever",
                 );
             }
         }
@@ -84,7 +84,7 @@ impl Config {
             errors.add(format!("{at}.max_wait"), "must be greater than zero; the default is 15m");
         }
         if self.max_body_bytes == 0 {
-            errors.add(format!("{at}.max_body_bytes"), "must be more than zero; the default is 67108864 (64 MiB)");
+            errors.add(format!("{at}.max_body_bytes"), "must be greater than zero; the default is 67108864 (64 MiB)");
         }
         if self.retries.is_some_and(|retries| retries > MOST_RETRIES) {
             errors.add(
@@ -95,35 +95,36 @@ impl Config {
     }
 }
 
-/// Notes what is wrong with a vendor's base URL, which stands at `at`. The URL is not repeated: it may hold a password.
+/// Adds an error if a vendor's base URL is invalid; `at` is its path. The URL is not repeated: it may contain a
+/// password.
 pub fn check_base_url(url: &str, at: &str, errors: &mut ConfigErrors) {
     if let Err(reason) = read_base_url(url) {
         errors.add(at, reason);
     }
 }
 
-/// Reads a base URL, or says what is wrong with it.
+/// Reads a base URL, or returns what is wrong with it.
 pub(super) fn read_base_url(url: &str) -> Result<Url, String> {
     const FORM: &str = "write it as in \"https://gateway.example.com\" or \"https://host/prefix\"";
-    let url = Url::parse(url).map_err(|error| format!("is no absolute URL ({error}); {FORM}"))?;
+    let url = Url::parse(url).map_err(|error| format!("is not an absolute URL ({error}); {FORM}"))?;
     if !matches!(url.scheme(), "https" | "http") || url.host_str().is_none() {
-        return Err(format!("is no https:// URL; {FORM}"));
+        return Err(format!("is not an https:// URL; {FORM}"));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(format!("holds a user name or password; these have settings of their own; {FORM}"));
+        return Err(format!("contains a user name or password; use their own settings; {FORM}"));
     }
     if url.query().is_some() || url.fragment().is_some() {
         return Err(format!("must end before \"?\" and \"#\"; {FORM}"));
     }
     if url.scheme() == "http" && !is_loopback(&url) {
-        return Err("must start with https://, for the credentials are sent there; http:// is for this machine only \
+        return Err("must start with https://, because credentials are sent there; http:// is for this machine only \
              (localhost, 127.0.0.0/8, [::1])"
             .to_owned());
     }
     Ok(url)
 }
 
-/// Whether a URL's host is this machine, told by its name alone: nothing is looked up.
+/// Whether a URL's host is this machine, judged by its name alone, without a DNS lookup.
 pub(super) fn is_loopback(url: &Url) -> bool {
     let Some(host) = url.host_str() else {
         return false;
@@ -132,14 +133,14 @@ pub(super) fn is_loopback(url: &Url) -> bool {
     host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// Reads the setting `proxy`, or says what is wrong with it.
+/// Reads the setting `proxy`, or returns what is wrong with it.
 pub(super) fn read_proxy(proxy: &str) -> Result<Proxy, String> {
     const FORM: &str = "write it as in \"http://proxy.example.com:3128\"";
-    let url = Url::parse(proxy).map_err(|error| format!("is no absolute URL ({error}); {FORM}"))?;
+    let url = Url::parse(proxy).map_err(|error| format!("is not an absolute URL ({error}); {FORM}"))?;
     if !matches!(url.scheme(), "http" | "https" | "socks5" | "socks5h") || url.host_str().is_none() {
-        return Err(format!("is no http://, https://, socks5:// or socks5h:// URL; {FORM}"));
+        return Err(format!("is not an http://, https://, socks5:// or socks5h:// URL; {FORM}"));
     }
-    // The configuration can be shown on a page, so no setting that is no `SecretPlace` may hold a secret.
+    // The configuration can be shown on a page, so only a `SecretPlace` setting may hold a secret.
     if !url.username().is_empty() || url.password().is_some() {
         return Err(
             "holds a user name or password, which would be shown with the configuration; leave this setting out \
@@ -150,20 +151,20 @@ pub(super) fn read_proxy(proxy: &str) -> Result<Proxy, String> {
     Proxy::all(url).map_err(|_| format!("cannot be used; {FORM}"))
 }
 
-/// Whether a file of certificates to trust can be used; otherwise what is wrong with it.
+/// Checks a file of trusted certificates; returns what is wrong with it.
 pub fn check_ca_file(path: &Path) -> Result<(), String> {
     read_certificates(path).map(drop)
 }
 
-/// Reads the certificates of `ca_file`, or says what is wrong with it.
+/// Reads the certificates of `ca_file`, or returns what is wrong with them.
 pub(super) fn read_certificates(path: &Path) -> Result<Vec<Certificate>, String> {
     let shown = path.display();
     let pem = read_pem(path)?;
-    // Added to a store of our own as well, for reqwest looks into certificates only when its client is built.
+    // Also added to a separate store, because reqwest checks certificates only when its client is built.
     let mut store = RootCertStore::empty();
     let mut certificates = Vec::new();
     for found in CertificateDer::pem_slice_iter(&pem) {
-        let found = found.map_err(|_| format!("{shown} is no valid PEM"))?;
+        let found = found.map_err(|_| format!("{shown} is not valid PEM"))?;
         certificates.push(Certificate::from_der(&found).map_err(|_| format!("{shown} holds no certificate"))?);
         let number = certificates.len();
         store.add(found).map_err(|error| format!("certificate {number} in {shown} cannot be used: {error}"))?;
@@ -204,7 +205,7 @@ zz+jv4L/vwIgAi4+Br+HM7z2kBfRNJbDepCmxMpF68eUq0MEP+mPG4w=
     }
 
     #[test]
-    fn the_defaults_are_right_and_written_as_they_are_read() {
+    fn the_defaults_are_valid_and_survive_a_round_trip() {
         assert_eq!(errors(&Config::default()), [""; 0]);
         let json = serde_json::to_string(&Config::default()).unwrap();
         assert_eq!(serde_json::from_str::<Config>(&json).unwrap(), Config::default());
@@ -213,7 +214,7 @@ zz+jv4L/vwIgAi4+Br+HM7z2kBfRNJbDepCmxMpF68eUq0MEP+mPG4w=
     }
 
     #[test]
-    fn all_mistakes_are_told_at_once() {
+    fn all_errors_are_reported_at_once() {
         let zero = HumanDuration::seconds(0);
         let wrong = Config {
             proxy: Some("proxy:3128".to_owned()),
@@ -237,14 +238,14 @@ zz+jv4L/vwIgAi4+Br+HM7z2kBfRNJbDepCmxMpF68eUq0MEP+mPG4w=
     }
 
     #[test]
-    fn a_file_of_certificates_must_hold_some() {
+    fn a_certificate_file_must_contain_certificates() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let broken = CA.replace("MII", "AAA");
         for (pem, wrong) in [
             (CA, ""),
             ("", "holds no certificate"),
             ("no PEM at all", "holds no certificate"),
-            ("-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n", "no valid PEM"),
+            ("-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n", "not valid PEM"),
             (&broken, "certificate 1 in"),
         ] {
             std::fs::write(file.path(), pem).unwrap();
@@ -254,7 +255,7 @@ zz+jv4L/vwIgAi4+Br+HM7z2kBfRNJbDepCmxMpF68eUq0MEP+mPG4w=
     }
 
     #[test]
-    fn only_a_safe_and_plain_base_url_is_taken() {
+    fn only_a_secure_and_plain_base_url_is_accepted() {
         for right in [
             "https://gateway.qg1.apps.qualys.com",
             "https://region.cloud.twistlock.com/tenant-1/",
@@ -270,7 +271,7 @@ zz+jv4L/vwIgAi4+Br+HM7z2kBfRNJbDepCmxMpF68eUq0MEP+mPG4w=
             ("", "absolute"),
             ("gateway.qualys.com", "absolute"),
             ("//gateway.qualys.com", "absolute"),
-            ("ftp://gateway.qualys.com", "no https://"),
+            ("ftp://gateway.qualys.com", "not an https://"),
             ("https://", "absolute"),
             ("https://jdoe:hunter2@host", "user name"),
             ("https://jdoe@host", "user name"),

@@ -1,10 +1,10 @@
-//! What requests are counted, limited and named by.
+//! The unit by which requests are counted, limited and named.
 
 /// One listing or service of a vendor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Endpoint {
-    /// Its fixed name: a label value, and the word for it in errors and logs.
+    /// Its fixed name: a label value, and its name in errors and logs.
     pub name: &'static str,
-    /// Which of the client's rate limits it falls under.
+    /// The client's rate limit that it falls under.
     pub class: &'static str,
 }

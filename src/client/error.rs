@@ -1,5 +1,5 @@
-//! Why a call failed, for people and for code. What is printed holds no URL, no credential and nothing out of an
-//! answer but its status and a short error code.
+//! Why a call failed, for people and for code. Messages contain no URL, no credential and nothing from a response but
+//! its status and a short error code.
 
 use std::error::Error;
 use std::fmt;
@@ -14,12 +14,12 @@ use super::retry;
 use crate::setting::HumanDuration;
 use crate::telemetry::Failure;
 
-/// So much of the body of a refused request is kept for [`ApiError::mentions`].
+/// Bytes of the body of a refused request that are kept for [`ApiError::mentions`].
 pub(super) const PROBE_BYTES: usize = 4 * 1024;
 
-/// A vendor did not give what was asked for.
+/// A failed call to a vendor.
 pub struct ApiError {
-    /// Why, as a label value.
+    /// The reason, as a label value.
     pub failure: Failure,
     detail: Box<Detail>,
 }
@@ -33,7 +33,7 @@ struct Detail {
 }
 
 impl ApiError {
-    /// A finding of the vendor's own module: `words` say what is wrong and what to do, and hold no secret.
+    /// An error that a vendor's module found: `words` say what is wrong and what to do, and contain no secret.
     pub fn new(endpoint: &'static Endpoint, failure: Failure, words: impl Into<String>) -> Self {
         Self {
             failure,
@@ -60,13 +60,13 @@ impl ApiError {
         }
     }
 
-    /// The HTTP status of the last answer, if there was one.
+    /// The HTTP status of the last response, if there was one.
     pub fn status(&self) -> Option<u16> {
         self.detail.attempt.status.map(|status| status.as_u16())
     }
 
-    /// Whether the start of the refusal's body (4 KiB) holds `text`, upper and lower case alike. The body itself is
-    /// not to be had: it can name the user.
+    /// Whether the start of the refusal's body (4 KiB) contains `text`, ignoring case. The body itself is not exposed:
+    /// it can name the user.
     pub fn mentions(&self, text: &str) -> bool {
         let body = String::from_utf8_lossy(&self.detail.attempt.probe).to_ascii_lowercase();
         body.contains(&text.to_ascii_lowercase())
@@ -93,7 +93,7 @@ impl fmt::Display for ApiError {
 }
 
 impl fmt::Debug for ApiError {
-    /// As it is displayed: what is kept of the answer stays hidden.
+    /// As it is displayed: the kept part of the response stays hidden.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ApiError({}, {self})", self.failure.as_str())
     }
@@ -101,12 +101,12 @@ impl fmt::Debug for ApiError {
 
 impl Error for ApiError {}
 
-/// How one try failed.
+/// How one attempt failed.
 pub(super) struct AttemptError {
     pub(super) failure: Failure,
-    /// Whether it is worth another try.
+    /// Whether to retry.
     pub(super) retry: bool,
-    /// How long the server asked to wait before that.
+    /// The pause that the server requested before the retry.
     pub(super) wait: Option<Duration>,
     pub(super) status: Option<StatusCode>,
     pub(super) words: String,
@@ -115,21 +115,21 @@ pub(super) struct AttemptError {
 }
 
 impl AttemptError {
-    /// One that is final.
+    /// An error that is not retried.
     pub(super) fn new(failure: Failure, words: impl Into<String>) -> Self {
         Self { failure, retry: false, wait: None, status: None, words: words.into(), probe: Vec::new() }
     }
 
-    /// One that may pass.
+    /// An error that is retried.
     pub(super) fn transient(failure: Failure, words: impl Into<String>) -> Self {
         Self { retry: true, ..Self::new(failure, words) }
     }
 
-    /// This one is final after all, for the server wants a pause longer than is waited for.
+    /// Makes the error final, because the server requests a longer pause than the client waits for.
     pub(super) fn too_long(mut self, wait: Duration) -> Self {
         let wait = HumanDuration(Duration::from_secs(wait.as_secs()));
         self.retry = false;
-        self.words = format!("{}; the vendor asks to be left alone for {wait}, too long to wait", self.words);
+        self.words = format!("{}; the vendor requested a pause of {wait}, longer than http.retry_for", self.words);
         self
     }
 
@@ -138,15 +138,15 @@ impl AttemptError {
         Self { failure, retry, wait, status: Some(status), words: words_of_status(status, failure), probe }
     }
 
-    /// What a failure to send or to receive means. Only its innermost reason is told: the outer ones hold the URL.
+    /// Explains a failure to send or to receive. Shows only the innermost reason: the outer ones contain the URL.
     pub(super) fn of_transport(error: &reqwest::Error) -> Self {
         let causes = Causes::of(error);
         if let Some(reason) = causes.refused {
             return Self::new(
                 Failure::Tls,
                 format!(
-                    "no safe connection: the other side ended it: {reason}; if it asks for a client certificate, check \
-                     that it trusts the one it is shown"
+                    "TLS handshake failed: connection closed by peer: {reason}; if it requires a client certificate, \
+                     check that it trusts the configured one"
                 ),
             );
         }
@@ -154,16 +154,16 @@ impl AttemptError {
             return Self::new(
                 Failure::Tls,
                 format!(
-                    "no safe connection: {reason}; if a private authority signs its certificate, or that of a proxy \
+                    "TLS handshake failed: {reason}; if a private authority signs its certificate, or that of a proxy \
                      in between, set http.ca_file"
                 ),
             );
         }
         if error.is_timeout() {
             let words = if error.is_connect() {
-                "no connection in time; check base_url, http.proxy and the network, or raise http.connect_timeout"
+                "timed out connecting; check base_url, http.proxy and the network, or raise http.connect_timeout"
             } else {
-                "no whole answer in time; raise http.read_timeout or http.timeout, or ask for smaller pages"
+                "timed out reading the response; raise http.read_timeout or http.timeout, or request smaller pages"
             };
             return Self::transient(Failure::Timeout, words);
         }
@@ -174,27 +174,27 @@ impl AttemptError {
         if error.is_dns() {
             return Self::transient(
                 Failure::Unreachable,
-                format!("its name could not be looked up: {innermost}; check base_url, http.proxy and the DNS"),
+                format!("DNS lookup failed: {innermost}; check base_url, http.proxy and the DNS"),
             );
         }
         if error.is_connect() {
             return Self::transient(
                 Failure::Unreachable,
-                format!("no connection: {innermost}; check base_url, http.proxy and the firewall"),
+                format!("cannot connect: {innermost}; check base_url, http.proxy and the firewall"),
             );
         }
         if causes.garbled {
-            return Self::transient(Failure::BadResponse, format!("its answer is garbled: {innermost}"));
+            return Self::transient(Failure::BadResponse, format!("malformed response: {innermost}"));
         }
-        Self::transient(Failure::Unreachable, format!("the connection broke: {innermost}"))
+        Self::transient(Failure::Unreachable, format!("connection lost: {innermost}"))
     }
 }
 
-/// What a failure to send or to receive means, in words that fit any server.
+/// Explains a failure to send or to receive, in words that fit any server.
 pub(super) fn plain(error: &reqwest::Error) -> (Failure, String) {
     let failure = AttemptError::of_transport(error).failure;
     let words = if failure == Failure::Timeout {
-        "no answer in time".to_owned()
+        "timed out waiting for the response".to_owned()
     } else {
         let Causes { refused, tls, innermost, .. } = Causes::of(error);
         refused.or(tls).unwrap_or(innermost)
@@ -202,7 +202,7 @@ pub(super) fn plain(error: &reqwest::Error) -> (Failure, String) {
     (failure, words)
 }
 
-/// The reason why a client could not be built.
+/// The reason that a client could not be built.
 pub(super) fn of_build(error: &reqwest::Error) -> String {
     Causes::of(error).innermost
 }
@@ -219,7 +219,7 @@ fn words_of_status(status: StatusCode, failure: Failure) -> String {
     } else if failure == Failure::Forbidden {
         "the account may not do this; give its role the permission, or leave this collector out"
     } else if failure == Failure::NotFound {
-        "there is no such thing here; check base_url, or leave this collector out if the tenant has no such module"
+        "not found; check base_url, or leave this collector out if the tenant does not have the module"
     } else if failure == Failure::RateLimited {
         "too many requests; lower the rate limit in the configuration if others use this account too"
     } else if status.is_server_error() {
@@ -230,12 +230,12 @@ fn words_of_status(status: StatusCode, failure: Failure) -> String {
     format!("answered {said}: {meaning}")
 }
 
-/// What the chain of causes below a transport error says.
+/// What the chain of causes below a transport error shows.
 struct Causes {
     tls: Option<String>,
-    /// What the other side said when it would not go on with TLS.
+    /// The peer's TLS alert, if it ended the handshake.
     refused: Option<String>,
-    /// Bytes came that are not HTTP, or not what they are said to be compressed with.
+    /// Whether the received bytes are not HTTP, or not compressed as declared.
     garbled: bool,
     innermost: String,
 }
@@ -251,7 +251,7 @@ impl Causes {
             next = cause.source();
             if let Some(error) = cause.downcast_ref::<io::Error>() {
                 garbled |= matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput);
-                // `source` of an I/O error skips the error it wraps, which is where rustls tells its reason.
+                // `source` of an I/O error skips the error it wraps, which holds the reason from rustls.
                 next = error.get_ref().map(|inner| inner as &(dyn Error + 'static)).or(next);
             }
             if let Some(error) = cause.downcast_ref::<hyper::Error>() {
@@ -267,8 +267,8 @@ impl Causes {
     }
 }
 
-/// A reason fit for a log: short, on one line, and without a URL. The libraries below are not known to put one
-/// there, but it could hold a credential, so it is not left to them.
+/// Makes a reason fit for a log: short, on one line, and without a URL. The libraries below are not known to include
+/// one, but it could contain a credential, so nothing relies on that.
 fn safe(reason: &str) -> String {
     if reason.contains("://") {
         return "the reason holds a URL and is not shown".to_owned();
@@ -277,7 +277,7 @@ fn safe(reason: &str) -> String {
     line.take(200).collect()
 }
 
-/// The vendor's error code, if the body has one that is surely no more than that.
+/// The vendor's error code, if the body has one that is certainly nothing more.
 fn error_code(body: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct Refusal {
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_told_without_the_vendors_message() {
+    fn a_refusal_is_reported_without_the_vendors_message() {
         let error = refused(403, r#"{"errorCode":"403 FORBIDDEN","message":"user jdoe may not","timestamp":1}"#);
         assert_eq!(
             error.to_string(),
@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn a_finding_of_the_vendors_module_has_its_own_words() {
+    fn an_error_of_the_vendors_module_keeps_its_words() {
         let error = ApiError::new(&LIST, Failure::Incomplete, "page 3 came twice");
         assert_eq!((error.to_string().as_str(), error.status()), ("list: page 3 came twice", None));
     }

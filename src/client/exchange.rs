@@ -1,4 +1,4 @@
-//! A call on its way to an answer: sent, waited for, and sent again as long as that is worth it.
+//! Runs a call: sends it, waits for the response, and retries it where that helps.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -20,10 +20,10 @@ use super::retry::{self, RateLimitHeaders};
 use crate::setting::HumanDuration;
 use crate::telemetry::{Failure, span};
 
-/// Reads an answer. It may run for long, and more than once: an answer that it cannot read is asked for again.
+/// Decodes a response. It may run for long, and more than once: a request whose response is unreadable is retried.
 pub type Decode<T> = Arc<dyn Fn(&Answer) -> Result<T, Unreadable> + Send + Sync>;
 
-/// Most answers of one call that may be unreadable: what arrived whole and makes no sense rarely changes.
+/// Maximum number of unreadable responses of one call: a complete but unreadable response rarely changes.
 const MOST_UNREADABLE: u32 = 4;
 
 /// A call under way.
@@ -36,15 +36,15 @@ pub struct Exchange<'c> {
     tries: u32,
     /// When the first attempt failed.
     failing_since: Option<Instant>,
-    /// Answers with a status of success that could not be read.
+    /// Unreadable responses with a status of success.
     unreadable: u32,
-    /// That of the last request, so that it ends once its answer has been read.
+    /// The span of the last request; it ends once the response has been read.
     span: Span,
 }
 
-/// Why an attempt brought no answer.
+/// Why an attempt got no response.
 enum SendError {
-    /// It was not sent, for want of what authorizes it.
+    /// The request was not sent, because its authorization is missing.
     Unauthorized(ApiError),
     Attempt(AttemptError),
 }
@@ -71,8 +71,8 @@ impl<'c> Exchange<'c> {
         }
     }
 
-    /// The first answer of success that `decode` can read. One that it cannot read is asked for again: a page can be
-    /// broken once.
+    /// Returns the first successful response that `decode` can read. An unreadable one is retried: a page can be broken
+    /// once.
     pub async fn decoded<T: Send + 'static>(mut self, decode: &Decode<T>) -> Result<T, ApiError> {
         loop {
             let answer = self.answer().await?;
@@ -91,7 +91,7 @@ impl<'c> Exchange<'c> {
         }
     }
 
-    /// The next answer of success.
+    /// Returns the next successful response.
     pub async fn answer(&mut self) -> Result<Answer, ApiError> {
         loop {
             match self.attempt().await {
@@ -102,18 +102,18 @@ impl<'c> Exchange<'c> {
         }
     }
 
-    /// Waits until the call may be sent again; the error of the call where that is not worth it.
+    /// Waits until the call may be retried; returns its error if it is not retryable.
     async fn back_off(&mut self, error: AttemptError) -> Result<(), ApiError> {
         let Self { client, call, limiter, tries, .. } = *self;
         let failing_since = *self.failing_since.get_or_insert_with(Instant::now);
         let pause = retry::backoff(client.first_pause, tries, crate::random::bits());
         let is_refused = error.failure == Failure::RateLimited;
         if is_refused && error.retry {
-            // Known to all of the class, and even if this call is given up: the others would meet it too.
+            // Applies to the whole class, even if this call is given up: the other calls would be refused, too.
             if let Some(asked) = error.wait.filter(|asked| *asked > client.max_wait) {
                 let (source, endpoint) = (client.telemetry.source(), call.endpoint.name);
                 let (asked, limit) = (HumanDuration(asked), HumanDuration(client.max_wait));
-                tracing::warn!(source, endpoint, %asked, %limit, "pause imposed by the vendor cut to http.max_wait");
+                tracing::warn!(source, endpoint, %asked, %limit, "pause requested by the vendor cut to http.max_wait");
             }
             limiter.hold(error.wait.unwrap_or_else(|| pause.max(retry::part_of_window(limiter.window(), tries))));
         }
@@ -140,7 +140,7 @@ impl<'c> Exchange<'c> {
         ApiError::of_call(self.call.endpoint, &self.client.host, error, self.tries, self.started.elapsed())
     }
 
-    /// Sends the call once, when its class allows it.
+    /// Sends the call once, when its rate limit allows it.
     async fn attempt(&mut self) -> Result<Answer, SendError> {
         let Self { client, call, limiter, .. } = *self;
         let waiting = client.telemetry.wait_for_limit();
@@ -151,7 +151,7 @@ impl<'c> Exchange<'c> {
         };
         drop(waiting);
         let permit = permit.map_err(|Blocked(remaining)| {
-            AttemptError::new(Failure::RateLimited, "not asked, because of an earlier answer").too_long(remaining)
+            AttemptError::new(Failure::RateLimited, "skipped after an earlier response").too_long(remaining)
         })?;
         let authorization = match self.authorize {
             Some(authorize) => Some(authorize.authorization().await.map_err(SendError::Unauthorized)?),
@@ -164,7 +164,7 @@ impl<'c> Exchange<'c> {
         Ok(answer.inspect_err(|error| span::failed(&self.span, error.failure, &error.words))?)
     }
 
-    /// Sends the request, which has its `permit`, and receives the answer.
+    /// Sends the request, which has its `permit`, and receives the response.
     async fn send(&self, request: RequestBuilder, permit: Permit<'_>) -> Result<Answer, AttemptError> {
         let Self { client, call, limiter, .. } = *self;
         let sent = Instant::now();
@@ -187,7 +187,7 @@ impl<'c> Exchange<'c> {
         let refused = retry::of_status(status).0 == Failure::RateLimited;
         limiter.observe(&limits, refused);
         if !status.is_success() {
-            // What can be had of the reason; a refusal stays one if its body breaks off.
+            // The reason as far as it is received; a refusal stays one if its body is cut off.
             let (mut probe, _) = receive(&mut response, PROBE_BYTES as u64).await;
             count(Some(status.as_u16()), probe.len() as u64);
             probe.truncate(PROBE_BYTES);
@@ -205,8 +205,8 @@ impl<'c> Exchange<'c> {
                 return Err(AttemptError::new(
                     Failure::TooLarge,
                     format!(
-                        "its answer is larger than {most} bytes; ask for smaller pages where that can be set, or raise \
-                         http.max_body_bytes"
+                        "the response is larger than {most} bytes; request smaller pages where that can be set, or \
+                         raise http.max_body_bytes"
                     ),
                 ));
             }

@@ -1,5 +1,4 @@
-//! How a connection is made beside what every vendor has: a client certificate to show, and a server's own that is
-//! not looked at.
+//! Connection settings that not every vendor has: a client certificate, and disabled TLS verification.
 
 use std::path::PathBuf;
 
@@ -11,26 +10,26 @@ use rustls::sign::CertifiedKey;
 
 use crate::setting::read_pem;
 
-/// What is special about the connections of a client.
+/// The special settings of a client's connections.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Connection {
-    /// What the client shows of itself.
+    /// The certificate that the client presents.
     pub client_certificate: Option<ClientCertificate>,
-    /// Whether any certificate of the server is taken. Whoever is in between can then read and change everything.
+    /// Whether to accept any server certificate. Anyone in between can then read and change everything.
     pub insecure_skip_verify: bool,
 }
 
-/// Where a client certificate is. It is read when a client is built, and not again.
+/// The files of a client certificate. They are read when a client is built, and not again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientCertificate {
-    /// PEM file of the certificate, those that lead to its authority following it.
+    /// PEM file of the certificate, followed by the chain to its authority.
     pub certificate_file: PathBuf,
     /// PEM file of its private key, without a password.
     pub key_file: PathBuf,
 }
 
 impl ClientCertificate {
-    /// Whether it can be read and its key belongs to it; otherwise which of the two settings is wrong, and why.
+    /// Checks that it is readable and that its key belongs to it; returns which of the two settings is wrong, and why.
     pub fn check(&self) -> Result<(), (&'static str, String)> {
         self.read().map(drop)
     }
@@ -43,7 +42,7 @@ impl ClientCertificate {
         let shown = self.certificate_file.display();
         let certificates: Vec<_> = CertificateDer::pem_slice_iter(&chain)
             .collect::<Result<_, _>>()
-            .map_err(|_| wrong_certificate(format!("{shown} is no valid PEM")))?;
+            .map_err(|_| wrong_certificate(format!("{shown} is not valid PEM")))?;
         if certificates.is_empty() {
             let words = "holds no certificate; one starts with \"-----BEGIN CERTIFICATE-----\"";
             return Err(wrong_certificate(format!("{shown} {words}")));
@@ -54,10 +53,10 @@ impl ClientCertificate {
                          protected by a password";
             wrong_key(format!("{shown} {words}"))
         })?;
-        // What reqwest finds wrong, it finds only when its client is built, and says of no file.
+        // reqwest reports errors only when its client is built, and does not name the file.
         CertifiedKey::from_der(certificates, der, &ring::default_provider())
             .map_err(|error| wrong_key(format!("{shown} cannot be used with the certificate: {error}")))?;
-        // Of more than one key, it takes the last.
+        // If there is more than one key, reqwest takes the last.
         Identity::from_pem(&[chain.as_slice(), b"\n", key.as_slice()].concat())
             .map_err(|_| wrong_key(format!("{shown} cannot be used")))
     }
@@ -73,12 +72,12 @@ mod tests {
     }
 
     #[test]
-    fn a_client_certificate_must_be_one_and_have_its_own_key() {
+    fn a_client_certificate_must_be_valid_and_match_its_key() {
         const CERTIFICATE: &str = "tests/fixtures/tls/client.pem";
         const KEY: &str = "tests/fixtures/tls/client-key.pem";
         const OTHER_KEY: &str = "tests/fixtures/tls/other-key.pem";
         assert_eq!(check(CERTIFICATE, KEY), Ok(()));
-        for (certificate, key, told) in [
+        for (certificate, key, message) in [
             ("tests/no.pem", KEY, "client_certificate_file: cannot read tests/no.pem: "),
             (CERTIFICATE, "pasted", "client_key_file: cannot read the file that it names: "),
             (KEY, KEY, "client_certificate_file: tests/fixtures/tls/client-key.pem holds no certificate"),
@@ -86,7 +85,7 @@ mod tests {
             (CERTIFICATE, OTHER_KEY, "client_key_file: tests/fixtures/tls/other-key.pem cannot be used with the"),
         ] {
             let found = check(certificate, key).unwrap_err();
-            assert!(found.starts_with(told), "{found}");
+            assert!(found.starts_with(message), "{found}");
         }
     }
 }

@@ -1,11 +1,11 @@
 //! The only outbound HTTP client.
 //!
-//! Owns everything between a vendor's module and the network: TLS and proxy, deadlines, rate limits, what is worth
-//! asking again, the largest answer, and the words for what went wrong. It must not know any vendor: not its paths,
-//! not its log-in, not its JSON. A vendor's module describes a [`Call`] and reads the [`Answer`].
+//! Owns everything between a vendor's module and the network: TLS and proxy, deadlines, rate limits, retries, the
+//! largest response, and the error messages. It must not know any vendor: not its paths, not its log-in, not its JSON.
+//! A vendor's module describes a [`Call`] and reads the [`Answer`].
 //!
-//! Credentials go to the configured host only: no redirect is followed, no cookie kept, no referrer sent. Nothing
-//! printed here holds a URL, for its query can be a credential.
+//! Credentials go to the configured host only: redirects are not followed, cookies not kept, referrers not sent.
+//! Messages never contain a URL, because its query can be a credential.
 
 #![expect(clippy::disallowed_types, reason = "reqwest's client is banned everywhere else")]
 
@@ -48,11 +48,11 @@ pub use post::{Posted, Poster};
 use config::{is_loopback, read_base_url, read_certificates, read_proxy};
 use limit::RateLimiter;
 
-/// Asks one vendor account. Shared by all its collectors, so that its limits hold across them.
+/// Sends calls to one vendor account. Shared by all its collectors, so that its limits hold across them.
 pub struct Client {
     http: reqwest::Client,
     base: Url,
-    /// Host and, where it is not the usual one, port: all of the base URL that is ever shown.
+    /// Host and, if it is not the default, port: the only part of the base URL that is ever shown.
     host: String,
     max_body_bytes: u64,
     retries: Option<u32>,
@@ -60,15 +60,16 @@ pub struct Client {
     max_wait: Duration,
     first_pause: Duration,
     limiters: BTreeMap<&'static str, RateLimiter>,
-    /// For classes without a limit of their own; a vendor that refuses one of them is left alone by all of them.
+    /// For classes without their own limit; if the vendor refuses a call of one of them, all of them pause.
     unlimited: RateLimiter,
     telemetry: Arc<SourceTelemetry>,
     clock: Clock,
 }
 
 impl Client {
-    /// A client for the vendor at `base_url`, which may have a path, reached as `connection` says. `limits` are by
-    /// [`Endpoint::class`]; a class without one is not limited. The error says in words what is wrong with the settings.
+    /// Creates a client for the vendor at `base_url`, which may have a path, reached over `connection`. `limits` are by
+    /// [`Endpoint::class`]; a class without one is not limited. The error says in plain words what is wrong with the
+    /// settings.
     pub fn new(
         base_url: &str,
         config: &Config,
@@ -97,7 +98,7 @@ impl Client {
         })
     }
 
-    /// Begins a call, each request of which is sent with what `authorize` gives out, if it is there.
+    /// Begins a call, each request of which is sent with the authorization from `authorize`, if given.
     pub fn exchange<'c>(&'c self, call: &'c Call, authorize: Option<&'c dyn Authorize>) -> Exchange<'c> {
         Exchange::new(self, call, authorize)
     }
@@ -110,7 +111,7 @@ impl fmt::Debug for Client {
     }
 }
 
-/// reqwest asks the process for its cryptography, and panics if there is none. That it is set already is fine.
+/// Sets the process's default cryptography provider, without which reqwest panics. Does nothing if it is already set.
 pub fn provide_cryptography() {
     if rustls::crypto::CryptoProvider::get_default().is_none() {
         drop(rustls::crypto::ring::default_provider().install_default());
@@ -135,7 +136,7 @@ fn build(base: &Url, config: &Config, connection: &Connection) -> Result<reqwest
         builder = builder.proxy(read_proxy(proxy).map_err(|reason| format!("http.proxy {reason}"))?);
     }
     if base.scheme() == "http" {
-        // No certificate will be looked at, and a bare container has none to load, which would be an error.
+        // No certificate is checked, and a bare container has none to load, which would be an error.
         builder = builder.tls_certs_only([]);
     } else if let Some(path) = &config.ca_file {
         let certificates = read_certificates(path).map_err(|reason| format!("http.ca_file: {reason}"))?;

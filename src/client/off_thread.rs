@@ -1,10 +1,10 @@
-//! Work that blocks or takes long, away from the threads that serve everyone.
+//! Moves work that blocks or takes long off the async threads.
 
 use super::endpoint::Endpoint;
 use super::error::ApiError;
 use crate::telemetry::Failure;
 
-/// Does the work, which is part of a call to `endpoint`. A panic goes on in the caller.
+/// Does the work, which is part of a call to `endpoint`, on a blocking thread. A panic continues in the caller.
 pub async fn off_thread<T: Send + 'static>(
     endpoint: &'static Endpoint,
     work: impl FnOnce() -> T + Send + 'static,

@@ -1,6 +1,6 @@
-//! A client that sends bytes to one address: what pushes need, and vendors do not.
+//! A client that sends bytes to one address: for pushes, not for vendors.
 //!
-//! It asks once, follows no redirect, and leaves what an answer means to the caller.
+//! It sends each request once, follows no redirects, and leaves the meaning of a response to the caller.
 
 use std::path::Path;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use super::retry::RateLimitHeaders;
 use crate::clock::Timestamp;
 use crate::telemetry::Failure;
 
-/// No answer to a push is larger.
+/// The largest response to a push that is read.
 const MOST_ANSWER: u64 = 64 * 1024;
 
 /// Sends bytes to one address.
@@ -26,24 +26,24 @@ pub struct Poster {
     url: Url,
 }
 
-/// An answer, whatever its status.
+/// A response with any status.
 pub struct Posted {
     /// Its status.
     pub status: StatusCode,
-    /// What it says its body is.
+    /// Its declared content type.
     pub content_type: Option<String>,
-    /// How long it asks to wait before the next try.
+    /// The requested pause before the next attempt.
     pub retry_after: Option<Duration>,
     /// Its body.
     pub body: Bytes,
 }
 
 impl Poster {
-    /// A client for `url`. It trusts the certificates of `ca_file` beside those of the system, and shows `certificate`.
-    /// As for vendors, the proxy is what the environment says, and none for this machine itself.
+    /// Creates a client for `url`. It trusts the certificates of `ca_file` in addition to the system's, and presents
+    /// `certificate`. As for vendors, the proxy comes from the environment, and this machine is reached without one.
     pub fn new(url: &str, ca_file: Option<&Path>, certificate: Option<&ClientCertificate>) -> Result<Self, String> {
         super::provide_cryptography();
-        let url = Url::parse(url).map_err(|error| format!("endpoint is no absolute URL: {error}"))?;
+        let url = Url::parse(url).map_err(|error| format!("endpoint is not an absolute URL: {error}"))?;
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("container-security-exporter/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
@@ -70,7 +70,7 @@ impl Poster {
         Ok(Self { http, url })
     }
 
-    /// Sends one request, and reads the answer within `patience`. An error is told without the address.
+    /// Sends one request, and reads the response within `patience`. An error does not contain the address.
     pub async fn post(
         &self,
         headers: HeaderMap,
@@ -86,7 +86,7 @@ impl Poster {
         let (body, end) = receive(&mut response, MOST_ANSWER).await;
         match end {
             BodyEnd::Broken(error) if response.status().is_success() => return Err(plain(&error)),
-            // What came of it says enough.
+            // The received part is enough.
             BodyEnd::Whole | BodyEnd::TooLarge | BodyEnd::Broken(_) => {}
         }
         Ok(Posted { status: response.status(), content_type, retry_after, body: body.into() })

@@ -1,4 +1,4 @@
-//! What is worth asking again, and when: statuses, the server's headers about its limits, backoff. Pure.
+//! Decides what to retry, and when: statuses, the server's rate-limit headers, backoff. Pure.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -8,19 +8,19 @@ use super::answer::date;
 use crate::clock::Timestamp;
 use crate::telemetry::Failure;
 
-/// The first pause lasts up to this long, each further one up to twice the one before.
+/// The longest first pause; each further one is up to twice as long as the one before.
 pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(500);
 
-/// No pause of our own choice lasts longer.
+/// The longest pause that the client chooses itself.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// No word of a server about time is taken for more than this, whatever number it sends.
+/// The longest pause that is accepted from a server, whatever number it sends.
 const LONGEST_WAIT: Duration = Duration::from_hours(24);
 
-/// What a status without success means, and whether asking again may help.
+/// What an unsuccessful status means, and whether a retry may help.
 pub(super) fn of_status(status: StatusCode) -> (Failure, bool) {
     match status.as_u16() {
-        // Qualys' classic API says 409 where everyone else says 429.
+        // Qualys' classic API answers 409 instead of 429.
         429 | 409 => (Failure::RateLimited, true),
         408 | 500 | 502..=504 | 520..=527 | 598 | 599 => (Failure::BadResponse, true),
         401 => (Failure::Unauthorized, false),
@@ -30,14 +30,15 @@ pub(super) fn of_status(status: StatusCode) -> (Failure, bool) {
     }
 }
 
-/// How long to leave a server alone that refuses for a limit of this window and does not say for how long: an eighth of it
-/// at first, for room may come soon, and twice as long each time, so that a window that is full is outlasted.
+/// How long to pause after a server refuses a request for a limit of this window and does not say for how long: an
+/// eighth of the window at first, because room may come soon, and twice as long each time, so that the pauses outlast a
+/// full window.
 pub(super) fn part_of_window(window: Duration, tries: u32) -> Duration {
     (window / 8).saturating_mul(2_u32.saturating_pow(tries.saturating_sub(1))).min(LONGEST_PAUSE)
 }
 
-/// How long to pause after so many tries: exponential with full jitter, so that clients that failed together do
-/// not come back together. `random` is any number, spread evenly over all 64 bits.
+/// How long to pause after this many attempts: exponential with full jitter, so that clients that failed together do
+/// not retry together. `random` is any number, spread evenly over all 64 bits.
 pub(super) fn backoff(first: Duration, tries: u32, random: u64) -> Duration {
     let doubled = 1_u32.checked_shl(tries.saturating_sub(1)).unwrap_or(u32::MAX);
     let most = first.saturating_mul(doubled).min(LONGEST_PAUSE).as_nanos();
@@ -46,7 +47,7 @@ pub(super) fn backoff(first: Duration, tries: u32, random: u64) -> Duration {
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
 
-/// What a server says about its limits, in the headers of any answer.
+/// The rate-limit headers of a response.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct RateLimitHeaders {
     /// `X-RateLimit-Limit`: requests per window; more than zero.
@@ -55,19 +56,19 @@ pub(super) struct RateLimitHeaders {
     pub(super) remaining: Option<u32>,
     /// `X-RateLimit-Window-Sec`: length of the window; more than zero.
     pub(super) window: Option<Duration>,
-    /// `X-RateLimit-ToWait-Sec`: when to come back.
+    /// `X-RateLimit-ToWait-Sec`: when to retry.
     pub(super) to_wait: Option<Duration>,
-    /// `Retry-After`, in seconds or as a date: when to come back.
+    /// `Retry-After`, in seconds or as a date: when to retry.
     pub(super) retry_after: Option<Duration>,
 }
 
 impl RateLimitHeaders {
-    /// Reads the headers; what cannot be read was not said. `now` is for a server that does not tell its own time.
+    /// Reads the headers; an unreadable one counts as missing. `now` is for a server that does not send its own time.
     pub(super) fn read(headers: &HeaderMap, now: Timestamp) -> Self {
         let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
         let count = |name: &str| text(name)?.parse::<u32>().ok();
         let seconds = |name: &str| text(name).and_then(seconds);
-        // A date it tells is by its own clock, which can be a day from ours.
+        // A date is by the server's clock, which can be a day away from ours.
         let our_now = || UNIX_EPOCH + Duration::from_millis(now.millis().unsigned_abs());
         Self {
             limit: count("x-ratelimit-limit").filter(|limit| *limit > 0),
@@ -79,17 +80,17 @@ impl RateLimitHeaders {
         }
     }
 
-    /// How long the server asks to be left alone, if it says so: zero is no answer to one that was just refused.
+    /// The pause that the server requests, if any: zero makes no sense after a refusal.
     pub(super) fn wait(&self) -> Option<Duration> {
-        let said = self.retry_after.or(self.to_wait).or(self.window);
-        said.filter(|wait| !wait.is_zero())
+        let wait = self.retry_after.or(self.to_wait).or(self.window);
+        wait.filter(|wait| !wait.is_zero())
     }
 }
 
 fn seconds_or_date(text: &str, now: impl Fn() -> SystemTime) -> Option<Duration> {
     seconds(text).or_else(|| {
         let date = httpdate::parse_http_date(text).ok()?;
-        // A date gone by means now.
+        // A past date means now.
         Some(date.duration_since(now()).unwrap_or_default().min(LONGEST_WAIT))
     })
 }
@@ -98,7 +99,8 @@ fn seconds(text: &str) -> Option<Duration> {
     if !text.starts_with(|first: char| first.is_ascii_digit()) {
         return None;
     }
-    // Through a float, for some servers send fractions, and numbers too large for an integer mean "long" too.
+    // Parsed as a float, because some servers send fractions, and a number that is too large for an integer means
+    // "long", too.
     let seconds = text.parse::<f64>().ok()?.min(LONGEST_WAIT.as_secs_f64());
     Duration::try_from_secs_f64(seconds).ok()
 }
@@ -148,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_date_is_by_the_clock_of_the_server_that_tells_it() {
+    fn a_date_is_read_by_the_clock_of_the_server_that_sent_it() {
         let until = ("retry-after", "Mon, 07 Nov 1994 08:50:07 GMT");
         for (date, seconds) in [
             ("Mon, 07 Nov 1994 08:49:37 GMT", 30),
@@ -162,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn the_most_precise_word_about_waiting_counts() {
+    fn the_most_precise_requested_pause_counts() {
         let all = [
             ("retry-after", "1"),
             ("x-ratelimit-towait-sec", "2"),
@@ -173,9 +175,9 @@ mod tests {
         for (from, seconds) in [(0, Some(1)), (1, Some(2)), (2, Some(3)), (3, None)] {
             assert_eq!(read(&all[from..]).wait(), seconds.map(Duration::from_secs));
         }
-        let word = read(&all);
-        assert_eq!((word.limit, word.remaining), (Some(120), Some(0)));
-        // No use to one that was just refused, or for a division.
+        let headers = read(&all);
+        assert_eq!((headers.limit, headers.remaining), (Some(120), Some(0)));
+        // Zero is useless after a refusal, and as a divisor.
         assert_eq!(read(&[("retry-after", "0")]).wait(), None);
         assert_eq!(read(&[("x-ratelimit-limit", "0"), ("x-ratelimit-window-sec", "0")]), RateLimitHeaders::default());
         assert_eq!(
@@ -185,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_may_pass_is_asked_again() {
+    fn only_transient_failures_are_retried() {
         for (status, failure, again) in [
             (429, Failure::RateLimited, true),
             (409, Failure::RateLimited, true),

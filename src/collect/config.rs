@@ -11,7 +11,7 @@ const LEAST_MIN_AGE: HumanDuration = HumanDuration::seconds(1);
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// What makes collectors run: their intervals, so that no scrape waits for a vendor, or scrapes.
+    /// What triggers collectors: their intervals, so that scrapes never wait for a vendor, or scrapes.
     pub mode: Mode,
     /// With `mode = "scrape"`: a scrape that finds older data triggers a collection.
     pub min_age: HumanDuration,
@@ -24,7 +24,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Notes what is wrong.
+    /// Adds an error for each invalid setting.
     pub fn check(&self, at: &str, errors: &mut ConfigErrors) {
         if self.min_age < LEAST_MIN_AGE {
             errors.add(format!("{at}.min_age"), format!("must be at least {LEAST_MIN_AGE}"));
@@ -32,7 +32,7 @@ impl Config {
     }
 }
 
-/// What makes collectors run.
+/// What triggers collectors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {

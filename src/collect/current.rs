@@ -28,15 +28,15 @@ struct CollectedSource {
 /// The data of one collector.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Collected {
-    /// Since when the tables are served; none if nothing is.
+    /// When the tables were first served; `None` if nothing is.
     pub(super) since: Option<Instant>,
     pub(super) tables: Tables,
-    /// How good they are; without tables, when they last were.
+    /// Their status; without tables, when they were last good.
     pub(super) status: DataStatus,
 }
 
 impl CurrentData {
-    /// Makes these the sources with their collectors, in this order. Only sources that are in `kept` keep their data.
+    /// Replaces the sources and their collectors, in this order. Only sources in `kept` keep their data.
     pub fn arrange<'a>(&self, sources: impl IntoIterator<Item = (&'a str, Vendor, Vec<&'static str>)>, kept: &[&str]) {
         let mut known = lock(&self.sources);
         let mut before = std::mem::take(&mut *known);
@@ -63,7 +63,7 @@ impl CurrentData {
         Inventory { sources: inventories.collect() }
     }
 
-    /// The number of changes so far: what is read after it is at least as new.
+    /// The number of changes so far: data that is read afterwards is at least as new.
     pub fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
     }

@@ -1,8 +1,8 @@
-//! When each collector runs, and how long its last good data is served.
+//! Decides when each collector runs, and how long its last good data is served.
 //!
-//! Owns time: intervals, ages, expiry. A collector runs on its own interval, or when scrapes trigger it ([`OnDemandScheduler`]),
-//! and never twice at once. One that fails leaves the others alone, and its last good data in place until that is too
-//! old. It knows no vendor and no metric.
+//! Owns time: intervals, ages, expiry. A collector runs on its own interval, or when scrapes trigger it
+//! ([`OnDemandScheduler`]), and never twice at once. A failing collector does not affect the others, and its last good
+//! data is served until it is too old. It knows neither vendors nor metrics.
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
@@ -50,7 +50,7 @@ const NEXT_ANSWER: Duration = Duration::from_mins(5);
 /// A failure that persists is logged again after this long.
 const LOG_AGAIN: Duration = Duration::from_mins(10);
 
-/// Why a run failed, in words for people.
+/// Why a run failed, in plain words.
 pub type RunError = (Failure, String);
 
 /// Runs one collector and serves its data.
@@ -156,7 +156,7 @@ impl Runner {
         result
     }
 
-    /// Logs a failure: once for each change, and now and then while it persists.
+    /// Logs a failure: once for each change, and from time to time while it persists.
     fn log_failure(&mut self, failure: Failure, words: &str) {
         let (source, collector, outcome) = (self.telemetry.source(), self.collector.name, failure.as_str());
         match self.failing {
@@ -190,8 +190,8 @@ impl Runner {
             tokio::select! {
                 result = &mut run => break result,
                 () = until(check) => {
-                    // A walk that is making progress is not failing: its old data is served until it ends. Nor is one
-                    // that waits for a rate limit, and then for the answer.
+                    // A walk that is making progress is not failing: its old data is served until it ends. Nor is a run
+                    // failing that waits for a rate limit, and then for the response.
                     let now = Instant::now();
                     let progressing = lock(&last_page).map(|last| last + NEXT_ANSWER).filter(|until| *until > now);
                     let waiting = telemetry.is_waiting_for_limit().then(|| now + FIRST_ANSWER);
@@ -212,7 +212,7 @@ impl Runner {
         }
     }
 
-    /// Serves what a run read, unless that is worse than what is served.
+    /// Serves the output of a run, unless it is worse than the served data.
     async fn take(&mut self, output: CollectOutput, took: Duration) -> Result<(), RunError> {
         let CollectOutput { tables, records, walk_kind, missing, failure, note, fields, resume_state } = output;
         let complete = missing.is_none();
@@ -221,7 +221,7 @@ impl Runner {
         if complete || !self.served.is_some() || self.served.is_stale() || !known.complete {
             let walk_duration = match walk_kind {
                 WalkKind::Full => took,
-                // What came before the interruption is not measured.
+                // The time before the interruption is not measured.
                 WalkKind::Resumed => known.walk_duration.max(took),
                 WalkKind::Incremental => known.walk_duration,
             };

@@ -124,12 +124,12 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn all_who_ask_share_one_collection() {
+    async fn concurrent_scrapes_share_one_collection() {
         let scheduler = Arc::new(OnDemandScheduler::new(Duration::from_mins(1)));
         let (_tasks, runs) = collectors(&scheduler, &[5, 1]);
         let began = Instant::now();
         join_all((0..100).map(|_| scheduler.ensure_fresh())).await;
-        assert_eq!((began.elapsed().as_secs(), runs.load(Ordering::Relaxed)), (5, 2), "the first is everyone's");
+        assert_eq!((began.elapsed().as_secs(), runs.load(Ordering::Relaxed)), (5, 2), "the first run is shared");
         for second in 6..60 {
             advance(Duration::from_secs(1)).await;
             scheduler.ensure_fresh().await;
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_collection_that_takes_long_is_not_started_again_meanwhile() {
+    async fn a_long_collection_is_not_started_again_meanwhile() {
         let scheduler = Arc::new(OnDemandScheduler::new(Duration::from_secs(10)));
         let (_tasks, runs) = collectors(&scheduler, &[100]);
         for _ in 0..9 {
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_collector_that_takes_long_keeps_no_other_from_its_turn() {
+    async fn a_slow_collector_does_not_delay_others() {
         let scheduler = Arc::new(OnDemandScheduler::new(Duration::from_secs(10)));
         let (_slow, slow) = collectors(&scheduler, &[3600]);
         let (_quick, quick) = collectors(&scheduler, &[1]);
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_collector_that_goes_is_not_waited_for() {
+    async fn a_dropped_collector_is_not_waited_for() {
         let scheduler = Arc::new(OnDemandScheduler::new(Duration::from_secs(10)));
         scheduler.ensure_fresh().await;
         let (mut tasks, _) = collectors(&scheduler, &[1000]);
@@ -178,7 +178,7 @@ mod tests {
         let began = Instant::now();
         tokio::join!(waiting, stopping);
         assert_eq!(began.elapsed().as_secs(), 2);
-        // One that is gone before it heard of a collection, too.
+        // Also one that is dropped before it notices the request.
         let (mut tasks, _) = collectors(&scheduler, &[1]);
         sleep(Duration::from_secs(20)).await;
         let (mut waiting, before) = (Box::pin(scheduler.ensure_fresh()), runs.load(Ordering::Relaxed));

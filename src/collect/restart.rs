@@ -1,4 +1,4 @@
-//! What is served over a restart: saved whenever it changes, and served again with its true age.
+//! Served data across a restart: saved whenever it changes, and served again with its true age.
 
 use tokio::time::Instant;
 
@@ -7,7 +7,7 @@ use crate::checkpoint::{Saved, SavedData, Slot};
 use crate::inventory::Tables;
 
 impl Runner {
-    /// Continues with what was saved in `slot` before a restart, and saves there from now on what it serves.
+    /// Continues with the data that was saved in `slot` before a restart, and saves the served data there from now on.
     pub fn restore(&mut self, slot: Slot, saved: Saved) {
         if let (false, Some((tables, data))) = (self.served.is_some(), &saved.served) {
             self.serve_again(tables.clone(), data);
@@ -21,7 +21,7 @@ impl Runner {
         let (source, collector) = (self.telemetry.source(), self.collector.name);
         let age = self.clock.now().since(data.since);
         let age_seconds = age.as_secs();
-        // Where the system's clock starts at boot, older data has no time on it.
+        // If the system's clock starts at boot, it cannot represent the time of older data.
         let since = Instant::now().checked_sub(age).filter(|_| age < self.served.lifetime(&data.status));
         if let Some(since) = since {
             self.served.replace(tables, since, data.status.clone());
@@ -32,11 +32,11 @@ impl Runner {
         }
     }
 
-    /// Saves what is served, if there is a store, while everything else goes on.
+    /// Saves the served data in the background, if there is a store.
     pub(super) async fn save(&mut self, tables: Tables, data: SavedData) {
         let Some(slot) = self.slot.clone() else { return };
         if let Some(saving) = self.saving.take() {
-            // It is over either way.
+            // Finished either way.
             _ = saving.await;
         }
         // The store logs and counts a failure.

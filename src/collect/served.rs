@@ -1,4 +1,4 @@
-//! The data of one collector that is served now: since when, how good it is, and when it is too old.
+//! The served data of one collector: since when, its status, and when it is too old.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +25,7 @@ pub(super) struct ServedData {
 }
 
 impl ServedData {
-    /// What `collection` has of this collector.
+    /// The data that `collection` has of this collector.
     pub(super) fn of(
         current: Arc<CurrentData>,
         source: &str,
@@ -41,7 +41,7 @@ impl ServedData {
         self.since.is_some()
     }
 
-    /// How good it is; while nothing is served, when it last was.
+    /// Its status; while nothing is served, when it was last good.
     pub(super) fn status(&self) -> &DataStatus {
         &self.status
     }
@@ -52,7 +52,7 @@ impl ServedData {
         self.publish(tables);
     }
 
-    /// Serves nothing, and only says when data with this status was good.
+    /// Stops serving data, and keeps only when data with this status was good.
     pub(super) fn drop_data(&mut self, status: DataStatus) {
         (self.since, self.status) = (None, status.without_data());
         self.publish(Tables::default());
@@ -63,18 +63,18 @@ impl ServedData {
         self.current.put(&self.source, self.collector, data);
     }
 
-    /// Drops what is served because it is too old.
+    /// Drops the served data because it is too old.
     pub(super) fn expire(&mut self) {
         self.drop_data(self.status.clone());
         tracing::warn!(source = self.source, collector = self.collector, "dropped data that is too old");
     }
 
-    /// When what is served will be too old.
+    /// When the served data will be too old.
     pub(super) fn expiry(&self) -> Option<Instant> {
         Some(self.since? + self.lifetime(&self.status))
     }
 
-    /// Whether what is served is too old.
+    /// Whether the served data is too old.
     pub(super) fn is_stale(&self) -> bool {
         self.expiry().is_some_and(|expiry| expiry <= Instant::now())
     }

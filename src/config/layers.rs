@@ -1,8 +1,8 @@
 //! The origins of options: the file, the environment, the command line.
 //!
-//! Each is a figment provider that carries its name, so that every value knows its origin. The file and the
-//! environment are read by hand because of what figment's own providers do with them: a missing file is an empty
-//! one, an error quotes the line it is in, and `0012345` in the environment is a number even for a text.
+//! Each is a figment provider that carries its name, so that every value knows its origin. The file and the environment
+//! are read by hand because figment's own providers read a missing file as an empty one, quote the line of an error,
+//! and read `0012345` in the environment as a number even for a text.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -17,11 +17,11 @@ use super::path::{at, parts};
 use crate::output::otlp::environment::{self, Standard};
 use crate::setting::ConfigError;
 
-/// What the names of our environment variables begin with, and what stands between the levels of an option.
+/// The prefix of the exporter's environment variables, and the separator between the levels of an option.
 const PREFIX: &str = "CSE__";
 const LEVEL: &str = "__";
 
-/// Some options, and the place they stand in.
+/// Some options, and their origin.
 struct Layer {
     origin: String,
     options: Dict,
@@ -37,11 +37,11 @@ impl Provider for Layer {
     }
 }
 
-/// All options as they were written, the later places over the earlier.
+/// All options as written, later origins over earlier ones.
 pub(super) struct Layers {
     figment: Figment,
     tree: Value,
-    /// Where an option belongs that is not written anywhere.
+    /// The origin of an option that is not written anywhere.
     default_origin: String,
     /// Whether the file could be read.
     pub(super) whole: bool,
@@ -50,7 +50,7 @@ pub(super) struct Layers {
 }
 
 impl Layers {
-    /// Reads all places, and notes what cannot be read.
+    /// Reads all origins, and records what cannot be read.
     pub(super) fn read(
         file: Option<&Path>,
         environment: impl IntoIterator<Item = (OsString, OsString)>,
@@ -78,7 +78,7 @@ impl Layers {
             layers.push(one((*flag).to_owned(), key, value));
         }
 
-        // What OpenTelemetry's variables say is for where nothing else is said.
+        // OpenTelemetry's variables only apply where nothing else is set.
         let mut lowest: Vec<Layer> =
             standard.into_iter().filter(|one| !is_settled(one, &layers)).map(layer_of).collect();
         lowest.append(&mut layers);
@@ -93,7 +93,7 @@ impl Layers {
         &self.tree
     }
 
-    /// Where the option at `path` was written, or the table nearest around it.
+    /// The origin of the option at `path`, or of the nearest table around it.
     pub(super) fn origin(&self, path: &[String]) -> String {
         let nearest = (1..=path.len()).rev().find_map(|depth| at(&self.tree, &path[..depth]));
         let metadata = nearest.and_then(|value| self.figment.get_metadata(value.tag()));
@@ -105,7 +105,7 @@ impl Layers {
         self.origin(path) != self.default_origin
     }
 
-    /// A part's error, with the place it stands in.
+    /// A part's error, with its origin.
     pub(super) fn locate(&self, error: ConfigError) -> Located {
         Located { origin: self.origin(&parts(&error.key)), key: error.key, reason: error.reason }
     }
@@ -137,7 +137,7 @@ fn from_variable(name: &str, value: OsString) -> Option<Result<Layer, Located>> 
     let error =
         |reason: &str| Some(Err(Located { origin: origin.clone(), key: key.clone(), reason: reason.to_owned() }));
     if key.split('.').any(str::is_empty) {
-        return error("names no option; CSE__SERVER__LISTEN, for one, sets server.listen");
+        return error("names no option; for example, CSE__SERVER__LISTEN sets server.listen");
     }
     if key.split('.').next() == Some("source") {
         return error(
@@ -151,20 +151,20 @@ fn from_variable(name: &str, value: OsString) -> Option<Result<Layer, Located>> 
     }
 }
 
-/// What OpenTelemetry's own variables say, and what of it is ignored.
+/// The settings from OpenTelemetry's own variables, and those that are ignored.
 fn standard(variables: &[(OsString, OsString)]) -> (Vec<Standard>, Vec<String>) {
     let texts = variables.iter().filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)));
     let standard = texts.filter(|(name, _)| name.starts_with("OTEL_"));
     environment::settings(&standard.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
 }
 
-/// Whether another place sets this, or what stands for it.
+/// Whether another origin sets this option or its equivalent.
 fn is_settled(one: &Standard, layers: &[Layer]) -> bool {
     let tables = layers.iter().filter_map(|layer| layer.options.get("otlp")?.as_dict());
     tables.flat_map(settings_of_receivers).any(|set| one.gives_way_to(&set))
 }
 
-/// Paths of what is set in the table `otlp` and in those right in it.
+/// Paths of the settings in the table `otlp` and in its direct subtables.
 fn settings_of_receivers(otlp: &Dict) -> Vec<Vec<&str>> {
     let inner = otlp.iter().filter_map(|(key, value)| Some((key, value.as_dict()?)));
     let inner = inner.flat_map(|(table, keys)| keys.keys().map(|key| vec!["otlp", table.as_str(), key.as_str()]));
@@ -186,7 +186,7 @@ fn one(origin: String, key: &str, value: &str) -> Layer {
     Layer { origin, options }
 }
 
-/// What a text from outside the file means where it could not be read as a text: a list, a number, a yes or no.
+/// The value of a text from outside the file that cannot be used as a text: a list, a number, true or false.
 pub(super) fn retyped(text: &str, list: bool) -> Option<Value> {
     let text = text.trim();
     if list {

@@ -1,8 +1,8 @@
 //! The whole configuration: every part's options put together, from a file, the environment and the command line.
 //!
-//! Owns the precedence of the three and how errors are reported: all at once, each with its origin, its key and
-//! what to write instead, and never with a value, since a secret may stand under a wrong key. Each option, with its
-//! default and its valid values, belongs to the `Config` of the module that uses it.
+//! Owns the precedence of the three and how errors are reported: all at once, each with its origin, its key and what to
+//! write instead, and never with a value, since a secret may be under a wrong key. Each option, with its default and
+//! its valid values, belongs to the `Config` of the module that uses it.
 
 mod layers;
 mod located;
@@ -136,8 +136,8 @@ fn read(
         config.check(&mut semantic);
     }
     for error in semantic.0 {
-        // If a key could not be read, a missing value or its stand-in is not a separate error. Nothing stands in for an
-        // unknown key, and the option that was meant may be present as well.
+        // If a key could not be read, a missing value or its substitute is not a separate error. An unknown key has no
+        // substitute, and the intended option may be present as well.
         let stand_in = found.iter().any(|known| known.touches(&error.key)) && !noted.unknown.contains(&error.key);
         let misspelt = noted.meant.contains(&error.key) && !layers.has(&error.key);
         if !stand_in && !misspelt {

@@ -1,4 +1,4 @@
-//! Paths of options: their parts, the value at a path, and how a person writes one.
+//! Paths of options: their parts, the value at a path, and their notation.
 
 use figment::value::Value;
 
@@ -7,7 +7,7 @@ pub(super) fn parts(key: &str) -> Vec<String> {
     key.split(['.', '[', ']']).filter(|part| !part.is_empty()).map(str::to_owned).collect()
 }
 
-/// The value at `path`, whose parts are keys of tables and places in lists.
+/// The value at `path`, whose parts are keys of tables and positions in lists.
 pub(super) fn at<'v>(tree: &'v Value, path: &[String]) -> Option<&'v Value> {
     path.iter().try_fold(tree, |value, part| match value {
         Value::Dict(_, table) => table.get(part),
@@ -16,7 +16,7 @@ pub(super) fn at<'v>(tree: &'v Value, path: &[String]) -> Option<&'v Value> {
     })
 }
 
-/// Puts `value` at `path`, or nothing.
+/// Sets the value at `path`, or removes it.
 pub(super) fn replace(tree: &mut Value, path: &[String], value: Option<Value>) {
     let Some((part, rest)) = path.split_first() else {
         if let Some(value) = value {

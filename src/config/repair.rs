@@ -15,7 +15,7 @@ use super::words;
 /// After this many attempts the remaining errors are reported only once the others are fixed.
 const MAX_ATTEMPTS: usize = 1000;
 
-/// What is to be known of the errors that were found, to separate their consequences from others.
+/// Facts about the errors that were found, to separate their consequences from others.
 #[derive(Default)]
 pub(super) struct Noted {
     /// Unknown keys.
@@ -46,7 +46,7 @@ pub(super) fn extract(layers: &Layers, found: &mut Vec<Located>) -> (Config, Not
 
 struct Repair {
     tree: Value,
-    /// How often each option was taken out or replaced; those that were are noted.
+    /// How often each option was removed or replaced.
     tried: BTreeMap<Vec<String>, usize>,
     /// Options from outside the file that were read as something else than text.
     retyped: BTreeSet<Vec<String>>,
@@ -87,15 +87,15 @@ impl Repair {
         self.take_out(path);
     }
 
-    /// Takes the value at `path` out. If that is a error as well, because it must be there, tries values of every
-    /// kind in its place, and at last takes out what it is part of.
+    /// Removes the value at `path`. If that is an error as well, because it is required, tries values of every kind
+    /// instead, and finally removes what it is part of.
     fn take_out(&mut self, mut path: Vec<String>) {
         let in_list = |tree: &Value, path: &[String]| {
             path.split_last().and_then(|(_, list)| at(tree, list)).is_some_and(|list| list.as_array().is_some())
         };
         loop {
             let tried = self.tried.entry(path.clone()).or_default();
-            // To drop an element would give those after it another place.
+            // Dropping an element would move those after it.
             if *tried == 0 && in_list(&self.tree, &path) {
                 *tried = 1;
             }

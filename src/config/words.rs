@@ -1,9 +1,9 @@
-//! Plain words for what serde says is wrong, without the value it is wrong about.
+//! Puts serde's errors into plain words, without the value.
 
 use figment::error::Kind;
 use figment::value::{Num, Value};
 
-/// What is wrong, and what to write instead. `path` leads to the option, `value` is what stands there.
+/// What is wrong, and what to write instead. `path` leads to the option, `value` is its value.
 pub(super) fn reason(kind: &Kind, path: &[String], value: Option<&Value>) -> String {
     match kind {
         Kind::UnknownField(name, known) => unknown(name, path, known),
@@ -17,7 +17,7 @@ pub(super) fn reason(kind: &Kind, path: &[String], value: Option<&Value>) -> Str
         Kind::InvalidLength(length, expected) => format!("expected {expected}, found {length} of them"),
         Kind::Message(text) => without(text, value.and_then(Value::as_str).unwrap_or_default()),
         Kind::ISizeOutOfRange(_) | Kind::USizeOutOfRange(_) => "the number is too large".to_owned(),
-        Kind::Unsupported(_) | Kind::UnsupportedKey(..) => "is of a kind that no option has".to_owned(),
+        Kind::Unsupported(_) | Kind::UnsupportedKey(..) => "has a type that no option has".to_owned(),
     }
 }
 
@@ -35,8 +35,8 @@ fn unknown(name: &str, path: &[String], known: &[&str]) -> String {
     }
 }
 
-/// The options that a key which is none may have been meant for: those that say where such a secret is, or the one
-/// that is spelt most like it.
+/// The options that an unknown key may have been meant for: those that name the place of such a secret, or the one with
+/// the closest spelling.
 pub(super) fn meant<'k>(name: &str, known: &[&'k str]) -> Vec<&'k str> {
     let places: Vec<_> = known.iter().copied().filter(|option| is_place_of(name, option)).collect();
     if !places.is_empty() {
@@ -47,12 +47,12 @@ pub(super) fn meant<'k>(name: &str, known: &[&'k str]) -> Vec<&'k str> {
     close.into_iter().map(|(_, option)| option).collect()
 }
 
-/// Whether `option` says where the secret `name` is.
+/// Whether `option` names the place of the secret `name`.
 fn is_place_of(name: &str, option: &str) -> bool {
     option.strip_prefix(name).is_some_and(|rest| matches!(rest, "_file" | "_env"))
 }
 
-/// How many letters must be added, dropped, changed or swapped with their neighbour to make `b` of `a`.
+/// The number of letters to add, drop, change or swap with their neighbour to turn `a` into `b`.
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut before_last = Vec::new();
@@ -75,7 +75,7 @@ fn distance(a: &str, b: &str) -> usize {
     last[b.len()]
 }
 
-/// What a value is, without what it says.
+/// The type of a value.
 fn found(value: &Value) -> &'static str {
     match value {
         Value::String(..) | Value::Char(..) => "a text",
@@ -88,7 +88,7 @@ fn found(value: &Value) -> &'static str {
     }
 }
 
-/// What serde expects, in words of TOML.
+/// The type that serde expects, in TOML's terms.
 fn kind_expected(expected: &str) -> &str {
     match expected {
         "a string" | "path string" => "a text",
@@ -103,7 +103,7 @@ fn kind_expected(expected: &str) -> &str {
     }
 }
 
-/// `message` without what it quotes of `value`.
+/// `message` without its quotes of `value`.
 fn without(message: &str, value: &str) -> String {
     let mut parts = message.split('"');
     let mut text = parts.next().unwrap_or_default().to_owned();

@@ -16,12 +16,12 @@ pub enum Key {
 impl Key {
     const HYPHENS: [usize; 4] = [8, 13, 18, 23];
 
-    /// The key that `text` is.
+    /// The key for `text`.
     pub fn new(text: &str) -> Self {
         Self::uuid(text).map_or_else(|| Self::Text(text.into()), Self::Uuid)
     }
 
-    /// Whether [`Self::new`] makes it of the text that it stands for, as of every key that a table has.
+    /// Whether [`Self::new`] makes this key from its text, as for every key in a table.
     pub fn is_usual(&self) -> bool {
         match self {
             Self::Uuid(_) => true,
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_shown_as_it_was_sent() {
+    fn a_key_is_shown_as_sent() {
         for text in [
             "a90b7cb5-c704-3343-b538-74c7807807a2",
             "A90B7CB5-C704-3343-B538-74C7807807A2",

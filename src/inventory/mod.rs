@@ -1,7 +1,7 @@
-//! What is known of every source: keyed tables of records, immutable once published.
+//! The known data of every source: keyed tables of records, immutable once published.
 //!
-//! Owns identity: a record is put under its vendor's key and replaces what was there, so that a record that
-//! comes twice in a walk counts once. It knows neither how records are fetched nor what is computed from them.
+//! Owns identity: a record is stored under its vendor's key and replaces an earlier one, so that a record that comes
+//! twice in a walk counts once. It knows neither how records are fetched nor what is computed from them.
 
 use std::fmt;
 use std::hash::BuildHasher;
@@ -48,32 +48,32 @@ impl<R> Table<R> {
         Self { names, ..Self::default() }
     }
 
-    /// How many records there are.
+    /// The number of records.
     pub fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// Whether there is none.
+    /// Whether the table is empty.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
-    /// The records with their keys, in the order in which they first came.
+    /// The records with their keys, in the order of their first insertion.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &(Key, R)> {
         self.rows.iter()
     }
 
-    /// The record that came in this place, from 0, with its key.
+    /// The record at this position, from 0, with its key.
     pub fn nth(&self, at: usize) -> Option<&(Key, R)> {
         self.rows.get(at)
     }
 
-    /// The record that came in this place, from 0, to be changed.
+    /// The record at this position, from 0, to be changed.
     pub fn nth_mut(&mut self, at: usize) -> Option<&mut R> {
         self.rows.get_mut(at).map(|(_, record)| record)
     }
 
-    /// The place of the record under `key`, from 0.
+    /// The position of the record under `key`, from 0.
     pub fn place_of(&self, key: &Key) -> Option<usize> {
         let found = self.index.find(self.hasher.hash_one(key), |at| self.rows[*at as usize].0 == *key);
         found.map(|at| *at as usize)
@@ -84,8 +84,8 @@ impl<R> Table<R> {
         self.place_of(&Key::new(key)).map(|at| &self.rows[at].1)
     }
 
-    /// No records, but all the names of `other`: records of the one can go to the other, which is then to have the
-    /// names of the one.
+    /// An empty table with all the names of `other`, so that records of one can move to the other, which then needs the
+    /// names of the first.
     #[must_use]
     pub fn with_names_of(other: &Self) -> Self {
         Self { names: other.names.clone(), ..Self::default() }
@@ -96,12 +96,12 @@ impl<R> Table<R> {
         self.place_of(&Key::new(key)).map(|at| &mut self.rows[at].1)
     }
 
-    /// The record under `key`; `fresh` makes it where there is none.
+    /// The record under `key`; `fresh` creates a missing one.
     pub fn entry(&mut self, key: &str, fresh: impl FnOnce() -> R) -> &mut R {
         self.entry_under(Key::new(key), fresh)
     }
 
-    /// As [`Self::entry`], under a key that was made before.
+    /// As [`Self::entry`], with an existing key.
     pub fn entry_under(&mut self, key: Key, fresh: impl FnOnce() -> R) -> &mut R {
         let entry = self.index.entry(
             self.hasher.hash_one(&key),
@@ -120,12 +120,12 @@ impl<R> Table<R> {
         &mut self.rows[at].1
     }
 
-    /// Puts `record` under `key`, in place of the one that may be there. Tells whether the key is new.
+    /// Stores `record` under `key`, replacing an earlier one. Returns whether the key is new.
     pub fn put(&mut self, key: &str, record: R) -> bool {
         self.put_under(Key::new(key), record)
     }
 
-    /// Puts `record` under a key of another table, as [`Self::put`] does.
+    /// Stores `record` under a key of another table, as [`Self::put`] does.
     pub fn put_under(&mut self, key: Key, record: R) -> bool {
         let before = self.rows.len();
         let mut record = Some(record);
@@ -136,8 +136,8 @@ impl<R> Table<R> {
         self.rows.len() > before
     }
 
-    /// Merges records into those of this table, by `merge`, which is given a new one where there is none under the key.
-    /// Theirs are to be the names of this table, and maybe some more.
+    /// Merges records into this table with `merge`, which receives a `fresh` one for a new key. Their names must be
+    /// those of this table, possibly with more.
     pub fn absorb(&mut self, others: Self, fresh: impl Fn() -> R, merge: impl Fn(&mut R, R)) {
         self.names = others.names;
         for (key, record) in others.rows {
@@ -145,7 +145,7 @@ impl<R> Table<R> {
         }
     }
 
-    /// Drops the records that `keep` does not keep, and gives back the memory that is to spare.
+    /// Drops the records that `keep` rejects, and frees spare memory.
     pub fn retain(&mut self, keep: impl Fn(&R) -> bool) {
         self.rows.retain(|(_, record)| keep(record));
         self.rows.shrink_to_fit();
@@ -168,28 +168,28 @@ pub trait Record: Clone + fmt::Debug + DeserializeOwned + Serialize + Send + Syn
     fn of(tables: &Tables) -> Option<&Table<Self>>;
 }
 
-/// What is done with each of the tables that are there: see [`Tables::each`].
+/// An operation on each existing table: see [`Tables::each`].
 pub trait Visit {
-    /// Why it may end early.
+    /// The error that ends it early.
     type Error;
 
-    /// Does it with one of them.
+    /// Handles one table.
     fn visit<R: Record>(&mut self, table: &Arc<Table<R>>) -> Result<(), Self::Error>;
 }
 
-/// What makes each table anew: see [`Tables::made`].
+/// A factory for each table: see [`Tables::made`].
 pub trait Make {
-    /// Why it may fail.
+    /// The error that it may return.
     type Error;
 
-    /// Makes one of them, if it is to be there.
+    /// Makes one table, or `None` to leave it out.
     fn make<R: Record>(&mut self) -> Result<Option<Table<R>>, Self::Error>;
 }
 
-/// Declares the tables of a source, how those of its collectors are put together, and how all are gone through.
+/// Declares the tables of a source, and how to merge those of its collectors and to visit them all.
 macro_rules! tables {
     ($($(#[$doc:meta])* $field:ident: $record:ty,)*) => {
-        /// The tables of one source; one that is not there is not known, which is not the same as empty.
+        /// The tables of one source; a missing table is unknown, which is not the same as empty.
         #[derive(Clone, Debug, Default)]
         pub struct Tables {
             $($(#[$doc])* pub $field: Option<Arc<Table<$record>>>,)*
@@ -202,7 +202,7 @@ macro_rules! tables {
                 Self { $($field: self.$field.or_else(|| other.$field.clone()),)* }
             }
 
-            /// Goes through the tables that are there, in the order of their declaration.
+            /// Visits the existing tables, in the order of their declaration.
             pub fn each<V: Visit>(&self, visit: &mut V) -> Result<(), V::Error> {
                 $(if let Some(table) = &self.$field {
                     visit.visit(table)?;
@@ -210,7 +210,7 @@ macro_rules! tables {
                 Ok(())
             }
 
-            /// Makes every table that there can be, in the order of their declaration.
+            /// Makes every possible table, in the order of their declaration.
             pub fn made<M: Make>(make: &mut M) -> Result<Self, M::Error> {
                 Ok(Self { $($field: make.make::<$record>()?.map(Arc::new),)* })
             }
@@ -231,9 +231,9 @@ tables! {
     containers: Container,
     /// Images by their key.
     images: Image,
-    /// Vulnerabilities by their id, where the vendor itself tells which images carry them.
+    /// Vulnerabilities by their id, if the vendor itself reports which images have them.
     vulnerabilities: Vulnerability,
-    /// When the vendor computed those, at most one.
+    /// When the vendor computed them, at most one.
     vulnerability_statistics: VulnerabilityStatistics,
     /// Sensors by their key.
     sensors: Sensor,
@@ -241,7 +241,7 @@ tables! {
     defenders: Defenders,
     /// Posture controls by their key.
     controls: Control,
-    /// What controls came to for each resource.
+    /// The outcome of controls for each resource.
     posture_resources: PostureResource,
     /// Reports by their key.
     reports: Report,
@@ -260,15 +260,15 @@ pub struct DataStatus {
     pub complete: bool,
     /// The number of records.
     pub records: u64,
-    /// Duration of the last run that asked for all records.
+    /// Duration of the last full walk.
     pub walk_duration: Duration,
     /// End of the last successful run.
     pub last_success: Option<Timestamp>,
-    /// End of the last successful run that asked for all records, not only for changes.
+    /// End of the last successful full walk, not only of changes.
     pub last_walk: Option<Timestamp>,
     /// A remark for people about data that is otherwise sound.
     pub note: Option<String>,
-    /// The rows that the run read, by field; none of a run of a former process.
+    /// The rows that the run read, by field; empty after a restart.
     #[serde(skip)]
     pub fields: Arc<FieldCounts>,
     /// The number of the last successful run in this process, counting from 1; 0 before the first.
@@ -287,7 +287,7 @@ impl DataStatus {
 /// The status of each collector's data, by the collector's name.
 pub type Statuses = Vec<(&'static str, DataStatus)>;
 
-/// What is known of one source.
+/// The known data of one source.
 #[derive(Clone, Debug)]
 pub struct SourceInventory {
     /// The source's name in the configuration.
@@ -296,11 +296,11 @@ pub struct SourceInventory {
     pub vendor: Vendor,
     /// Its tables.
     pub tables: Tables,
-    /// By collector, how good its part of the tables is.
+    /// The status of each collector's part of the tables.
     pub statuses: Statuses,
 }
 
-/// What is known of every source.
+/// The known data of every source.
 #[derive(Clone, Debug, Default)]
 pub struct Inventory {
     /// By source, in the order of the configuration.
@@ -312,7 +312,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_record_that_comes_again_replaces_itself() {
+    fn a_repeated_record_replaces_itself() {
         let mut table = Table::default();
         for number in 0..1000 {
             assert!(table.put(&number.to_string(), number));

@@ -1,12 +1,12 @@
 //! The walk by cursor, for the bulk lists.
 //!
 //! The cursor is `updated>=X AND not uuid:[…]`: a record that changes during the walk comes again at the end, so the
-//! newest version of each is what counts. The walk's end is told by the `Link` header only. Since
-//! a lost header looks like the end, whoever knows of records that did not come has the end looked at again, by
+//! newest version of each record counts. Only the `Link` header marks the end of the walk. Since a lost header looks
+//! like the end, a caller that knows of records that were not received has the end checked again with
 //! [`CursorWalk::finish`].
 //!
-//! It names all records of one millisecond that have come: where they are very many it is longer than a request can be, or
-//! than the vendor takes. The walk then goes on with the next millisecond, and is not whole.
+//! The cursor names all records of one millisecond that were received: if there are very many, it is longer than a
+//! request can be, or than the vendor accepts. The walk then continues with the next millisecond, and is incomplete.
 
 use std::collections::HashSet;
 
@@ -18,20 +18,20 @@ use crate::telemetry::Failure;
 
 use super::{Fetch, Next, Page, PageSummary, WalkCounters, WalkObserver, WalkSummary, changed_since, walk_error};
 
-/// Where a walk by cursor stands: it can go on from here, once it has the rows that it had then.
+/// The position of a walk by cursor. A walk can resume from here if it still has the rows that it had then.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct CursorPosition {
-    /// That of the next page.
+    /// The cursor of the next page.
     cursor: Option<String>,
     /// The latest `updated` of the page before.
     last: Option<Timestamp>,
-    /// Rows of the largest page so far: a server may give fewer than the limit.
+    /// Rows of the largest page so far: a server may return fewer than the limit.
     largest: Option<u64>,
     counters: WalkCounters,
 }
 
-/// Walks the listing, the whole of it from a position that is the default, in pages of `limit`; `fetch` is given the
-/// cursor of the page to ask for.
+/// Walks the listing from `position` (the default is its start) in pages of `limit`; `fetch` receives the cursor of the
+/// page to request.
 pub async fn by_cursor<'a>(
     endpoint: &'static Endpoint,
     limit: u64,
@@ -57,15 +57,15 @@ pub async fn by_cursor<'a>(
 /// How a walk ended.
 #[derive(Debug, PartialEq, Eq)]
 enum WalkEnd {
-    /// As the vendor tells, with a page that tells no times.
+    /// As the vendor announced, with a page that has no times.
     AsAnnounced,
-    /// With a page up to this time, whose link to the next may have been lost; sooner if it is full.
+    /// With a page up to this time; the link to the next page may have been lost, more likely so if the page is full.
     Last { last: Timestamp, full: bool },
-    /// With nothing under this cursor.
+    /// With an empty page under this cursor.
     Empty(Option<String>),
 }
 
-/// A walk that came to an end.
+/// A walk that reached its end.
 pub struct CursorWalk<'a> {
     endpoint: &'static Endpoint,
     limit: u64,
@@ -78,8 +78,8 @@ pub struct CursorWalk<'a> {
 }
 
 impl CursorWalk<'_> {
-    /// What the walk amounts to. As long as records are `lacking`, an end that may be none is looked at again:
-    /// `behind` makes the cursor for what follows the records of a time and before that have come.
+    /// Returns the result of the walk. As long as records are `lacking`, checks an unconfirmed end again: `behind`
+    /// makes the cursor for the rows after this time, without the records of the time itself that were received.
     pub async fn finish(
         mut self,
         lacking: &(dyn Fn() -> bool + Sync),
@@ -90,7 +90,7 @@ impl CursorWalk<'_> {
                 WalkEnd::Last { last, full } if lacking() => {
                     let cursor = Some(behind(last));
                     let page = match (self.fetch)(cursor.clone()).await {
-                        // It may take no cursors but its own; what is behind the page cannot be known then.
+                        // The vendor may accept only its own cursors; what is behind the page cannot be known then.
                         Err(error) if refuses(&error) => {
                             if full {
                                 self.at.counters.miss(REFUSED.to_owned());
@@ -113,7 +113,7 @@ impl CursorWalk<'_> {
                     self.walk(cursor.clone()).await?;
                     if self.end == WalkEnd::Empty(cursor) {
                         self.at.counters.miss(
-                            "the bulk list ended with an empty page before all the records of the page list had come"
+                            "the bulk list ended with an empty page before it returned all records of the page list"
                                 .to_owned(),
                         );
                         break;
@@ -141,7 +141,7 @@ impl CursorWalk<'_> {
         }
     }
 
-    /// Takes the page under `cursor` into account; tells the cursor of the next, if it did not end the walk.
+    /// Takes the page under `cursor` into account; returns the cursor of the next page unless the walk has ended.
     async fn step(&mut self, cursor: Option<String>, page: Page) -> Result<Option<String>, ApiError> {
         self.judge(&page.summary)?;
         let page = page.accept(self.endpoint).await?;
@@ -165,30 +165,30 @@ impl CursorWalk<'_> {
         Ok(Some(next))
     }
 
-    /// Refuses a page after which the walk could not go on, or would never end.
+    /// Refuses a page after which the walk could not continue or would never end.
     fn judge(&mut self, page: &PageSummary) -> Result<(), ApiError> {
         let next = match &page.next {
             Next::Nothing => return Ok(()),
             Next::Broken(words) => return Err(walk_error(self.endpoint, words)),
             Next::Cursor(next) => next,
         };
-        // The first page after a walk was taken up again may have come before.
+        // The first page after a resume may have been received before.
         if page.sent == 0 || (self.fingerprint.is_some() && page.repeats(self.fingerprint)) {
             return Err(walk_error(
                 self.endpoint,
-                "a page tells of a next one, but holds nothing new; the walk would never end",
+                "a page links to a next one, but holds nothing new; the walk would never end",
             ));
         }
         if !self.cursors.insert(next.clone()) {
             return Err(walk_error(
                 self.endpoint,
-                "a page points back to one that was read before; the walk would never end",
+                "a page points back to one that was already read; the walk would never end",
             ));
         }
         Ok(())
     }
 
-    /// The cursor that leaves out what is left of the last page's millisecond, which is noted as missing.
+    /// Returns the cursor that skips the rest of the last page's millisecond, and records it as missing.
     fn next_millisecond(&mut self) -> Result<String, ApiError> {
         self.at.counters.miss(CROWDED.to_owned());
         let after = self.at.last.take().and_then(|last| Timestamp::from_millis(last.millis().saturating_add(1)));
@@ -197,16 +197,16 @@ impl CursorWalk<'_> {
     }
 }
 
-/// A URL of more than 65,534 bytes cannot be sent; this leaves room for what else stands in it.
+/// A URL of more than 65,534 bytes cannot be sent; this leaves room for the rest of the URL.
 const MOST_CURSOR_BYTES: usize = 60_000;
 
-/// A cursor that is not longer was not refused for its length.
+/// A cursor up to this length was not refused for its length.
 const USUAL_CURSOR_BYTES: usize = 2_000;
 
-const CROWDED: &str = "so many records changed in the same millisecond that the bulk list's cursor, which names them, is too \
-                       long to be sent; nothing is known of the others but what the page list tells";
+const CROWDED: &str = "more records changed in the same millisecond than the bulk list's cursor can name; of the \
+                       others, only the fields of the page list are known";
 
-/// How long a cursor is once it is encoded.
+/// The length of a cursor once it is encoded.
 fn sent_bytes(cursor: &str) -> usize {
     cursor.bytes().map(|byte| if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) { 1 } else { 3 }).sum()
 }
@@ -216,10 +216,10 @@ fn refuses_length(error: &ApiError, cursor: &str) -> bool {
     matches!(error.status(), Some(400 | 413 | 414 | 431)) && sent_bytes(cursor) > USUAL_CURSOR_BYTES
 }
 
-const REFUSED: &str = "the bulk list ended with a full page and no word of a next one before all the records of the page \
-                       list had come, and the vendor refuses to tell what is behind it";
+const REFUSED: &str = "the bulk list ended with a full page and no link to a next one before it returned all records \
+                       of the page list, and the vendor refuses the request for what follows";
 
-/// Whether the vendor refuses what was asked, rather than being unwell.
+/// Whether the vendor refuses the request, rather than failing.
 fn refuses(error: &ApiError) -> bool {
     let refusals = [Failure::BadResponse, Failure::Forbidden, Failure::NotFound];
     refusals.contains(&error.failure) && error.status().is_none_or(|status| status < 500)

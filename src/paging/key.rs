@@ -1,15 +1,15 @@
-//! The walk in key order, for a listing of which only the first 10,000 rows can be reached by page number.
+//! The walk in key order, for a listing of which only the first 10,000 rows are reachable by page number.
 //!
-//! Rows come sorted by `updated`. A page that ends at a later time than it began is followed by the first page of
-//! `updated>=<that time>`: whatever changes meanwhile only moves behind that point and comes again, so that nothing
-//! is skipped, which page numbers alone would do when rows before them leave their place.
+//! Rows are sorted by `updated`. A page that ends at a later time than it began is followed by the first page of
+//! `updated>=<that time>`: records that change meanwhile only move behind that point and come again, so that nothing is
+//! skipped, which page numbers alone cannot guarantee when rows before them leave.
 //!
 //! Rows that share one millisecond and fill more than a page do need page numbers. Such a group is walked forwards to
-//! its end and then backwards to its start: a row that leaves draws the others towards the start, into pages still
-//! to come. After that nothing of the group is left to be seen, and the walk goes on with the next millisecond.
+//! its end and then backwards to its start: when a row leaves, the others move towards the start, into pages that are
+//! still to be read. After that the whole group has been seen, and the walk continues with the next millisecond.
 //!
-//! An end is believed if as many records came as the vendor counts. Rows without a time that are sorted last, which
-//! no such filter finds, are missed that way, too.
+//! The walk trusts an end if it received as many records as the vendor counts. This also reveals rows without a time
+//! that are sorted last, which no such filter finds.
 
 use serde::{Deserialize, Serialize};
 
@@ -18,11 +18,11 @@ use crate::clock::Timestamp;
 
 use super::{Fetch, Page, PageSummary, REPEATS, WalkCounters, WalkObserver, WalkSummary, too_few, walk_error};
 
-/// Rows that the vendor gives by page number; what comes behind them is undocumented (Fetch a List of Containers:
-/// "at most 10,000 records"). A `count` of so many means at least so many.
+/// The number of rows that are reachable by page number; what follows them is undocumented (Fetch a List of Containers:
+/// "at most 10,000 records"). A `count` of this size means this many or more.
 pub const WINDOW: u64 = 10_000;
 
-/// Which page to ask for.
+/// The page to request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyAsk {
     /// Only rows with this `updated` or a later one.
@@ -34,40 +34,40 @@ pub struct KeyAsk {
 }
 
 impl KeyAsk {
-    /// The vendor's filter for it.
+    /// The vendor's filter for the page.
     pub fn filter(&self) -> Option<String> {
         self.since.map(changed_since)
     }
 }
 
-/// The vendor's filter for what changed at this time or later.
+/// The vendor's filter for records that changed at this time or later.
 pub fn changed_since(since: Timestamp) -> String {
     format!("updated>={}", since.millis())
 }
 
-/// Where a walk in key order stands: it can go on from here, once it has the rows that it had then.
+/// The position of a walk in key order. A walk can resume from here if it still has the rows that it had then.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct KeyPosition {
-    /// Rows before this are none of its business.
+    /// The walk ignores rows before this time.
     from: Option<Timestamp>,
-    /// Rows before this are done with.
+    /// Rows before this time are done.
     since: Option<Timestamp>,
-    /// Whether a record was seen that is still to be found: if it changes, it comes later still.
+    /// Whether a record that was already seen must still be ahead: if it changes, it moves further back.
     met: bool,
-    /// How many rows it had to give at first.
+    /// The number of rows in the listing when the walk began.
     total: Option<u64>,
-    /// Whether nothing came where records must have been.
+    /// Whether a page was empty where there must be records.
     doubtful: bool,
     counters: WalkCounters,
 }
 
 impl KeyPosition {
-    /// The start of a walk of rows with this `updated` or a later one, one of which at least was there before.
+    /// The start of a walk over rows with this `updated` or a later one; at least one such row is known.
     pub fn changed_since(from: Timestamp) -> Self {
         Self { from: Some(from), since: Some(from), met: true, ..Self::default() }
     }
 
-    /// The position of a walk to which so many records have come.
+    /// Sets the number of records that the walk has received.
     #[must_use]
     pub fn with_keys(mut self, keys: u64) -> Self {
         self.counters.keys = keys;
@@ -75,7 +75,7 @@ impl KeyPosition {
     }
 }
 
-/// Walks the listing in the order of `updated`; the whole of it from a position that is the default.
+/// Walks the listing in the order of `updated` from `position`; the default is its start.
 pub async fn by_key<'a>(
     endpoint: &'static Endpoint,
     size: u64,
@@ -91,13 +91,13 @@ pub async fn by_key<'a>(
 
 /// How the pages of one filter ended.
 enum FilterEnd {
-    /// There is nothing behind them.
+    /// There are no more pages.
     Whole,
-    /// They go on behind this time.
+    /// More rows follow after this time.
     At(Timestamp),
-    /// All that the filter finds was read without an order to rely on.
+    /// All rows of the filter were read, without a reliable order.
     Everything,
-    /// There may be more, but the vendor does not give it out.
+    /// There may be more rows, but the vendor does not return them.
     Window,
 }
 
@@ -116,7 +116,7 @@ impl KeyWalk<'_> {
             let (end, last) = self.forwards(ask).await?;
             if matches!(end, FilterEnd::Window) {
                 self.at.counters.miss(
-                    "10,000 records or more changed in the same millisecond; the vendor gives no way to reach any behind those"
+                    "10,000 records or more changed in the same millisecond; those beyond 10,000 are unreachable"
                         .to_owned(),
                 );
             } else if last > 1 {
@@ -127,12 +127,12 @@ impl KeyWalk<'_> {
             }
             self.at.met = matches!(end, FilterEnd::At(_));
             self.at.since = match (ask.since, end) {
-                // Without an order there is no group, and no later filter that would find more.
+                // Without an order there are no groups, and a later filter would not find more.
                 (_, FilterEnd::Everything) => None,
-                // Rows that change from now on are later than the group.
+                // Rows that change from now on come after the group.
                 (Some(since), _) if last > 1 => Timestamp::from_millis(since.millis().saturating_add(1)),
                 (_, FilterEnd::At(time)) => Some(time),
-                // Rows without a time came first; the others are somewhere behind.
+                // Rows without a time came first; the others follow.
                 (None, FilterEnd::Window) => Timestamp::from_millis(1),
                 (_, FilterEnd::Whole | FilterEnd::Window) => None,
             };
@@ -143,7 +143,7 @@ impl KeyWalk<'_> {
         }
     }
 
-    /// Walks the pages of one filter; tells how they ended, and the number of the last.
+    /// Walks the pages of one filter; returns how they ended and the number of the last page.
     async fn forwards(&mut self, mut ask: KeyAsk) -> Result<(FilterEnd, u64), ApiError> {
         let mut pass = FilterPages::default();
         loop {
@@ -153,7 +153,7 @@ impl KeyWalk<'_> {
                 }
                 return Ok((FilterEnd::Window, ask.number));
             }
-            let page = self.page(ask, if ask.number == 1 { self.at.met } else { pass.tells_of_more() }).await?;
+            let page = self.page(ask, if ask.number == 1 { self.at.met } else { pass.expects_more() }).await?;
             let end = pass.end(self.endpoint, ask, &page.summary)?;
             let page = page.accept(self.endpoint).await?;
             self.at.counters.add(&page, self.observer.page);
@@ -167,7 +167,7 @@ impl KeyWalk<'_> {
         }
     }
 
-    /// Asks for a page, and again if it is empty where something is `expected`.
+    /// Requests a page, and retries once if it is empty where rows are `expected`.
     async fn page(&mut self, ask: KeyAsk, expected: bool) -> Result<Page, ApiError> {
         let mut page = (self.fetch)(ask).await?;
         if expected && page.summary.sent == 0 {
@@ -178,9 +178,10 @@ impl KeyWalk<'_> {
         Ok(page)
     }
 
-    /// Holds what came to what the vendor counts.
+    /// Compares the number of records received with the vendor's count.
     async fn confirm(&mut self) -> Result<(), ApiError> {
-        // What changed last is to be found again, whatever else did: where nothing came, no count can allay a doubt.
+        // The latest change must be found again, whatever else changed: if nothing was returned, no count can settle
+        // that.
         let Some(mut least) = self.at.total.filter(|_| self.at.from.is_none() || !self.at.doubtful) else {
             if self.at.doubtful {
                 self.at.counters.miss(EARLY.to_owned());
@@ -190,7 +191,7 @@ impl KeyWalk<'_> {
         if self.at.counters.walked.missing.is_some() || self.reaches(least) {
             return Ok(());
         }
-        // Those that were purged before the walk came to them are not missing. An answer that counts none tells
+        // Records that were purged before the walk reached them are not missing. A response without a count proves
         // nothing: it may be what cut the walk short.
         let page = (self.fetch)(KeyAsk { since: self.at.from, number: 1, size: 1 }).await?;
         let page = page.accept(self.endpoint).await?;
@@ -203,28 +204,28 @@ impl KeyWalk<'_> {
         Ok(())
     }
 
-    /// Whether all of so many records came. A count that reaches the window cannot allay a doubt.
+    /// Whether at least `count` records were received. A count that reaches the window cannot settle a doubt.
     fn reaches(&self, count: u64) -> bool {
         self.at.counters.given() >= count.min(WINDOW) && !(self.at.doubtful && count >= WINDOW)
     }
 }
 
-/// The pages of one filter, up to now.
+/// The pages of one filter, so far.
 #[derive(Default)]
 struct FilterPages {
     rows: u64,
     count: Option<u64>,
     fingerprint: Option<u64>,
-    /// Whether rows came out of order: then only page numbers lead through them.
+    /// Whether rows are out of order: then only page numbers can be used.
     disordered: bool,
 }
 
 impl FilterPages {
-    fn tells_of_more(&self) -> bool {
+    fn expects_more(&self) -> bool {
         self.count.is_some_and(|count| count > self.rows)
     }
 
-    /// Takes the page that was asked for into account; tells whether it ends the pass.
+    /// Takes the requested page into account; returns whether it ends the pass.
     fn end(
         &mut self,
         endpoint: &'static Endpoint,
@@ -237,12 +238,12 @@ impl FilterPages {
         self.rows += page.sent as u64;
         self.count = page.count.or(self.count);
         self.disordered |= page.disordered;
-        // Not whether anything on it is new: going backwards through a group that changed, much may have been seen.
+        // Does not check for new rows: on the way backwards through a group that changed, many may be known.
         let repeats = self.fingerprint.replace(page.fingerprint) == Some(page.fingerprint);
         let short = (page.sent as u64) < ask.size;
-        // Without a count, a short page may be a server's own smaller page size, unless it is given for ever.
-        let whole = if self.count.is_some() { !self.tells_of_more() } else { repeats };
-        // A vendor that ignores paging sends all that it counts at once.
+        // Without a count, a short page may be a server's own smaller page size, unless it repeats forever.
+        let whole = if self.count.is_some() { !self.expects_more() } else { repeats };
+        // A vendor that ignores paging sends everything that it counts at once.
         let everything = ask.number == 1 && page.sent as u64 > ask.size && page.count == Some(page.sent as u64);
         if everything || (whole && self.disordered) {
             return self.everything(endpoint).map(Some);
@@ -261,25 +262,25 @@ impl FilterPages {
 }
 
 impl FilterPages {
-    /// The end of rows without an order, of which the vendor's count alone shows that they are all.
+    /// The end of rows without an order: the vendor's count alone shows that they are all.
     fn everything(&self, endpoint: &'static Endpoint) -> Result<FilterEnd, ApiError> {
         self.count.map(|_| FilterEnd::Everything).ok_or_else(|| walk_error(endpoint, DISORDERED))
     }
 }
 
-/// A page before the time that was requested would make the walk lose records.
+/// Fails for a page that begins before the requested time: the walk would lose records.
 fn not_before(endpoint: &'static Endpoint, page: &PageSummary, since: Option<Timestamp>) -> Result<(), ApiError> {
     let early = page.updated.is_some_and(|(earliest, _)| since.is_some_and(|since| earliest < since));
     if early {
         return Err(walk_error(
             endpoint,
-            "records came that changed before the time of the filter; going on would lose some",
+            "the vendor returned records that changed before the time of the filter; continuing would lose some",
         ));
     }
     Ok(())
 }
 
-const DISORDERED: &str = "the records are not in the order of their last change that was requested, and nothing shows \
-                          that these are all";
+const DISORDERED: &str = "the records are not in the requested order of their last change, and nothing shows that these \
+                          are all";
 
-const EARLY: &str = "the vendor gave nothing where it had told of records before; those behind may be missing";
+const EARLY: &str = "the vendor returned an empty page where it had listed records; later records may be missing";

@@ -1,10 +1,10 @@
-//! How a vendor's listings are walked to their end without losing or repeating a record.
+//! Walks a vendor's listings to their end without losing or repeating a record.
 //!
-//! Owns the order of requests and when a walk is over or has gone wrong. It knows neither HTTP nor rows: a walk fetches
-//! a [`Page`], judges it by its [`PageSummary`], and only then lets its rows go into their table.
+//! Owns the order of requests and decides when a walk is over or has failed. It knows neither HTTP nor rows: a walk
+//! fetches a [`Page`], judges it by its [`PageSummary`], and only then lets its rows into their table.
 //!
-//! Four ways, one for each kind of listing: Qualys' [`by_key`] (page lists of containers and images),
-//! [`by_cursor`] (their bulk lists) and [`by_number`] (all others), and Prisma's [`by_offset`].
+//! There is one walk for each kind of listing: for Qualys [`by_key`] (page lists of containers and images),
+//! [`by_cursor`] (their bulk lists) and [`by_number`] (everything else), and for Prisma [`by_offset`].
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
@@ -34,24 +34,25 @@ pub use key::{KeyAsk, KeyPosition, WINDOW, by_key, changed_since};
 pub use number::by_number;
 pub use offset::by_offset;
 
-/// Where the next page is, for listings that tell.
+/// Where the next page is, for listings whose pages link to each other.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Next {
-    /// There is none.
+    /// This is the last page.
     #[default]
     Nothing,
-    /// Under this cursor, decoded.
+    /// The next page has this cursor, decoded.
     Cursor(String),
-    /// There is one, but it cannot be told which; in words for people.
+    /// There is a next page, but its link is unusable; the text says why.
     Broken(&'static str),
 }
 
-/// Fetches the page that is asked for.
+/// Fetches the requested page.
 pub type Fetch<'a, Ask> = &'a (dyn Fn(Ask) -> BoxFuture<'a, Result<Page, ApiError>> + Sync);
 
-/// A page that has been read. Its rows go into their table once a walk accepts it; of one that is dropped, none does.
+/// A page that has been read. Its rows go into their table once a walk accepts it; the rows of a dropped page are never
+/// stored.
 pub struct Page {
-    /// What a walk judges it by.
+    /// What the walk judges the page by.
     pub summary: PageSummary,
     rows: Option<Box<dyn FnOnce() + Send>>,
 }
@@ -70,7 +71,7 @@ impl fmt::Debug for Page {
 }
 
 impl Page {
-    /// A page whose rows are stored by `store`, which may wait for others.
+    /// A page whose rows `store` stores; it may block.
     pub fn new(summary: PageSummary, store: impl FnOnce() + Send + 'static) -> Self {
         Self { summary, rows: Some(Box::new(store)) }
     }
@@ -94,51 +95,51 @@ impl Page {
 /// What a row does to its table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Upsert {
-    /// A key that was not known.
+    /// Adds a new key.
     New,
-    /// A newer version of what was known under its key.
+    /// Replaces a known record with a newer version.
     Newer,
-    /// Nothing that was not known.
+    /// Changes nothing: this version or a newer one is known.
     Unchanged,
 }
 
-/// What a walk needs to know of a page that has been read.
+/// What a walk needs to know about a page that has been read.
 #[derive(Clone, Debug, Default)]
 pub struct PageSummary {
-    /// Rows on the page, those that could not be taken included.
+    /// Rows on the page, including rejected ones.
     pub sent: usize,
-    /// Rows that could be taken.
+    /// Rows that were accepted.
     pub taken: usize,
-    /// Rows that brought something: a new key, or a newer version of a known one.
+    /// Rows with a new key or a newer version of a known record.
     pub fresh: usize,
-    /// Rows whose key was not known.
+    /// Rows with a new key.
     pub new: usize,
-    /// Rows that could not be taken.
+    /// Rows that were rejected.
     pub rejected: Vec<Reject>,
-    /// Where on the page rows stand that are no object, from 0.
+    /// Positions on the page, from 0, of rows that are not objects.
     pub nameless: Vec<usize>,
-    /// What stands for the key of each row that was taken, in their order.
+    /// Hashes of the keys of the accepted rows, in page order.
     pub keys: Vec<u64>,
-    /// The key's hash of each row whose key an earlier row of the page has.
+    /// Hashes of the keys of the rows that repeat the key of an earlier row of the page.
     pub repeated: Vec<u64>,
-    /// How many rows the whole listing has, if the page tells.
+    /// Rows in the whole listing, if the page reports it.
     pub count: Option<u64>,
-    /// The least and the greatest `updated` on the page, of the rows that have one.
+    /// The smallest and the largest `updated` on the page, of the rows that have one.
     pub updated: Option<(Timestamp, Timestamp)>,
     /// Whether a row has a smaller `updated` than one before it.
     pub disordered: bool,
-    /// Stands for the rows on the page, or for its bytes if none of them could be taken.
+    /// Hash of the rows on the page, or of its bytes if all of them were rejected.
     pub fingerprint: u64,
-    /// Where the next page is, for listings that tell.
+    /// Where the next page is, for listings whose pages link to each other.
     pub next: Next,
     /// Rows with a new key by the states of their fields, in the order of the fields' paths.
     pub fields: Vec<StateCounts>,
 }
 
 impl PageSummary {
-    /// Notes a row that could be read.
+    /// Records an accepted row.
     fn row(&mut self, key: &str, updated: Option<Timestamp>, upsert: Upsert) {
-        // A sum, for a server may give the rows of one time in any order. Compared within one walk only.
+        // A sum, because a server may return the rows of one time in any order. Compared within one walk only.
         let hash = FixedState::default().hash_one((key, updated));
         self.fingerprint = self.fingerprint.wrapping_add(hash);
         self.taken += 1;
@@ -152,7 +153,7 @@ impl PageSummary {
         }
     }
 
-    /// The summary of the page with these bytes, all rows of which were looked at.
+    /// Completes the summary of the page with these bytes, after its last row.
     fn close(mut self, body: &[u8]) -> Self {
         if self.taken == 0 {
             self.fingerprint = FixedState::default().hash_one(body);
@@ -160,42 +161,42 @@ impl PageSummary {
         self
     }
 
-    /// A page of rows that were asked for before: those that could not be known again do not count again.
+    /// The summary of a page that was requested before: rejected rows that cannot be recognised do not count again.
     fn again(mut self) -> Self {
         self.rejected.retain(|reject| reject.text.is_some());
         self
     }
 
-    /// Whether the page after `before` brought nothing new. One without a readable row tells by its bytes only.
+    /// Whether the page after `before` holds nothing new. A page without a readable row is compared by its bytes only.
     fn repeats(&self, before: Option<u64>) -> bool {
         self.fresh == 0 && (self.taken > 0 || before == Some(self.fingerprint))
     }
 }
 
-/// The summary of a page, row by row.
+/// Builds the summary of a page, row by row.
 #[derive(Debug, Default)]
 pub struct PageReader {
     summary: PageSummary,
-    /// By what stands for its key, the latest version of each record that is on the page or was stored before.
+    /// The latest version of each record that is on the page or was stored before, by the hash of its key.
     versions: HashMap<u64, Option<Timestamp>>,
 }
 
 impl PageReader {
-    /// For the page of these rows.
+    /// Creates the reader for the page with these rows.
     pub fn new<T>(rows: &Rows<T>) -> Self {
         let summary = PageSummary {
             sent: rows.sent,
             rejected: rows.rejected.clone(),
             nameless: rows.nameless.clone(),
-            // A page with rows of a listing without any contradicts itself.
+            // A count of zero on a page with rows contradicts itself.
             count: rows.count.filter(|count| *count > 0 || rows.sent == 0),
             ..PageSummary::default()
         };
         Self { summary, versions: HashMap::with_capacity(rows.sent) }
     }
 
-    /// Notes a row that could be read, and when its record was last changed, if rows tell that. `stored` is what is known
-    /// of that of the record that is stored under its key, if there is one. Returns whether the key is new.
+    /// Records an accepted row and, if its rows carry one, its `updated` time. `stored` is the `updated` time of the
+    /// record that is stored under this key, if there is one. Returns whether the key is new.
     pub fn row(&mut self, key: &str, updated: Option<Timestamp>, stored: Option<Option<Timestamp>>) -> bool {
         let version = self.versions.entry(hash_of(key));
         let known = match &version {
@@ -215,71 +216,71 @@ impl PageReader {
         upsert == Upsert::New
     }
 
-    /// Counts the fields of a row, which is to be done once for each key.
+    /// Counts the fields of a row; call it once per key.
     pub fn count_fields<'de, T: Row<'de>>(&mut self, row: &T) {
         count(row, &mut self.summary.fields);
     }
 
-    /// What all rows of the page with these bytes add up to.
+    /// Returns the summary of the page with these bytes.
     pub fn summary(self, body: &[u8]) -> PageSummary {
         self.summary.close(body)
     }
 }
 
-/// What stands for a key.
+/// The hash that identifies a key.
 fn hash_of(key: &str) -> u64 {
     FixedState::default().hash_one(key)
 }
 
-/// Who is told how a walk comes on, for walks that can be taken up again.
+/// Receives the progress of a walk that can be resumed.
 #[derive(Clone, Copy)]
 pub struct WalkObserver<'a, Position> {
-    /// Called for every page that has rows.
+    /// Called for each page that has rows.
     pub page: &'a (dyn Fn() + Sync),
-    /// Told where the walk stands, as often as that changes.
+    /// Called with the position of the walk each time it changes.
     pub position: &'a (dyn Fn(&Position) + Sync),
 }
 
-/// What a whole walk amounts to.
+/// The result of a whole walk.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct WalkSummary {
-    /// Rows that could not be taken.
+    /// Rows that were rejected.
     pub rejected: Rejected,
-    /// What stands for the texts of those of them that can be known again.
+    /// Hashes of the texts of the rejected rows that can be recognised.
     pub unreadable: HashSet<u64>,
-    /// Why rows are known to be missing, in words for people.
+    /// Why rows are known to be missing, in plain words.
     pub missing: Option<String>,
-    /// Rows that were read, rejected ones included.
+    /// Rows that were read, including rejected ones.
     pub read: u64,
-    /// Rows that only repeat the key of another on their page. The vendor counts them.
+    /// Rows that only repeat the key of another one on their page. The vendor counts them.
     pub repeated: u64,
-    /// Rows by the states of their fields. Those of a former process do not count.
+    /// Rows by the states of their fields. Rows from before a restart do not count.
     #[serde(skip)]
     pub fields: Vec<StateCounts>,
 }
 
 impl WalkSummary {
-    /// Whether all rows that could not be taken are among those that `known` stands for.
+    /// Whether the hashes of all rejected rows are in `known`.
     pub fn rejects_only(&self, known: &HashSet<u64>) -> bool {
         self.rejected.iter().sum::<u64>() == self.unreadable.len() as u64 && self.unreadable.is_subset(known)
     }
 }
 
-/// What a walk amounts to so far.
+/// What a walk has counted so far.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 struct WalkCounters {
     walked: WalkSummary,
-    /// Keys that came.
+    /// Keys received.
     keys: u64,
-    /// How often each row that could not be taken stood on one page, at most: pages overlap, but within one of them
-    /// equal texts are different rows.
+    /// The largest number of times that each rejected row occurred on one page: pages overlap, but equal texts on one
+    /// page are different rows.
     rejects: HashMap<u64, u64>,
-    /// How often each key was repeated on one page, at most.
+    /// The largest number of times that each key was repeated on one page.
     repeated: HashMap<u64, u64>,
 }
 
 impl WalkCounters {
-    /// Adds a page; `progress` hears of it if it brought something.
+    /// Adds a page; calls `progress` if it has rows.
     fn add(&mut self, page: &PageSummary, progress: &(dyn Fn() + Sync)) {
         self.keys += page.new as u64;
         let fields = &mut self.walked.fields;
@@ -312,7 +313,7 @@ impl WalkCounters {
         }
     }
 
-    /// What it amounts to in the end.
+    /// Returns the result of the walk.
     fn done(self) -> WalkSummary {
         WalkSummary {
             read: self.given(),
@@ -322,25 +323,26 @@ impl WalkCounters {
         }
     }
 
-    /// How many rows of the vendor's count came, those included that were rejected or repeat another on their page.
+    /// Rows of the vendor's count that were received, including those that were rejected or repeat another one on their
+    /// page.
     fn given(&self) -> u64 {
         self.keys + self.walked.rejected.iter().sum::<u64>() + self.repeated.values().sum::<u64>()
     }
 
-    /// Notes that records are missing; what was noted first stands.
+    /// Records why records are missing; the first reason stays.
     fn miss(&mut self, words: String) {
         self.walked.missing.get_or_insert(words);
     }
 }
 
-/// A walk that cannot go on because of what the vendor answered.
+/// The error of a walk that cannot continue because of what the vendor returned.
 fn walk_error(endpoint: &'static Endpoint, words: &str) -> ApiError {
     ApiError::new(endpoint, Failure::BadResponse, words)
 }
 
-/// A listing that ended before the number of records it told of itself.
+/// Why a listing that ended before its own count of records is incomplete.
 fn too_few(count: u64, given: u64) -> String {
     format!("the vendor counts {count} records, but gave {given} of them")
 }
 
-const REPEATS: &str = "a page repeats: the vendor gave records again that it had given before, and no others";
+const REPEATS: &str = "a page repeats: the vendor returned only records that it had returned before";

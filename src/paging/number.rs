@@ -5,21 +5,21 @@ use crate::client::{ApiError, Endpoint};
 use super::key::WINDOW;
 use super::{Fetch, REPEATS, WalkCounters, WalkSummary, too_few, walk_error};
 
-/// So often the whole listing is read anew because records left it meanwhile.
+/// How many times the whole listing is read at most when records leave it meanwhile.
 const MOST_PASSES: usize = 3;
 
-/// Walks the whole listing by page number, from 1. Asks on until a page is shorter than `size` and `count` does not
-/// tell of more. Without `count`, only a page that is empty, or is the same short one again, is the end: a short page
-/// can be a server's own smaller page size.
+/// Walks the whole listing by page number, from 1. Stops at a page that is shorter than `size`, unless `count` says
+/// that there are more. Without `count`, only an empty page, or the same short page again, is the end: a short page can
+/// be a server's own smaller page size.
 ///
-/// The name of the page parameter is not the same in all versions of the API; a server that does not know the one
-/// sent gives its first page for ever, which is found out by its repeating.
+/// The name of the page parameter differs between versions of the API; a server that does not know the one sent returns
+/// its first page forever, which shows because the page repeats.
 ///
-/// Where records leave the listing while it is read, those behind them move up, and one can move past the page that is
-/// next: the count falls, and the listing is read once more.
+/// When records leave the listing while it is read, those behind them move up, and one can move past the next page: the
+/// count falls, and the listing is read again.
 ///
-/// One that ends after just as many rows as the vendor gives of other listings may go on behind them, even if it counts
-/// no more: the count can be held to the same.
+/// A listing that ends after exactly as many rows as the vendor returns of other listings may have more, even if its
+/// count says otherwise: the count can be capped at the same number.
 pub async fn by_number<'a>(
     endpoint: &'static Endpoint,
     size: u64,
@@ -38,14 +38,14 @@ pub async fn by_number<'a>(
         }
         if fell {
             walk.counters.miss(
-                "records left the listing each time that it was read, and may have drawn others past the page that was next"
+                "records left the listing during every read, and others may have moved past the next page because of it"
                     .to_owned(),
             );
         }
         if sent == WINDOW {
             walk.counters.miss(
-                "the vendor gave 10,000 records and no more, which may be the most it gives of a listing; there may be \
-                 others"
+                "the vendor returned 10,000 records and no more, which may be the most it returns of a listing; there \
+                 may be others"
                     .to_owned(),
             );
         }
@@ -63,14 +63,14 @@ struct NumberWalk<'a> {
     counters: WalkCounters,
 }
 
-/// What one way through the whole listing came to.
+/// The result of one pass through the whole listing.
 #[derive(Default)]
 struct NumberPass {
     /// Rows on its pages.
     sent: u64,
-    /// How many there are, as told last.
+    /// Rows in the listing, as reported last.
     count: Option<u64>,
-    /// Whether they became fewer meanwhile: what followed those that went moved up, maybe past the page that was next.
+    /// Whether the count fell meanwhile: the rows behind the removed ones moved up, possibly past the next page.
     fell: bool,
 }
 

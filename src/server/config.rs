@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_those_that_exporters_take() {
+    fn addresses_have_the_forms_that_exporters_accept() {
         for (text, parts) in [
             ("127.0.0.1:9877", Some(("127.0.0.1", 9877))),
             ("0.0.0.0:0", Some(("0.0.0.0", 0))),
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_taken_address_is_told_in_plain_words() {
+    async fn a_taken_address_is_reported_in_plain_words() {
         let listen = |listen: String| Config { listen, ..Config::default() };
         let first = bind(&listen("localhost:0".to_owned())).await.unwrap();
         let address = first.local_addr().unwrap().to_string();

@@ -1,7 +1,7 @@
-//! The HTTP server: connections in, answers of pages out.
+//! The HTTP server: accepts connections and sends the responses of pages.
 //!
-//! Owns the limits that keep a bad client from harming the others: how many connections there are, how long a
-//! request head may take, how long a connection may live. It knows no page by name and nothing of what they show.
+//! Owns the limits that keep a bad client from harming the others: the number of connections, the time for a request
+//! head, and the lifetime of a connection. It knows no page by name and nothing about their contents.
 
 mod config;
 #[cfg(test)]
@@ -33,19 +33,19 @@ use crate::output::page::{Page, PageAnswer, PageRequest};
 /// The pages of a server.
 pub type Pages = Arc<[Box<dyn Page>]>;
 
-/// How much the server bears.
+/// The limits of the server.
 #[derive(Clone, Copy)]
 struct Limits {
     /// Connections at once; more wait to be accepted.
     connections: usize,
-    /// From when a connection is open until it can be read from.
+    /// From accepting a connection until it can be read from.
     opening: Duration,
-    /// For the head of a request, and for the pause between two. Not a length that scrapers use as their interval:
-    /// a request would meet the end of the pause time and again.
+    /// For the head of a request, and for the pause between two. Differs from usual scrape intervals: otherwise a
+    /// request would often meet the end of the pause.
     head: Duration,
-    /// From the start of a connection until it is asked to end with the request it is at.
+    /// From the start of a connection until it is asked to end after the current request.
     life: Duration,
-    /// From then until it is cut, which bounds how long a slow reader holds a connection.
+    /// From then until it is closed, which bounds how long a slow reader holds a connection.
     linger: Duration,
     /// The size of the head of a request.
     head_bytes: usize,
@@ -99,7 +99,7 @@ async fn serve_within(
     }
 }
 
-/// The next connection, once there is a slot for it; none if it was gone before it was taken.
+/// The next connection, once there is a slot for it; `None` if it was gone before it was accepted.
 async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> Option<(TcpStream, OwnedSemaphorePermit)> {
     let slot = Arc::clone(slots).acquire_owned().await.ok()?;
     match listener.accept().await {
@@ -115,15 +115,15 @@ async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> Option<(TcpSt
     }
 }
 
-/// How long to wait after an error of `accept`: what concerns one connection is over with it, but a lack of file
-/// descriptors or memory would come back at once.
+/// How long to wait after an error of `accept`: an error of one connection ends with it, but a shortage of file
+/// descriptors or memory would recur at once.
 fn pause_after(error: &io::Error) -> Duration {
     const OF_ONE: [io::ErrorKind; 3] =
         [io::ErrorKind::ConnectionAborted, io::ErrorKind::ConnectionReset, io::ErrorKind::Interrupted];
     if OF_ONE.contains(&error.kind()) { Duration::ZERO } else { Duration::from_secs(1) }
 }
 
-/// Serves one connection until it ends, or is over its time.
+/// Serves one connection until it ends or exceeds its lifetime.
 async fn connection(
     limits: Limits,
     stream: TcpStream,
@@ -154,19 +154,19 @@ async fn connection(
     served.as_mut().graceful_shutdown();
     match timeout(limits.linger, served).await {
         Ok(ended) => ended.map_err(|error| error.to_string()),
-        Err(_) => Err("it was over its time".to_owned()),
+        Err(_) => Err("it exceeded its lifetime".to_owned()),
     }
 }
 
-/// What stands between a connection and its first request. TLS comes here, within the connection's own task and
-/// time, so that a client that says nothing holds up no other.
+/// The steps between a connection and its first request. TLS belongs here, within the connection's own task and time,
+/// so that a silent client does not hold up any other.
 #[expect(clippy::unused_async, reason = "a handshake takes its time")]
 async fn open(stream: TcpStream) -> io::Result<TcpStream> {
     stream.set_nodelay(true)?;
     Ok(stream)
 }
 
-/// The answer to one request; its body, if it has one, is not read. Authentication comes here.
+/// The response to one request; its body, if it has one, is not read. Authentication belongs here.
 async fn answer<B>(pages: &Pages, request: &Request<B>) -> Response<Full<Bytes>> {
     let at_path = || pages.iter().filter(|page| page.path() == request.uri().path());
     let Some(page) = at_path().find(|page| methods(page.as_ref()).contains(request.method())) else {
@@ -201,13 +201,13 @@ fn methods(page: &dyn Page) -> &'static [Method] {
     if page.post() { &[Method::POST, Method::PUT] } else { &[Method::GET, Method::HEAD] }
 }
 
-/// All lines of a header, without those that are not text.
+/// All values of a header, without those that are not text.
 fn joined(headers: &HeaderMap, name: HeaderName) -> Option<String> {
     let lines: Vec<_> = headers.get_all(name).iter().filter_map(|line| line.to_str().ok()).collect();
     (!lines.is_empty()).then(|| lines.join(", "))
 }
 
-/// The answer as it is sent. To HEAD, hyper sends all but the body.
+/// The response as it is sent. For HEAD, hyper sends everything but the body.
 fn response(answer: PageAnswer) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(answer.body));
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

@@ -1,4 +1,4 @@
-//! What an account logs in with, and what is known of credentials that were refused.
+//! The credentials of an account, and those that the vendor refused.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,29 +12,29 @@ use crate::client::{ApiError, Endpoint};
 use crate::setting::{Secret, SecretPlace};
 use crate::telemetry::Failure;
 
-/// What a secret is read from, such as a mount over the network, is waited for so long.
+/// How long to wait for a secret, which can be on a network mount.
 const LONGEST_READ: Duration = Duration::from_secs(10);
 
-/// So long nobody logs in again with credentials that were refused; each further refusal doubles it, up to the longest.
+/// How long refused credentials are not tried again; each further refusal doubles it, up to the longest pause.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 
-/// What an account logs in with, as it was read.
+/// The credentials of an account, as read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Credentials {
-    /// The user name or the like; none where a secret says it all, or a client certificate does.
+    /// The user name or the like; `None` if a secret or a client certificate is enough.
     pub(crate) name: Option<Secret>,
-    /// The password, token or the like; none where a client certificate says it all.
+    /// The password, token or the like; `None` if a client certificate is enough.
     pub(crate) secret: Option<Secret>,
 }
 
-/// Reads what is in a place, which the setting before it names.
+/// Reads the secret in a place; the setting before it names the place.
 pub(crate) fn read((key, place): (&str, &SecretPlace)) -> Result<Secret, String> {
     place.read().map_err(|reason| format!("{key}: {reason}"))
 }
 
-/// Reads the credentials anew, so that they can be changed without a restart. `reading` has one permit for all reads of
-/// an account: one that is held up keeps its thread, and further ones must not take all there are.
+/// Reads the credentials each time, so that they can be changed without a restart. `reading` has one permit for all
+/// reads of an account: a blocked read keeps its thread, and further ones must not use up all threads.
 pub(crate) async fn credentials<L: Login>(login: &L, reading: &Arc<Semaphore>) -> Result<Credentials, ApiError> {
     let failed =
         |words: &str| ApiError::new(L::ENDPOINT, Failure::Internal, format!("no credentials to log in with: {words}"));
@@ -52,14 +52,14 @@ pub(crate) async fn credentials<L: Login>(login: &L, reading: &Arc<Semaphore>) -
         Ok(Some(read)) => read.map_err(|reason| failed(&reason)),
         Ok(None) => Err(failed("the program is stopping")),
         Err(_) => Err(failed(&format!(
-            "{} could not be read within {} seconds; does the mount that it is on answer?",
+            "{} could not be read within {} seconds; does its mount respond?",
             login.places().iter().map(|(key, _)| *key).collect::<Vec<_>>().join(" or "),
             LONGEST_READ.as_secs()
         ))),
     }
 }
 
-/// How a log-in failed, to be told to more than one.
+/// How a log-in failed, for everyone who waits for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Failed {
     endpoint: &'static Endpoint,
@@ -80,8 +80,8 @@ impl Failed {
     }
 }
 
-/// The credentials that the vendor refused last, and when to try them again: an account is locked after some tries with
-/// a wrong password, for its people as well.
+/// The credentials that the vendor refused last, and when to try them again: vendors lock an account, for its users as
+/// well, after several attempts with a wrong password.
 #[derive(Debug, Default)]
 pub(crate) struct Refusals(Option<Refusal>);
 
@@ -94,22 +94,22 @@ struct Refusal {
 }
 
 impl Refusals {
-    /// How these credentials were refused, if it is too early to try them again.
+    /// Returns how these credentials were refused, if it is too early to try them again.
     pub(crate) fn of(&self, credentials: &Credentials, now: Instant) -> Option<&Failed> {
         let refusal = self.0.as_ref().filter(|refusal| refusal.credentials == *credentials && now < refusal.until);
         refusal.map(|refusal| &refusal.failed)
     }
 
-    /// Learns from a log-in with the credentials.
-    pub(crate) fn heed(&mut self, credentials: Credentials, answer: Result<(), Failed>, now: Instant) {
+    /// Records the result of a log-in with these credentials.
+    pub(crate) fn observe(&mut self, credentials: Credentials, answer: Result<(), Failed>, now: Instant) {
         match answer {
             Ok(()) => self.0 = None,
             Err(failed) if matches!(failed.failure, Failure::Unauthorized | Failure::Forbidden) => {
-                // Others were refused before: for the vendor, all of them count.
+                // Other credentials may have been refused before: the vendor counts all attempts.
                 let pause = self.0.as_ref().map_or(FIRST_PAUSE, |last| (last.pause * 2).min(LONGEST_PAUSE));
                 self.0 = Some(Refusal { credentials, failed, pause, until: now + pause });
             }
-            // Nothing was said about them.
+            // The vendor did not judge them.
             Err(_) => {}
         }
     }
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn refused_credentials_are_left_alone_for_longer_each_time() {
+    fn the_pause_after_refused_credentials_grows() {
         let mut now = Instant::now();
         let (wrong, other) = (credentials("wrong"), credentials("other"));
         let error = ApiError::new(&AUTH, Failure::Unauthorized, "wrong password");
@@ -135,20 +135,20 @@ mod tests {
         let mut refusals = Refusals::default();
         for seconds in [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300] {
             assert_eq!(refusals.of(&wrong, now), None);
-            refusals.heed(wrong.clone(), Err(refused.clone()), now);
+            refusals.observe(wrong.clone(), Err(refused.clone()), now);
             now += Duration::from_secs(seconds);
             let last = refusals.of(&wrong, now.checked_sub(Duration::from_millis(1)).unwrap()).unwrap();
             assert_eq!(last.error().to_string(), error.to_string());
             assert_eq!(refusals.of(&other, now.checked_sub(Duration::from_millis(1)).unwrap()), None);
         }
         // Neither a vendor that is down nor another wrong password is a success.
-        refusals.heed(wrong.clone(), Err(down), now);
-        refusals.heed(other.clone(), Err(refused.clone()), now);
+        refusals.observe(wrong.clone(), Err(down), now);
+        refusals.observe(other.clone(), Err(refused.clone()), now);
         assert!(refusals.of(&other, now + Duration::from_secs(299)).is_some());
-        refusals.heed(wrong.clone(), Ok(()), now);
+        refusals.observe(wrong.clone(), Ok(()), now);
         assert_eq!(refusals.of(&other, now), None);
-        refusals.heed(wrong.clone(), Err(refused.clone()), now);
-        assert_eq!(refusals.of(&wrong, now + Duration::from_secs(1)), None, "the first again");
+        refusals.observe(wrong.clone(), Err(refused.clone()), now);
+        assert_eq!(refusals.of(&wrong, now + Duration::from_secs(1)), None, "the first pause again");
         assert!(!format!("{refusals:?}").contains("wrong\""), "{refusals:?}");
     }
 }

@@ -1,7 +1,7 @@
-//! One account's calls: each is sent with a token that is good, and its refusal is explained.
+//! Sends one account's calls with a valid token and explains refusals.
 //!
-//! Owns the token; how it is had, and what a refusal means, is the vendor's `Login`. All of an account's collectors
-//! share one session, so that it logs in once for all of them, whatever they find out about the token at the same time.
+//! Owns the token; the vendor's `Login` knows how to get one and what a refusal means. All collectors of an account
+//! share one session, so that it logs in once for all of them, even if several find at once that the token is refused.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,36 +24,36 @@ use token::Validity;
 pub(crate) mod credentials;
 pub(crate) mod token;
 
-/// A token that is read from a file or variable is read again after so long.
+/// How long a token from a file or variable is used before it is read again.
 const REREAD_MS: i64 = 60 * 1000;
 
-/// A token that could not be replaced ahead of its end is tried to be replaced again after so long.
+/// How long to wait before the next attempt to replace a token that has not expired yet.
 const AGAIN_MS: i64 = 30 * 1000;
 
-/// A call is given up if so many new tokens were of no use to it.
+/// How many new tokens a call is retried with before it fails.
 const MOST_RENEWALS: usize = 2;
 
 /// A listing of the vendor.
 pub(crate) struct Listing {
     pub(crate) endpoint: Endpoint,
-    /// What it lists, for people.
+    /// What it lists, in plain words.
     pub(crate) what: &'static str,
-    /// The permission it needs, as the vendor words it, for people.
+    /// The permission it needs, in the vendor's words.
     pub(crate) permission: &'static str,
 }
 
-/// How accounts of a vendor log in, and what it means that the vendor refuses something.
+/// How accounts of a vendor log in, and what the vendor's refusals mean.
 pub(crate) trait Login: Clone + Send + Sync + 'static {
-    /// Where accounts log in. Its class has no calls but these: a call that has its place waits for the log-in.
+    /// The endpoint for log-ins. Its class has no other calls: a call that holds a permit waits for the log-in.
     const ENDPOINT: &'static Endpoint;
 
-    /// Whether the vendor is asked for a token, rather than what was read being sent with each call.
+    /// Whether the vendor issues the token, rather than the configured one being sent with each call.
     fn asks(&self) -> bool;
 
-    /// What must be readable for it, with the settings that name it.
+    /// The secrets it must be able to read, with the settings that name them.
     fn places(&self) -> Vec<(&'static str, &SecretPlace)>;
 
-    /// Reads the credentials. This can take long, or not come to an end.
+    /// Reads the credentials. This can take long, or never finish.
     fn read(&self) -> Result<Credentials, String>;
 
     /// Logs in with the credentials.
@@ -63,18 +63,18 @@ pub(crate) trait Login: Clone + Send + Sync + 'static {
         credentials: &Credentials,
     ) -> impl Future<Output = Result<Authorization, ApiError>> + Send;
 
-    /// When a token that was given out `now` must be replaced.
+    /// When a token that was issued `now` must be replaced.
     fn validity(&self, token: &str, now: Timestamp) -> Validity;
 
-    /// Why every listing will be refused, where a token tells it, in words for people.
+    /// Why every listing will be refused, if the token shows it, in plain words.
     fn hopeless(&self, _token: &str) -> Option<&'static str> {
         None
     }
 
-    /// What it means that a listing answers 401 to what must be good, in words for people.
+    /// What it means that a listing answers 401 to a token that must be valid, in plain words.
     fn refusal(&self) -> &'static str;
 
-    /// What it means that a listing answers with this status, in words for people; none where there is nothing to add.
+    /// What it means that a listing answers with this status, in plain words; `None` if there is nothing to add.
     fn explain(&self, listing: &Listing, status: u16) -> Option<String>;
 }
 
@@ -85,23 +85,23 @@ pub(crate) struct Session<L> {
     clock: Clock,
     telemetry: Arc<SourceTelemetry>,
     state: Mutex<LoginState>,
-    /// How many attempts to log in have ended: tells those who waited for the lock that one did meanwhile.
+    /// How many log-in attempts have ended: shows those who waited for the lock that one ended meanwhile.
     attempts: AtomicU64,
-    /// Lets one thread at a time read the credentials.
+    /// Allows one thread at a time to read the credentials.
     reading: Arc<Semaphore>,
-    /// Why every listing will be refused, where the last token tells it.
+    /// Why every listing will be refused, if the last token shows it.
     hopeless: PlainMutex<Option<&'static str>>,
     rejected_records: RejectedRecords,
     /// Most records of a listing that may be rejected before a run is incomplete, in percent.
     max_rejected_percent: f64,
 }
 
-/// How many records each collector left out when that was last told.
+/// How many records each collector had rejected when that was last logged.
 #[derive(Default)]
 struct RejectedRecords(PlainMutex<BTreeMap<&'static str, u64>>);
 
 impl RejectedRecords {
-    /// Whether it is to be told. Such records stay from run to run: told each time, they would drown the rest.
+    /// Whether to log it. Such records stay from run to run: logged each time, they would drown out everything else.
     fn is_news(&self, collector: &'static str, records: u64) -> bool {
         records > 0 && lock(&self.0).insert(collector, records) != Some(records)
     }
@@ -117,17 +117,17 @@ struct LoginState {
 
 struct Token {
     authorization: Authorization,
-    /// The attempt that got it first.
+    /// The attempt that obtained it first.
     attempt: u64,
     validity: Validity,
 }
 
-/// Gives a call its tokens.
+/// Supplies a call with tokens.
 struct TokenSource<'s, L> {
     session: &'s Session<L>,
     /// The attempt whose token the vendor refused.
     refused: Option<u64>,
-    /// The attempt whose token was given out last.
+    /// The attempt whose token was handed out last.
     given: AtomicU64,
 }
 
@@ -163,7 +163,7 @@ impl<L: Login> Session<L> {
         }
     }
 
-    /// Sends a call, if need be after logging in, and again with a new token if its own is refused.
+    /// Sends a call, after logging in if necessary, and retries it with a new token if the token is refused.
     pub(crate) async fn call<T: Send + 'static>(
         &self,
         listing: &'static Listing,
@@ -183,7 +183,7 @@ impl<L: Login> Session<L> {
         }
     }
 
-    /// Logs in again for a call whose token was refused with this `error`; fails if that is of no use.
+    /// Logs in again for a call whose token was refused with this `error`; fails if that does not help.
     async fn renew(
         &self,
         listing: &'static Listing,
@@ -208,8 +208,8 @@ impl<L: Login> Session<L> {
         Ok(())
     }
 
-    /// Counts the records that a collector rejected. `listings` are what it rejected of each listing, and what it read;
-    /// returns why the run is incomplete if one of them lost too many.
+    /// Counts the records that a collector rejected. `listings` has the rejected rows and the number of read rows of
+    /// each listing; returns why the run is incomplete if one of them lost too many.
     pub(crate) fn count_rejected(&self, collector: &'static str, listings: &[(Rejected, u64)]) -> Option<String> {
         let mut all = 0;
         for reason in Rejection::ALL {
@@ -222,7 +222,7 @@ impl<L: Login> Session<L> {
                 source = self.telemetry.source(),
                 collector,
                 records = all,
-                "records that cannot be read were left out"
+                "unreadable records were skipped"
             );
         }
         let rejected = |rejected: &Rejected| rejected.iter().sum::<u64>();
@@ -245,8 +245,8 @@ impl<L: Login> Session<L> {
         self.telemetry.source()
     }
 
-    /// A token other than that of the attempt `refused`, and the attempt that got it first. It is that one still if the
-    /// token is only read, and there is no other.
+    /// Returns a token other than that of the attempt `refused`, and the attempt that obtained it first. It is the same
+    /// attempt if the token is only read and has not changed.
     async fn token(&self, refused: Option<u64>) -> Result<(Authorization, u64), ApiError> {
         let before = self.attempts.load(Ordering::Acquire);
         let mut state = self.state.lock().await;
@@ -260,7 +260,7 @@ impl<L: Login> Session<L> {
         if before != self.attempts.load(Ordering::Acquire)
             && let Some(failed) = &state.failed
         {
-            // Tried while we waited: it would fail again.
+            // Another attempt failed while this one waited: it would fail, too.
             return Err(failed.error());
         }
         state.failed = None;
@@ -281,7 +281,8 @@ impl<L: Login> Session<L> {
                     && now.millis() < token.validity.end
                 {
                     token.validity.due = now.millis() + AGAIN_MS;
-                    tracing::warn!(source = self.telemetry.source(), %error, "cannot replace the token ahead of its end; trying again later");
+                    let source = self.telemetry.source();
+                    tracing::warn!(source, %error, "cannot replace the token before it expires; retrying later");
                     return Ok((token.authorization.clone(), token.attempt));
                 }
                 state.failed = Some(Failed::of(L::ENDPOINT, &error));
@@ -299,11 +300,11 @@ impl<L: Login> Session<L> {
         }
         let answer = self.login.log_in(&self.client, &credentials).await;
         let outcome = answer.as_ref().map(drop).map_err(|error| Failed::of(L::ENDPOINT, error));
-        refusals.heed(credentials, outcome, Instant::now());
+        refusals.observe(credentials, outcome, Instant::now());
         answer
     }
 
-    /// When what was just had must be had anew. Tells if it is of no use.
+    /// Returns when new credentials must be replaced. Logs if they cannot be used for any listing.
     fn look_into(&self, authorization: &Authorization) -> Validity {
         let now = self.clock.now();
         if let Authorization::Bearer(token) = authorization {
@@ -320,13 +321,13 @@ impl<L: Login> Session<L> {
         Validity { due: now.millis() + REREAD_MS, end: now.millis() + REREAD_MS }
     }
 
-    /// What it means that a listing refuses what must be good.
+    /// The error of a listing that refuses a token that must be valid.
     fn explain_refusal(&self, listing: &'static Listing) -> ApiError {
         let words = lock(&self.hopeless).unwrap_or_else(|| self.login.refusal());
         ApiError::new(&listing.endpoint, Failure::Unauthorized, words)
     }
 
-    /// What an error of a listing means.
+    /// Explains an error of a listing.
     fn explain(&self, listing: &'static Listing, error: ApiError) -> ApiError {
         let hopeless = lock(&self.hopeless).map(str::to_owned).filter(|_| error.status() == Some(403));
         let words = hopeless.or_else(|| self.login.explain(listing, error.status()?));
@@ -342,7 +343,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_left_out_is_told_when_it_changes() {
+    fn rejected_records_are_logged_when_their_number_changes() {
         let rejected_records = RejectedRecords::default();
         for (records, news) in [(0, false), (3, true), (3, false), (0, false), (3, false), (4, true), (3, true)] {
             assert_eq!(rejected_records.is_news("containers", records), news, "{records}");

@@ -1,4 +1,4 @@
-//! What a token says of itself: how long it is good, and what else its vendor put into it.
+//! Reads what a token says about itself: its lifetime, and what else its vendor put into it.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,9 +11,9 @@ use crate::wire::Time;
 /// When a token must be replaced, in milliseconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Validity {
-    /// From then on it is replaced when there is an occasion.
+    /// From this time on the token is replaced at the next opportunity.
     pub(crate) due: i64,
-    /// From then on it is of no use.
+    /// From this time on the token is invalid.
     pub(crate) end: i64,
 }
 
@@ -24,22 +24,22 @@ struct Lifetime {
     iat: Time,
 }
 
-/// Whether `text` can be a token: one word, and neither HTML nor JSON. It is a JWT today, but only its giver has to
+/// Whether `text` can be a token: one word, and neither HTML nor JSON. It is a JWT today, but only its issuer has to
 /// understand it.
 pub(crate) fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic()) && !text.starts_with(['<', '{', '['])
 }
 
-/// How many milliseconds a token that was given out `now` is good, if it tells.
+/// The lifetime in milliseconds of a token that was issued `now`, if its claims contain one.
 pub(crate) fn lifetime(token: &str, now: Timestamp) -> Option<i64> {
     let Lifetime { exp, iat } = claims(token);
     let exp = exp.0?.millis();
-    // Where our clock is ahead of the vendor's, its own is what the token was made by.
+    // If our clock is ahead of the vendor's, the token's own issue time counts.
     let [left, whole] = [Some(now), iat.0].map(|since| since.map(|since| exp - since.millis()));
     [left, whole].into_iter().flatten().find(|lifetime| *lifetime > 0)
 }
 
-/// The claims; none of them if they cannot be read, for the vendor alone has to understand its token.
+/// The claims; the default if they are unreadable, because only the vendor has to understand its token.
 pub(crate) fn claims<T: DeserializeOwned + Default>(token: &str) -> T {
     let payload = token.split('.').nth(1).unwrap_or_default().trim_end_matches('=');
     let payload = URL_SAFE_NO_PAD.decode(payload).unwrap_or_default();
@@ -55,7 +55,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_token_is_told_from_a_web_page() {
+    fn a_token_is_distinguished_from_a_web_page() {
         for text in [token("{}").as_str(), "opaque-1"] {
             assert!(is_token(text), "{text}");
         }
@@ -65,7 +65,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn it_tells_its_lifetime_by_our_clock_or_its_own() {
+    fn the_lifetime_is_computed_by_our_clock_or_the_issuers() {
         let now = Timestamp::from_millis(1_700_000_000_000).unwrap();
         for (claims, expected) in [
             (r#"{"exp":1700014400}"#, Some(14_400_000)),

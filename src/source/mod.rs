@@ -1,7 +1,7 @@
-//! The vendors this exporter can ask, and what each of them must be able to do.
+//! The supported vendors, and what each of them must be able to do.
 //!
-//! Owns the list of vendors, and what a collector is. A vendor's log-in and rows stay in its own folder; what leaves it
-//! are [`crate::inventory::Tables`] of records.
+//! Owns the list of vendors, and what a collector is. A vendor's log-in and rows stay in its own folder; only
+//! [`crate::inventory::Tables`] of records leave it.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -45,7 +45,7 @@ impl Config {
         listed(Vendor::Qualys, qualys).chain(listed(Vendor::Prisma, prisma))
     }
 
-    /// Notes what is wrong with the accounts.
+    /// Adds an error for each invalid setting of the accounts.
     pub fn check(&self, errors: &mut ConfigErrors) {
         let mut names = HashSet::new();
         for account in self.accounts() {
@@ -53,13 +53,13 @@ impl Config {
             account.settings.check(&key, errors);
             let name = account.settings.name();
             if !name.is_empty() && !names.insert(name) {
-                // Series of the two would be the same.
+                // Both accounts would have the same series.
                 errors.add(format!("{key}.name"), "another source has this name already; give each its own");
             }
         }
     }
 
-    /// Builds the sources; otherwise returns every reason why one cannot be built.
+    /// Builds the sources, or returns every reason why one cannot be built.
     pub fn build(&self, rules: &RowRules, telemetry: &Telemetry, clock: &Clock) -> Result<Vec<Source>, Vec<String>> {
         let mut sources = Vec::new();
         let mut wrong = Vec::new();
@@ -72,13 +72,13 @@ impl Config {
         if wrong.is_empty() { Ok(sources) } else { Err(wrong) }
     }
 
-    /// The account of this name, to be compared with that of another configuration.
+    /// The account with this name, to be compared with that of another configuration.
     pub fn account(&self, name: &str) -> Option<Account<'_>> {
         self.accounts().find(|account| account.settings.name() == name)
     }
 
-    /// Whether the account of this name is in `other` too and sees the same records there, so that what was read of
-    /// them stays true. How and when they are read may differ.
+    /// Whether `other` has an account with this name that sees the same records, so that the collected data stays
+    /// valid. How and when they are read may differ.
     pub fn is_same_account(&self, other: &Self, name: &str) -> bool {
         let identity = |account: Account<'_>| (account.vendor, account.settings.identity(&[]));
         let (one, two) = (self.account(name), other.account(name));
@@ -110,7 +110,7 @@ fn listed<A: AccountSettings>(vendor: Vendor, accounts: &[A]) -> impl Iterator<I
 #[derive(Clone, Copy)]
 pub struct Account<'a> {
     vendor: Vendor,
-    /// Its place among those of its vendor, from 0.
+    /// Its position among the accounts of its vendor, from 0.
     at: usize,
     settings: &'a dyn AccountSettings,
 }
@@ -126,32 +126,33 @@ pub(crate) trait AccountSettings {
     /// The name of the source.
     fn name(&self) -> &str;
 
-    /// Notes what is wrong with the settings, which stand under `key`.
+    /// Adds an error for each invalid setting; `key` is their path.
     fn check(&self, key: &str, errors: &mut ConfigErrors);
 
-    /// Builds the source; otherwise says why it cannot be built.
+    /// Builds the source, or returns why it cannot be built.
     fn build(&self, rules: &RowRules, telemetry: &Telemetry, clock: &Clock) -> Result<Source, String>;
 
-    /// Stands for the account and for what is kept of its records, whose labels in `promote_labels` are kept.
+    /// Hash of the settings that identify the account, and of `promote_labels`: data is only reused while it stays the
+    /// same.
     fn identity(&self, promote_labels: &[String]) -> u64;
 
-    /// All settings, as they were written.
+    /// All settings, as configured.
     fn written(&self) -> serde_json::Value;
 }
 
-/// What a run asks for.
+/// What a run reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WalkKind {
-    /// All there is.
+    /// All records.
     Full,
-    /// What was left of all there is where another run was broken off.
+    /// The rest of a full walk that another run was interrupted in.
     Resumed,
-    /// What has changed since the run before.
+    /// What has changed since the last run.
     Incremental,
 }
 
 impl WalkKind {
-    /// The word for it in traces.
+    /// Its name in traces.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Full => "whole",
@@ -161,29 +162,29 @@ impl WalkKind {
     }
 }
 
-/// What one run of a collector brought.
+/// The output of one run of a collector.
 #[derive(Debug)]
 pub struct CollectOutput {
     /// The tables this collector fills.
     pub tables: Tables,
     /// How many records they hold.
     pub records: u64,
-    /// What the run asked for.
+    /// What the run read.
     pub walk_kind: WalkKind,
-    /// Why records are known to be missing, in words for people; none if the run saw every record.
+    /// Why records are known to be missing, in plain words; `None` if the run saw every record.
     pub missing: Option<String>,
     /// What kind of failure the missing records are.
     pub failure: Failure,
-    /// What people should know of the data though nothing is wrong with it, such as that the tenant has none.
+    /// A note about the data although nothing is wrong with it, such as that the tenant has none.
     pub note: Option<String>,
-    /// The rows that the run read, by field: those of an incremental run on top of those before it.
+    /// The rows that the run read, by field: an incremental run adds to those before it.
     pub fields: FieldCounts,
-    /// What the collector wants to have again after a restart, besides the tables; see [`Collect::resume`].
+    /// What the collector needs after a restart, besides the tables; see [`Collect::resume`].
     pub resume_state: Option<Vec<u8>>,
 }
 
 impl CollectOutput {
-    /// So many records, of a run that asked for all of them, with nothing to be said of them.
+    /// The output of a full walk with this number of records, and without notes.
     pub fn full(records: usize, tables: Tables) -> Self {
         Self {
             tables,
@@ -200,11 +201,11 @@ impl CollectOutput {
 
 /// How one kind of listing of a source is read.
 pub trait Collect: Send + Sync {
-    /// Reads the listing, as far as is needed to know all of it. `progress` is called for every page that brought something.
+    /// Reads the listing, as far as needed to know all of it. Calls `progress` for each page that adds something.
     fn collect<'a>(&'a self, progress: &'a (dyn Fn() + Sync)) -> BoxFuture<'a, Result<CollectOutput, ApiError>>;
 
-    /// Goes on with what was kept over a restart, and keeps in `slot` from now on how far a run is. Only for collectors
-    /// of which a run can go on where another one was, or that know a fault by what was there before.
+    /// Resumes from what was kept across a restart, and checkpoints its runs in `slot` from now on. Only for collectors
+    /// whose runs can resume, or that detect failures by earlier data.
     fn resume(&self, slot: Slot, saved: Saved) {
         drop((slot, saved));
     }
@@ -212,24 +213,24 @@ pub trait Collect: Send + Sync {
 
 /// One kind of listing of a source.
 pub struct Collector {
-    /// Its name, as in the contract and in `[source.<vendor>.collectors.<name>]`.
+    /// Its name, as in the metrics and in `[source.<vendor>.collectors.<name>]`.
     pub name: &'static str,
-    /// How long to wait from the start of one run to the start of the next.
+    /// Time from the start of one run to the start of the next.
     pub interval: HumanDuration,
     /// How it is read.
     pub listing: Box<dyn Collect>,
 }
 
-/// A collector that a vendor has, and how it is made of an account's parts.
+/// A collector that a vendor offers, and how it is built from an account's parts.
 struct Offered<'a, Parts> {
     name: &'static str,
     settings: &'a CollectorConfig,
-    /// What it asks.
+    /// The listings that it calls.
     listings: &'static [&'static Listing],
     make: fn(Parts) -> Box<dyn Collect>,
 }
 
-/// Every endpoint of a vendor that is asked, by its label value: where accounts log in, and what collectors ask.
+/// Every endpoint that is called, by its label value: the log-in, and those of the collectors.
 fn endpoints<Parts>(login: &Endpoint, offered: &[Offered<'_, Parts>]) -> Vec<&'static str> {
     let listings = offered.iter().flat_map(|collector| collector.listings);
     [login.name].into_iter().chain(listings.map(|listing| listing.endpoint.name)).collect()
@@ -240,7 +241,7 @@ fn enabled<Parts>(offered: &[Offered<'_, Parts>]) -> Vec<&'static str> {
     offered.iter().filter(|collector| collector.settings.enabled).map(|collector| collector.name).collect()
 }
 
-/// Makes the collectors that are enabled; those without an interval in their settings have the account's.
+/// Builds the enabled collectors; those without an interval in their settings have the account's.
 fn collectors<Parts: Clone>(offered: &[Offered<'_, Parts>], parts: &Parts, interval: HumanDuration) -> Vec<Collector> {
     let made = |offered: &Offered<'_, Parts>| Collector {
         name: offered.name,
@@ -256,13 +257,13 @@ pub struct Source {
     pub name: String,
     /// Its vendor.
     pub vendor: Vendor,
-    /// Stands for the account and for what is kept of its records, over restarts.
+    /// Hash of the settings that identify the account, stable across restarts.
     pub identity: u64,
     /// Its live instruments.
     pub telemetry: Arc<SourceTelemetry>,
     /// How long its last good data is served once a collector fails; by default a multiple of the interval.
     pub stale_after: Option<HumanDuration>,
-    /// Its collectors that are enabled.
+    /// Its enabled collectors.
     pub collectors: Vec<Collector>,
 }
 

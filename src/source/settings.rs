@@ -1,4 +1,4 @@
-//! Settings that accounts of every vendor have, and how they can be wrong.
+//! Settings that accounts of every vendor have, and their validation.
 
 use std::hash::BuildHasher;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::setting::{ConfigErrors, HumanDuration, Secret, SecretPlace};
 
-/// The shortest interval: less only asks for the same data again.
+/// The shortest interval: a shorter one only requests the same data again.
 const SHORTEST_INTERVAL: HumanDuration = HumanDuration::seconds(1);
 
 /// `[source.<vendor>.collectors.<name>]`: one collector.
@@ -27,8 +27,8 @@ impl Default for Collector {
     }
 }
 
-/// Stands for an account and for what is kept of its records, of whose labels the values of `promote` are. It is the
-/// same after a restart, and after an upgrade that knows more settings.
+/// Hash of the settings that identify an account, and of `promote`. It is the same after a restart, and after an
+/// upgrade that knows more settings.
 pub(super) fn identity<Account: Default + Serialize>(account: &Account, promote: &[String]) -> u64 {
     let (mut account, defaults) = (written(account), written(&Account::default()));
     if let (Some(account), Some(defaults)) = (account.as_object_mut(), defaults.as_object()) {
@@ -37,35 +37,35 @@ pub(super) fn identity<Account: Default + Serialize>(account: &Account, promote:
     FixedState::default().hash_one(serde_json::json!([account, promote]).to_string())
 }
 
-/// All settings of an account, as they were written.
+/// All settings of an account, as configured.
 pub(super) fn written<Account: Serialize>(account: &Account) -> serde_json::Value {
     serde_json::to_value(account).expect("settings are written as they were read")
 }
 
-/// What is wrong with settings, by the last part of their names.
+/// Errors in settings, by the last part of their names.
 pub(super) type Wrong = Vec<(&'static str, String)>;
 
-/// One thing that is wrong.
+/// Returns one error.
 pub(super) fn one<T>(key: &'static str, reason: &str) -> Result<T, Wrong> {
     Err(vec![(key, reason.to_owned())])
 }
 
-/// A user name stands alone.
+/// The error of a user name without a password.
 pub(super) fn no_password<T>() -> Result<T, Wrong> {
     one("password_file", "must be set, or password_env: there is a user name without a password")
 }
 
-/// A password stands alone.
+/// The error of a password without a user name.
 pub(super) fn no_username<T>() -> Result<T, Wrong> {
     one("username", "must be set, or username_file: there is a password without a user name")
 }
 
-/// In words for people.
+/// Joins the errors in plain words.
 pub(super) fn in_words(wrong: Wrong) -> String {
     wrong.into_iter().map(|(key, reason)| format!("{key}: {reason}")).collect::<Vec<_>>().join("; ")
 }
 
-/// Where a user name is: given itself, or in a file; none where neither setting is there.
+/// The place of a user name: given itself, or in a file; `None` if neither is set.
 pub(super) fn username(
     given: Option<&String>,
     file: Option<&PathBuf>,
@@ -85,7 +85,7 @@ pub(super) fn username(
     }
 }
 
-/// Where a secret is: in a file, or in an environment variable; none where neither setting is there.
+/// The place of a secret: a file, or an environment variable; `None` if neither is set.
 pub(super) fn place(
     file_key: &'static str,
     env_key: &'static str,
@@ -104,14 +104,14 @@ pub(super) fn place(
     }
 }
 
-/// Notes an account at `at` that has no name.
+/// Adds an error if the account at `at` has no name.
 pub(super) fn check_named(name: &str, at: &str, errors: &mut ConfigErrors) {
     if name.is_empty() {
         errors.add(format!("{at}.name"), "must be set: it is the source label of this account's series");
     }
 }
 
-/// Notes what is wrong with the way to log in of the account at `at`, or with what it is read from.
+/// Adds an error for each problem with the log-in of the account at `at`, or with the places it is read from.
 pub(super) fn check_login<L: crate::session::Login>(login: Result<L, Wrong>, at: &str, errors: &mut ConfigErrors) {
     match login {
         Err(found) => found.into_iter().for_each(|(key, reason)| errors.add(format!("{at}.{key}"), reason)),
@@ -125,7 +125,7 @@ pub(super) fn check_login<L: crate::session::Login>(login: Result<L, Wrong>, at:
     }
 }
 
-/// Notes the intervals of the account at `at` that are too short; those that are not set are none.
+/// Adds an error for each interval of the account at `at` that is too short; unset ones are skipped.
 pub(super) fn check_intervals(
     intervals: impl IntoIterator<Item = (&'static str, Option<HumanDuration>)>,
     at: &str,

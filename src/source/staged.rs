@@ -1,4 +1,4 @@
-//! Listings of which each row is one record: how their pages go into one table.
+//! Collects the pages of a listing with one record per row into one table.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,7 +10,7 @@ use crate::names::Names;
 use crate::paging::{Page, PageReader};
 use crate::wire::{Keyed, Keyless, Row, Rows};
 
-/// A record that is made of one row.
+/// A record that is built from one row.
 pub trait FromRow: Sized + Send + 'static {
     /// The row.
     type Row<'a>: Keyed + Row<'a> + fmt::Debug;
@@ -18,19 +18,19 @@ pub trait FromRow: Sized + Send + 'static {
     /// The record that a row describes.
     fn from_row(names: &mut Names, row: &Self::Row<'_>) -> Self;
 
-    /// The key of the record, the vendor's own unless that is another's too; none for a row that has none and counts all
-    /// the same.
+    /// The key of the record, the vendor's own unless another record has the same; `None` for a row that has none and
+    /// still counts.
     fn key<'r>(row: &'r Self::Row<'_>) -> Option<Cow<'r, str>> {
         Some(row.key()).filter(|key| !key.is_empty()).map(Cow::Borrowed)
     }
 
-    /// Takes over what a later row under the same key tells: by default, all of it.
+    /// Applies a later row with the same key: by default, replaces the record.
     fn update(&mut self, later: Self) {
         *self = later;
     }
 }
 
-/// A table that pages are put into, one after the other.
+/// A table that pages are stored in, one after the other.
 #[derive(Debug)]
 pub struct StagedTable<R>(Mutex<Table<R>>);
 
@@ -41,7 +41,7 @@ impl<R> Default for StagedTable<R> {
 }
 
 impl<R: FromRow> StagedTable<R> {
-    /// Reads the rows of the page with these bytes. The table has them once the page is stored.
+    /// Reads the rows of the page with these bytes. They are in the table once the page is stored.
     pub fn read(self: &Arc<Self>, rows: Rows<R::Row<'_>>, body: &[u8]) -> Page {
         let mut page = PageReader::new(&rows);
         let mut records = Vec::with_capacity(rows.sent);

@@ -77,14 +77,14 @@ pub struct Program {
     pub checkpoints: Option<[u64; 2]>,
 }
 
-/// What the operating system reports of this process; none where it reports nothing.
+/// What the operating system reports about this process; `None` for missing values.
 #[derive(Debug, Default)]
 pub struct Process {
     /// Processor time used, in seconds.
     pub cpu_seconds: Option<f64>,
     /// Open file descriptors.
     pub open_fds: Option<f64>,
-    /// Most file descriptors it may open.
+    /// Maximum number of file descriptors.
     pub max_fds: Option<f64>,
     /// Virtual memory, in bytes.
     pub virtual_memory_bytes: Option<f64>,
@@ -105,7 +105,7 @@ pub struct RequestReading {
     pub endpoint: &'static str,
     /// HTTP status, or `error`.
     pub code: String,
-    /// How many.
+    /// Their number.
     pub count: u64,
 }
 

@@ -1,4 +1,4 @@
-//! The joins: what a record of one table finds in another.
+//! The joins: the records of one table that belong to a record of another.
 
 use std::collections::HashMap;
 
@@ -40,15 +40,15 @@ pub(super) fn images_by_name(tables: &Tables) -> Vec<Joined<'_, Image>> {
     containers.names.iter().map(|(_, text)| Some((first(text)?, &images.names))).collect()
 }
 
-/// The ids that containers refer to a listed image by; none if that is its key.
+/// The ids that containers refer to a listed image by; empty if that is its key.
 fn image_ids(image: &Image) -> impl Iterator<Item = Name> {
     let page = image.page.as_ref().map(|page| &page.ids);
     let bulk = image.bulk.as_ref().map(|bulk| &bulk.ids);
     page.into_iter().chain(page.and(bulk)).flat_map(|ids| ids.iter().copied())
 }
 
-/// Whether a row of an image counts before another one of the same id: scanned before unscanned, then the one scanned
-/// last, then the one of the lower key.
+/// Whether a row of an image takes precedence over another one with the same id: scanned before unscanned, then the
+/// last scanned, then the one with the lower key.
 fn outranks((key, image): (&Key, &Image), (other_key, other): (&Key, &Image)) -> bool {
     let rank = |image: &Image| image.page.as_ref().map(|page| (page.findings.is_some(), page.last_scan));
     rank(image).cmp(&rank(other)).then_with(|| other_key.to_string().cmp(&key.to_string())).is_gt()
@@ -77,15 +77,15 @@ pub struct SensorCount {
     pub status: SensorStatus,
     /// Container runtime, as a label value.
     pub runtime: Name,
-    /// How many.
+    /// Their number.
     pub count: u64,
 }
 
 /// The status of sensors.
 #[derive(Clone, Copy, Debug)]
 pub enum SensorStatus {
-    /// The vendor's word for it, as a label value.
-    Told(Name),
+    /// The vendor's own status, as a label value.
+    Reported(Name),
     /// The vendor counts them as connected.
     Connected,
     /// The vendor counts them as deployed, but not as connected.
@@ -97,7 +97,7 @@ impl SensorCount {
         let sensors = tables.sensors.iter().flat_map(|sensors| sensors.iter());
         let single = sensors.map(|(_, Sensor { kind, status, runtime, .. })| Self {
             kind: *kind,
-            status: SensorStatus::Told(*status),
+            status: SensorStatus::Reported(*status),
             runtime: *runtime,
             count: 1,
         });
@@ -142,7 +142,7 @@ impl RuleOfPolicy {
     }
 }
 
-/// The vulnerabilities that the images carry: each once, however many images do.
+/// The vulnerabilities in the images: each counts once, however many images have it.
 pub(super) fn carried(images: &Table<Image>) -> Vec<Vulnerability> {
     let mut by_name: Vec<Option<Vulnerability>> = Vec::new();
     for (_, image) in images.iter() {

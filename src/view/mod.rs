@@ -1,7 +1,7 @@
-//! What the catalog's rows are read from: the inventory with its joins resolved, and the exporter's own instruments.
+//! The input of the catalog's rows: the inventory with its joins resolved, and the exporter's own instruments.
 //!
-//! Owns the joins: a container finds its image and its host's sensor here, a control its policies, a vulnerability the
-//! images that carry it. Each is resolved once per name and not once per record.
+//! Owns the joins: from a container to its image and its host's sensor, from a control to its policies, from a
+//! vulnerability to its images. Each is resolved once per name and not once per record.
 
 use crate::inventory::{self, Inventory, SourceInventory, Table, Tables};
 use crate::names::{Name, Names};
@@ -21,10 +21,10 @@ pub use join::{PolicyShare, RuleOfPolicy, SensorCount, SensorStatus};
 
 use join::{Joined, carried, images_by_name, sensors_by_name};
 
-/// One record, and what is needed to read it.
+/// One record, and everything that is needed to read it.
 #[derive(Debug)]
 pub struct Row<'a, T> {
-    /// The source it came from; a nameless one for the exporter itself.
+    /// The source that it came from; a nameless one for the exporter itself.
     pub source: &'a SourceView<'a>,
     /// The names it refers to.
     pub names: &'a Names,
@@ -52,10 +52,10 @@ pub trait Measured: Sized + 'static {
     /// Whether it changes from one scrape to the next, and not only with a new snapshot of the inventory.
     const LIVE: bool;
 
-    /// Whether it holds the sizes of families, its own included.
+    /// Whether it holds the sizes of families, including its own.
     const HOLDS_SIZES: bool = false;
 
-    /// Calls `visit` for every record there is, always in the same order.
+    /// Calls `visit` for every record, always in the same order.
     fn visit<'a>(view: &'a View<'a>, visit: &mut dyn FnMut(Row<'a, Self>));
 }
 
@@ -135,12 +135,12 @@ impl<'a> SourceView<'a> {
         }
     }
 
-    /// Whether it is known which sensors there are, so that a container can be found to have none.
+    /// Whether the sensors are known, so that a container without one can be recognised.
     pub fn knows_sensors(&self) -> bool {
         self.tables.is_some_and(|tables| tables.sensors.is_some())
     }
 
-    /// Whether it is known which images there are, so that a container's image can be found to be unknown.
+    /// Whether the images are known, so that a container with an unknown image can be recognised.
     pub fn knows_images(&self) -> bool {
         self.tables.is_some_and(|tables| tables.images.is_some())
     }
@@ -161,7 +161,7 @@ fn visit_table<'a, T: 'static>(
     }
 }
 
-/// Declares which records metrics are computed from just as they are in their tables.
+/// Declares the records that metrics are computed from unchanged.
 macro_rules! measured {
     ($($record:ty),* $(,)?) => {$(
         impl Measured for $record {
@@ -230,7 +230,7 @@ impl Measured for SensorCount {
 impl Measured for Vulnerability {
     const LIVE: bool = false;
 
-    /// Those that the vendor itself counts, and those counted from its images.
+    /// Vulnerabilities that the vendor itself counts, and those counted from its images.
     fn visit<'a>(view: &'a View<'a>, visit: &mut dyn FnMut(Row<'a, Self>)) {
         visit_table(view, |tables| tables.vulnerabilities.as_deref(), visit);
         visit_joined(view, |tables| tables.images.as_deref(), |source| &source.carried, visit);

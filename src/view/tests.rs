@@ -1,4 +1,4 @@
-//! Joins that a name, or the lack of one, decides.
+//! Joins that depend on a name, or on its absence.
 
 use std::sync::Arc;
 
@@ -71,7 +71,7 @@ fn a_container_finds_its_image_by_id_or_by_key() {
 }
 
 #[test]
-fn a_vulnerability_is_one_however_many_images_carry_it() {
+fn a_vulnerability_counts_once_however_many_images_have_it() {
     let mut images: Table<Image> = Table::default();
     for (key, findings, in_use) in [
         ("a", Some(&[("1", false), ("2", false)][..]), false),
@@ -95,7 +95,7 @@ fn a_vulnerability_is_one_however_many_images_carry_it() {
 }
 
 #[test]
-fn images_that_are_not_collected_are_not_unknown_images() {
+fn uncollected_images_are_not_unknown_images() {
     for (images, known) in [(None, false), (Some(Table::default()), true)] {
         let inventory = inventory(images, Table::default());
         assert_eq!(View::of_inventory(&inventory).sources[0].knows_images(), known);

@@ -1,19 +1,19 @@
-//! The body of an answer as text, repaired where it is nearly JSON.
+//! The body of a response as text, repaired if it is nearly JSON.
 //!
-//! Vendors cut texts in the middle of a character, and send bytes that are none: one garbled name must not cost a record,
-//! and still less a page.
+//! Vendors cut texts in the middle of a character, and send invalid bytes: one garbled name must not cost a record, let
+//! alone a page.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::ops::Deref;
 
-/// What stands in place of what is no character, as JSON can write it.
+/// The replacement of an invalid character, in JSON's notation.
 const REPLACEMENT: &str = "\\ufffd";
 
-/// What stands in place of a number that is too large for any: one that is only too large to be read as a value.
+/// The replacement of a number that is too large to parse: one that is only too large to be read as a value.
 const HUGE: &str = "1e300";
 
-/// An answer's body as text. Bytes that are not UTF-8 are replaced.
+/// A response body as text. Bytes that are not UTF-8 are replaced.
 #[derive(Debug)]
 pub struct Document<'a> {
     text: Cow<'a, str>,
@@ -36,8 +36,8 @@ impl Deref for Document<'_> {
 }
 
 impl Document<'_> {
-    /// The text with what JSON's grammar allows and no reader can take put right: halves of characters, and numbers that are
-    /// too large. None if it has nothing of the kind.
+    /// The text with everything repaired that JSON's grammar allows and no reader accepts: halves of characters, and
+    /// numbers that are too large. `None` if there is nothing to repair.
     pub(super) fn repaired(&self) -> Option<&str> {
         self.repaired.get_or_init(|| repair(&self.text)).as_deref()
     }
@@ -46,7 +46,7 @@ impl Document<'_> {
 fn repair(text: &str) -> Option<String> {
     let bytes = text.as_bytes();
     let mut repaired = String::new();
-    // Up to where the text has been copied.
+    // The end of the copied text.
     let mut copied = 0;
     let mut at = 0;
     let mut in_string = false;
@@ -73,23 +73,23 @@ fn repair(text: &str) -> Option<String> {
     })
 }
 
-/// How long the escape is at the start of these bytes, and what is to stand in its place if it is half a character.
+/// The length of the escape at the start of these bytes, and its replacement if it is half a character.
 fn escape(bytes: &[u8]) -> (usize, Option<&'static str>) {
     match (unit(bytes), bytes.get(6..).and_then(unit)) {
         (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => (12, None),
         (Some(0xd800..=0xdfff), _) => (6, Some(REPLACEMENT)),
-        // What is escaped by a single letter, or is no escape at all.
+        // A single-letter escape, or an invalid escape.
         (_, _) => (2, None),
     }
 }
 
-/// The code unit that an escape at the start of these bytes writes.
+/// The code unit of the escape at the start of these bytes.
 fn unit(bytes: &[u8]) -> Option<u16> {
     let digits = bytes.strip_prefix(b"\\u")?.get(..4)?;
     u16::from_str_radix(str::from_utf8(digits).ok().filter(|digits| !digits.starts_with('+'))?, 16).ok()
 }
 
-/// How long the number is at the start of this text, and what is to stand in its place if it is too large.
+/// The length of the number at the start of this text, and its replacement if it is too large.
 fn number(text: &str) -> (usize, Option<&'static str>) {
     let length = text.find(|c: char| !matches!(c, '0'..='9' | '.' | 'e' | 'E' | '+' | '-')).unwrap_or(text.len());
     let too_large = text[..length].parse().is_ok_and(f64::is_infinite);

@@ -1,4 +1,4 @@
-//! Fields of a row: any JSON at all can stand in one, and what cannot be read is noted instead of costing the row.
+//! Fields of a row: any JSON can be in one, and an unreadable value is counted instead of costing the row.
 //!
 //! Owns how a row counts the states of its fields ([`FieldState`]) ([`row!`](crate::wire::row!) declares rows).
 //! A field inside an object or a list is named by its path, as in `host.hostname` and `repo[].registry`.
@@ -11,15 +11,15 @@ use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, Visitor};
 use super::skip::is_nothing;
 use crate::record::{FieldCounts, FieldState, StateCounts};
 
-/// The most paths that a row counts.
+/// The maximum number of paths that a row counts.
 const MOST_PATHS: usize = 48;
 
-/// What can stand in a field.
+/// A type that a field can have.
 pub trait Field<'de>: Default {
-    /// How many paths it counts.
+    /// The number of paths that it counts.
     const PATHS: usize = 1;
 
-    /// Reads whatever is there. Fails only where the text is not JSON.
+    /// Reads any value. Fails only if the text is not JSON.
     fn read<D: Deserializer<'de>>(deserializer: D) -> Result<(Self, FieldState), D::Error>;
 
     /// Adds its paths, below `path`.
@@ -42,10 +42,10 @@ pub(super) fn raise(states: &mut [FieldState], state: FieldState) {
 
 /// An object of named fields, as [`row!`](crate::wire::row!) declares it.
 pub trait Row<'de>: Default {
-    /// How many paths it counts.
+    /// The number of paths that it counts.
     const PATHS: usize;
 
-    /// Reads the fields that it names and skips all others; of several of one name the last counts.
+    /// Reads the fields that it names and skips all others; of several with one name the last counts.
     fn read<A: MapAccess<'de>>(map: A) -> Result<Self, A::Error>;
 
     /// Adds the paths of its fields, below `path`.
@@ -62,7 +62,7 @@ pub fn paths<'de, T: Row<'de>>() -> Vec<String> {
     paths
 }
 
-/// Adds `row` to the counts of its paths, which are none yet or in the order of [`paths`].
+/// Adds `row` to the counts of its paths, which are empty or in the order of [`paths`].
 pub fn count<'de, T: Row<'de>>(row: &T, counts: &mut Vec<StateCounts>) {
     const { assert!(T::PATHS <= MOST_PATHS, "a row counts more paths than there is room for") };
     counts.resize(T::PATHS, StateCounts::default());
@@ -74,17 +74,17 @@ pub fn count<'de, T: Row<'de>>(row: &T, counts: &mut Vec<StateCounts>) {
     }
 }
 
-/// The counts of rows of this kind by field, if these are the counts of its paths; without any, no row was read.
+/// The counts of rows of this kind by field, if these are the counts of its paths; empty if no row was read.
 pub fn fields<'de, T: Row<'de>>(counts: &[StateCounts]) -> FieldCounts {
     FieldCounts::of(paths::<T>(), counts)
 }
 
-/// The state of a field with this value; an absent one has none.
+/// The state of a field with this value; absent without one.
 pub(super) fn state_of<T>(value: Option<&T>) -> FieldState {
     if value.is_some() { FieldState::Present } else { FieldState::Absent }
 }
 
-/// The state of a field that has this text where none is meant.
+/// The state of a field with this text in place of a value.
 pub(crate) fn state_of_text(text: &str) -> FieldState {
     if is_nothing(text) { FieldState::Absent } else { FieldState::Unreadable }
 }
@@ -99,7 +99,7 @@ pub fn below(path: &str, name: &str) -> String {
 pub struct States(u64);
 
 impl States {
-    /// Notes the state of the field `at`.
+    /// Sets the state of the field `at`.
     pub fn set(&mut self, at: u32, state: FieldState) {
         self.0 = self.0 & !(3 << (2 * at)) | (state as u64) << (2 * at);
     }
@@ -124,12 +124,12 @@ impl<'de, T: Field<'de>> Deserialize<'de> for Read<T> {
     }
 }
 
-/// Reads an object's key and returns what a function knows it for, without keeping it.
+/// Reads an object's key and returns what a function maps it to, without keeping it.
 #[derive(Debug)]
 pub struct Key<K, F>(F, PhantomData<K>);
 
 impl<K, F: FnOnce(&str) -> K> Key<K, F> {
-    /// A key that this function knows.
+    /// A key that this function maps.
     pub fn new(known: F) -> Self {
         Self(known, PhantomData)
     }
@@ -155,8 +155,8 @@ impl<K, F: FnOnce(&str) -> K> Visitor<'_> for Key<K, F> {
     }
 }
 
-/// Declares rows: structs of fields, each with the vendor's name for it. The key of a row and what only orders rows are
-/// marked `as key` and `as order`; no family and no label shows them, so their states are not counted.
+/// Declares rows: structs of fields, each with the vendor's name for it. The key of a row and fields that only order
+/// rows are marked `as key` and `as order`; no family and no label shows them, so their states are not counted.
 #[macro_export]
 #[doc(hidden)]
 macro_rules! row {

@@ -1,9 +1,9 @@
-//! What vendors' JSON has in common: values written in many ways, and rows of which a field may be unreadable.
+//! Reads JSON as vendors send it: values in many notations, and rows with unreadable fields.
 //!
-//! Owns scalars ([`Text`], [`Time`] and so on), what can stand in a field ([`Field`]), and how a list of rows is taken. A row
-//! without a key is left out and counted, while the rest of its page is kept; a field that cannot be read is absent and
-//! counted, while the rest of its row is kept. It knows no vendor's row: those name what they read ([`row!`]), and all else
-//! is skipped without being decoded.
+//! Owns scalars ([`Text`], [`Time`] and so on), the types of fields ([`Field`]), and how a list of rows is read. A row
+//! without a key is left out and counted, while the rest of its page is kept; an unreadable field is absent and
+//! counted, while the rest of its row is kept. It does not know any vendor's row: those name what they read ([`row!`]),
+//! and everything else is skipped without being decoded.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -36,41 +36,41 @@ pub use object::{Length, List, Nested, Words};
 pub use scalar::{Count, Flag, Number, Presence, Text, known};
 pub use time::Time;
 
-/// The time that a text means; none if it is no time, or "never".
+/// The time that a text means; `None` for "never" and for anything that is not a time.
 pub fn time(text: &str) -> Option<Timestamp> {
     time::from_text(text)?.0
 }
 
-/// Why a row cannot be taken, counted by reason in the order of [`Rejection::ALL`].
+/// The number of rejected rows by reason, in the order of [`Rejection::ALL`].
 pub type Rejected = [u64; Rejection::ALL.len()];
 
-/// A row that cannot be taken.
+/// A rejected row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reject {
-    /// Why.
+    /// The reason.
     pub why: Rejection,
-    /// Stands for its text, so that it is known again on another page; none if it is no object, for then many rows
-    /// may be the same.
+    /// Hash of its text, so that it is recognised on another page; `None` if it is not an object, because many such
+    /// rows may be equal.
     pub text: Option<u64>,
 }
 
-/// A row that is known by a key.
+/// A row that is identified by a key.
 pub trait Keyed {
     /// The vendor's key; empty if the row has none.
     fn key(&self) -> &str;
 
-    /// Why the row cannot be taken, if it cannot.
+    /// Why the row is rejected, if it is.
     fn rejection(&self) -> Option<Rejection> {
         self.key().is_empty().then_some(Rejection::Unidentified)
     }
 }
 
-/// Makes keys for the rows of a page that have none and count all the same.
+/// Makes keys for the rows of a page that have none and still count.
 #[derive(Debug, Default)]
 pub struct Keyless(HashMap<u64, u64>);
 
 impl Keyless {
-    /// A key for the row: no other row of the page has it, and the same page gives the same keys again.
+    /// A key for the row, unique on the page; the same page always gets the same keys.
     pub fn key(&mut self, row: &impl fmt::Debug) -> String {
         let hash = FixedState::default().hash_one(format!("{row:?}"));
         let same = self.0.entry(hash).or_default();
@@ -79,12 +79,12 @@ impl Keyless {
     }
 }
 
-/// What a vendor puts around the rows of a page.
+/// The vendor's structure around the rows of a page.
 pub trait Envelope {
-    /// It, around rows of this kind.
+    /// The structure, around rows of this kind.
     type Around<'a, T: Deserialize<'a> + 'a>: Deserialize<'a>;
 
-    /// The rows, and how many the whole listing has, if it tells.
+    /// The rows, and the number of rows in the whole listing, if it is reported.
     fn open<'a, T: Deserialize<'a> + 'a>(around: Self::Around<'a, T>) -> Result<(Vec<T>, Option<u64>), Unreadable>;
 }
 
@@ -92,18 +92,18 @@ pub trait Envelope {
 #[derive(Debug)]
 pub struct Rows<T> {
     decoded: Vec<Nested<T>>,
-    /// How many rows the page has, those that cannot be taken included.
+    /// The number of rows on the page, including rejected ones.
     pub sent: usize,
-    /// Rows that cannot be taken.
+    /// Rejected rows.
     pub rejected: Vec<Reject>,
-    /// Where on the page rows stand that are no object, from 0.
+    /// Positions on the page, from 0, of rows that are not objects.
     pub nameless: Vec<usize>,
-    /// How many rows the whole listing has, if the page tells.
+    /// The number of rows in the whole listing, if the page reports it.
     pub count: Option<u64>,
 }
 
 impl<T> Rows<T> {
-    /// How many rows cannot be taken, by reason.
+    /// The number of rejected rows, by reason.
     pub fn rejections(&self) -> Rejected {
         let mut rejections = Rejected::default();
         self.rejected.iter().for_each(|reject| rejections[reject.why as usize] += 1);
@@ -112,13 +112,13 @@ impl<T> Rows<T> {
 }
 
 impl<T: Keyed> Rows<T> {
-    /// The rows that can be taken.
+    /// The accepted rows.
     pub fn into_keyed(self) -> impl Iterator<Item = T> {
         self.decoded.into_iter().filter_map(|row| row.0)
     }
 }
 
-/// The rows of the page in a document; an empty one has none. Fails if it is no page at all.
+/// The rows of the page in a document; an empty document has none. Fails if it is not a page.
 pub fn rows<'a, E: Envelope, T: Row<'a> + Keyed + 'a>(page: &'a Document<'_>) -> Result<Rows<T>, Unreadable> {
     if page.trim_ascii().is_empty() {
         // A vendor's way to say that nothing matches, with status 204 or 200.
@@ -144,7 +144,7 @@ fn rejection<T: Keyed>(row: &Nested<T>) -> Option<Rejection> {
     row.0.as_ref().map_or(Some(Rejection::Unidentified), Keyed::rejection)
 }
 
-/// Takes apart the rows of a page, one of which cannot be taken: only here is its text looked at.
+/// Reads the rows of a page one by one, because one of them is rejected: only here is its text needed.
 fn row_by_row<'a, E: Envelope, T: Row<'a> + Keyed>(
     text: &'a str,
     decoded: Vec<Nested<T>>,
@@ -167,7 +167,7 @@ fn row_by_row<'a, E: Envelope, T: Row<'a> + Keyed>(
     Ok(rows)
 }
 
-/// What is wrong with a text that is not the JSON it should be. Not the error itself, which may quote the answer.
+/// What is wrong with a text that is not the expected JSON. Not the error itself, which may quote the response.
 pub fn unreadable(error: &serde_json::Error, text: &str) -> Unreadable {
     let (line, column) = (error.line(), error.column());
     let shape = match error.classify() {

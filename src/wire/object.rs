@@ -1,4 +1,4 @@
-//! Objects and lists in a field: what is of another shape is skipped whole and counts as unreadable.
+//! Objects and lists in a field: a value of another shape is skipped completely and counts as unreadable.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,7 +11,7 @@ use super::scalar::Text;
 use super::skip::{skip_list, skip_object};
 use crate::record::FieldState;
 
-/// What a reader makes of values that are not of the shape it is for: nothing at all is absent, all else unreadable.
+/// How a reader treats values of another shape: an empty value is absent, anything else unreadable.
 macro_rules! other_scalars {
     () => {
         fn visit_unit<E>(self) -> Result<Self::Value, E> {
@@ -97,7 +97,8 @@ impl<'de, T: Row<'de>> Deserialize<'de> for Nested<T> {
     }
 }
 
-/// A list of objects, or nothing. Nulls in it are left out; something else that is no object is one without fields.
+/// A list of objects, or nothing. Nulls in it are left out; any other value that is not an object counts as an object
+/// without fields.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct List<T>(pub Option<Vec<T>>);
 
@@ -108,7 +109,7 @@ impl<T> Default for List<T> {
 }
 
 impl<T> List<T> {
-    /// The objects, none where there is no list.
+    /// The objects; empty without a list.
     pub fn get(&self) -> &[T] {
         self.0.as_deref().unwrap_or_default()
     }
@@ -126,7 +127,7 @@ impl<'de, T: Row<'de>> Visitor<'de> for Objects<T> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
         let (mut objects, mut state) = (Vec::new(), FieldState::Present);
         while let Some(Read(object, its)) = list.next_element::<Read<Nested<T>>>()? {
-            // One that cannot be read is one all the same.
+            // An unreadable element still counts.
             let unread = (its == FieldState::Unreadable).then(T::default);
             objects.extend(object.0.or(unread));
             state = state.max(its);
@@ -173,7 +174,7 @@ impl Words<'_> {
         self.0.iter().flatten().map(|text| &**text)
     }
 
-    /// The first text; empty where there is none.
+    /// The first text; empty if there is none.
     pub fn first(&self) -> &str {
         self.iter().next().unwrap_or_default()
     }
@@ -187,10 +188,10 @@ impl<'de> Field<'de> for Words<'de> {
     }
 }
 
-/// How deep texts may be nested in lists.
+/// The maximum depth of lists around texts.
 const LISTS: u8 = 2;
 
-/// Reads a text, or so many lists of texts in each other, into a list of words.
+/// Reads a text, or lists of texts nested this deep, into a list of words.
 struct Word<'w, 'de> {
     words: &'w mut Vec<Cow<'de, str>>,
     lists: u8,
@@ -205,7 +206,7 @@ impl<'de> DeserializeSeed<'de> for Word<'_, 'de> {
 }
 
 impl<'de> Word<'_, 'de> {
-    /// Keeps an empty text only as one of a list, where it is an entry like the others.
+    /// Keeps an empty text only in a list, where it is an entry like the others.
     fn keep(self, text: Text<'de>) -> FieldState {
         let word = text.0;
         let state = state_of(word.as_ref().filter(|word| !word.is_empty()));
@@ -267,7 +268,7 @@ impl<'de> Visitor<'de> for Word<'_, 'de> {
     }
 }
 
-/// How many elements a list has, whatever they are.
+/// The number of elements of a list, whatever they are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Length(pub Option<usize>);
 

@@ -1,8 +1,8 @@
-//! Single values, in all the ways in which vendors write them.
+//! Single values, in all the notations of vendors.
 //!
-//! The vendors' own samples write numbers, booleans and times both as themselves and as text. Null, an empty text, the word
-//! `None` and a field that is left out all mean that there is no value. What cannot be read is no value either, and its
-//! state says so; nothing quotes it, for it may be a secret.
+//! The vendors' own samples write numbers, booleans and times both as themselves and as text. Null, an empty text, the
+//! word `None` and a missing field all mean that the value is absent. An unreadable value is absent as well, and its
+//! state shows it; nothing quotes it, because it may be a secret.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -14,10 +14,10 @@ use super::skip::{is_nothing, skip_list, skip_object};
 use super::time::{self, Time};
 use crate::record::FieldState;
 
-/// The largest number up to which every whole number has a float of its own: metrics are floats.
+/// The largest number up to which every whole number has its own float: metrics are floats.
 const LARGEST_EXACT: u64 = 1 << 53;
 
-/// What JSON can say where a single value is meant.
+/// Any JSON in place of a single value.
 #[derive(Clone, Debug, PartialEq)]
 enum Scalar<'a> {
     Nothing,
@@ -78,7 +78,7 @@ impl<'de> Visitor<'de> for AnyScalar {
     }
 }
 
-/// Reads a value; `meaning` is the value it stands for, and fails for one that cannot be read.
+/// Reads a value; `meaning` maps it, and fails for an unreadable one.
 fn read<'de, D, T>(
     deserializer: D,
     meaning: impl FnOnce(Scalar<'de>) -> Result<Option<T>, Unreadable>,
@@ -96,20 +96,20 @@ where
     })
 }
 
-/// What is no value of the kind that is meant.
+/// A value of another kind than the expected one.
 struct Unreadable;
 
-/// A text; a number or a boolean in its place is taken as written.
+/// A text; a number or a boolean is accepted as written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Text<'a>(pub Option<Cow<'a, str>>);
 
 impl Text<'_> {
-    /// The text; empty where there is none.
+    /// The text; empty if there is none.
     pub fn get(&self) -> &str {
         self.0.as_deref().unwrap_or_default()
     }
 
-    /// The text, if there is one with something in it.
+    /// The text, if it is not empty.
     pub fn filled(&self) -> Option<&str> {
         self.0.as_deref().filter(|text| !text.is_empty())
     }
@@ -144,7 +144,7 @@ impl From<f64> for Text<'_> {
 
 impl<'a> From<Cow<'a, str>> for Text<'a> {
     fn from(text: Cow<'a, str>) -> Self {
-        // An empty text is none as well, but who reads a label's value is to know that it has one.
+        // An empty text is not a value either, but a reader of label values must know that the label exists.
         Self((text != "None").then_some(text))
     }
 }
@@ -169,7 +169,7 @@ impl<'de> Field<'de> for Text<'de> {
 pub struct Count(pub Option<u64>);
 
 impl Count {
-    /// The count in 32 bits; one that is larger is the largest there is.
+    /// The count in 32 bits; a larger one becomes the largest value.
     pub fn saturated(self) -> Option<u32> {
         self.0.map(|count| u32::try_from(count).unwrap_or(u32::MAX))
     }
@@ -208,7 +208,7 @@ fn whole(number: f64) -> Option<u64> {
     (number >= 0.0 && number.is_finite() && number.fract() == 0.0).then_some(number as u64).and_then(exact)
 }
 
-/// The counts, null ones as 0; none if all are null.
+/// The counts, null ones as 0; `None` if all are null.
 pub fn known<const N: usize>(counts: [Count; N]) -> Option<[u32; N]> {
     let some = counts.iter().any(|count| count.0.is_some());
     some.then(|| counts.map(|count| count.saturated().unwrap_or(0)))
@@ -265,7 +265,7 @@ impl<'de> Field<'de> for Time {
         reason = "the cast saturates, and fractions of a millisecond do not matter"
     )]
     fn read<D: Deserializer<'de>>(deserializer: D) -> Result<(Self, FieldState), D::Error> {
-        // "Never" is no value, and can be read.
+        // "Never" is readable, but is not a value.
         let (time, state) = read(deserializer, |scalar| match scalar {
             Scalar::Nothing => Ok(None),
             Scalar::Whole(number) => time::from_number(number).map(|time| time.0).ok_or(Unreadable),
@@ -284,7 +284,7 @@ impl<'de> Deserialize<'de> for Time {
     }
 }
 
-/// A value that may be there, under any name: that it is there is what counts, even as null.
+/// A value of any kind: only its presence counts, even as null.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Presence(pub bool);
 

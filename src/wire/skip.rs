@@ -1,8 +1,8 @@
-//! What stands for no value, and what is skipped.
+//! Recognises and skips absent values.
 
 use serde::de::{IgnoredAny, MapAccess, SeqAccess};
 
-/// Whether a text stands for no value.
+/// Whether a text means that the value is absent.
 pub(super) fn is_nothing(text: &str) -> bool {
     matches!(text.trim_ascii(), "" | "None")
 }
@@ -13,7 +13,7 @@ pub(super) fn skip_object<'de, A: MapAccess<'de>>(mut map: A) -> Result<(), A::E
     Ok(())
 }
 
-/// Skips the rest of a list; tells how many elements that were.
+/// Skips the rest of a list; returns the number of skipped elements.
 pub(super) fn skip_list<'de, A: SeqAccess<'de>>(mut list: A) -> Result<usize, A::Error> {
     let mut elements = 0;
     while list.next_element::<IgnoredAny>()?.is_some() {

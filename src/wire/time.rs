@@ -9,8 +9,8 @@ use jiff::tz::TimeZone;
 
 use crate::clock::Timestamp;
 
-/// How a date begins that stands for "never", such as the end of a licence without one. Its last days are beyond what a
-/// point in time can be.
+/// The start of a date that means "never", such as the end of a licence without one. Its last days are beyond the
+/// largest point in time.
 const WITHOUT_END: &str = "9999-";
 
 /// A point in time, in any of the vendor's forms.
@@ -20,7 +20,7 @@ pub struct Time(pub Option<Timestamp>);
 /// The last millisecond of the year 9999: a larger number counts in another unit.
 const LAST_MILLIS: i64 = 253_402_300_799_999;
 
-/// The time that a number means, which may be "never"; none if it is no time at all.
+/// The time that a number means, which may be "never"; `None` if it is not a time.
 pub(super) fn from_number(number: i64) -> Option<Time> {
     // Ten digits are seconds: as milliseconds they would be a day in the first four months of 1970.
     let is_seconds = (1_000_000_000..10_000_000_000).contains(&number);
@@ -28,7 +28,7 @@ pub(super) fn from_number(number: i64) -> Option<Time> {
     (millis <= LAST_MILLIS).then(|| Time(Timestamp::from_millis(millis)))
 }
 
-/// The time that a text means, which may be "never"; none if it is no time at all.
+/// The time that a text means, which may be "never"; `None` if it is not a time.
 pub(super) fn from_text(text: &str) -> Option<Time> {
     let text = text.trim();
     if text.is_empty() {
@@ -46,11 +46,11 @@ pub(super) fn from_text(text: &str) -> Option<Time> {
 
 fn from_iso(text: &str) -> Option<i64> {
     let with_zone = text.parse().map(jiff::Timestamp::as_millisecond);
-    // Without a zone it is meant in UTC, as all of the vendor's times are.
+    // Without a zone it is in UTC, as all of the vendor's times are.
     with_zone.ok().or_else(|| in_utc(text.parse().ok()?))
 }
 
-/// `Fri Apr 11 05:02:48 GMT 2025`; another zone than GMT or UTC cannot be understood from its letters.
+/// `Fri Apr 11 05:02:48 GMT 2025`; letters of another zone than GMT or UTC are ambiguous.
 fn from_java(text: &str) -> Option<i64> {
     const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let mut parts = text.split_ascii_whitespace();

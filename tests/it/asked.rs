@@ -1,4 +1,4 @@
-//! What is asked of the vendors: nothing but what docs/coverage.md says is asked.
+//! Requests to the vendors are exactly the ones that docs/coverage.md lists.
 
 use std::collections::BTreeSet;
 
@@ -9,10 +9,10 @@ use simulator::tenant::{Shape, Tenant};
 use crate::coverage::{cells, page, quoted};
 use crate::support::{Bench, NOW, Simulated};
 
-/// Where the tenant's console is.
+/// The path prefix of the tenant's console.
 const PREFIX: &str = "/us-1-111573457";
 
-/// A row of the page's tables of endpoints.
+/// A row of the endpoint tables in docs/coverage.md.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Row {
     method: String,
@@ -21,7 +21,7 @@ struct Row {
 }
 
 impl Row {
-    /// Whether the request is one of these: of a placeholder any text is, within its part of the path.
+    /// Whether the row matches the request. A placeholder matches any text within its path segment.
     fn is(&self, method: &str, path: &str) -> bool {
         let (wanted, parts): (Vec<_>, Vec<_>) = (self.endpoint.split('/').collect(), path.split('/').collect());
         let same = |(wanted, part): (&&str, &&str)| match wanted.split_once('{') {
@@ -39,14 +39,14 @@ fn rows() -> Vec<Row> {
         .filter(|line| ["GET", "POST", "PUT"].iter().any(|method| line.starts_with(&format!("| {method} |"))));
     rows.map(|line| {
         let cells = cells(line);
-        let [method, endpoint, asked, _] = cells[..] else { panic!("{line} has not four cells") };
+        let [method, endpoint, asked, _] = cells[..] else { panic!("{line} does not have four cells") };
         let endpoint = quoted(endpoint).next().unwrap_or_else(|| panic!("{line} names no endpoint"));
         Row { method: method.to_owned(), endpoint: endpoint.to_owned(), asked: asked.to_owned() }
     })
     .collect()
 }
 
-/// The row of a request; where it is written out, that one, and not one with a placeholder.
+/// The row of a request. An exact path wins over one with a placeholder.
 fn row<'a>(rows: &'a [Row], method: &str, path: &str) -> Option<&'a Row> {
     let written = rows.iter().find(|row| row.method == method && row.endpoint == path);
     written.or_else(|| rows.iter().find(|row| row.is(method, path)))
@@ -55,7 +55,7 @@ fn row<'a>(rows: &'a [Row], method: &str, path: &str) -> Option<&'a Row> {
 #[test]
 fn requests_are_found_in_the_tables() {
     let rows = rows();
-    assert!(rows.len() > 30, "the tables were not found whole: {}", rows.len());
+    assert!(rows.len() > 30, "only {} rows were found", rows.len());
     for (method, path, asked) in [
         ("GET", "/csapi/v1.3/containers/list", Some("yes")),
         ("GET", "/csapi/v1.3/containers/0123", Some("no")),
@@ -72,15 +72,15 @@ fn requests_are_found_in_the_tables() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_what_the_page_tells_of_is_asked_and_all_of_it() {
+async fn only_documented_endpoints_are_requested_and_all_of_them() {
     let rows = rows();
     let mut asked = BTreeSet::new();
-    // Vendors as they are now, and as they were.
+    // Current vendors and older ones.
     for sensors_v13 in [true, false] {
         let tenant = Tenant::generate(&Shape::small(62, NOW).containers(60));
         let console = Console::generate(&console::Shape::small(62, NOW).containers(60));
         let options = Options { sensors_v13, ..Options::default() };
-        // An old console tells its version at the first version of the API only.
+        // An old console reports its version at the first API version only.
         let absent = if sensors_v13 { Vec::new() } else { vec!["version".to_owned()] };
         let cloud = prisma::Options { prefix: PREFIX.to_owned(), absent, ..prisma::Options::default() };
         let bench = Bench::start_both_as(
@@ -91,7 +91,10 @@ async fn only_what_the_page_tells_of_is_asked_and_all_of_it() {
         .await;
         bench.collected().await;
         let of_console = bench.cloud().vendor.requests().into_iter().map(|request| {
-            let path = request.path.strip_prefix(PREFIX).unwrap_or_else(|| panic!("{request:?} is beside the console"));
+            let path = request
+                .path
+                .strip_prefix(PREFIX)
+                .unwrap_or_else(|| panic!("{request:?} is outside the console's path"));
             Request { path: path.to_owned(), ..request }
         });
         for request in bench.vendor.requests().into_iter().chain(of_console) {
@@ -100,14 +103,14 @@ async fn only_what_the_page_tells_of_is_asked_and_all_of_it() {
             let allowed = if row.asked == "log-in" { "POST" } else { "GET" };
             assert!(["yes", "log-in"].contains(&row.asked.as_str()) && method == allowed, "{request:?}: {row:?}");
             if row.endpoint == "/api/v{version}/images" {
-                assert!(query.contains("compact=true"), "{request:?} asks for the long lists");
+                assert!(query.contains("compact=true"), "{request:?} requests the uncompacted lists");
             }
             asked.insert(row);
         }
         bench.stop().await;
     }
-    // A log-in with an OAuth client or a client certificate needs another account; one with a password was seen.
+    // Log-ins with an OAuth client or a client certificate need other accounts; here there are two with a password.
     assert_eq!(asked.iter().filter(|row| row.asked == "log-in").count(), 2, "{asked:?}");
     let unasked: Vec<_> = rows.iter().filter(|row| row.asked == "yes" && !asked.contains(row)).collect();
-    assert!(unasked.is_empty(), "nobody asked for {unasked:?}");
+    assert!(unasked.is_empty(), "never requested: {unasked:?}");
 }

@@ -1,4 +1,4 @@
-//! Both vendors side by side: what is down, in whole or in part, hides nothing of the rest.
+//! Both vendors side by side: an outage of one, or of part of one, hides nothing else.
 
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
@@ -20,20 +20,20 @@ fn console() -> Console {
     Console::generate(&console::Shape::small(61, NOW).containers(80))
 }
 
-/// Why a source tells nothing from the start.
+/// Why a source fails from the start.
 #[derive(Clone, Copy, Debug)]
 enum Down {
-    /// Nobody listens at its address.
+    /// Nothing listens at its address.
     Nobody,
-    /// Its name is not to be found.
+    /// Its name does not resolve.
     Nameless,
-    /// Somebody does, who does not speak TLS.
+    /// The server does not speak TLS.
     Plain,
-    /// Its password is not the vendor's.
+    /// Its password is wrong.
     WrongPassword,
 }
 
-/// The source that is down is shown as down and as nothing else; the other one is shown exactly.
+/// Checks that the failing source is shown as down and shows nothing else, while the other one is exact.
 async fn is_down_alone(down: Down, source: &str) {
     let what = format!("{down:?}, {source}");
     let (collectors, others): (&[&str], &[&str]) =
@@ -41,14 +41,14 @@ async fn is_down_alone(down: Down, source: &str) {
     let plain = Server::start_prisma(Arc::new(Mutex::new(console())), prisma::Options::default()).await;
     let plain = plain.expect("a console on loopback");
     let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
-    let (keys, outcome, told) = match down {
+    let (keys, outcome, message) = match down {
         Down::Nobody => (format!("base_url = \"http://{free}\""), "unreachable", "refused"),
-        // Words that hold behind a proxy as well, which has to look the name up then.
+        // This message is the same behind a proxy, which then resolves the name.
         Down::Nameless => {
             ("base_url = \"https://nothing.invalid\"".to_owned(), "unreachable", "check base_url, http.proxy and the")
         }
         Down::Plain => {
-            (format!("base_url = {:?}", plain.base_url().replace("http:", "https:")), "tls", "no safe connection")
+            (format!("base_url = {:?}", plain.base_url().replace("http:", "https:")), "tls", "TLS handshake failed")
         }
         Down::WrongPassword => (String::new(), "unauthorized", "wrong user name or password"),
     };
@@ -78,46 +78,46 @@ async fn is_down_alone(down: Down, source: &str) {
     }
     assert!(names(&families, other) && !names(&families, source), "{what}");
     let page = bench.landing_page().await;
-    assert!(page.contains(told) && !page.contains("S3CR3T"), "{what}: {page}");
+    assert!(page.contains(message) && !page.contains("S3CR3T"), "{what}: {page}");
     bench.stop().await;
     plain.stop().await;
 }
 
-/// Whether a family about a vendor has a series of the source.
+/// Whether a family about a vendor has a series from the source.
 fn names(families: &Families, source: &str) -> bool {
     let has = |labels: &Labels| labels.get("source").is_some_and(|has| has == source);
     of_vendor(families).values().any(|series| series.keys().any(has))
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_where_nobody_listens_hides_nothing_of_the_other() {
+async fn a_source_that_refuses_connections_does_not_affect_the_other() {
     for source in ["prod", "cloud"] {
         is_down_alone(Down::Nobody, source).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_whose_name_is_not_found_hides_nothing_of_the_other() {
+async fn a_source_whose_name_does_not_resolve_does_not_affect_the_other() {
     for source in ["prod", "cloud"] {
         is_down_alone(Down::Nameless, source).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_that_does_not_speak_tls_hides_nothing_of_the_other() {
+async fn a_source_without_tls_does_not_affect_the_other() {
     for source in ["prod", "cloud"] {
         is_down_alone(Down::Plain, source).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_with_a_wrong_password_hides_nothing_of_the_other() {
+async fn a_source_with_a_wrong_password_does_not_affect_the_other() {
     for source in ["prod", "cloud"] {
         is_down_alone(Down::WrongPassword, source).await;
     }
 }
 
-/// Takes the series of the console out for which it holds.
+/// Removes the console's series for which `holds` returns true.
 fn take_out(families: &mut Families, holds: impl Fn(&str, &Labels) -> bool) {
     for (name, series) in families.iter_mut() {
         series.retain(|labels, _| labels.get("source").is_none_or(|source| source != "cloud") || !holds(name, labels));
@@ -125,11 +125,11 @@ fn take_out(families: &mut Families, holds: impl Fn(&str, &Labels) -> bool) {
     families.retain(|_, series| !series.is_empty());
 }
 
-/// A collector of the console, how it fails, its outcome, what is told, and what is not shown for it.
+/// A collector of the console, how it fails, its outcome, the message shown, and the series that are hidden.
 type Failing = (&'static str, &'static str, FaultKind, &'static str, &'static str, fn(&str, &Labels) -> bool);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_collector_of_the_console_that_fails_leaves_the_others() {
+async fn a_failing_console_collector_does_not_affect_the_others() {
     let status = |status, body: &str| FaultKind::Status(status, Vec::new(), body.to_owned());
     let failing: [Failing; 5] = [
         (
@@ -138,7 +138,7 @@ async fn a_collector_of_the_console_that_fails_leaves_the_others() {
             status(403, r#"{"err":"exporter lacks it"}"#),
             "forbidden",
             "lacks the permission for images (monitorImages",
-            // What an image alone can tell is not said of containers either.
+            // Conditions of containers that depend on images are hidden as well.
             |name, labels| {
                 name.starts_with("container_security_image")
                     || name == "container_security_container_vulnerabilities"
@@ -176,7 +176,7 @@ async fn a_collector_of_the_console_that_fails_leaves_the_others() {
             name.starts_with("container_security_console_")
         }),
     ];
-    for (collector, path, kind, outcome, told, hidden) in failing {
+    for (collector, path, kind, outcome, message, hidden) in failing {
         let cloud = Simulated { faults: vec![always(path, kind)], ..console().into() };
         let bench = Bench::start_both_as("[[source.prisma]]\nhttp.retries = 0", tenant().into(), cloud).await;
         bench
@@ -190,7 +190,7 @@ async fn a_collector_of_the_console_that_fails_leaves_the_others() {
         let series = |families: &Families| families.values().flatten().count();
         let whole = series(&expected);
         take_out(&mut expected, hidden);
-        assert!(series(&expected) < whole, "{collector} hides nothing");
+        assert!(series(&expected) < whole, "{collector} does not hide any series");
         let families = bench.becomes(collector, &expected).await;
         for name in CLOUD_COLLECTORS.iter().copied() {
             let up = sum(&families, UP, &[("source", "cloud"), ("collector", name)]);
@@ -200,7 +200,7 @@ async fn a_collector_of_the_console_that_fails_leaves_the_others() {
         let agentless = sum(&families, "container_security_containers_with_condition", &agentless);
         assert_eq!(agentless > 0.0, collector != "containers", "{collector}");
         let page = bench.landing_page().await;
-        assert!(page.contains(told), "{collector}: {page}");
+        assert!(page.contains(message), "{collector}: {page}");
         assert!(!page.contains("lacks it") && !page.contains("broke it"), "{collector}: {page}");
         bench.stop().await;
     }

@@ -1,18 +1,18 @@
-//! No file of the library uses another that, over any number of steps, uses it.
+//! The library's files do not depend on each other in a circle, directly or indirectly.
 //!
-//! A file may use what the `mod.rs` above it declares: that is what a room is for. All other uses lead one way.
+//! A file may use what the `mod.rs` above it declares. All other dependencies go one way.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::shape::sources;
 
-/// Where a module stands below the crate's root, as in `["client", "retry"]`.
+/// The path of a module below the crate's root, as in `["client", "retry"]`.
 type Module = Vec<String>;
 
-/// What each module uses.
+/// The modules that each module uses.
 type Uses = BTreeMap<Module, BTreeSet<Module>>;
 
-/// The paths that `text` begins with, as far as they are names: several if it goes on with a list in braces.
+/// The module paths at the start of `text`; several if they end in a list in braces.
 fn paths(text: &str) -> Vec<Module> {
     let end = text.find(|letter: char| !letter.is_alphanumeric() && letter != '_').unwrap_or(text.len());
     let (name, rest) = text.split_at(end);
@@ -25,7 +25,7 @@ fn paths(text: &str) -> Vec<Module> {
     inner.into_iter().map(|path| [vec![name.to_owned()], path].concat()).collect()
 }
 
-/// The elements of a list up to its closing brace.
+/// The elements of a list, up to its closing brace.
 fn elements(list: &str) -> impl Iterator<Item = &str> {
     let (mut depth, mut start, mut found) = (0_usize, 0, Vec::new());
     for (at, letter) in list.char_indices() {
@@ -45,7 +45,7 @@ fn elements(list: &str) -> impl Iterator<Item = &str> {
     found.into_iter()
 }
 
-/// What stands behind each `prefix` in `code` that begins a path.
+/// The text after each `prefix` in `code` that begins a path.
 fn behind<'a>(code: &'a str, prefix: &'a str) -> impl Iterator<Item = &'a str> {
     code.match_indices(prefix).filter_map(move |(at, _)| {
         let begins = !code[..at].ends_with(|last: char| last.is_alphanumeric() || "_:$".contains(last));
@@ -53,7 +53,7 @@ fn behind<'a>(code: &'a str, prefix: &'a str) -> impl Iterator<Item = &'a str> {
     })
 }
 
-/// The paths that a module names, from the crate's root.
+/// The paths that a module names, relative to the crate's root.
 fn named(code: &str, module: &Module, children: &BTreeSet<String>) -> Vec<Module> {
     let mut found: Vec<_> = behind(code, "crate::").flat_map(paths).collect();
     for up in 1..=module.len() {
@@ -73,7 +73,7 @@ fn named(code: &str, module: &Module, children: &BTreeSet<String>) -> Vec<Module
     found
 }
 
-/// What each of these files uses besides what is declared above it.
+/// The modules that each file uses, except those declared above it.
 fn uses(files: &[(String, String)]) -> Uses {
     let module = |file: &str| -> Module {
         file.trim_end_matches(".rs").split('/').filter(|part| *part != "mod").map(str::to_owned).collect()
@@ -94,7 +94,7 @@ fn uses(files: &[(String, String)]) -> Uses {
     files.iter().map(used).collect()
 }
 
-/// A circle: modules of which each uses the next, and the last the first.
+/// Finds a circle: a list of modules in which each uses the next and the last uses the first.
 fn circle(uses: &Uses) -> Option<Vec<&Module>> {
     fn visit<'a>(uses: &'a Uses, at: &'a Module, way: &mut Vec<&'a Module>, done: &mut BTreeSet<&'a Module>) -> bool {
         if let Some(start) = way.iter().position(|before| *before == at) {
@@ -121,7 +121,7 @@ fn written(circle: &[&Module]) -> String {
 }
 
 #[test]
-fn no_file_uses_one_that_uses_it() {
+fn files_have_no_circular_dependencies() {
     let files: Vec<_> = sources().into_iter().filter(|(file, _)| !["lib.rs", "main.rs"].contains(&&**file)).collect();
     let found = uses(&files);
     assert!(found.values().map(BTreeSet::len).sum::<usize>() > 300, "the uses were not found: {found:?}");

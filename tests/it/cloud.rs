@@ -1,4 +1,4 @@
-//! What a healthy Prisma Cloud console does: how it lets people in, what it gives, and what it lacks.
+//! A healthy Prisma Cloud console: log-in, listings, and features that it may lack.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::support::{
     Bench, CLOUD_ALL, CLOUD_COLLECTORS, NOW, Simulated, always, metrics_once, of_vendor, runs_of, sum, value,
 };
 
-/// Collectors run every second and may ask as often as they like.
+/// Runs collectors every second, without a rate limit in practice.
 pub(crate) const EAGER: &str =
     "[[source.prisma]]\ninterval = \"1s\"\nstale_after = \"10m\"\nhttp.retries = 0\nrate_limit = \"1000/1s\"";
 
@@ -22,7 +22,7 @@ pub(crate) fn console(containers: usize) -> Console {
     Console::generate(&console::Shape::small(64, NOW).containers(containers))
 }
 
-/// A bench of a console, and of an account of the other vendor that is next to nothing.
+/// Starts a bench with a console and a nearly empty account of the other vendor.
 pub(crate) async fn start(
     console: Console,
     keys: &str,
@@ -34,7 +34,7 @@ pub(crate) async fn start(
     Bench::start_both_as(keys, tenant.into(), cloud).await
 }
 
-/// Whether each collector of the console succeeded so often.
+/// Whether each collector of the console has succeeded at least this many times.
 pub(crate) fn succeeded(families: &Families, times: f64) -> bool {
     CLOUD_COLLECTORS.iter().all(|name| runs_of(families, "cloud", name, "success") >= times)
 }
@@ -44,7 +44,7 @@ pub(crate) fn of_cloud(families: &Families, family: &str) -> f64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn consoles_of_every_kind_are_read_whole() {
+async fn every_kind_of_console_is_read_completely() {
     let text = String::from;
     let defaults = prisma::Options::default;
     for (options, keys, log_ins) in [
@@ -65,7 +65,7 @@ async fn consoles_of_every_kind_are_read_whole() {
             1,
         ),
         (prisma::Options { page_limit: 17, ..defaults() }, "page_limit = 250", 1),
-        // What TLS has to do with it is tested where the client is.
+        // TLS itself is covered by the client's tests.
         (
             prisma::Options { username: text("nobody"), ..defaults() },
             "client_certificate_file = \"tests/fixtures/tls/client.pem\"\nclient_key_file = \"tests/fixtures/tls/client-key.pem\"",
@@ -97,7 +97,7 @@ async fn consoles_of_every_kind_are_read_whole() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn revoked_and_old_tokens_are_replaced_once_for_all() {
+async fn revoked_and_expiring_tokens_are_replaced_once_for_all_collectors() {
     let bench = start(console(60), EAGER, prisma::Options::default(), []).await;
     bench.collected().await;
     let cloud = &bench.cloud().vendor;
@@ -112,12 +112,12 @@ async fn revoked_and_old_tokens_are_replaced_once_for_all() {
         CLOUD_COLLECTORS.iter().all(|name| times(families, name) >= times(before, name) + 2.0)
     };
     let before = bench.metrics_once("the refusal", |families| refused(families) >= 1.0).await;
-    let after = bench.metrics_once("two more runs of each", |families| more(families, &before)).await;
+    let after = bench.metrics_once("two more runs of each collector", |families| more(families, &before)).await;
     assert_eq!(cloud.request_count(AUTHENTICATE), 2);
 
-    // Ahead of its end, which is after half an hour, nothing is refused any more.
+    // The token is renewed before it expires after half an hour, so nothing is refused any more.
     bench.advance(Duration::from_mins(29));
-    let renewed = bench.metrics_once("two more runs of each", |families| more(families, &after)).await;
+    let renewed = bench.metrics_once("two more runs of each collector", |families| more(families, &after)).await;
     assert_eq!(cloud.request_count(AUTHENTICATE), 3);
     assert_eq!(refused(&renewed), refused(&after));
     let ended = of_cloud(&renewed, "container_security_collector_runs_total");
@@ -129,7 +129,7 @@ async fn revoked_and_old_tokens_are_replaced_once_for_all() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wrong_password_is_told_in_plain_words_and_not_tried_again_and_again() {
+async fn a_wrong_password_is_reported_in_plain_words_and_not_retried_at_every_run() {
     for (keys, runs, log_ins) in [(EAGER, 4.0, 1..=5), ("[[source.prisma]]\nlogin = \"basic\"", 1.0, 0..=0)] {
         let options = prisma::Options { username: "someone-else".to_owned(), ..prisma::Options::default() };
         let password = options.password.clone();
@@ -141,8 +141,8 @@ async fn a_wrong_password_is_told_in_plain_words_and_not_tried_again_and_again()
             .await;
         let asked = bench.cloud().vendor.requests();
         assert!(asked.iter().all(|request| request.status == 401), "{asked:?}");
-        // One try for all collectors, and longer pauses from try to try than from run to run. Where the password is sent
-        // with each call, each collector has one.
+        // All collectors share one attempt, and attempts are further apart than runs. Where each request carries the
+        // password, each collector makes one attempt.
         assert!(log_ins.contains(&bench.cloud().vendor.request_count(AUTHENTICATE)), "{asked:?}");
         assert!(asked.len() <= CLOUD_COLLECTORS.len(), "{asked:?}");
         assert_eq!(of_cloud(&families, "container_security_api_retries_total"), 0.0);
@@ -154,9 +154,9 @@ async fn a_wrong_password_is_told_in_plain_words_and_not_tried_again_and_again()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_version_that_the_console_does_not_know_is_told_as_such() {
-    for (login, outcome, told) in [
-        ("token", "bad_response", "there is no log-in here; does the console know API version v30.00?"),
+async fn an_api_version_unknown_to_the_console_is_reported_as_such() {
+    for (login, outcome, message) in [
+        ("token", "bad_response", "no log-in endpoint found; does the console know API version v30.00?"),
         ("basic", "not_found", "this console does not know API version v30.00, or base_url lacks the tenant's path"),
     ] {
         let options = prisma::Options { api_version: "29.01".to_owned(), ..prisma::Options::default() };
@@ -168,13 +168,13 @@ async fn a_version_that_the_console_does_not_know_is_told_as_such() {
             })
             .await;
         let page = bench.landing_page().await;
-        assert!(page.contains(told) && page.contains("Path to Console"), "{login}: {page}");
+        assert!(page.contains(message) && page.contains("Path to Console"), "{login}: {page}");
         bench.stop().await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_console_of_the_vendors_cloud_tells_of_no_licence() {
+async fn a_hosted_console_reports_no_licence() {
     let mut console = console(5);
     console.licence_expiry = None;
     let options = prisma::Options { absent: vec!["settings/license".to_owned()], ..prisma::Options::default() };
@@ -190,7 +190,7 @@ async fn a_console_of_the_vendors_cloud_tells_of_no_licence() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_empty_console_is_no_failure() {
+async fn an_empty_console_is_not_a_failure() {
     let mut console = console(0);
     console.images.clear();
     console.defenders.clear();
@@ -203,25 +203,25 @@ async fn an_empty_console_is_no_failure() {
         let complete = |families: &Families| of_cloud(families, "container_security_collector_complete") == *CLOUD_ALL;
         let families = bench.metrics_once("complete data of all collectors", complete).await;
         assert_eq!(of_cloud(&families, "container_security_collector_up"), *CLOUD_ALL);
-        // The console itself.
+        // The console itself is the one record.
         assert_eq!(of_cloud(&families, "container_security_collector_records"), 1.0);
         let families = bench.becomes("an empty console", &bench.expected()).await;
-        let told: Vec<_> = of_vendor(&families)
+        let shown: Vec<_> = of_vendor(&families)
             .into_iter()
             .filter(|(_, series)| {
                 series.keys().any(|labels| labels.get("source").is_some_and(|source| source == "cloud"))
             })
             .map(|(name, _)| name)
             .collect();
-        assert_eq!(told, ["container_security_console_info"]);
+        assert_eq!(shown, ["container_security_console_info"]);
         let page = bench.landing_page().await;
-        assert!(page.contains("the console tells of no vulnerability in any image"), "{page}");
+        assert!(page.contains("the console reports no vulnerabilities in any image"), "{page}");
         bench.stop().await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn that_nobody_looks_at_the_certificate_is_warned_of_in_the_log() {
+async fn disabled_certificate_verification_is_logged_as_a_warning() {
     for (keys, warnings) in [("insecure_skip_verify = true", 1), ("insecure_skip_verify = false", 0), ("", 0)] {
         let cloud = process::cloud(console(5)).await;
         let home = Home::new();
@@ -234,7 +234,7 @@ async fn that_nobody_looks_at_the_certificate_is_warned_of_in_the_log() {
         let warned = ended.stderr.lines().filter(|line| {
             line.contains("level=warn")
                 && line.contains("source=cloud")
-                && line.contains("insecure_skip_verify is on: nobody knows who reads the password")
+                && line.contains("TLS verification is disabled; credentials can be intercepted")
         });
         assert_eq!(warned.count(), warnings, "{keys}: {}", ended.stderr);
         assert_eq!(ended.stderr.contains("insecure_skip_verify"), warnings > 0, "{keys}: {}", ended.stderr);
@@ -243,8 +243,8 @@ async fn that_nobody_looks_at_the_certificate_is_warned_of_in_the_log() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_listing_that_the_account_may_not_see_is_named_with_its_permission() {
-    for (path, told) in [
+async fn a_refused_listing_is_reported_with_the_missing_permission() {
+    for (path, message) in [
         ("/containers?", "lacks the permission for containers (monitorImages"),
         ("/images?", "lacks the permission for images (monitorImages"),
         ("/defenders/summary", "lacks the permission for defenders (manageDefenders"),
@@ -266,7 +266,7 @@ async fn a_listing_that_the_account_may_not_see_is_named_with_its_permission() {
             })
             .await;
         let page = bench.landing_page().await;
-        assert!(page.contains(told) && !page.contains("exporter lacks"), "{path}: {page}");
+        assert!(page.contains(message) && !page.contains("exporter lacks"), "{path}: {page}");
         bench.stop().await;
     }
 }

@@ -1,4 +1,4 @@
-//! What becomes of the metrics when a Prisma Cloud console's listings are short, move, repeat, or fail for a while.
+//! A Prisma Cloud console whose listings are short, shift between pages, repeat, or fail for a while.
 
 use std::time::Duration;
 
@@ -12,20 +12,20 @@ const CONTAINERS: [(&str, &str); 2] = [("source", "cloud"), ("collector", "conta
 const COMPLETE: &str = "container_security_collector_complete";
 const UP: &str = "container_security_collector_up";
 
-/// The listing tells of more rows than it has.
+/// A total that is larger than the number of rows.
 fn more_than_there_are() -> FaultKind {
     FaultKind::WithHeader("total-count".to_owned(), "9999".to_owned())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_listing_that_stays_short_is_shown_as_incomplete_where_nothing_better_is_known() {
+async fn a_short_listing_is_shown_as_incomplete_without_earlier_data() {
     let bench =
         start(console(120), EAGER, prisma::Options::default(), [always("/containers?", more_than_there_are())]).await;
     let families = bench
         .metrics_once("two short runs", |families| runs_of(families, "cloud", "containers", "incomplete") >= 2.0)
         .await;
     assert_eq!(runs_of(&families, "cloud", "containers", "success"), 0.0);
-    // What came is shown; that it may not be all is shown beside it.
+    // The received rows are shown, and marked as incomplete.
     let families = bench.becomes("what came", &bench.expected()).await;
     assert_eq!((value(&families, COMPLETE, &CONTAINERS), value(&families, UP, &CONTAINERS)), (0.0, 0.0));
     assert_eq!(value(&families, "container_security_collector_records", &CONTAINERS), 120.0);
@@ -33,19 +33,19 @@ async fn a_listing_that_stays_short_is_shown_as_incomplete_where_nothing_better_
     let page = bench.landing_page().await;
     assert!(page.contains("the vendor counts 9999 records, but gave 120 of them"), "{page}");
     bench.cloud().vendor.clear_faults();
-    bench.metrics_once("a whole run", |families| value(families, COMPLETE, &CONTAINERS) == 1.0).await;
+    bench.metrics_once("a complete run", |families| value(families, COMPLETE, &CONTAINERS) == 1.0).await;
     bench.is_exact().await;
     bench.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_listing_that_becomes_short_leaves_the_last_whole_data_in_place() {
+async fn a_short_listing_does_not_replace_complete_data() {
     let bench = start(console(120), EAGER, prisma::Options::default(), []).await;
     bench.collected().await;
     let before = bench.expected();
     let cloud = bench.cloud();
     cloud.vendor.inject(always("/containers?", more_than_there_are()));
-    // From now on none ends well.
+    // From now on every listing is short.
     bench.metrics_once("a short run", |families| runs_of(families, "cloud", "containers", "incomplete") >= 1.0).await;
     {
         let mut console = cloud.console.lock().expect("no panic elsewhere");
@@ -60,18 +60,18 @@ async fn a_listing_that_becomes_short_leaves_the_last_whole_data_in_place() {
         .await;
     assert_eq!((value(&families, COMPLETE, &CONTAINERS), value(&families, UP, &CONTAINERS)), (1.0, 0.0));
     assert_eq!(value(&families, "container_security_collector_records", &CONTAINERS), 120.0);
-    bench.becomes("the last whole data", &before).await;
+    bench.becomes("the last complete data", &before).await;
     cloud.vendor.clear_faults();
-    bench.metrics_once("a whole run", |families| of_cloud(families, "container_security_containers") == 20.0).await;
-    bench.becomes("all that is left", &bench.expected()).await;
+    bench.metrics_once("a complete run", |families| of_cloud(families, "container_security_containers") == 20.0).await;
+    bench.becomes("all remaining records", &bench.expected()).await;
     bench.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rows_that_shift_from_page_to_page_are_whole_again_at_the_next_run() {
+async fn rows_that_shift_between_pages_are_complete_after_the_next_run() {
     for total_count in [true, false] {
         let options = prisma::Options { page_limit: 20, total_count, ..prisma::Options::default() };
-        // A step before each page of a walk, and of part of the next one.
+        // One change before each page of a walk, and of part of the next one.
         let faults = [(16, "/containers?"), (3, "/images?")];
         let faults = faults.map(|(times, path)| first(times, path, FaultKind::Step(NOW)));
         let bench = start(console(200), EAGER, options, faults).await;
@@ -80,9 +80,9 @@ async fn rows_that_shift_from_page_to_page_are_whole_again_at_the_next_run() {
                 bench.cloud().console.lock().expect("no panic elsewhere").generation() == 19
             })
             .await;
-        bench.becomes("what has become of it", &bench.expected()).await;
+        bench.becomes("the records after the changes", &bench.expected()).await;
         let families = bench
-            .metrics_once("all is well", |families| {
+            .metrics_once("success of all collectors", |families| {
                 of_cloud(families, UP) == *CLOUD_ALL && of_cloud(families, COMPLETE) == *CLOUD_ALL
             })
             .await;
@@ -92,8 +92,9 @@ async fn rows_that_shift_from_page_to_page_are_whole_again_at_the_next_run() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_console_that_says_too_many_is_asked_again_later() {
-    // More than 30 pages; the console's clock stands still, so that it gives no more in its thirty seconds.
+async fn a_rate_limited_console_is_asked_again_later() {
+    // More than 30 pages are needed. The console's clock stands still, so its limit of 30 requests in 30 seconds does
+    // not reset.
     let options = prisma::Options { page_limit: 9, enforce_limits: true, ..prisma::Options::default() };
     let bench = start(console(270), "[[source.prisma]]\nrate_limit = \"1000/1s\"", options, []).await;
     let refused = [("source", "cloud"), ("api_endpoint", "containers"), ("code", "429")];
@@ -113,7 +114,7 @@ async fn a_console_that_says_too_many_is_asked_again_later() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_limit_of_our_own_is_kept_to() {
+async fn the_configured_rate_limit_is_respected() {
     let options = prisma::Options { page_limit: 10, ..prisma::Options::default() };
     let mut bench = start(console(80), "[[source.prisma]]\nrate_limit = \"5/1h\"", options, []).await;
     let asked = |bench: &Bench| {
@@ -121,7 +122,7 @@ async fn a_limit_of_our_own_is_kept_to() {
         requests.iter().filter(|request| request.path.ends_with("/containers")).count()
     };
     bench.metrics_once("five requests", |_| asked(&bench) == 5).await;
-    // No sixth follows them, however often one looks.
+    // There is never a sixth request.
     for _ in 0..20 {
         bench.families().await;
         assert_eq!(asked(&bench), 5);
@@ -134,7 +135,7 @@ async fn a_limit_of_our_own_is_kept_to() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_passes_is_asked_for_again_and_nothing_is_lost() {
+async fn transient_errors_are_retried_and_nothing_is_lost() {
     for (kind, path) in [
         (FaultKind::Html(502), "/images?"),
         (FaultKind::Truncate, "/containers?"),
@@ -155,7 +156,7 @@ async fn what_passes_is_asked_for_again_and_nothing_is_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_that_repeats_for_ever_ends_the_run() {
+async fn a_page_that_repeats_forever_ends_the_run() {
     for total_count in [true, false] {
         let options = prisma::Options { total_count, ..prisma::Options::default() };
         let repeat = always("/containers?", FaultKind::RepeatPage);
@@ -164,7 +165,7 @@ async fn a_page_that_repeats_for_ever_ends_the_run() {
             .metrics_once("a failed run", |families| runs_of(families, "cloud", "containers", "bad_response") >= 1.0)
             .await;
         assert_eq!((value(&families, UP, &CONTAINERS), value(&families, COMPLETE, &CONTAINERS)), (0.0, 0.0));
-        // Nothing is said of containers of which only a part can be had.
+        // A partial listing of containers is not shown.
         assert_eq!(of_cloud(&families, "container_security_containers"), 0.0);
         let page = bench.landing_page().await;
         assert!(page.contains("a page repeats"), "{page}");
@@ -173,7 +174,7 @@ async fn a_page_that_repeats_for_ever_ends_the_run() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rows_that_cannot_be_read_are_counted_and_the_rest_of_their_page_is_kept() {
+async fn unreadable_rows_are_counted_and_the_rest_of_the_page_is_kept() {
     let console = Console::generate(&console::Shape::small(65, NOW).hostile(true));
     let expected = [
         ("containers", console.unreadable_container_rows()),
@@ -182,7 +183,7 @@ async fn rows_that_cannot_be_read_are_counted_and_the_rest_of_their_page_is_kept
         ("vulnerabilities", console.stray_vulnerability_rows.len()),
         ("console", 0),
     ];
-    // Pages overlap, the more so the shorter they are: what is met twice counts once.
+    // Pages overlap, more so when they are short; rows that come twice count once.
     for page_limit in [50, 7] {
         let options = prisma::Options { page_limit, ..prisma::Options::default() };
         let keys = "[[source.prisma]]\nrate_limit = \"1000/1s\"";

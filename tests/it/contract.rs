@@ -1,4 +1,4 @@
-//! The metric contract, written out once more: what dashboards and rules rely on must stay in the catalog as it is.
+//! The metric contract, spelled out: what dashboards and rules rely on must stay in the catalog unchanged.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use container_security_exporter::metric::{Kind, Metric};
 use container_security_exporter::record::Vendor;
 use container_security_exporter::telemetry::{Failure, PushFailure};
 
-/// Placeholders of the labels that the configuration chooses.
+/// Placeholders for the labels that the configuration chooses.
 const CHOSEN: &str = "‹group›";
 const CHOSEN_OF_IMAGES: &str = "‹image group›";
 
@@ -16,7 +16,7 @@ macro_rules! group {
     ($($label:literal),*) => { &["source", "state", CHOSEN $(, $label)*] };
 }
 
-/// Families about vendors and their labels; all are gauges.
+/// Families about vendors and their labels. All are gauges.
 const OF_VENDORS: &[(&str, &[&str])] = &[
     ("containers", group!()),
     ("container_vulnerabilities", group!("severity", "vendor_severity")),
@@ -163,7 +163,7 @@ const KINDS: Values = &[
     &["unknown", "false"],
 ];
 
-/// Values of closed labels for Qualys and for Prisma Cloud, in any order; none where the vendor is not shown.
+/// Values of closed labels for Qualys and for Prisma Cloud, in any order; `None` where a vendor lacks the label.
 const CLOSED: &[(&str, Option<Values>, Option<Values>)] = &[
     ("container_security_container_vulnerabilities", Some(QUALYS_SEVERITIES), Some(PRISMA_SEVERITIES)),
     (
@@ -277,7 +277,7 @@ fn every_family_about_vendors_is_as_promised() {
     for (name, labels) in OF_VENDORS {
         let metric = metric(&format!("container_security_{name}"));
         assert_eq!(metric.kind(), Kind::Gauge, "{name}");
-        assert!(!metric.is_live() && metric.is_limited(), "{name} is held to the limit of series");
+        assert!(!metric.is_live() && metric.is_limited(), "{name} must count against the series limit");
         has_labels(metric, labels);
     }
 }
@@ -287,7 +287,7 @@ fn every_family_about_the_exporter_is_as_promised() {
     for (name, kind, labels) in OWN {
         let metric = metric(name);
         assert_eq!(metric.kind(), *kind, "{name}");
-        assert!(metric.is_live(), "{name} is true at the moment of a scrape");
+        assert!(metric.is_live(), "{name} must be computed at scrape time");
         has_labels(metric, labels);
     }
 }

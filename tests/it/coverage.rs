@@ -1,4 +1,4 @@
-//! What is read of the vendors' answers and what is not: docs/coverage.md has a row for every field of every fixture.
+//! docs/coverage.md has a row for every field of every fixture: how it is shown, or why it is not.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -10,14 +10,14 @@ use container_security_exporter::source::qualys::wire as qualys;
 use container_security_exporter::wire::paths as paths_of;
 use serde_json::Value;
 
-/// What stands around the rows of every Qualys listing.
+/// The keys around the rows of every Qualys listing.
 const ENVELOPE: &[&str] = &["data", "count", "limit", "groups", "aggs"];
 
-/// One endpoint's section of the page.
+/// The page's section for one endpoint.
 #[derive(Default)]
 struct Section {
     fixtures: Vec<String>,
-    /// By field: what it is shown as, and why it is not.
+    /// For each field, what it is shown as and why it is not.
     fields: BTreeMap<String, (String, String)>,
 }
 
@@ -25,7 +25,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The page.
+/// The text of the page.
 pub(crate) fn page() -> String {
     std::fs::read_to_string(root().join("docs/coverage.md")).expect("docs/coverage.md")
 }
@@ -35,12 +35,12 @@ pub(crate) fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }
 
-/// The cells of a table's row.
+/// The cells of a table row.
 pub(crate) fn cells(line: &str) -> Vec<&str> {
     line.trim_matches('|').split(" | ").map(|cell| cell.trim_matches(['|', ' '])).collect()
 }
 
-/// The sections that tell of a fixture, by heading.
+/// The sections that list the fields of a fixture, by heading.
 fn sections() -> BTreeMap<String, Section> {
     let page = page();
     let mut sections: BTreeMap<String, Section> = BTreeMap::new();
@@ -52,7 +52,7 @@ fn sections() -> BTreeMap<String, Section> {
             sections.entry(heading.to_owned()).or_default().fixtures.extend(quoted(fixtures).map(str::to_owned));
         } else if let (Some(section), true) = (sections.get_mut(heading), line.starts_with("| `")) {
             let cells = cells(line);
-            let [fields, shown, why] = cells[..] else { panic!("{heading}: {line} has not three cells") };
+            let [fields, shown, why] = cells[..] else { panic!("{heading}: {line} does not have three cells") };
             for field in quoted(fields) {
                 let known = section.fields.insert(field.to_owned(), (shown.to_owned(), why.to_owned()));
                 assert!(known.is_none(), "{heading}: `{field}` has two rows");
@@ -62,7 +62,7 @@ fn sections() -> BTreeMap<String, Section> {
     sections
 }
 
-/// Every path to a value; of lists, the paths of their elements.
+/// Collects every path to a value. For lists, it collects the paths of their elements.
 fn paths(value: &Value, path: &str, found: &mut BTreeSet<String>) {
     match value {
         Value::Object(fields) => {
@@ -88,8 +88,8 @@ fn fields_of(fixture: &str) -> BTreeSet<String> {
     let mut value: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{fixture}: {error}"));
     let mut found = BTreeSet::new();
     if let Some(rows) = value.as_object_mut().and_then(|page| page.remove("data")) {
-        let others = value.as_object().expect("it was one").keys().find(|key| !ENVELOPE.contains(&key.as_str()));
-        assert_eq!(others, None, "{fixture} has something beside its rows that no section tells of");
+        let others = value.as_object().expect("it is an object").keys().find(|key| !ENVELOPE.contains(&key.as_str()));
+        assert_eq!(others, None, "{fixture} has a key beside its rows that no section covers");
         value = rows;
     }
     for row in value.as_array().map_or(std::slice::from_ref(&value), Vec::as_slice) {
@@ -98,8 +98,8 @@ fn fields_of(fixture: &str) -> BTreeSet<String> {
     found
 }
 
-/// Whether a row of the page tells of the path: its own, that of something in it, or one for all that is in something.
-fn is_told(path: &str, fields: &BTreeMap<String, (String, String)>) -> bool {
+/// Whether a row covers the path: one for the path itself, for a field within it, or for everything in an object.
+fn is_covered(path: &str, fields: &BTreeMap<String, (String, String)>) -> bool {
     fields.keys().any(|field| {
         let below = field.strip_prefix(path).is_some_and(|rest| rest.starts_with(['.', '[']));
         let above = field.strip_suffix(".*").and_then(|above| path.strip_prefix(above));
@@ -116,7 +116,7 @@ fn every_field_of_every_fixture_has_a_row() {
         wrong.extend(
             there
                 .iter()
-                .filter(|path| !is_told(path, &section.fields))
+                .filter(|path| !is_covered(path, &section.fields))
                 .map(|path| format!("{heading}: no row for `{path}`")),
         );
         let known = |field: &str| {
@@ -138,7 +138,7 @@ fn every_field_of_every_fixture_has_a_row() {
     }
     assert!(wrong.is_empty(), "docs/coverage.md:\n{}", wrong.join("\n"));
 
-    let told: BTreeSet<_> = sections.values().flat_map(|section| section.fixtures.clone()).collect();
+    let documented: BTreeSet<_> = sections.values().flat_map(|section| section.fixtures.clone()).collect();
     let there: BTreeSet<_> = ["qualys", "prisma"]
         .iter()
         .flat_map(|vendor| {
@@ -147,10 +147,10 @@ fn every_field_of_every_fixture_has_a_row() {
             files.map(move |file| format!("{vendor}/{}", file.expect("a fixture").file_name().display()))
         })
         .collect();
-    assert_eq!(told, there, "fixtures that docs/coverage.md tells of, and those that are there");
+    assert_eq!(documented, there, "fixtures in docs/coverage.md, and those that exist");
 }
 
-/// The labels that words name, as in "label `a` of `b`" or "labels `a`, `c`".
+/// The labels that a text names, as in "label `a` of `b`" or "labels `a`, `c`".
 fn named(words: &str) -> impl Iterator<Item = &str> {
     words.match_indices("label").flat_map(|(at, found)| {
         let list = words[at + found.len()..].trim_start_matches('s').strip_prefix(" `").unwrap_or_default();
@@ -169,7 +169,7 @@ fn labels_are_found_in_words() {
 }
 
 #[test]
-fn what_fields_are_shown_as_is_in_the_catalog() {
+fn families_and_labels_that_show_fields_are_in_the_catalog() {
     let families: BTreeSet<_> = catalog::all().map(Metric::name).collect();
     let labels: BTreeSet<_> = catalog::all()
         .flat_map(Metric::labels)
@@ -181,28 +181,28 @@ fn what_fields_are_shown_as_is_in_the_catalog() {
     for (heading, section) in sections() {
         for (field, (words, _)) in section.fields {
             for name in quoted(&words).filter(|name| name.starts_with("container_security_")) {
-                assert!(families.contains(name), "{heading}: `{field}` is shown as {name}, which is no family");
+                assert!(families.contains(name), "{heading}: `{field}` is shown as {name}, which is not a family");
             }
             for name in named(&words).filter(|name| *name != "label_<key>") {
-                assert!(labels.contains(name), "{heading}: `{field}` is shown as {name}, which is no label");
+                assert!(labels.contains(name), "{heading}: `{field}` is shown as {name}, which is not a label");
             }
         }
     }
-    // The other way round: no family about vendors comes from nowhere.
+    // Conversely, each family about vendors has a source.
     let page = page();
     let vendors = catalog::all().filter(|metric| !metric.is_live()).map(Metric::name);
     let unsaid: Vec<_> = vendors.filter(|name| !page.contains(&format!("`{name}`"))).collect();
-    assert!(unsaid.is_empty(), "no field in docs/coverage.md is shown as {unsaid:?}");
+    assert!(unsaid.is_empty(), "docs/coverage.md has no field that is shown as {unsaid:?}");
 }
 
-/// Whether a row of the page covers the path: its own, one for all that is in something, or that of something it is in.
+/// Whether a row covers the path: one for the path itself, for everything in an object, or for a field around it.
 fn covers(field: &str, path: &str) -> bool {
     let above = field.strip_suffix(".*").unwrap_or(field);
     path.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
 #[test]
-fn the_fields_whose_states_are_counted_are_those_that_are_shown() {
+fn counted_fields_are_the_ones_that_are_shown() {
     let listings = [
         (&["GET /csapi/v1.3/containers"][..], paths_of::<qualys::PageRow<'_>>()),
         (&["GET /csapi/v1.3/containers/list"], paths_of::<qualys::BulkRow<'_>>()),
@@ -229,7 +229,7 @@ fn the_fields_whose_states_are_counted_are_those_that_are_shown() {
         let heading =
             |name: &&str| sections.get(&format!("`{name}`")).unwrap_or_else(|| panic!("{name} has no section"));
         let rows: Vec<_> = headings.iter().map(heading).flat_map(|section| &section.fields).collect();
-        // Around the rows of the statistics stand the days; paths begin at the rows.
+        // The rows of the statistics are nested in days; paths are relative to the rows.
         let own = |field: &str| field.strip_prefix("images.vulnerabilities[].").unwrap_or(field).to_owned();
         for path in &counted {
             let shown = rows.iter().any(|(field, (shown, _))| !shown.is_empty() && covers(&own(field), path));
@@ -246,5 +246,5 @@ fn the_fields_whose_states_are_counted_are_those_that_are_shown() {
             }
         }
     }
-    assert!(wrong.is_empty(), "docs/coverage.md and the row types:\n{}", wrong.join("\n"));
+    assert!(wrong.is_empty(), "docs/coverage.md and the row types disagree:\n{}", wrong.join("\n"));
 }

@@ -1,4 +1,4 @@
-//! Containers and images of Qualys kept fresh by what has changed: after each cycle everything is as the oracle says.
+//! Incremental collection of Qualys containers and images: after each cycle everything matches the oracle.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use simulator::tenant::{Shape, Tenant};
 
 use crate::support::{Bench, NOW};
 
-/// Some containers and images change, and none is purged: nothing that a delta cannot tell.
+/// Changes some containers and images and purges none, since a delta does not report purges.
 pub(crate) fn change(tenant: &mut Tenant, cycle: usize, now: i64) {
     for container in tenant.containers.iter_mut().skip(cycle).step_by(50) {
         container.risk_score = container.risk_score.map(|risk| 1000 - risk);
@@ -36,12 +36,12 @@ async fn every_cycle_is_exact() {
         change(&mut bench.tenant.lock().expect("no panic elsewhere"), cycle, now);
         bench.becomes(&format!("cycle {cycle}"), &bench.expected()).await;
     }
-    // Nothing but what changed was asked for.
+    // Only the changes were requested.
     for request in bench.vendor.requests() {
         let bulk = request.path.ends_with("/containers/list") || request.path.ends_with("/images/list");
         assert!(!bulk || request.query.contains("filter=updated"), "{}?{}", request.path, request.query);
     }
-    // As time passes in the account, some are purged as well, of which no delta tells.
+    // As time passes, some records are purged, which deltas do not report.
     for cycle in 5..=7 {
         bench.advance(Duration::from_mins(5));
         bench.tenant.lock().expect("no panic elsewhere").step(NOW + cycle * 300_000);

@@ -1,5 +1,5 @@
-//! Every family, every series, against the oracle: both vendors together, seeds, groupings, clean and hostile, both
-//! formats.
+//! Compares every series of every family with the oracle, for both vendors, several seeds and groupings, clean and
+//! hostile data, and both formats.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use simulator::tenant::{Shape, Tenant};
 
 use crate::support::{Bench, NOW, is_thorough, of_vendor};
 
-/// Options of the configuration, each with another way to group.
+/// Lines of configuration, each with a different grouping.
 const GROUPINGS: [&str; 5] = [
     "",
     "[containers]\ngroup_by = []\ntop_k = 0\n[images]\ngroup_by = []\ntop_k = 0",
@@ -28,7 +28,7 @@ async fn is_exact(seed: u64, hostile: bool, options: &str) {
     bench.collected().await;
     same_as_oracle(&bench, &format!("seed {seed}, hostile {hostile}, {options}")).await;
 
-    // Both change, and are collected anew: as far as the exporter can tell, another address is another account.
+    // Both vendors change and are collected again, since to the exporter another address is another account.
     bench.advance(Duration::from_mins(10));
     bench.tenant.lock().expect("no panic elsewhere").step(NOW + 600_000);
     bench.cloud().console.lock().expect("no panic elsewhere").step(NOW + 600_000);
@@ -51,7 +51,7 @@ async fn same_as_oracle(bench: &Bench, what: &str) {
     }
 }
 
-/// One test for each grouping and kind of tenant, over one seed or five.
+/// Defines one test for each grouping and kind of tenant, over one seed or five.
 macro_rules! exact {
     ($($name:ident: $grouping:literal, $hostile:literal;)*) => {$(
         #[tokio::test(flavor = "multi_thread")]

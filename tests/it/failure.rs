@@ -1,4 +1,4 @@
-//! What becomes of the metrics when the vendor fails, in part or altogether.
+//! The metrics while a vendor fails, partly or completely.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use simulator::tenant::{Shape, Tenant};
 
 use crate::support::{ALL, Bench, COLLECTORS, NOW, always, first, of_vendor, runs, sum, value, wrong_without};
 
-/// Collectors run every second, and do not send a request again that failed.
+/// Runs collectors every second, without retries.
 const EAGER: &str = "[[source.qualys]]\ninterval = \"1s\"\nstale_after = \"10m\"\nhttp.retries = 0";
 
 const BULK: &str = "/csapi/v1.3/containers/list?";
@@ -30,17 +30,17 @@ fn status(status: u16, body: &str) -> FaultKind {
     FaultKind::Status(status, Vec::new(), body.to_owned())
 }
 
-/// No series about what a vendor told, but for how many groups were folded: none.
+/// Whether there are no series about the vendor, except folded groups of zero.
 fn shows_nothing(families: &Families) -> bool {
     of_vendor(families).keys().eq(["container_security_exporter_folded_groups"])
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_collector_without_permission_leaves_the_others() {
+async fn a_collector_without_permission_does_not_affect_the_others() {
     let fault = always("/sensors", status(403, r#"{"errorCode":"403 FORBIDDEN","message":"user exporter lacks it"}"#));
     let bench = Bench::start_struck(tenant(), "", Options::default(), [fault]).await;
     let families = bench
-        .metrics_once("sensors failed, all else complete", |families| {
+        .metrics_once("failed sensors, everything else complete", |families| {
             runs(families, "sensors", "forbidden") == 1.0
                 && runs(families, "containers", "success") == 1.0
                 && runs(families, "posture", "success") == 1.0
@@ -51,7 +51,7 @@ async fn a_collector_without_permission_leaves_the_others() {
     for (collector, expected) in [("sensors", 0.0), ("containers", 1.0), ("posture", 1.0)] {
         assert_eq!(up(&families, collector), expected, "{collector}");
     }
-    // No container is said to lack a sensor because the list of sensors cannot be had.
+    // A missing list of sensors does not mean that containers lack one.
     let without = [
         "container_security_sensor",
         "container_security_containers_by_sensor_state",
@@ -91,7 +91,7 @@ async fn a_vendor_that_is_down_from_the_start_is_collected_once_it_is_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_that_comes_too_early_is_sent_again_when_the_vendor_says() {
+async fn a_throttled_request_is_retried_when_the_vendor_allows_it() {
     let refusal = FaultKind::Status(429, vec![("retry-after".to_owned(), "1".to_owned())], String::new());
     let bench = Bench::start_struck(tenant(), "", Options::default(), [first(1, BULK, refusal)]).await;
     bench.collected().await;
@@ -111,22 +111,22 @@ async fn a_request_that_comes_too_early_is_sent_again_when_the_vendor_says() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_vendor_that_wants_a_long_pause_is_left_alone() {
+async fn a_long_pause_requested_by_the_vendor_is_respected() {
     let refusal = FaultKind::Status(429, vec![("retry-after".to_owned(), "3600".to_owned())], String::new());
     let bench = Bench::start_struck(tenant(), EAGER, Options::default(), [always(BULK, refusal)]).await;
     let families =
         bench.metrics_once("three refused runs", |families| runs(families, "containers", "rate_limited") >= 3.0).await;
-    // The first run was told; the others did not ask.
+    // The first run gets the response; the others are not sent.
     assert_eq!(bench.vendor.request_count("/csapi/v1.3/containers/list"), 1);
     assert_eq!(retries(&families), 0.0);
     assert_eq!(up(&families, "containers"), 0.0);
     let page = bench.landing_page().await;
-    assert!(page.contains("asks to be left alone for"), "{page}");
+    assert!(page.contains("the vendor requested a pause of"), "{page}");
     bench.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_passes_is_asked_for_again_and_nothing_is_lost() {
+async fn transient_errors_are_retried_and_nothing_is_lost() {
     for (kind, path) in [
         (FaultKind::Html(502), PAGES),
         (status(500, r#"{"errorCode":"500 INTERNAL"}"#), "/k8s_postures/list"),
@@ -148,8 +148,8 @@ async fn what_passes_is_asked_for_again_and_nothing_is_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_does_not_pass_has_its_own_outcome() {
-    for (kind, path, outcome, told) in [
+async fn each_permanent_error_has_its_own_outcome() {
+    for (kind, path, outcome, message) in [
         (FaultKind::Garbage, PAGES, "bad_response", "containers at 127.0.0.1"),
         (
             FaultKind::Redirect("http://127.0.0.1:1/csapi".to_owned()),
@@ -160,7 +160,7 @@ async fn what_does_not_pass_has_its_own_outcome() {
         (FaultKind::BigBody(1 << 20), BULK, "too_large", "larger than 900000 bytes"),
         (FaultKind::GzipBomb(32 << 20), BULK, "too_large", "larger than 900000 bytes"),
         (FaultKind::Stall(Duration::from_hours(1)), PAGES, "timeout", "in time"),
-        (FaultKind::Reset, PAGES, "unreachable", "the connection broke"),
+        (FaultKind::Reset, PAGES, "unreachable", "connection lost"),
         (FaultKind::RepeatPage, "paginationQuery", "bad_response", "holds nothing new"),
         (FaultKind::WithoutHeader("nothing".to_owned()), "/csapi/v1.3/unused", "success", ""),
     ] {
@@ -169,7 +169,7 @@ async fn what_does_not_pass_has_its_own_outcome() {
         let bench = Bench::start_struck(tenant(), &options, Options::default(), [always(path, kind)]).await;
         let families = bench
             .metrics_once(&what, |families| {
-                // What a run read is published shortly after the run is counted.
+                // The data of a run is published shortly after the run is counted.
                 let is_shown = outcome != "success" || up(families, "containers") == 1.0;
                 runs(families, "containers", outcome) >= 1.0 && is_shown
             })
@@ -178,13 +178,13 @@ async fn what_does_not_pass_has_its_own_outcome() {
         assert_eq!(runs(&families, "containers", outcome), all, "{what}");
         assert_eq!(up(&families, "containers"), f64::from(u8::from(outcome == "success")), "{what}");
         let page = bench.landing_page().await;
-        assert!(page.contains(told), "{what}: {page}");
+        assert!(page.contains(message), "{what}: {page}");
         bench.stop().await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn revoked_and_old_tokens_are_replaced_once_for_all() {
+async fn revoked_and_expiring_tokens_are_replaced_once_for_all_collectors() {
     let bench = Bench::start(tenant(), EAGER).await;
     bench.collected().await;
     assert_eq!(bench.vendor.request_count("/auth"), 1);
@@ -196,28 +196,29 @@ async fn revoked_and_old_tokens_are_replaced_once_for_all() {
         let names = ["containers", "sensors", "posture"];
         names.iter().all(|name| runs(families, name, "success") >= runs(before, name, "success") + 2.0)
     };
-    let after = bench.metrics_once("two more runs of each", |families| more(families, &before)).await;
+    let after = bench.metrics_once("two more runs of each collector", |families| more(families, &before)).await;
     assert_eq!(bench.vendor.request_count("/auth"), 2);
     assert_eq!(sum(&after, "container_security_collector_runs_total", &[("outcome", "unauthorized")]), 0.0);
 
-    // Ahead of its end nothing is refused any more.
+    // The token is renewed before it expires, so nothing is refused any more.
     bench.advance(Duration::from_mins(239));
     let renewed = bench.metrics_once("a third log-in", |_| bench.vendor.request_count("/auth") >= 3).await;
-    let after_renewal = bench.metrics_once("two more runs of each", |families| more(families, &renewed)).await;
+    let after_renewal =
+        bench.metrics_once("two more runs of each collector", |families| more(families, &renewed)).await;
     assert_eq!(bench.vendor.request_count("/auth"), 3);
     assert_eq!(refused(&after_renewal), refused(&after));
     bench.is_exact().await;
 
-    // The vendor says that it has expired, in its own words: it is believed, whatever our clock says.
+    // The vendor says that the token has expired, so it is replaced, whatever the exporter's clock says.
     bench.vendor.inject(first(1, PAGES, status(401, r#"{"message":"JWT expired at 2025-05-11T20:26:40Z"}"#)));
     let expired = bench.metrics_once("a fourth log-in", |_| bench.vendor.request_count("/auth") >= 4).await;
-    bench.metrics_once("two more runs of each", |families| more(families, &expired)).await;
+    bench.metrics_once("two more runs of each collector", |families| more(families, &expired)).await;
     assert_eq!(bench.vendor.request_count("/auth"), 4);
     bench.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wrong_password_is_told_in_plain_words() {
+async fn a_wrong_password_is_reported_in_plain_words() {
     let vendor = Options { username: "someone-else".to_owned(), ..Options::default() };
     let password = vendor.password.clone();
     let bench = Bench::start_with(tenant(), "", vendor).await;
@@ -228,7 +229,7 @@ async fn a_wrong_password_is_told_in_plain_words() {
         .await;
     assert!(shows_nothing(&families), "{:?}", families.keys());
     assert_eq!(retries(&families), 0.0);
-    // Each further try brings a lock-out nearer: not more than one for each collector.
+    // Each attempt brings a lock-out nearer: there is at most one per collector.
     assert!(bench.vendor.request_count("/auth") <= COLLECTORS.len());
     assert_eq!(bench.vendor.request_count("/csapi"), 0);
     let page = bench.landing_page().await;
@@ -243,7 +244,7 @@ async fn the_last_good_data_is_served_while_a_collector_fails() {
     bench.collected().await;
     bench.vendor.inject(always("", FaultKind::Html(503)));
     let families = bench
-        .metrics_once("two failures of each", |families| {
+        .metrics_once("two failures of each collector", |families| {
             COLLECTORS.iter().all(|name| runs(families, name, "bad_response") >= 2.0)
         })
         .await;
@@ -257,7 +258,7 @@ async fn the_last_good_data_is_served_while_a_collector_fails() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn data_that_is_too_old_disappears_and_comes_back() {
+async fn stale_data_disappears_and_comes_back() {
     let options = "[[source.qualys]]\ninterval = \"1s\"\nstale_after = \"3s\"\nhttp.retries = 0";
     let bench = Bench::start(tenant(), options).await;
     bench.collected().await;
@@ -265,14 +266,14 @@ async fn data_that_is_too_old_disappears_and_comes_back() {
     let complete =
         |families: &Families| value(families, "container_security_collector_complete", &[("collector", "containers")]);
     let families = bench
-        .metrics_once("containers are gone", |families| {
+        .metrics_once("the end of the containers", |families| {
             complete(families) == 0.0 && !families.keys().any(|name| name.starts_with("container_security_container"))
         })
         .await;
     assert_eq!(up(&families, "containers"), 0.0);
     assert_eq!(value(&families, "container_security_collector_records", &[("collector", "containers")]), 0.0);
     assert!(!families.contains_key("container_security_top_container_risk_score"));
-    // Nothing else is affected.
+    // The other collectors are not affected.
     assert_eq!((up(&families, "sensors"), up(&families, "posture")), (1.0, 1.0));
     let of_containers = ["container_security_container", "container_security_top_container"];
     let expected = bench.expected();

@@ -1,5 +1,5 @@
-//! Each fault alone, at both vendors, from the start and after good data: while it lasts no sample is wrong, its collector
-//! tells what it is and the others go on, and the first run without it brings everything.
+//! Each fault alone, at both vendors, from the start and after good data. While it lasts, no sample is wrong, its
+//! collector reports it and the others succeed; the first run without it brings everything.
 
 use std::net::TcpListener;
 use std::time::Duration;
@@ -9,26 +9,26 @@ use simulator::oracle::{Families, Labels};
 use simulator::server::{FaultKind, Options, prisma};
 use simulator::tenant::{Shape, Tenant};
 
-use crate::mixture::untold_lies;
+use crate::mixture::unflagged_wrong_samples;
 use crate::support::{BOTH, Bench, NOW, Simulated, all_collectors, always, is_thorough, runs_of, sum, value, wrong};
 
-/// More than a page of a console's listing.
+/// More containers than a page of a console's listing.
 const FEW: usize = 60;
 
-/// More than a page of the list by cursor, too.
+/// More containers than a page of the cursor list.
 const MANY: usize = 260;
 
 const PAGES: &str = "/csapi/v1.3/containers?";
 const BULK: &str = "/csapi/v1.3/containers/list";
 const CLOUD: &str = "/containers?";
 
-/// What the collector of containers shows, by how the names begin; at the console, posture comes with it.
+/// Prefixes of the families that the containers collector shows; at the console it also provides posture.
 const SHOWN: [(&str, &[&str]); 2] = [
     ("prod", &["container_security_container", "container_security_top_container"]),
     ("cloud", &["container_security_container", "container_security_posture_"]),
 ];
 
-/// A fault, where it strikes the Qualys account, and how the collectors of containers of both end for it.
+/// A fault, its path at the Qualys account, and the resulting outcomes of both containers collectors.
 struct Case {
     kind: FaultKind,
     at: &'static str,
@@ -49,7 +49,7 @@ fn header(name: &str, value: &str) -> FaultKind {
     FaultKind::WithHeader(name.to_owned(), value.to_owned())
 }
 
-/// Runs follow each other, a request is sent once, a limit is soon forgotten, and there are few series.
+/// Short intervals, no retries, no rate limits in practice, and few series.
 fn options(http: &str) -> String {
     let keys = "interval = \"3s\"\ncollectors.containers.interval = \"1s\"\nstale_after = \"10m\"\nhttp.retries = 0";
     let keys = format!("{keys}\n{http}");
@@ -68,7 +68,7 @@ fn truths(containers: usize) -> (Simulated<Tenant, Options>, Simulated<Console, 
     )
 }
 
-/// What is expected where the collectors of containers of these sources show nothing.
+/// The expected families where the containers collectors of these sources show nothing.
 fn without_containers(mut expected: Families, sources: &[&str]) -> Families {
     for (source, starts) in SHOWN.iter().filter(|(source, _)| sources.contains(source)) {
         for (name, series) in &mut expected {
@@ -107,8 +107,8 @@ async fn holds(case: Case, containers: usize, http: &str) {
     // From the start.
     let families = bench
         .metrics_once(&what, |families| {
-            let lies = untold_lies(&expected, families);
-            assert!(lies.is_empty(), "{what}\n{}", lies.join("\n"));
+            let wrong = unflagged_wrong_samples(&expected, families);
+            assert!(wrong.is_empty(), "{what}\n{}", wrong.join("\n"));
             all_collectors().all(|(source, name)| {
                 let struck = outcomes.iter().find(|(of, _)| name == "containers" && *of == source);
                 runs_of(families, source, name, struck.map_or("success", |(_, outcome)| outcome)) >= 1.0
@@ -119,7 +119,7 @@ async fn holds(case: Case, containers: usize, http: &str) {
         assert_eq!(runs_of(&families, source, "containers", outcome), ended(&families, source), "{what}: {source}");
     }
     let failed: Vec<_> = outcomes.iter().filter(|(_, outcome)| *outcome != "success").map(|(of, _)| *of).collect();
-    // What a console counts too many of is all there.
+    // A console that counts too many records still returns all of them.
     let shows = |(source, outcome)| outcome == "success" || (source, outcome) == ("cloud", "incomplete");
     let absent: Vec<_> = outcomes.into_iter().filter(|of| !shows(*of)).map(|(source, _)| source).collect();
     bench.becomes(&what, &without_containers(expected.clone(), &absent)).await;
@@ -142,7 +142,7 @@ async fn holds(case: Case, containers: usize, http: &str) {
     };
     let well = bench.metrics_once(&what, good).await;
     inject(&bench, &case);
-    // At most one run has begun before the fault.
+    // At most one run begins before the fault.
     let before = bench.families().await;
     let families = bench
         .metrics_once(&what, |families| {
@@ -152,7 +152,7 @@ async fn holds(case: Case, containers: usize, http: &str) {
         })
         .await;
     assert!(all(&families, "container_security_collector_complete"), "{what}");
-    // Where an answer that takes a second is a failure, a busy machine makes some of the others fail, too.
+    // Where a response that takes a second is a failure, a busy machine makes some of the others fail, too.
     let others = all_collectors().filter(|(_, name)| *name != "containers" && case.qualys != "timeout");
     for (source, name) in others {
         let failed = |families| ended_badly(families, source, name);
@@ -166,7 +166,7 @@ async fn holds(case: Case, containers: usize, http: &str) {
     bench.stop().await;
 }
 
-/// How often a collector failed.
+/// The number of failed runs of a collector.
 fn ended_badly(families: &Families, source: &str, name: &str) -> f64 {
     let all = sum(families, "container_security_collector_runs_total", &[("source", source), ("collector", name)]);
     all - runs_of(families, source, name, "success")
@@ -179,7 +179,7 @@ async fn all_hold(cases: impl IntoIterator<Item = Case>, http: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_vendor_that_wants_a_pause_in_any_of_its_ways() {
+async fn a_vendor_that_requests_a_pause() {
     let refusals: [&[(&str, &str)]; 7] = [
         &[("retry-after", "1")],
         &[("retry-after", "Sun, 06 Nov 1994 08:49:37 GMT")],
@@ -189,7 +189,7 @@ async fn a_vendor_that_wants_a_pause_in_any_of_its_ways() {
         &[("retry-after", "soon"), ("x-ratelimit-towait-sec", "-1")],
         &[],
     ];
-    // Each form that the headers have is read in the client's own tests, too.
+    // The client's own tests cover each form of the headers as well.
     let usual = |form: &usize| is_thorough() || [0, 4, 6].contains(form);
     let refusals = (0..refusals.len()).filter(usual).map(|form| refusals[form]);
     let refused = refusals.map(|headers| at_both(status(429, headers, ""), "rate_limited"));
@@ -197,9 +197,9 @@ async fn a_vendor_that_wants_a_pause_in_any_of_its_ways() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_vendor_that_is_unwell_or_refuses() {
+async fn a_vendor_that_fails_or_refuses() {
     let bodies = [r#"{"errorCode":"500 INTERNAL"}"#, r#"{"err":"no"}"#];
-    // A page of a proxy, whatever its status.
+    // An error page from a proxy, with any status.
     let pages: &[u16] = if is_thorough() { &[502, 503, 504] } else { &[503] };
     all_hold(pages.iter().map(|status| at_both(FaultKind::Html(*status), "bad_response")), "").await;
     all_hold(
@@ -216,7 +216,7 @@ async fn a_vendor_that_is_unwell_or_refuses() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_that_is_none() {
+async fn a_response_that_is_not_an_answer() {
     all_hold(
         [
             at_both(FaultKind::Reset, "unreachable"),
@@ -233,7 +233,7 @@ async fn an_answer_that_is_none() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_that_does_not_end() {
+async fn a_response_that_does_not_end() {
     let hour = Duration::from_hours(1);
     let stalls = [FaultKind::Stall(hour), FaultKind::StallInside(hour)].map(|kind| at_both(kind, "timeout"));
     all_hold(stalls, "http.read_timeout = \"1s\"").await;
@@ -242,10 +242,10 @@ async fn an_answer_that_does_not_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_that_is_said_to_be_something_else() {
+async fn a_response_with_a_wrong_content_type() {
     all_hold(
         [
-            // A proxy between the console and us answers so; nothing does in front of the other vendor's API.
+            // A proxy in front of the console answers like this; the Qualys API does not have one.
             Case { kind: header("content-type", "text/html"), at: PAGES, qualys: "success", cloud: "bad_response" },
             at_both(header("content-type", "application/octet-stream"), "success"),
             at_both(FaultKind::WithoutHeader("content-type".to_owned()), "success"),
@@ -256,12 +256,12 @@ async fn an_answer_that_is_said_to_be_something_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_list_that_leads_nowhere() {
+async fn a_listing_that_leads_nowhere() {
     let link = |kind, qualys| Case { kind, at: BULK, qualys, cloud: "success" };
     for case in [
         Case { kind: FaultKind::RepeatPage, at: BULK, qualys: "bad_response", cloud: "bad_response" },
         Case { kind: header("total-count", "9999"), at: BULK, qualys: "success", cloud: "incomplete" },
-        // Where the end may be none, what is behind it is asked for by a cursor of our own.
+        // Without a link to the next page, the exporter builds its own cursor to check for more.
         link(FaultKind::WithoutHeader("link".to_owned()), "success"),
         link(header("link", "null"), "success"),
         link(header("link", "see the manual"), "bad_response"),
@@ -282,7 +282,7 @@ async fn a_redirect_to_another_host_is_not_followed() {
     };
     let statuses: &[u16] = if is_thorough() { &[301, 302, 307, 308] } else { &[302, 308] };
     all_hold(statuses.iter().map(|status| redirect(*status)), "").await;
-    // No credential, and nobody at all, went there.
+    // Nothing connected to that host, with or without credentials.
     let nobody = elsewhere.accept().expect_err("nobody");
     assert_eq!(nobody.kind(), std::io::ErrorKind::WouldBlock);
 }

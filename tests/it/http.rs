@@ -1,4 +1,4 @@
-//! One request, and its answer.
+//! A minimal HTTP client: one request, one response.
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-/// An answer.
+/// A response.
 pub(crate) struct Answer {
     pub(crate) status: u16,
     headers: BTreeMap<String, String>,
@@ -19,7 +19,7 @@ impl Answer {
         self.headers.get(name).map(String::as_str)
     }
 
-    /// The body, unpacked.
+    /// The decompressed body.
     pub(crate) fn text(&self) -> String {
         let mut text = String::new();
         if self.header("content-encoding") == Some("gzip") {
@@ -32,12 +32,12 @@ impl Answer {
     }
 }
 
-/// Sends one request and reads the answer to the end of the connection.
+/// Sends one request and reads the response until the connection closes.
 pub(crate) async fn request(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
     send(address, method, path, headers, "").await
 }
 
-/// As [`request`], with a body.
+/// Like [`request`], with a body.
 pub(crate) async fn send(
     address: SocketAddr,
     method: &str,
@@ -54,7 +54,7 @@ pub(crate) async fn send(
     }
     head += "\r\n";
     head += body;
-    stream.write_all(head.as_bytes()).await.expect("a sent request");
+    stream.write_all(head.as_bytes()).await.expect("the request is sent");
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await.expect("an answer");
     let end = answer.windows(4).position(|end| end == b"\r\n\r\n").expect("a head");

@@ -1,4 +1,4 @@
-//! What a process keeps in its state directory, looked at from outside; and what it must show of it.
+//! What a process stores in its state directory, seen from outside, and what it must show of it.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -21,18 +21,18 @@ use tokio::time::{interval, timeout};
 use crate::process::Home;
 use crate::support::{PACE, PATIENCE, all_collectors, always, metrics, metrics_as_many, sum, wrong_but_for_ages};
 
-/// The store's name in the state directory.
+/// The file name of the store in the state directory.
 pub(crate) const STORE: &str = "checkpoint.redb";
 
-/// What is kept of every collector, each under its source's name and its own.
+/// The stored data of every collector, by source and collector name.
 pub(crate) type Kept = BTreeMap<(String, &'static str), Saved>;
 
-/// The lines of a configuration that have everything kept in the home's directory `state`.
+/// Lines of configuration that enable the state directory `state` in the home.
 pub(crate) fn state(home: &Home) -> String {
     format!("[state]\ndir = '{}'\n", home.path("state").display())
 }
 
-/// What is kept, read from a copy: none while it is being changed, and of a store that cannot be read.
+/// The stored data, read from a copy; `None` while it is being changed or if the store is unreadable.
 pub(crate) fn kept(home: &Home) -> Option<Kept> {
     kept_in(&home.path(""))
 }
@@ -59,12 +59,12 @@ fn kept_in(home: &Path) -> Option<Kept> {
     Some(kept)
 }
 
-/// Waits until what is kept is as wanted.
+/// Waits until the stored data is as wanted.
 pub(crate) async fn kept_once(home: &Home, what: &str, wanted: impl Fn(&Kept) -> bool) -> Kept {
     let looked = async {
         let mut pace = interval(PACE);
         loop {
-            // On a thread of its own: what waits beside it is not to be kept waiting.
+            // On a separate thread, so that it does not block other futures.
             let home = home.path("");
             let looked = tokio::task::spawn_blocking(move || kept_in(&home));
             if let Some(kept) = looked.await.expect("no panic").filter(&wanted) {
@@ -76,7 +76,7 @@ pub(crate) async fn kept_once(home: &Home, what: &str, wanted: impl Fn(&Kept) ->
     timeout(PATIENCE, looked).await.unwrap_or_else(|_| panic!("never kept: {what}"))
 }
 
-/// Whether complete data of all collectors is kept.
+/// Whether complete data of all collectors is stored.
 pub(crate) fn is_all(kept: &Kept) -> bool {
     kept.values().all(|saved| saved.served.as_ref().is_some_and(|(_, data)| data.status.complete))
 }
@@ -90,21 +90,21 @@ pub(crate) fn files(dir: &Path) -> Vec<String> {
     names
 }
 
-/// Has the vendor answer nothing until what is returned is closed: nobody is let in before.
+/// Makes the vendor hold all responses until the returned semaphore is closed.
 pub(crate) fn hold(vendor: &Server) -> Arc<Semaphore> {
     let gate = Arc::new(Semaphore::new(0));
     vendor.inject(always("/auth", FaultKind::Hold(Arc::clone(&gate))));
     gate
 }
 
-/// Has vendors answer that were held.
+/// Lets held vendors respond.
 pub(crate) fn let_go(gates: &[Arc<Semaphore>]) {
     for gate in gates {
         gate.close();
     }
 }
 
-/// What the oracle expects of an exporter with default settings of an account named `prod` and a console named `cloud`.
+/// What the oracle expects of an exporter with default settings, an account named `prod` and a console named `cloud`.
 pub(crate) fn expected(tenant: &Tenant, console: Option<&Console>) -> Families {
     let question = |source: &str| Question::usual(source, Clock::system().now().seconds());
     let (of_tenant, of_console) = (question("prod"), question("cloud"));
@@ -113,8 +113,8 @@ pub(crate) fn expected(tenant: &Tenant, console: Option<&Console>) -> Families {
     oracle::expected_of(&truths)
 }
 
-/// What the collectors of both vendors say in one of their families, as far as they say something.
-pub(crate) fn told(families: &Families, family: &str) -> BTreeMap<(&'static str, &'static str), f64> {
+/// The values of a collector family by source and collector, where there is a series.
+pub(crate) fn by_collector(families: &Families, family: &str) -> BTreeMap<(&'static str, &'static str), f64> {
     let series = families.get(&format!("container_security_collector_{family}"));
     let value = |(source, collector): (&str, &str)| {
         let mut series = series?.iter();
@@ -124,12 +124,12 @@ pub(crate) fn told(families: &Families, family: &str) -> BTreeMap<(&'static str,
     all_collectors().filter_map(|collector| Some((collector, value(collector)?))).collect()
 }
 
-/// How many runs have ended.
+/// The number of finished runs.
 pub(crate) fn ended(families: &Families) -> f64 {
     sum(families, "container_security_collector_runs_total", &[])
 }
 
-/// Waits until the families about the vendors are as expected.
+/// Waits until the families about the vendors match the expected ones.
 pub(crate) async fn becomes(address: SocketAddr, what: &str, expected: &Families) -> Families {
     let asked = async {
         let mut pace = interval(PACE);

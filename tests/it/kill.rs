@@ -1,4 +1,4 @@
-//! Killed at random moments, more than a hundred times in the gate: it always comes back with a state that there was.
+//! Kills at random moments, more than a hundred in the gate: the exporter always restarts with a state that existed.
 
 use std::collections::BTreeMap;
 use std::hash::BuildHasher as _;
@@ -16,23 +16,23 @@ use simulator::tenant::{Shape, Tenant};
 use tokio::sync::Semaphore;
 use tokio::time::{interval, timeout};
 
-use crate::kept::{STORE, becomes, ended, expected, files, hold, kept, kept_once, let_go, state, told};
+use crate::kept::{STORE, becomes, by_collector, ended, expected, files, hold, kept, kept_once, let_go, state};
 use crate::process::{self, Ended, Home, Running, Serving, vendor_with};
 use crate::support::{PACE, PATIENCE, all_collectors, always, is_thorough, metrics, metrics_once, wrong_but_for_ages};
 
-/// How often it is killed; the second number in a thorough run.
+/// How often it is killed: by default, and in a thorough run.
 const LIVES: [u32; 2] = [15, 120];
 
-/// How often it is killed while it makes its store.
+/// How often it is killed while it creates its store.
 const BEGINNINGS: [u32; 2] = [6, 40];
 
-/// Another number makes other moments. What the process is at just then is still up to the machine.
+/// The seed of the moments. What the process is doing at a moment still depends on the machine.
 const SEED: u64 = 1;
 
-/// The lists that are walked for long.
+/// The listings with long walks.
 const BULK: [&str; 2] = ["/csapi/v1.3/containers/list", "/csapi/v1.3/images/list"];
 
-/// A number below `bound` for one thing in one life.
+/// A number below `bound`, derived from a life and a purpose.
 fn draw(life: u32, what: &str, bound: u32) -> u32 {
     u32::try_from(FixedState::with_seed(SEED).hash_one((life, what)) % u64::from(bound)).expect("below a u32")
 }
@@ -40,16 +40,16 @@ fn draw(life: u32, what: &str, bound: u32) -> u32 {
 /// When a process is killed.
 #[derive(Clone, Copy, Debug)]
 enum Moment {
-    /// So many milliseconds after it was started, whatever it is at.
+    /// This many milliseconds after its start.
     Start(u32),
-    /// When the vendors have answered so many requests.
+    /// Once the vendors have answered this many requests.
     Answers(u32),
-    /// When so many pages of the bulk list of containers have come, and no more come, and the walk is kept: all of them are
-    /// walked, since some were purged.
+    /// Once this many pages of the bulk list of containers have arrived, no more arrive, and the walk is stored. The
+    /// walk is a full one, since some containers were purged.
     Pages(u32),
-    /// When so many collectors have ended a run: what they brought is just being stored.
+    /// Once this many collectors have finished a run and their data is being stored.
     Runs(u32),
-    /// So many looks at the metrics after all is exact.
+    /// After this many looks at the metrics once everything is exact.
     Looks(u32),
 }
 
@@ -65,19 +65,19 @@ impl Moment {
     }
 }
 
-/// What was true of both vendors from a moment on, in Unix milliseconds.
+/// The state of both vendors from a moment on, in Unix milliseconds.
 struct Version {
     since: i64,
     tenant: Tenant,
     console: Console,
 }
 
-/// Both vendors, and everything that was ever true of them. It changes only while no process is alive.
+/// Both vendors and all their past states. They change only while no process is alive.
 struct World {
     qualys: Server,
     prisma: Server,
     versions: Vec<Version>,
-    /// How far the account's clock is ahead: its limits, which it tells, are not what this is about.
+    /// How far the account's clock is ahead. Rate limits, which depend on it, are not what this test is about.
     ahead: Arc<AtomicI64>,
 }
 
@@ -99,7 +99,7 @@ impl World {
         [&self.qualys, &self.prisma]
     }
 
-    /// How many pages of the bulk list of containers have come: of what changed, and of all of them.
+    /// How many pages of the bulk list of containers have arrived: of the changes, and of the full list.
     fn walked(&self) -> [usize; 2] {
         let requests = self.qualys.requests();
         let pages = || requests.iter().filter(|request| request.path == BULK[0]);
@@ -120,18 +120,23 @@ impl World {
         self.note();
     }
 
-    /// What is true now.
+    /// The families that match the current state.
     fn expected(&self) -> Families {
         let Version { tenant, console, .. } = self.versions.last().expect("noted at the start");
         expected(tenant, Some(console))
     }
 
-    /// What is to be shown where each collector has what was true when it last succeeded, and nothing if it never did.
+    /// The expected families if each collector shows the state of its last success, and nothing if it never succeeded.
     fn expected_of(&self, success: &BTreeMap<(&str, &str), f64>) -> Families {
         let version = |source: &'static str, collector: &'static str| {
             #[expect(clippy::cast_possible_truncation, reason = "a time of this century in milliseconds")]
             let at = (success.get(&(source, collector))? * 1000.0).round() as i64;
-            Some(self.versions.iter().rfind(|version| version.since <= at).expect("nobody was asked before"))
+            Some(
+                self.versions
+                    .iter()
+                    .rfind(|version| version.since <= at)
+                    .expect("no run succeeds before the first version"),
+            )
         };
         let first = &self.versions[0];
         let (mut tenant, mut console) = (first.tenant.clone(), first.console.clone());
@@ -156,11 +161,11 @@ impl World {
         expected(&tenant, Some(&console))
     }
 
-    /// Fails if what a process shows at its start is no state that there was, or is older than that of a process before.
+    /// Fails if a process starts with a state that never existed, or with one older than an earlier process showed.
     fn check(&self, life: u32, first: &Families, known: &mut BTreeMap<(&'static str, &'static str), f64>) {
-        assert_eq!(ended(first), 0.0, "life {life}: a run has ended that nobody answered");
-        let success = told(first, "last_success_timestamp_seconds");
-        for (collector, complete) in told(first, "complete") {
+        assert_eq!(ended(first), 0.0, "life {life}: a run has finished without a response");
+        let success = by_collector(first, "last_success_timestamp_seconds");
+        for (collector, complete) in by_collector(first, "complete") {
             assert_eq!(complete == 1.0, success.contains_key(&collector), "life {life}: {collector:?}");
         }
         for (collector, before) in known.iter() {
@@ -172,7 +177,7 @@ impl World {
         }
         let mut expected = self.expected_of(&success);
         if success.len() < all_collectors().count() {
-            // Of nothing the oracle still says that it is nothing.
+            // The oracle also has zeros for collectors without data.
             expected.retain(|name, _| first.contains_key(name));
         }
         let wrong = wrong_but_for_ages(&expected, first);
@@ -181,7 +186,7 @@ impl World {
     }
 }
 
-/// What the kills fell into, for whoever reads the test's output: it is up to the machine.
+/// What the kills interrupted, for the reader of the test's output: it depends on the machine.
 #[derive(Debug, Default)]
 struct Fell {
     start: usize,
@@ -190,7 +195,7 @@ struct Fell {
     idle: usize,
 }
 
-/// Waits until it is so, looking often.
+/// Waits until the condition holds, checking often.
 async fn once(mut wanted: impl FnMut() -> bool) {
     let mut pace = interval(Duration::from_millis(1));
     while !wanted() {
@@ -198,7 +203,7 @@ async fn once(mut wanted: impl FnMut() -> bool) {
     }
 }
 
-/// Waits for so many milliseconds.
+/// Waits for this many milliseconds.
 async fn ticks(milliseconds: u32) {
     let mut left = milliseconds;
     once(|| {
@@ -209,7 +214,7 @@ async fn ticks(milliseconds: u32) {
     .await;
 }
 
-/// Looks at a process that serves until its moment has come.
+/// Watches a process that serves until its moment has come.
 async fn lives_until(moment: Moment, home: &Home, serving: &Serving, world: &World, held: &Semaphore) {
     match moment {
         Moment::Start(_) => {}
@@ -221,7 +226,7 @@ async fn lives_until(moment: Moment, home: &Home, serving: &Serving, world: &Wor
             let is_walking = async {
                 let mut let_through = 0;
                 once(|| {
-                    // Pages of what changed are not those that are waited for.
+                    // Pages of the changes do not count.
                     let [changes, all] = world.walked();
                     held.add_permits(changes - let_through);
                     let_through = changes;
@@ -230,7 +235,7 @@ async fn lives_until(moment: Moment, home: &Home, serving: &Serving, world: &Wor
                 .await;
                 kept_once(home, "a walk", |kept| kept.values().any(|saved| saved.walk.is_some())).await;
             };
-            // Fewer are left of a walk that goes on.
+            // A walk that resumes has fewer pages left.
             let expected = world.expected();
             tokio::select! {
                 () = is_walking => {}
@@ -251,18 +256,18 @@ async fn lives_until(moment: Moment, home: &Home, serving: &Serving, world: &Wor
     }
 }
 
-/// An exporter that is killed again and again.
+/// An exporter that is killed repeatedly.
 struct Victim {
     home: Home,
-    /// When each collector had succeeded last, as the last process told at its start.
+    /// The time of each collector's last success, as the last process showed at its start.
     known: BTreeMap<(&'static str, &'static str), f64>,
-    /// Whether the last process was killed in a walk of which something was kept.
+    /// Whether the last process was killed during a walk of which a part was stored.
     was_walking: bool,
     fell: Fell,
 }
 
 impl Victim {
-    /// Lets a process live until its moment, and kills it.
+    /// Lets a process live until its moment, then kills it.
     async fn live(&mut self, life: u32, moment: Moment, world: &World) {
         let pages = if let Moment::Pages(pages) = moment { pages } else { 0 };
         let held = Arc::new(Semaphore::new(pages as usize));
@@ -273,7 +278,7 @@ impl Victim {
             if let Moment::Pages(_) = moment {
                 vendor.inject(always(&format!("{}?limit=", BULK[0]), FaultKind::Hold(Arc::clone(&held))));
             }
-            // So that walks take a while.
+            // Makes walks take a while.
             vendor.inject(always("s/list?limit=", FaultKind::Stall(Duration::from_millis(40))));
             gate
         });
@@ -292,7 +297,7 @@ impl Victim {
             assert!(lived.is_ok(), "life {life}: {moment:?} never came");
             serving.end("KILL").await
         };
-        assert_eq!(code, None, "life {life}, {moment:?}: it ended by itself: {stderr}");
+        assert_eq!(code, None, "life {life}, {moment:?}: it exited by itself: {stderr}");
         for word in ["level=error", "damaged", "set aside", "panicked"] {
             assert!(!stderr.contains(word), "life {life}, {moment:?}: {stderr}");
         }
@@ -313,7 +318,7 @@ impl Victim {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_state_that_is_shown_existed() {
+async fn every_state_shown_after_a_kill_existed() {
     let mut world = World::start().await;
     let home = Home::new();
     let keys = "interval = \"1s\"\nstale_after = \"1h\"";
@@ -329,7 +334,7 @@ async fn every_state_that_is_shown_existed() {
         victim.live(life, moment, &world).await;
     }
     println!("{:?}", victim.fell);
-    assert!(victim.fell.walk > 0, "none was killed in a walk");
+    assert!(victim.fell.walk > 0, "no process was killed during a walk");
 
     world.both().iter().for_each(|vendor| vendor.clear_faults());
     let serving = victim.home.serve(&[]).await;
@@ -340,7 +345,7 @@ async fn every_state_that_is_shown_existed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_store_that_was_just_being_made_is_none_to_be_wary_of() {
+async fn a_half_created_store_is_used_without_a_warning() {
     let world = World::start().await;
     let home = Home::new();
     home.configure(&(state(&home) + &home.source("prod", &world.qualys, "")));

@@ -1,4 +1,4 @@
-//! Nothing secret leaves the program: not by its logs, not by its pages, whatever the vendor sends.
+//! Secrets never leave the program through its logs or pages, whatever the vendor sends.
 
 use std::fmt::Write as _;
 
@@ -18,17 +18,17 @@ use crate::support::{CLOUD_COLLECTORS, COLLECTORS, always, first, metrics_once, 
 
 const STATIC_TOKEN: &str = "S3CR3T-static-token-0123456789";
 
-/// How the user name and the password of the console begin where they are sent with each call.
+/// The start of the console's credentials in a basic authorization header.
 const BASIC: &str = "ZXhwb3J0ZXI6UzNDUjNU";
 
-/// What must not be seen, besides the markers: how every token of a vendor begins, and how secrets are sent.
+/// What must not appear, besides the markers: the start of every token, and the ways in which secrets are sent.
 const TRACES: [&str; 6] = ["eyJ", "Bearer ", "Basic ", BASIC, "p%ss", "p%25ss"];
 
 fn leaks(text: &str) -> Vec<&'static str> {
     SECRET_MARKERS.iter().chain(&TRACES).copied().filter(|secret| text.contains(secret)).collect()
 }
 
-/// All that the program let out in one test.
+/// All output of the program in one test.
 #[derive(Default)]
 struct Seen(String);
 
@@ -51,7 +51,7 @@ async fn cloud() -> Server {
     process::cloud(Console::generate(&console::Shape::small(51, Clock::system().now().millis()).hostile(true))).await
 }
 
-/// A refusal, and an answer that breaks off behind `start` and a row, full of secrets and with such headers.
+/// A refusal and a response that breaks off after `start` and a row, both full of secrets and with secret headers.
 fn poisoned(start: &str) -> (impl Fn(u16) -> FaultKind, FaultKind) {
     let secrets = SECRET_MARKERS.join(" ");
     let body = format!(
@@ -70,12 +70,12 @@ fn poisoned(start: &str) -> (impl Fn(u16) -> FaultKind, FaultKind) {
     (move |status| FaultKind::Status(status, headers(), body.clone()), broken)
 }
 
-/// Where a redirect would have it go.
+/// A redirect with secrets in its target.
 fn elsewhere() -> FaultKind {
     FaultKind::Redirect(format!("http://127.0.0.1:1/?password={}", SECRET_MARKERS.join("+")))
 }
 
-/// Faults of the Qualys account. They pass, for the most part.
+/// Faults of the Qualys account. Most of them end.
 fn faults() -> Vec<Fault> {
     let (status, broken) = poisoned("{\"data\":[");
     let secrets = SECRET_MARKERS.join(" ");
@@ -96,7 +96,7 @@ fn faults() -> Vec<Fault> {
     ]
 }
 
-/// Faults of the console. They pass, too.
+/// Faults of the console. They end, too.
 fn cloud_faults() -> Vec<Fault> {
     let (status, broken) = poisoned("[");
     vec![
@@ -155,7 +155,7 @@ async fn the_vendor_really_sends_secrets() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_console_really_sends_secrets_and_takes_them() {
+async fn the_console_really_sends_and_accepts_secrets() {
     let cloud = cloud().await;
     let address = cloud.base_url().trim_start_matches("http://").parse().expect("an address");
     let password = prisma::Options::default().password;
@@ -176,20 +176,20 @@ async fn the_console_really_sends_secrets_and_takes_them() {
     cloud.stop().await;
 }
 
-/// The vendor's faults have all struck, and all pages of rows with secrets were given out.
+/// Checks that all faults of the vendor were sent, and all pages of rows with secrets.
 fn all_was_sent(vendor: &Server, page: &str, statuses: &[u16]) {
     let requests = vendor.requests();
     for status in statuses {
         assert!(requests.iter().any(|request| request.status == *status), "{status} was never sent");
     }
     let rows = requests.iter().filter(|request| request.query.contains(page) && request.status == 200);
-    assert!(rows.count() > 0, "no whole walk among {requests:?}");
+    assert!(rows.count() > 0, "no complete walk in {requests:?}");
 }
 
-/// Another way to log in to the Qualys account than with the password.
+/// A log-in method for the Qualys account other than the password.
 type LogIn = fn(&Home, &Server) -> String;
 
-/// What is let out by runs that end by themselves.
+/// Checks runs that end by themselves.
 async fn runs_that_end(format: &str, login: Option<LogIn>, cloud_login: &str) {
     let mut seen = Seen::default();
     let (vendor, cloud) = (vendor().await, cloud().await);
@@ -201,7 +201,7 @@ async fn runs_that_end(format: &str, login: Option<LogIn>, cloud_login: &str) {
             server.inject(fault);
         }
     }
-    // Each run meets what those before have left.
+    // Each run gets the faults that are left.
     for command in ["check", "once", "once", "once", "once"] {
         let ended = home.run(&[command, "--log.level=debug", "--log.format", format]).await;
         seen.add(command, &ended.stdout);
@@ -217,7 +217,7 @@ async fn runs_that_end(format: &str, login: Option<LogIn>, cloud_login: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn once_and_check_let_nothing_out() {
+async fn once_and_check_leak_nothing() {
     tokio::join!(
         runs_that_end("logfmt", None, "token"),
         runs_that_end("json", Some(log_in_as_client), "basic"),
@@ -225,7 +225,7 @@ async fn once_and_check_let_nothing_out() {
     );
 }
 
-/// What is let out by one that serves until it is told to end.
+/// Checks an exporter that serves until a signal ends it.
 async fn serving(format: &str, cloud_login: &str) {
     let mut seen = Seen::default();
     let (vendor, cloud) = (vendor().await, cloud().await);
@@ -246,7 +246,7 @@ async fn serving(format: &str, cloud_login: &str) {
     })
     .await;
     seen.add("/", &serving.get("/").await);
-    metrics_once(serving.address, "all collectors after all faults", |families| {
+    metrics_once(serving.address, "success of all collectors after the faults", |families| {
         COLLECTORS.iter().all(|name| runs_of(families, "prod", name, "success") >= 2.0)
             && CLOUD_COLLECTORS.iter().all(|name| runs_of(families, "cloud", name, "success") >= 2.0)
     })
@@ -261,17 +261,17 @@ async fn serving(format: &str, cloud_login: &str) {
     for path in ["/", "/-/ready", "/-/healthy", "/none"] {
         seen.add(path, &serving.get(path).await);
     }
-    // Reloads that fail, with a secret where none belongs.
+    // Reloads that fail, with a secret in the wrong place.
     for kind in ["qualys", "prisma"] {
         let text = format!("[[source.{kind}]]\nname = \"prod\"\npassword = \"{}\n", SECRET_MARKERS[3]);
         home.write("config.toml", &text);
         seen.add("reload", &serving.reload().await.1);
     }
     home.configure(&sources(&format!("password = \"{0}\"\ninterval = \"{0}\"", SECRET_MARKERS[3])));
-    let (status, told) = serving.reload().await;
+    let (status, answer) = serving.reload().await;
     assert_eq!(status, 500);
-    seen.add("reload", &told);
-    // The vendors turn the account away for good.
+    seen.add("reload", &answer);
+    // The vendors refuse the account from here on.
     for server in [&vendor, &cloud] {
         let refusal = format!("{{\"message\":\"{}\"}}", SECRET_MARKERS.join(" "));
         server.revoke_tokens();
@@ -287,7 +287,8 @@ async fn serving(format: &str, cloud_login: &str) {
     assert_eq!(ended.code, Some(0));
     seen.add("stdout", &ended.stdout);
     seen.add("stderr", &ended.stderr);
-    let debugged = ["retrying", "logging in again", "collected", "collection failed", "cannot be read were left out"];
+    let debugged =
+        ["retrying", "logging in again", "collected", "collection failed", "unreadable records were skipped"];
     assert!(debugged.iter().all(|what| ended.stderr.contains(what)), "{}", ended.stderr);
     all_was_sent(&vendor, "paginationQuery", &[302, 400, 401, 403, 500, 503]);
     all_was_sent(&cloud, "offset=49", &[302, 400, 401, 403, 404, 429, 500, 502]);
@@ -296,13 +297,13 @@ async fn serving(format: &str, cloud_login: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn serving_lets_nothing_out() {
+async fn serving_leaks_nothing() {
     tokio::join!(serving("logfmt", "token"), serving("json", "basic"));
 }
 
-/// A receiver whose headers are secret, in the configuration and in a file, and that sends them back with a refusal.
+/// The receiver's headers are secret, in the configuration and in a file, and it echoes them in a refusal.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_sent_to_a_receiver_of_otlp_does_not_leave_it() {
+async fn otlp_headers_are_not_leaked() {
     const ECHO: &str = "who is S3CR3T-environment with S3CR3T-argument?";
     let [in_table, in_file] = [SECRET_MARKERS[0], SECRET_MARKERS[1]];
     for grpc in [false, true] {

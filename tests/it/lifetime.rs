@@ -1,4 +1,4 @@
-//! Reloads, signals and the end.
+//! Reloads, signals and shutdown.
 
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
@@ -18,12 +18,12 @@ fn tenant(seed: u64) -> Tenant {
     Tenant::generate(&Shape::small(seed, NOW))
 }
 
-/// Runs of a source that succeeded.
+/// The number of a source's successful runs.
 fn successes(families: &Families, source: &str) -> f64 {
     sum(families, "container_security_collector_runs_total", &[("source", source), ("outcome", "success")])
 }
 
-/// Waits until all collectors of a source have succeeded so often in all, and its data is served.
+/// Waits until a source's collectors have this many successes in total and its data is served.
 async fn succeeded(serving: &Serving, source: &str, times: f64) -> Families {
     metrics_once(serving.address, &format!("{times} successes of {source}"), |families| {
         let served = sum(families, "container_security_containers", &[("source", source)]) > 0.0
@@ -51,12 +51,12 @@ async fn a_reload_touches_only_the_sources_that_changed() {
     write("", "interval = \"3h\"");
     assert_eq!(serving.reload().await, (200, "reloaded\n".to_owned()));
     let after = succeeded(&serving, "two", 2.0 * *ALL).await;
-    assert_eq!(asked(&one), asked_of_one, "the source that did not change was asked again");
+    assert_eq!(asked(&one), asked_of_one, "the unchanged source was collected again");
     assert!(asked(&two) > asked_of_two);
     assert_eq!(of_vendor(&after)["container_security_containers"], of_vendor(&before)["container_security_containers"]);
     assert_eq!(value(&after, SUCCESSFUL, &[]), 1.0);
 
-    // Now by a signal, and one of them goes.
+    // Reload by a signal, which removes one of them.
     home.configure(&home.source("one", &one, ""));
     serving.process.signal("HUP");
     let families = metrics_once(serving.address, "the end of source two", |families| {
@@ -64,10 +64,10 @@ async fn a_reload_touches_only_the_sources_that_changed() {
     })
     .await;
     let named = families.values().flat_map(|series| series.keys()).filter_map(|labels| labels.get("source"));
-    assert!(named.into_iter().all(|source| source == "one"), "something is left of source two");
+    assert!(named.into_iter().all(|source| source == "one"), "series of source two are left");
     assert_eq!(asked(&one), asked_of_one);
 
-    // It comes back, and its counters begin anew.
+    // It comes back, and its counters start over.
     write("", "");
     assert_eq!(serving.reload().await.0, 200);
     succeeded(&serving, "two", *ALL).await;
@@ -78,7 +78,7 @@ async fn a_reload_touches_only_the_sources_that_changed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bad_configuration_is_refused_and_the_old_one_goes_on() {
+async fn a_bad_configuration_is_refused_and_the_old_one_stays_in_force() {
     let vendor = vendor(tenant(43)).await;
     let home = Home::new();
     home.configure(&home.source("prod", &vendor, "interval = \"1s\""));
@@ -88,16 +88,17 @@ async fn a_bad_configuration_is_refused_and_the_old_one_goes_on() {
     assert_eq!(value(&start, SUCCESSFUL, &[]), 1.0);
 
     home.configure(&home.source("prod", &vendor, "interval = \"often\"\nchunks = 3"));
-    let (status, told) = serving.reload().await;
-    assert_eq!(status, 500, "{told}");
-    assert!(told.starts_with("not reloaded, the old configuration stays:\n"), "{told}");
+    let (status, answer) = serving.reload().await;
+    assert_eq!(status, 500, "{answer}");
+    assert!(answer.starts_with("not reloaded, the old configuration stays:\n"), "{answer}");
     for line in ["config.toml: source.qualys[0].interval: ", "config.toml: source.qualys[0].chunks: unknown key"] {
-        assert!(told.contains(line), "no {line:?} in {told}");
+        assert!(answer.contains(line), "no {line:?} in {answer}");
     }
     let before = successes(&start, "prod");
-    let families =
-        metrics_once(serving.address, "the old one goes on", |families| successes(families, "prod") > before + *ALL)
-            .await;
+    let families = metrics_once(serving.address, "runs with the old configuration", |families| {
+        successes(families, "prod") > before + *ALL
+    })
+    .await;
     assert_eq!(value(&families, SUCCESSFUL, &[]), 0.0);
     assert_eq!(value(&families, LAST_SUCCESS, &[]), value(&start, LAST_SUCCESS, &[]));
     assert!(families.contains_key("container_security_containers"));
@@ -105,24 +106,24 @@ async fn a_bad_configuration_is_refused_and_the_old_one_goes_on() {
     home.configure(&home.source("prod", &vendor, "interval = \"1s\""));
     assert_eq!(serving.reload().await.0, 200);
     let families =
-        metrics_once(serving.address, "a good one", |families| value(families, SUCCESSFUL, &[]) == 1.0).await;
+        metrics_once(serving.address, "a successful reload", |families| value(families, SUCCESSFUL, &[]) == 1.0).await;
     assert!(value(&families, LAST_SUCCESS, &[]) >= value(&start, LAST_SUCCESS, &[]));
 
-    // The same by a signal: what is wrong is in the log.
+    // A signal does the same, with the errors in the log.
     home.write("config.toml", "[server");
     serving.process.signal("HUP");
     let line = serving.process.said("config.toml: line 1: ").await;
     assert!(line.contains("configuration reload failed"), "{line}");
-    metrics_once(serving.address, "a bad one", |families| value(families, SUCCESSFUL, &[]) == 0.0).await;
+    metrics_once(serving.address, "a failed reload", |families| value(families, SUCCESSFUL, &[]) == 0.0).await;
     home.configure(&home.source("prod", &vendor, ""));
     serving.process.signal("HUP");
-    metrics_once(serving.address, "a good one", |families| value(families, SUCCESSFUL, &[]) == 1.0).await;
+    metrics_once(serving.address, "a successful reload", |families| value(families, SUCCESSFUL, &[]) == 1.0).await;
     assert_eq!(serving.end("INT").await.code, Some(0));
     vendor.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn other_groups_are_shown_without_asking_the_vendor() {
+async fn a_new_grouping_is_shown_without_asking_the_vendor() {
     let mut bench = Bench::start(tenant(44), "").await;
     bench.collected().await;
     bench.metrics_once("success", |families| successes(families, "prod") == *ALL).await;
@@ -134,7 +135,7 @@ async fn other_groups_are_shown_without_asking_the_vendor() {
         bench.becomes(options, &bench.expected()).await;
     }
     assert_eq!(bench.vendor.requests(), asked);
-    // Labels of containers are not kept unless they are asked for: these have to be read anew.
+    // Container labels are only stored when they are promoted, so these must be collected again.
     let config = bench.load("[containers]\npromote_labels = [\"tier\"]\ngroup_by = [\"label_tier\"]");
     bench.app.reload(config).await.expect("a good configuration");
     bench.becomes("promoted labels", &bench.expected()).await;
@@ -142,7 +143,7 @@ async fn other_groups_are_shown_without_asking_the_vendor() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_ends_when_told_to_whatever_the_vendor_does() {
+async fn a_signal_ends_it_whatever_the_vendor_does() {
     for (signal, stalled) in
         [("TERM", "paginationQuery"), ("INT", "paginationQuery"), ("TERM", "/auth"), ("TERM", "none")]
     {
@@ -155,7 +156,7 @@ async fn it_ends_when_told_to_whatever_the_vendor_does() {
         if stalled != "/auth" {
             metrics_once(address, "sensors", |families| families.contains_key("container_security_sensors")).await;
         }
-        // A client that keeps its connection open and says nothing does not hold it up.
+        // An idle client that keeps its connection open does not delay the end.
         let idle = TcpStream::connect(address).expect("a connection");
         assert_eq!(request(address, "GET", "/-/healthy", &[]).await.status, 200);
         let Ended { code, stdout, stderr } = serving.end(signal).await;
@@ -168,7 +169,7 @@ async fn it_ends_when_told_to_whatever_the_vendor_does() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_address_in_use_is_told_in_words() {
+async fn an_address_in_use_is_reported_in_plain_words() {
     let vendor = vendor(tenant(46)).await;
     let home = Home::new();
     home.configure(&home.source("prod", &vendor, ""));
@@ -178,7 +179,7 @@ async fn an_address_in_use_is_told_in_words() {
     assert_eq!(ended.code, Some(1));
     let words = format!("cannot listen on {address}: the address is already in use");
     assert!(ended.stderr.contains(&words), "{}", ended.stderr);
-    // Nobody was asked anything.
+    // No request was sent.
     assert!(vendor.requests().is_empty());
     vendor.stop().await;
 }

@@ -1,4 +1,4 @@
-//! Tests of the program from outside, against the simulated vendors.
+//! Tests of the program from outside, against simulated vendors.
 
 mod absent;
 mod asked;
@@ -37,6 +37,6 @@ mod trace;
 mod window;
 mod words;
 
-/// As the program has it: what these tests do most is to parse expositions into many small texts.
+/// The same allocator as the program: these tests mostly parse expositions into many small strings.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -1,5 +1,5 @@
-//! Faults in random mixtures, of both vendors at once: while they last no sample is wrong, and the first runs without
-//! them bring everything. A failure names its seed; `SEED=7 cargo test --test it mixture` has that one alone.
+//! Random mixtures of faults at both vendors at once. While they last, no sample is wrong; the first runs without them
+//! bring everything. A failure names its seed; `SEED=7 cargo test --test it mixture` runs that seed alone.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use simulator::tenant::{Shape, Tenant};
 
 use crate::support::{Bench, NOW, Simulated, all_collectors, is_thorough, of_vendor, runs_of, wrong};
 
-/// More than a page of every listing that has pages, so that faults strike in the middle of walks too.
+/// More than one page of every paged listing, so that faults also strike in the middle of walks.
 const CONTAINERS: usize = 300;
 
 const EAGER: &str = "[[source.qualys]]\ninterval = \"1s\"\nstale_after = \"10m\"\nhttp.retries = 1\n\
@@ -35,7 +35,7 @@ const OF_QUALYS: [&str; 10] = [
 const OF_PRISMA: [&str; 7] =
     ["/containers", "/images", "offset=49", "/defenders", "/stats/", "/version", "/authenticate"];
 
-/// Numbers that look random and are the same for a seed.
+/// A deterministic random number generator.
 struct Dice(u64);
 
 impl Dice {
@@ -105,8 +105,8 @@ fn truths(seed: u64) -> (Tenant, Console) {
     )
 }
 
-/// Samples that are there and should not be, or not so.
-fn lies(expected: &Families, actual: &Families) -> Vec<String> {
+/// Samples that are unexpected or have a wrong value.
+fn wrong_samples(expected: &Families, actual: &Families) -> Vec<String> {
     let mut found = Vec::new();
     for (family, series) in of_vendor(actual) {
         let true_series = expected.get(&family);
@@ -120,16 +120,17 @@ fn lies(expected: &Families, actual: &Families) -> Vec<String> {
     found
 }
 
-/// As [`lies`], without what a source tells one of whose collectors says that it has not seen every record yet.
-pub(crate) fn untold_lies(expected: &Families, actual: &Families) -> Vec<String> {
+/// Like [`wrong_samples`], without those of a source that reports a collector as incomplete.
+pub(crate) fn unflagged_wrong_samples(expected: &Families, actual: &Families) -> Vec<String> {
     let series = actual.get("container_security_collector_complete").into_iter().flatten();
     let unsure: Vec<_> =
         series.filter(|(_, complete)| **complete < 1.0).map(|(labels, _)| labels["source"].clone()).collect();
-    let is_told = |lie: &String| unsure.iter().any(|source| lie.contains(&format!("\"source\": \"{source}\"")));
-    lies(expected, actual).into_iter().filter(|lie| !is_told(lie)).collect()
+    let is_flagged =
+        |sample: &String| unsure.iter().any(|source| sample.contains(&format!("\"source\": \"{source}\"")));
+    wrong_samples(expected, actual).into_iter().filter(|sample| !is_flagged(sample)).collect()
 }
 
-/// Whether every collector ended another run since then, whatever came of it.
+/// Whether every collector has finished at least two more runs, whatever the outcome.
 fn all_ran(before: &Families, now: &Families) -> bool {
     let ended = |families: &Families, source: &str, collector: &str| {
         let series = families.get("container_security_collector_runs_total").into_iter().flatten();
@@ -161,7 +162,7 @@ async fn faults_after_good_data(seed: u64) {
         bench.cloud().vendor.inject(fault);
     }
     let before = bench.families().await;
-    // Whole data was there, and it is not too old: each scrape shows all of it, and nothing else.
+    // Complete data was there and is not stale: each scrape shows exactly all of it.
     bench
         .metrics_once(&what, |families| {
             let wrong = wrong(&expected, families);
@@ -191,11 +192,11 @@ async fn faults_from_the_start(seed: u64) {
     .await;
     let expected = bench.expected();
     let nothing = Families::new();
-    // What is shown is true, unless a collector of its source says that it has not seen every record yet.
+    // All samples are correct, unless a collector of their source is reported as incomplete.
     bench
         .metrics_once(&what, |families| {
-            let lies = untold_lies(&expected, families);
-            assert!(lies.is_empty(), "{what}\n{}", lies.join("\n"));
+            let wrong_samples = unflagged_wrong_samples(&expected, families);
+            assert!(wrong_samples.is_empty(), "{what}\n{}", wrong_samples.join("\n"));
             all_ran(&nothing, families)
         })
         .await;
@@ -207,7 +208,7 @@ async fn faults_from_the_start(seed: u64) {
 }
 
 fn seeds() -> Vec<u64> {
-    #[expect(clippy::disallowed_methods, reason = "who runs the test says so whether to run one mixture alone")]
+    #[expect(clippy::disallowed_methods, reason = "the caller chooses whether to run a single seed")]
     let one = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok());
     let usual = if is_thorough() { 7..=11 } else { 7..=8 };
     one.map_or_else(|| usual.collect(), |seed| vec![seed])

@@ -1,4 +1,4 @@
-//! What is pushed by OTLP is what `/metrics` shows, and no receiver does any harm.
+//! OTLP pushes carry what `/metrics` shows, and a receiver cannot do harm.
 
 use container_security_exporter::app::App;
 use container_security_exporter::clock::{Clock, Timestamp};
@@ -19,12 +19,12 @@ fn tenant() -> Tenant {
     Tenant::generate(&Shape::small(71, NOW).containers(40))
 }
 
-/// Lines of the configuration that push to a receiver.
+/// Lines of configuration that push to a receiver.
 fn pushed(receiver: &Receiver, keys: &str) -> String {
     format!("[otlp]\nendpoint = \"http://{}\"\n{keys}\n", receiver.address)
 }
 
-/// Waits until the receiver has got what is wanted.
+/// Waits until the receiver has received what is wanted.
 async fn once<T>(receiver: &Receiver, what: &str, wanted: impl Fn(&[Got]) -> Option<T>) -> T {
     let asked = async {
         let mut pace = interval(PACE);
@@ -38,7 +38,7 @@ async fn once<T>(receiver: &Receiver, what: &str, wanted: impl Fn(&[Got]) -> Opt
     timeout(PATIENCE, asked).await.unwrap_or_else(|_| panic!("never came: {what}"))
 }
 
-/// Without what changes with each push and by itself.
+/// Removes the families that change with each push or over time.
 fn lasting(mut families: Families) -> Families {
     families.retain(|name, _| !name.starts_with("process_") && !name.starts_with("container_security_otlp_"));
     families
@@ -64,10 +64,10 @@ async fn all_three_outputs_show_the_same_series_and_values() {
         let found = lasting(families(&got.last()?.message).0);
         differences(&wanted, &found).is_empty().then_some(found)
     };
-    let found = once(&receiver, "the same as on the page", settled).await;
+    let found = once(&receiver, "the same series as on the page", settled).await;
     assert_eq!(found, wanted);
 
-    // What changes by itself has the same series all the same.
+    // Families that change over time have the same series nevertheless.
     let got = once(&receiver, "a push", last).await;
     let (page, pushed) = (bench.families().await, families(&got.message).0);
     assert_eq!(names(&page), names(&pushed));
@@ -85,7 +85,7 @@ async fn all_three_outputs_show_the_same_series_and_values() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_misbehaviour_has_an_outcome_of_its_own_and_is_got_over() {
+async fn each_receiver_failure_has_its_own_outcome_and_is_recovered_from() {
     let receiver = Receiver::start(false, &[Behaviour::Take]).await;
     let keys = "interval = \"1s\"\ntimeout = \"1s\"\nmax_request_bytes = 65536";
     let bench = Bench::start(tenant(), &pushed(&receiver, keys)).await;
@@ -105,19 +105,19 @@ async fn each_misbehaviour_has_an_outcome_of_its_own_and_is_got_over() {
         (Behaviour::Answer(503, none, ""), "unavailable"),
         (Behaviour::Answer(500, none, ""), "unavailable"),
         (Behaviour::Hang, "timeout"),
-        // What Prometheus answers.
+        // As Prometheus answers.
         (Behaviour::Answer(200, none, ""), "success"),
         (Behaviour::TakeUpTo(20_000), "success"),
     ] {
         let count = |families: &Families| sum(families, EXPORTS, &[("outcome", outcome)]);
         receiver.behave(behaviour.clone());
         let before = bench.families().await;
-        // The first may have begun before.
+        // One push may have begun before.
         let after =
             bench.metrics_once(&format!("{behaviour:?}"), |families| count(families) >= count(&before) + 2.0).await;
         let lost = sum(&after, "container_security_otlp_lost_points_total", &[("reason", "rejected")]);
         assert_eq!(lost > 0.0, sum(&after, EXPORTS, &[("outcome", "partial_success")]) > 0.0);
-        // Collecting and serving go on.
+        // Collecting and serving continue.
         assert_eq!(bench.get("/-/ready", &[]).await.status, 200, "{behaviour:?}");
     }
     assert_eq!(
@@ -141,12 +141,12 @@ async fn a_request_that_is_too_large_is_split_and_nothing_is_lost() {
             for (name, series) in families(&got.message).0 {
                 let known = pushed.entry(name).or_default();
                 for (labels, value) in series {
-                    assert_eq!(known.insert(labels, value), None, "told twice");
+                    assert_eq!(known.insert(labels, value), None, "pushed twice");
                 }
             }
         }
         assert!(got.iter().any(|got| !got.taken), "nothing was refused");
-        // Those that tell of success are not known before it.
+        // The families about success do not exist before the first one.
         let mut wanted = names(&after);
         wanted.retain(|name| !name.starts_with("container_security_otlp_last"));
         let mut found = names(&pushed);
@@ -158,7 +158,7 @@ async fn a_request_that_is_too_large_is_split_and_nothing_is_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_receiver_that_calls_everything_too_large_is_not_asked_without_end() {
+async fn splitting_ends_when_a_receiver_refuses_every_size() {
     for (grpc, status) in [(false, 413), (true, 8), (true, 11)] {
         let receiver = Receiver::start(grpc, &[Behaviour::Answer(status, ("x-none", ""), "too much")]).await;
         let keys = format!("interval = \"1h\"\nprotocol = {:?}", if grpc { "grpc" } else { "http/protobuf" });
@@ -170,16 +170,16 @@ async fn a_receiver_that_calls_everything_too_large_is_not_asked_without_end() {
     }
 }
 
-async fn what_is_gone_is_marked_once(before: Behaviour, after: Behaviour) {
+async fn stale_series_are_marked_once(before: Behaviour, after: Behaviour) {
     let receiver = Receiver::start(false, std::slice::from_ref(&before)).await;
-    // A push has until the next one is due: long enough that only a receiver that does not answer lets it time out.
+    // A push may take until the next one is due: long enough that only a receiver that does not answer times out.
     let timeout = if let Behaviour::Hang = before { "10s" } else { "60s" };
     let keys = format!("interval = \"5s\"\ntimeout = {timeout:?}\n[[source.qualys]]\ninterval = \"1s\"");
     let bench = Bench::start(tenant(), &pushed(&receiver, &keys)).await;
     bench.collected().await;
     let shown = of_vendor(&bench.families().await);
     let all = |got: &[Got]| (of_vendor(&families(&got.last()?.message).0) == shown).then_some(());
-    once(&receiver, "all there is", all).await;
+    once(&receiver, "all series", all).await;
     receiver.behave(after.clone());
     let earlier = receiver.got().len();
     lock(&bench.tenant).containers.clear();
@@ -202,19 +202,19 @@ async fn what_is_gone_is_marked_once(before: Behaviour, after: Behaviour) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_gone_is_marked_once_whatever_the_receiver_does() {
-    // One that took what it did not answer for in time, one that rejects points of each request, one that takes no marks.
-    // At once, for they wait most of the time.
+async fn stale_series_are_marked_once_whatever_the_receiver_does() {
+    // A receiver that accepts a request but does not answer in time, one that rejects points of each request, and one
+    // that rejects stale markers. They run concurrently, since they mostly wait.
     tokio::join!(
-        what_is_gone_is_marked_once(Behaviour::Take, Behaviour::Take),
-        what_is_gone_is_marked_once(Behaviour::Hang, Behaviour::Take),
-        what_is_gone_is_marked_once(Behaviour::TakeWithout(1), Behaviour::TakeWithout(1)),
-        what_is_gone_is_marked_once(Behaviour::Take, Behaviour::RefuseMarks),
+        stale_series_are_marked_once(Behaviour::Take, Behaviour::Take),
+        stale_series_are_marked_once(Behaviour::Hang, Behaviour::Take),
+        stale_series_are_marked_once(Behaviour::TakeWithout(1), Behaviour::TakeWithout(1)),
+        stale_series_are_marked_once(Behaviour::Take, Behaviour::RefuseMarks),
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_passes_is_pushed_again_at_once() {
+async fn transient_failures_are_retried_at_once() {
     for (grpc, first) in [
         (false, Behaviour::Answer(503, ("retry-after", "0"), "")),
         (false, Behaviour::Answer(429, ("x-none", ""), "")),
@@ -231,7 +231,7 @@ async fn what_passes_is_pushed_again_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_receiver_that_is_not_there_is_unreachable_by_either_protocol() {
+async fn a_missing_receiver_is_unreachable_over_either_protocol() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     drop(listener);
@@ -244,7 +244,7 @@ async fn a_receiver_that_is_not_there_is_unreachable_by_either_protocol() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_receiver_must_be_trusted_by_either_protocol() {
+async fn a_receiver_must_be_trusted_over_either_protocol() {
     for grpc in [false, true] {
         let receiver = Receiver::start_tls(grpc, false).await;
         for (ca_file, outcome) in [("", "tls"), ("ca_file = \"tests/fixtures/tls/ca.pem\"", "success")] {
@@ -260,7 +260,7 @@ async fn a_receiver_must_be_trusted_by_either_protocol() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_receiver_that_wants_a_certificate_is_shown_it_by_either_protocol() {
+async fn a_client_certificate_is_presented_over_either_protocol() {
     const CERTIFICATE: &str = "client_certificate_file = \"tests/fixtures/tls/client.pem\"\n\
                                client_key_file = \"tests/fixtures/tls/client-key.pem\"";
     for grpc in [false, true] {
@@ -286,14 +286,14 @@ async fn a_receiver_that_wants_a_certificate_is_shown_it_by_either_protocol() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn over_grpc_all_arrives_and_a_refusal_is_told() {
+async fn everything_arrives_over_grpc_and_refusals_are_reported() {
     let receiver = Receiver::start(true, &[Behaviour::Take]).await;
     let keys = "interval = \"1s\"\ntimeout = \"3s\"\nprotocol = \"grpc\"\nheaders = { X-Scope-OrgID = \"7\" }";
     let bench = Bench::start(tenant(), &pushed(&receiver, keys)).await;
     bench.collected().await;
     let wanted = lasting(bench.families().await);
     let settled = |got: &[Got]| (lasting(families(&got.last()?.message).0) == wanted).then(|| got.last().cloned())?;
-    let got = once(&receiver, "the same as on the page", settled).await;
+    let got = once(&receiver, "the same series as on the page", settled).await;
     assert_eq!(got.headers["x-scope-orgid"], "7");
     for (code, outcome) in
         [(3, "refused"), (7, "forbidden"), (12, "not_found"), (16, "unauthorized"), (2, "bad_response")]
@@ -314,7 +314,7 @@ async fn over_grpc_all_arrives_and_a_refusal_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_listener_everything_is_pushed_all_the_same() {
+async fn everything_is_pushed_without_a_listener() {
     let receiver = Receiver::start(false, &[Behaviour::Take]).await;
     let options = pushed(&receiver, "interval = \"1s\"");
     let mut served = Bench::start(tenant(), "").await;
@@ -326,13 +326,13 @@ async fn without_a_listener_everything_is_pushed_all_the_same() {
     served.collected().await;
     let wanted = of_vendor(&served.families().await);
     let settled = |got: &[Got]| (of_vendor(&families(&got.last()?.message).0) == wanted).then_some(());
-    once(&receiver, "the same as another exporter shows", settled).await;
+    once(&receiver, "the series that another exporter shows", settled).await;
     silent.stop().await;
     served.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn at_the_end_all_is_pushed_once_more_within_a_limit() {
+async fn shutdown_pushes_once_more_within_a_time_limit() {
     let receiver = Receiver::start(false, &[Behaviour::Take]).await;
     let bench = Bench::start(tenant(), &pushed(&receiver, "interval = \"1h\"")).await;
     bench.collected().await;
@@ -346,5 +346,5 @@ async fn at_the_end_all_is_pushed_once_more_within_a_limit() {
     let receiver = Receiver::start(false, &[Behaviour::Hang]).await;
     let bench = Bench::start(tenant(), &pushed(&receiver, "interval = \"1h\"\ntimeout = \"1h\"")).await;
     once(&receiver, "a push", |got| (!got.is_empty()).then_some(())).await;
-    timeout(PATIENCE, bench.stop()).await.expect("the last push is waited for without limit");
+    timeout(PATIENCE, bench.stop()).await.expect("the last push has a time limit");
 }

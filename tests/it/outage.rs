@@ -1,5 +1,5 @@
-//! Vendors that nobody reaches for a while, endpoints that are refused, and records that change while they are read: what
-//! is known stays until it is too old, nothing else suffers, and what comes afterwards is exact.
+//! Unreachable vendors, refused endpoints, and records that change during a walk: data stays until it is stale, nothing
+//! else is affected, and the data is exact afterwards.
 
 use simulator::console::{self, Console};
 use simulator::oracle::Families;
@@ -8,7 +8,7 @@ use simulator::tenant::{Shape, Tenant};
 
 use crate::support::{BOTH, Bench, NOW, Simulated, all_collectors, always, first, runs_of, sum, value, wrong};
 
-/// Runs follow each other, and a request is sent once.
+/// Short intervals, without retries.
 const EAGER: &str = "[containers]\ngroup_by = []\n\
                      [[source.qualys]]\ninterval = \"1s\"\nstale_after = \"10m\"\nhttp.retries = 0\n\
                      [[source.prisma]]\ninterval = \"1s\"\nstale_after = \"10m\"\nhttp.retries = 0\nrate_limit = \"1000/1s\"";
@@ -62,13 +62,13 @@ async fn vendors_that_refuse_connections_for_a_while() {
     bench.vendor.reopen().expect("the vendor's port");
     let cloud = bench.cloud.as_mut().expect("started with one");
     cloud.vendor.reopen().expect("the console's port");
-    bench.becomes("what has become of it", &bench.expected()).await;
-    bench.metrics_once("all is well", |families| sum(families, UP, &[]) == *BOTH).await;
+    bench.becomes("the changed records", &bench.expected()).await;
+    bench.metrics_once("success of all collectors", |families| sum(families, UP, &[]) == *BOTH).await;
     bench.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_endpoint_that_is_refused_after_good_data_fails_its_collector_alone() {
+async fn an_endpoint_refused_after_good_data_fails_only_its_collector() {
     let endpoints = [
         ("/csapi/v1.3/containers?", "containers", "/containers?", "containers"),
         ("/csapi/v1.3/containers/list", "containers", "/images?", "images"),
@@ -86,12 +86,12 @@ async fn an_endpoint_that_is_refused_after_good_data_fails_its_collector_alone()
     let expected = bench.expected();
     bench.becomes("good data", &expected).await;
     for (at, (of_qualys, collector, of_prisma, cloud_collector)) in endpoints.into_iter().enumerate() {
-        bench.metrics_once("all is well", |families| sum(families, UP, &[]) == *BOTH).await;
+        bench.metrics_once("success of all collectors", |families| sum(families, UP, &[]) == *BOTH).await;
         let status = [403, 404][at % 2];
         let refusal = || FaultKind::Status(status, Vec::new(), r#"{"message":"no"}"#.to_owned());
         bench.vendor.inject(always(of_qualys, refusal()));
         bench.cloud().vendor.inject(always(of_prisma, refusal()));
-        // At most one run of each has begun before the fault.
+        // At most one run of each collector has begun before the fault.
         let before = bench.families().await;
         let what = format!("{status} at {of_qualys} and {of_prisma}");
         let struck = [("prod", collector), ("cloud", cloud_collector)];
@@ -115,12 +115,12 @@ async fn an_endpoint_that_is_refused_after_good_data_fails_its_collector_alone()
         bench.cloud().vendor.clear_faults();
     }
     step(&bench);
-    bench.becomes("what has become of it", &bench.expected()).await;
+    bench.becomes("the changed records", &bench.expected()).await;
     bench.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn containers_of_a_console_that_are_too_old_disappear_and_come_back() {
+async fn stale_containers_of_a_console_disappear_and_come_back() {
     let options = EAGER.replacen(
         "[[source.prisma]]\ninterval = \"1s\"\nstale_after = \"10m\"",
         "[[source.prisma]]\ninterval = \"1s\"\nstale_after = \"3s\"",
@@ -130,14 +130,14 @@ async fn containers_of_a_console_that_are_too_old_disappear_and_come_back() {
     bench.collected().await;
     bench.cloud().vendor.inject(always("/containers?", FaultKind::Html(503)));
     let families = bench
-        .metrics_once("they are gone", |families| {
+        .metrics_once("the end of the containers", |families| {
             of(families, COMPLETE, "cloud", "containers") == 0.0
                 && sum(families, "container_security_containers", &[("source", "cloud")]) == 0.0
         })
         .await;
     assert_eq!(of(&families, "container_security_collector_records", "cloud", "containers"), 0.0);
     assert_eq!((sum(&families, UP, &[]), sum(&families, COMPLETE, &[])), (*BOTH - 1.0, *BOTH - 1.0));
-    // Those of the other vendor are there.
+    // The other vendor's containers are still there.
     assert!(sum(&families, "container_security_containers", &[("source", "prod")]) > 0.0);
     bench.cloud().vendor.clear_faults();
     bench.becomes("everything again", &bench.expected()).await;
@@ -145,8 +145,8 @@ async fn containers_of_a_console_that_are_too_old_disappear_and_come_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn records_that_change_while_they_are_walked_are_exact_afterwards() {
-    // Another step before each page of both lists, and of the walks after that.
+async fn records_that_change_during_a_walk_are_exact_afterwards() {
+    // A change before each page of both lists, and of the walks after that.
     let moving = |paths: [(&str, usize); 2]| {
         let steps = |(path, times): (&str, usize)| {
             let at = |number| NOW + i64::try_from(number).expect("few steps");
@@ -165,9 +165,9 @@ async fn records_that_change_while_they_are_walked_are_exact_afterwards() {
         (tenant, bench.cloud().console.lock().expect("no panic elsewhere").generation())
     };
     bench.metrics_once("the last change", |_| generations(&bench) == (15, 19)).await;
-    bench.becomes("what has become of it", &bench.expected()).await;
+    bench.becomes("the changed records", &bench.expected()).await;
     let families = bench
-        .metrics_once("all is well", |families| {
+        .metrics_once("success of all collectors", |families| {
             sum(families, UP, &[]) == *BOTH && sum(families, COMPLETE, &[]) == *BOTH
         })
         .await;

@@ -1,4 +1,4 @@
-//! The pages of the server, as a scraper and a person meet them.
+//! The server's pages, as a scraper or a person sees them.
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -23,13 +23,13 @@ fn tenant() -> Tenant {
     Tenant::generate(&Shape::small(21, NOW))
 }
 
-/// A vendor that takes every request and never answers.
+/// A vendor that accepts every request and never answers.
 async fn silent(options: &str) -> Bench {
     let faults = [always("", FaultKind::Stall(Duration::from_hours(1)))];
     Bench::start_struck(tenant(), options, Options::default(), faults).await
 }
 
-/// With every run of every collector over, and counted.
+/// A bench on which every collector has finished a run.
 async fn settled() -> Bench {
     let bench = Bench::start(tenant(), "").await;
     bench.collected().await;
@@ -42,7 +42,7 @@ async fn settled() -> Bench {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_gets_the_form_it_likes_best() {
+async fn a_client_gets_the_format_it_prefers() {
     let bench = settled().await;
     let prometheus = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,\
                       application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;q=0.4,\
@@ -81,7 +81,7 @@ async fn a_client_gets_the_form_it_likes_best() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_compressed_page_is_one_member_that_ends_where_the_body_does() {
+async fn a_compressed_page_is_a_single_gzip_member() {
     let bench = settled().await;
     for accept in [OPEN_METRICS, TEXT] {
         let answer = bench.get("/metrics", &[("Accept", accept), ("Accept-Encoding", "gzip")]).await;
@@ -90,17 +90,17 @@ async fn a_compressed_page_is_one_member_that_ends_where_the_body_does() {
         decoder.read_to_string(&mut text).expect("whole gzip with a good checksum");
         assert!(decoder.into_inner().is_empty(), "something follows the first member");
         let plain = bench.get("/metrics", &[("Accept", accept)]).await.text();
-        // Between the two only what the process tells of itself has changed.
+        // Between the two, only the exporter's own families change.
         let still =
             |text: &str| text.lines().filter(|line| !line.contains("process_")).map(str::to_owned).collect::<Vec<_>>();
         assert_eq!(still(&text), still(&plain), "{accept}");
-        assert!(answer.body.len() * 3 < plain.len(), "it hardly got smaller");
+        assert!(answer.body.len() * 3 < plain.len(), "the compressed page is not much smaller");
     }
     bench.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn head_tells_what_get_would_and_sends_no_body() {
+async fn head_answers_like_get_without_a_body() {
     let bench = settled().await;
     let address = bench.address();
     for (path, headers) in [
@@ -112,7 +112,7 @@ async fn head_tells_what_get_would_and_sends_no_body() {
         ("/none", &[][..]),
     ] {
         let same = async {
-            // The length of the metrics changes with the processor time used, now and then.
+            // The length of the metrics changes now and then with the CPU time used.
             loop {
                 let get = request(address, "GET", path, headers).await;
                 let head = request(address, "HEAD", path, headers).await;
@@ -186,13 +186,13 @@ async fn the_metrics_are_where_the_configuration_says() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_is_ready_once_every_collector_was_answered_or_has_failed() {
+async fn it_is_ready_once_every_collector_has_an_answer_or_has_failed() {
     let mut bench = silent("").await;
     assert_eq!(bench.get("/-/healthy", &[]).await.status, 200);
     let answer = bench.get("/-/ready", &[]).await;
     assert_eq!((answer.status, answer.text().as_str()), (503, "waiting for the vendors' first answers\n"));
 
-    // One collector fails, the others are answered: the first pages of containers, and then nothing more for hours.
+    // One collector fails and the others get answers; containers get the first pages, and then nothing for hours.
     bench.vendor.clear_faults();
     bench.vendor.inject(always("/sensors", FaultKind::Html(404)));
     bench.vendor.inject(always("paginationQuery", FaultKind::Stall(Duration::from_hours(1))));
@@ -206,11 +206,11 @@ async fn it_is_ready_once_every_collector_was_answered_or_has_failed() {
     let ready = async { while bench.get("/-/ready", &[]).await.status != 200 {} };
     timeout(PATIENCE, ready).await.expect("it becomes ready");
     let of_containers = sum(&families, "container_security_collector_runs_total", &[("collector", "containers")]);
-    assert_eq!(of_containers, 0.0, "the long walk is still under way");
+    assert_eq!(of_containers, 0.0, "the long walk has not finished");
     bench.stop().await;
 }
 
-/// The families with their values, without those that change by themselves.
+/// The families and their values, without those that change over time.
 fn lasting(exposition: &Exposition) -> Families {
     let mut families = exposition.families();
     families.retain(|name, _| !name.starts_with("process_"));
@@ -233,7 +233,7 @@ async fn both_formats_show_the_same() {
     assert_eq!(bounds.len(), LATENCY_BOUNDS.len() + 1, "{bounds:?}");
     assert_eq!(value(&text.families(), &format!("{duration}_count"), &[("api_endpoint", "auth")]), 1.0);
 
-    // Each family is told of in the words of the catalog.
+    // Each family has the HELP text of the catalog.
     for metric in catalog::all() {
         let counter = metric.kind() == Kind::Counter;
         let stem = if counter { metric.name().trim_end_matches("_total") } else { metric.name() };
@@ -249,7 +249,7 @@ async fn both_formats_show_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn before_the_first_answer_its_own_families_stand_at_their_start() {
+async fn self_metrics_have_initial_values_before_the_first_answer() {
     let bench = silent("").await;
     let families = bench.metrics(Format::Text).await.families();
     let count = |family: &str| families.get(family).map_or(0, BTreeMap::len);
@@ -260,7 +260,7 @@ async fn before_the_first_answer_its_own_families_stand_at_their_start() {
         ("container_security_collector_up", collectors),
         ("container_security_collector_complete", collectors),
         ("container_security_collector_records", collectors),
-        // Success, and each way to fail.
+        // Success, and each kind of failure.
         ("container_security_collector_runs_total", collectors * (1 + Failure::ALL.len())),
         ("container_security_collector_rejected_records_total", collectors * Rejection::ALL.len()),
         ("container_security_api_retries_total", 5),
@@ -303,7 +303,7 @@ async fn before_the_first_answer_its_own_families_stand_at_their_start() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_asked_of_the_vendor_is_counted() {
+async fn requests_to_the_vendor_are_counted() {
     let fault = first(1, "/containers/list", FaultKind::Html(500));
     let bench = Bench::start_struck(tenant(), "", Options::default(), [fault]).await;
     bench.collected().await;
@@ -330,7 +330,7 @@ async fn what_was_asked_of_the_vendor_is_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_size_of_each_family_is_that_on_the_very_page() {
+async fn series_counts_match_the_page_they_are_on() {
     for (bench, filled) in [(silent("").await, false), (settled().await, true)] {
         for format in [Format::OpenMetrics, Format::Text] {
             let exposition = bench.metrics(format).await;
@@ -344,11 +344,11 @@ async fn the_size_of_each_family_is_that_on_the_very_page() {
                 *lines.entry(family).or_default() += 1.0;
             }
             let families = exposition.families();
-            let told: BTreeMap<&str, f64> = families["container_security_exporter_series"]
+            let counted: BTreeMap<&str, f64> = families["container_security_exporter_series"]
                 .iter()
                 .map(|(labels, series)| (labels["family"].as_str(), *series))
                 .collect();
-            assert_eq!(told, lines, "{format:?}, filled {filled}");
+            assert_eq!(counted, lines, "{format:?}, filled {filled}");
             assert_eq!(lines["container_security_containers"] > 0.0, filled);
         }
         bench.stop().await;

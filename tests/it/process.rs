@@ -1,4 +1,4 @@
-//! The real binary, run as a process of its own.
+//! The real binary, run as a separate process.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
@@ -22,18 +22,18 @@ pub(crate) async fn vendor(tenant: Tenant) -> Server {
     vendor_with(tenant, Options::default()).await
 }
 
-/// A vendor of some behaviour.
+/// A vendor with these options.
 pub(crate) async fn vendor_with(tenant: Tenant, options: Options) -> Server {
     Server::start(Arc::new(Mutex::new(tenant)), options).await.expect("a vendor on loopback")
 }
 
-/// A Prisma Cloud console that may be asked as often as one likes.
+/// A Prisma Cloud console without a rate limit in practice.
 pub(crate) async fn cloud(console: Console) -> Server {
     let options = prisma::Options::default();
     Server::start_prisma(Arc::new(Mutex::new(console)), options).await.expect("a console on loopback")
 }
 
-/// A directory with a configuration, and the passwords of the vendors' default accounts.
+/// A directory with a configuration and the passwords of the vendors' default accounts.
 pub(crate) struct Home {
     dir: TempDir,
 }
@@ -46,7 +46,7 @@ impl Home {
         home
     }
 
-    /// A file of this name.
+    /// The path of a file in it.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
@@ -55,17 +55,17 @@ impl Home {
         std::fs::write(self.path(name), text).expect("a file in the test's directory");
     }
 
-    /// Writes the configuration: an address that is free, and this.
+    /// Writes the configuration: a free port to listen on, and `text`.
     pub(crate) fn configure(&self, text: &str) {
         self.write("config.toml", &format!("[server]\nlisten = \"127.0.0.1:0\"\n{text}"));
     }
 
-    /// Lines of the configuration for a source that logs in with the password; `keys` are lines of it.
+    /// Lines of configuration for a source that logs in with the password; `keys` are extra lines.
     pub(crate) fn source(&self, name: &str, vendor: &Server, keys: &str) -> String {
         self.source_of("qualys", name, vendor, "password", &unlimited(keys))
     }
 
-    /// As [`Home::source`], for a Prisma Cloud console.
+    /// Like [`Home::source`], for a Prisma Cloud console.
     pub(crate) fn cloud(&self, name: &str, vendor: &Server, keys: &str) -> String {
         self.source_of("prisma", name, vendor, "cloud-password", &few_retries(keys))
     }
@@ -78,14 +78,14 @@ impl Home {
         )
     }
 
-    /// The binary with these arguments and the configuration, and nothing in its environment.
+    /// The binary with these arguments, this configuration and an empty environment.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_container-security-exporter"));
         command.env_clear().current_dir(self.dir.path()).args(arguments);
         command
     }
 
-    /// Runs it to its end.
+    /// Runs it until it exits.
     pub(crate) async fn run(&self, arguments: &[&str]) -> Ended {
         Running::start(self.command(arguments)).end().await
     }
@@ -99,7 +99,7 @@ impl Home {
 /// How a run ended.
 #[derive(Debug)]
 pub(crate) struct Ended {
-    /// None if a signal ended it.
+    /// `None` if a signal ended it.
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
@@ -136,10 +136,10 @@ impl Running {
         Self { child, lines, stdout: Some(stdout), stderr: String::new() }
     }
 
-    /// The next line of stderr; none at its end.
+    /// The next line of stderr; `None` at its end.
     async fn line(&mut self) -> Option<String> {
         let line = timeout(PATIENCE, self.lines.recv()).await;
-        let line = line.unwrap_or_else(|_| panic!("it says nothing more, and does not end:\n{}", self.stderr))?;
+        let line = line.unwrap_or_else(|_| panic!("no further output, and it does not exit:\n{}", self.stderr))?;
         self.stderr.extend([&line, "\n"]);
         Some(line)
     }
@@ -151,10 +151,10 @@ impl Running {
                 return line;
             }
         }
-        panic!("it ended without saying {what:?}:\n{}", self.stderr);
+        panic!("it exited without printing {what:?}:\n{}", self.stderr);
     }
 
-    /// Waits for its end.
+    /// Waits until it exits.
     pub(crate) async fn end(mut self) -> Ended {
         while self.line().await.is_some() {}
         let status = self.child.wait().expect("a child of ours");
@@ -171,13 +171,13 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // One that has ended cannot be killed, and needs not to be.
+        // A process that has exited cannot and need not be killed.
         drop(self.child.kill());
         drop(self.child.wait());
     }
 }
 
-/// A process that serves.
+/// A serving process.
 pub(crate) struct Serving {
     pub(crate) process: Running,
     pub(crate) address: SocketAddr,
@@ -186,7 +186,7 @@ pub(crate) struct Serving {
 impl Serving {
     pub(crate) async fn start(command: Command) -> Self {
         let mut process = Running::start(command);
-        // The vendors are on this address, too, but nothing is served there.
+        // The vendors are on this address as well, but do not print this.
         let (line, at) = loop {
             let line = process.said("serving").await;
             if let Some(at) = line.find("127.0.0.1:") {
@@ -204,13 +204,13 @@ impl Serving {
         request(self.address, "GET", path, &[]).await.text()
     }
 
-    /// Has the configuration read anew; the status, and what is said of it.
+    /// Reloads the configuration; returns the status and the body.
     pub(crate) async fn reload(&self) -> (u16, String) {
         let answer = request(self.address, "POST", "/-/reload", &[]).await;
         (answer.status, answer.text())
     }
 
-    /// Ends it by a signal.
+    /// Ends it with a signal.
     pub(crate) async fn end(self, signal: &str) -> Ended {
         self.process.signal(signal);
         self.process.end().await

@@ -15,7 +15,7 @@ fn tenant() -> Tenant {
     Tenant::generate(&Shape::small(31, Clock::system().now().millis()))
 }
 
-/// A home whose configuration has nothing wrong, and whose vendor is nobody.
+/// A home with a valid configuration and a vendor that does not exist.
 fn good_home() -> Home {
     let home = Home::new();
     home.configure(&format!(
@@ -59,7 +59,7 @@ async fn version_help_and_reference_need_no_configuration() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_command_line_is_refused_with_2() {
     let home = good_home();
-    for (arguments, told) in [
+    for (arguments, expected) in [
         (&["--unknown"][..], "--unknown"),
         (&["--web.listen-adress=:1"][..], "--web.listen-adress"),
         (&["collect"][..], "collect"),
@@ -69,12 +69,12 @@ async fn a_wrong_command_line_is_refused_with_2() {
     ] {
         let ended = home.run(arguments).await;
         assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{arguments:?}");
-        assert!(ended.stderr.contains(told), "{arguments:?}: {}", ended.stderr);
+        assert!(ended.stderr.contains(expected), "{arguments:?}: {}", ended.stderr);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn check_says_that_all_is_well_or_everything_that_is_not() {
+async fn check_accepts_a_valid_configuration_or_reports_every_error() {
     let home = good_home();
     for arguments in [&["check"][..], &["check", "--config.file", "config.toml"], &["--config", "config.toml", "check"]]
     {
@@ -115,7 +115,7 @@ async fn check_says_that_all_is_well_or_everything_that_is_not() {
     let ended = home.run(&["check", "--config.file", "missing.toml"]).await;
     assert_eq!(ended.code, Some(1));
     assert!(ended.stderr.starts_with("missing.toml: cannot read the file: "), "{}", ended.stderr);
-    // The others do not start with it either.
+    // The other commands do not start with it either.
     for command in ["serve", "once"] {
         let ended = home.run(&[command, "--config.file", "bad.toml"]).await;
         assert_eq!((ended.code, ended.stderr.lines().count()), (Some(1), lines.len()), "{command}");
@@ -123,7 +123,7 @@ async fn check_says_that_all_is_well_or_everything_that_is_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn once_prints_what_there_is() {
+async fn once_prints_the_collected_metrics() {
     let tenant = tenant();
     let expected = oracle::expected(&tenant, &Question::usual("prod", Clock::system().now().seconds()));
     let vendor = vendor(tenant).await;
@@ -132,7 +132,7 @@ async fn once_prints_what_there_is() {
     let ended = home.run(&["once"]).await;
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     let shown = exposition::parse(&ended.stdout, Format::Text).expect("a good exposition").families();
-    // Those of the two clocks are a moment apart.
+    // The two clocks are a moment apart.
     let differences = wrong_but_for_ages(&expected, &shown);
     assert!(differences.is_empty(), "{}", differences.join("\n"));
     for collector in COLLECTORS.iter().copied() {
@@ -161,7 +161,7 @@ async fn once_prints_what_there_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn serve_is_what_it_does_if_nothing_is_said() {
+async fn serve_runs_when_no_command_is_given() {
     let vendor = vendor(tenant()).await;
     let home = Home::new();
     home.configure(&home.source("prod", &vendor, ""));
@@ -179,10 +179,10 @@ async fn serve_is_what_it_does_if_nothing_is_said() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_environment_wins_over_the_file_and_flags_over_both() {
+async fn the_environment_overrides_the_file_and_flags_override_both() {
     let vendor = vendor(tenant()).await;
     let home = Home::new();
-    // In the file an address that this machine does not have.
+    // The file has an address that this machine does not have.
     home.write(
         "config.toml",
         &format!(
@@ -214,12 +214,12 @@ async fn the_environment_wins_over_the_file_and_flags_over_both() {
     command.env("CSE__SERVER__COLOUR", "red").env("CSE__CONTAINERS__TOP_K", "many");
     let ended = Running::start(command).end().await;
     assert_eq!(ended.code, Some(1));
-    for told in [
+    for error in [
         "environment variable CSE__SERVER__COLOUR: server.colour: unknown key",
         "environment variable CSE__CONTAINERS__TOP_K: containers.top_k: expected a whole number",
         "--web.listen-address: server.listen: is not an address with a port",
     ] {
-        assert!(ended.stderr.contains(told), "no {told:?} in {}", ended.stderr);
+        assert!(ended.stderr.contains(error), "no {error:?} in {}", ended.stderr);
     }
     vendor.stop().await;
 }

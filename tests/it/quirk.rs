@@ -1,4 +1,4 @@
-//! What a healthy vendor does, and its pages do not say.
+//! Behaviour of a healthy vendor that its documentation does not mention.
 
 use std::collections::BTreeSet;
 
@@ -8,13 +8,13 @@ use simulator::tenant::{Shape, Tenant};
 use crate::support::{ALL, Bench, NOW, always, of_vendor, runs, sum, value};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn records_of_one_millisecond_are_walked_by_number_and_a_repeated_page_is_found_out() {
+async fn records_of_one_millisecond_are_walked_by_number_and_a_repeated_page_is_detected() {
     let mut tenant = Tenant::generate(&Shape::small(12, NOW).containers(2600));
     let mut times: Vec<i64> = tenant.containers.iter().map(|container| container.updated).collect();
     times.sort_unstable();
     let middle = times[700];
     for container in &mut tenant.containers {
-        // More than a page of them, and some before and behind.
+        // More than one page of them, with some before and after.
         if (middle..times[1900]).contains(&container.updated) {
             container.updated = middle;
         }
@@ -45,7 +45,7 @@ async fn records_of_one_millisecond_are_walked_by_number_and_a_repeated_page_is_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rows_that_cannot_be_read_are_counted_and_the_rest_of_their_page_is_kept() {
+async fn unreadable_rows_are_counted_and_the_rest_of_the_page_is_kept() {
     let tenant = Tenant::generate(&Shape::small(13, NOW).hostile(true));
     let expected = [
         ("containers", tenant.unreadable_page_rows() + tenant.unreadable_bulk_rows()),
@@ -72,7 +72,7 @@ async fn rows_that_cannot_be_read_are_counted_and_the_rest_of_their_page_is_kept
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_empty_account_is_no_failure() {
+async fn an_empty_account_is_not_a_failure() {
     let mut tenant = Tenant::generate(&Shape::small(20, NOW));
     tenant.containers.clear();
     tenant.sensors.clear();
@@ -105,7 +105,7 @@ async fn an_empty_account_is_no_failure() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn more_containers_than_a_page_list_gives_out_are_all_found() {
+async fn containers_beyond_the_page_list_limit_are_all_found() {
     let tenant = Tenant::generate(&Shape::small(14, NOW).containers(4500));
     let vendor = Options { window: 2000, ..Options::default() };
     let bench = Bench::start_with(tenant, "", vendor).await;
@@ -118,14 +118,14 @@ async fn more_containers_than_a_page_list_gives_out_are_all_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_account_without_the_new_sensor_list_is_asked_for_the_old_one() {
+async fn the_old_sensor_list_is_used_where_the_new_one_is_missing() {
     let tenant = Tenant::generate(&Shape::small(21, NOW));
     let vendor = Options { sensors_v13: false, ..Options::default() };
     let bench = Bench::start_with(tenant, "[[source.qualys]]\ninterval = \"1s\"", vendor).await;
     bench.collected().await;
     bench.is_exact().await;
-    bench.metrics_once("another run", |families| runs(families, "sensors", "success") >= 2.0).await;
-    // That it has none is remembered.
+    bench.metrics_once("a second run", |families| runs(families, "sensors", "success") >= 2.0).await;
+    // The exporter remembers that the list is missing.
     assert_eq!(bench.vendor.request_count("/csapi/v1.3/sensors"), 1);
     assert!(bench.vendor.request_count("/csapi/v1.1/sensors") >= 2);
     bench.stop().await;

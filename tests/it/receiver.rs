@@ -1,4 +1,4 @@
-//! Receivers of OTLP on loopback, over HTTP and over gRPC, that behave as told.
+//! OTLP receivers on loopback, over HTTP and gRPC, with configurable behaviour.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -39,16 +39,16 @@ use tonic::codec::CompressionEncoding;
 use tonic::codegen::Service as _;
 use tonic::metadata::MetadataMap;
 
-/// What a receiver does with a request.
+/// How a receiver handles a request.
 #[derive(Clone, Debug)]
 pub(crate) enum Behaviour {
-    /// Takes it.
+    /// Accepts it.
     Take,
-    /// Takes it, but for so many points.
+    /// Accepts it, but rejects this many points.
     TakeWithout(i64),
-    /// Refuses it if it is larger, before compression.
+    /// Refuses it if it is larger than this before compression.
     TakeUpTo(usize),
-    /// Takes it, unless series are marked as gone in it.
+    /// Accepts it, unless it has stale markers.
     RefuseMarks,
     /// Answers with this status, header and body.
     Answer(u16, (&'static str, &'static str), &'static str),
@@ -56,17 +56,17 @@ pub(crate) enum Behaviour {
     Hang,
 }
 
-/// A request as it came.
+/// A received request.
 #[derive(Clone)]
 pub(crate) struct Got {
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) path: String,
-    /// Whether it was taken.
+    /// Whether it was accepted.
     pub(crate) taken: bool,
     pub(crate) message: ExportMetricsServiceRequest,
 }
 
-/// A request with traces as it came.
+/// A received request with traces.
 #[derive(Clone)]
 pub(crate) struct Traced {
     pub(crate) headers: BTreeMap<String, String>,
@@ -81,7 +81,7 @@ struct State {
     traced: Arc<Mutex<Vec<Traced>>>,
 }
 
-/// A receiver.
+/// An OTLP receiver.
 pub(crate) struct Receiver {
     pub(crate) address: SocketAddr,
     state: State,
@@ -89,13 +89,13 @@ pub(crate) struct Receiver {
 }
 
 impl Receiver {
-    /// Starts one that speaks HTTP or gRPC.
+    /// Starts a receiver over HTTP or gRPC.
     pub(crate) async fn start(grpc: bool, behaviours: &[Behaviour]) -> Self {
         Self::start_as(grpc, None, behaviours).await
     }
 
-    /// Starts one that does so within TLS. `tests/fixtures/tls/ca.pem` signed its certificate. If `mutual`, it lets nobody in
-    /// but who shows `tests/fixtures/tls/client.pem`.
+    /// Starts a receiver over TLS. `tests/fixtures/tls/ca.pem` signed its certificate. If `mutual`, it requires the
+    /// client certificate `tests/fixtures/tls/client.pem`.
     pub(crate) async fn start_tls(grpc: bool, mutual: bool) -> Self {
         let folder = Path::new("tests/fixtures/tls");
         let chain = CertificateDer::from_pem_file(folder.join("server.pem")).expect("a certificate");
@@ -108,7 +108,7 @@ impl Receiver {
             let client = CertificateDer::from_pem_file(folder.join("client.pem")).expect("a certificate");
             trusted.add(client).expect("a certificate to trust");
             let clients = WebPkiClientVerifier::builder_with_provider(Arc::new(trusted), provider).build();
-            config.with_client_cert_verifier(clients.expect("somebody is trusted"))
+            config.with_client_cert_verifier(clients.expect("at least one trusted certificate"))
         } else {
             config.with_no_client_auth()
         };
@@ -136,7 +136,7 @@ impl Receiver {
                     match tls {
                         None => serve(grpc, stream, state).await,
                         Some(tls) => {
-                            // Who does not trust it goes.
+                            // A client that does not trust the receiver disconnects.
                             if let Ok(stream) = tls.accept(stream).await {
                                 serve(grpc, stream, state).await;
                             }
@@ -148,22 +148,22 @@ impl Receiver {
         Self { address, state, _tasks: tasks }
     }
 
-    /// Has it behave so from now on.
+    /// Changes the behaviour from now on.
     pub(crate) fn behave(&self, behaviour: Behaviour) {
         *self.state.behaviours.lock().expect("no panic elsewhere") = vec![behaviour];
     }
 
-    /// The requests that came.
+    /// The requests received.
     pub(crate) fn got(&self) -> Vec<Got> {
         self.state.got.lock().expect("no panic elsewhere").clone()
     }
 
-    /// Looks at the requests that came.
+    /// Inspects the requests received.
     pub(crate) fn look<T>(&self, wanted: impl Fn(&[Got]) -> T) -> T {
         wanted(&self.state.got.lock().expect("no panic elsewhere"))
     }
 
-    /// The requests with traces that came.
+    /// The requests with traces received.
     pub(crate) fn traced(&self) -> Vec<Traced> {
         self.state.traced.lock().expect("no panic elsewhere").clone()
     }
@@ -185,7 +185,7 @@ impl State {
     }
 }
 
-/// Serves one connection. A client that is gone is no concern of a receiver.
+/// Serves one connection. A client that disconnects is not an error.
 async fn serve<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(grpc: bool, stream: S, state: State) {
     let stream = TokioIo::new(stream);
     if grpc {
@@ -274,7 +274,7 @@ impl MetricsService for State {
         let size = message.encoded_len();
         let status = match behaviour {
             Behaviour::TakeUpTo(most) if size > most => Some(tonic::Status::resource_exhausted("too large")),
-            // A gRPC status in the place of one of HTTP.
+            // A gRPC status, where HTTP has its own.
             Behaviour::Answer(code, _, words) => Some(tonic::Status::new(i32::from(code).into(), words)),
             Behaviour::RefuseMarks if families(&message).1 > 0 => Some(tonic::Status::internal("marks")),
             Behaviour::Take
@@ -308,7 +308,7 @@ fn texts(metadata: &MetadataMap) -> BTreeMap<String, String> {
     headers.iter().filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned()))).collect()
 }
 
-/// The points of a request as `/metrics` shows them, and how many are marked as gone.
+/// The points of a request as `/metrics` shows them, and the number of stale markers.
 pub(crate) fn families(message: &ExportMetricsServiceRequest) -> (Families, usize) {
     let mut families = Families::new();
     let mut gone = 0;

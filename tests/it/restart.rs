@@ -1,4 +1,4 @@
-//! What is known survives a restart: it is served at once with its true age, and kept fresh from there on.
+//! Data survives a restart: it is served at once with its true age, and kept fresh from there.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,11 +12,11 @@ use simulator::tenant::{Shape, Tenant};
 use tokio::sync::Semaphore;
 
 use crate::delta::change;
-use crate::kept::{STORE, becomes, ended, expected, hold, is_all, kept_once, let_go, state, told};
+use crate::kept::{STORE, becomes, by_collector, ended, expected, hold, is_all, kept_once, let_go, state};
 use crate::process::{self, Home, Serving, vendor};
 use crate::support::{BOTH, Bench, NOW, all_collectors, always, metrics, metrics_once, of_vendor, wrong_but_for_ages};
 
-/// Both vendors of a home, and what is asked of them.
+/// Both vendors of a home, and the requests they receive.
 struct Vendors {
     qualys: Server,
     prisma: Server,
@@ -44,7 +44,7 @@ impl Vendors {
         expected(&tenant.lock().expect("no panic elsewhere"), Some(&console.lock().expect("no panic elsewhere")))
     }
 
-    /// Has both keep silent, and forgets what they were asked.
+    /// Holds the responses of both, and forgets the requests.
     fn hold(&self) -> [Arc<Semaphore>; 2] {
         self.both().map(|vendor| {
             vendor.forget_requests();
@@ -58,22 +58,22 @@ impl Vendors {
     }
 }
 
-/// The metrics of a process that has not been answered by a vendor yet.
+/// The metrics of a process that has not received a response yet.
 async fn at_start(serving: &Serving) -> Families {
     let families = metrics(serving.address, Format::OpenMetrics).await.families();
     assert_eq!(ended(&families), 0.0, "a run has ended");
     families
 }
 
-/// Whether there is nothing about a vendor.
+/// Whether there are no series about a vendor.
 fn shows_nothing(families: &Families) -> bool {
     of_vendor(families).iter().all(|(_, series)| series.values().all(|folded| *folded == 0.0))
 }
 
-/// Serves until all is exact and kept; what was shown last.
+/// Serves until everything is exact and stored; returns the last metrics.
 async fn collected(home: &Home, serving: &Serving, truth: &Families) -> Families {
     let families = becomes(serving.address, "at first", truth).await;
-    let success = told(&families, "last_success_timestamp_seconds");
+    let success = by_collector(&families, "last_success_timestamp_seconds");
     kept_once(home, "all that is served", |kept| {
         is_all(kept)
             && kept.iter().all(|((source, collector), saved)| {
@@ -105,22 +105,22 @@ async fn is_served_at_once_after(signal: &str) {
         let wrong = wrong_but_for_ages(&truth, families);
         assert!(wrong.is_empty(), "{signal}: {}", wrong.join("\n"));
         for family in ["complete", "records", "last_success_timestamp_seconds", "last_full_walk_timestamp_seconds"] {
-            assert_eq!(told(families, family), told(&before, family), "{signal}: {family}");
+            assert_eq!(by_collector(families, family), by_collector(&before, family), "{signal}: {family}");
         }
-        assert!(told(families, "up").values().all(|up| *up == 0.0), "{signal}: a collector is up");
+        assert!(by_collector(families, "up").values().all(|up| *up == 0.0), "{signal}: a collector is up");
     };
     is_as_before(&first);
-    assert_eq!(told(&first, "complete").values().sum::<f64>(), *BOTH);
-    assert!(vendors.both().iter().all(|vendor| vendor.requests().is_empty()), "a vendor was asked before");
+    assert_eq!(by_collector(&first, "complete").values().sum::<f64>(), *BOTH);
+    assert!(vendors.both().iter().all(|vendor| vendor.requests().is_empty()), "a vendor received a request before");
 
-    // Both are unwell when they are reached at last, and it stays as it is.
+    // Both vendors fail when they are reached at last, and the data stays.
     for (vendor, gate) in vendors.both().iter().zip(gates) {
         vendor.clear_faults();
         vendor.inject(always("", FaultKind::Status(503, Vec::new(), String::new())));
         gate.close();
     }
-    let families = metrics_once(serving.address, "a failure of each", |families| {
-        told(families, "last_duration_seconds").len() == all_collectors().count()
+    let families = metrics_once(serving.address, "a failure of each collector", |families| {
+        by_collector(families, "last_duration_seconds").len() == all_collectors().count()
     })
     .await;
     is_as_before(&families);
@@ -128,7 +128,7 @@ async fn is_served_at_once_after(signal: &str) {
     vendors.qualys.tenant().lock().expect("no panic elsewhere").step(now);
     vendors.prisma.console().lock().expect("no panic elsewhere").step(now);
     vendors.both().iter().for_each(|vendor| vendor.clear_faults());
-    becomes(serving.address, "both are well", &vendors.expected()).await;
+    becomes(serving.address, "both vendors after the failure", &vendors.expected()).await;
     let ended = serving.end("TERM").await;
     assert!(!ended.stderr.contains("set aside") && !ended.stderr.contains("damaged"), "{}", ended.stderr);
     vendors.stop().await;
@@ -139,7 +139,7 @@ async fn the_last_data_is_served_at_once_with_its_age() {
     tokio::join!(is_served_at_once_after("TERM"), is_served_at_once_after("KILL"));
 }
 
-/// A bench of both vendors that keeps everything, and the options that have it do so.
+/// A bench of both vendors with a state directory, and the options that enable it.
 async fn keeping(seed: u64, keys: &str) -> (Bench, String, tempfile::TempDir) {
     let dir = tempfile::tempdir().expect("a directory for the state");
     let options =
@@ -151,7 +151,7 @@ async fn keeping(seed: u64, keys: &str) -> (Bench, String, tempfile::TempDir) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_has_become_too_old_is_not_served_again() {
+async fn stale_data_is_not_served_after_a_restart() {
     let (mut bench, options, _dir) = keeping(62, "stale_after = \"1h\"").await;
     let before = bench.families().await;
     let gates = [hold(&bench.vendor), hold(&bench.cloud().vendor)];
@@ -161,19 +161,19 @@ async fn what_has_become_too_old_is_not_served_again() {
         let families = bench.families().await;
         assert_eq!(ended(&families), 0.0);
         if is_served {
-            // Ages go by the time now.
+            // Ages follow the current time.
             bench.is_exact().await;
         } else {
             assert!(shows_nothing(&families), "{families:?}");
         }
-        // When it was good last is told in any case.
+        // The time of the last success is always shown.
         let success = "last_success_timestamp_seconds";
-        assert_eq!(told(&families, success), told(&before, success));
+        assert_eq!(by_collector(&families, success), by_collector(&before, success));
         for (family, each) in [("complete", 1.0), ("up", 0.0)] {
-            let told = told(&families, family);
+            let values = by_collector(&families, family);
             assert!(
-                told.len() == all_collectors().count()
-                    && told.values().all(|told| *told == if is_served { each } else { 0.0 })
+                values.len() == all_collectors().count()
+                    && values.values().all(|value| *value == if is_served { each } else { 0.0 })
             );
         }
     }
@@ -184,16 +184,16 @@ async fn what_has_become_too_old_is_not_served_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_what_has_changed_is_asked_for_after_a_restart() {
+async fn only_changes_are_requested_after_a_restart() {
     let (mut bench, options, _dir) = keeping(63, "stale_after = \"1d\"").await;
     let bulk = |bench: &Bench| {
         let requests = bench.vendor.requests().into_iter();
         let bulk = requests.filter(|request| request.path.ends_with("s/list") && !request.path.contains("k8s"));
         bulk.map(|request| request.query).collect::<Vec<_>>()
     };
-    let walked = told(&bench.families().await, "last_full_walk_timestamp_seconds");
+    let walked = by_collector(&bench.families().await, "last_full_walk_timestamp_seconds");
     let at_first = bulk(&bench).len();
-    // By default all is walked again after a day.
+    // By default there is a full walk after a day.
     for (cycle, hours) in [(1, 0), (2, 23), (3, 25)] {
         let now = NOW + i64::from(hours) * 3_600_000 + 300_000;
         bench.advance(Duration::from_millis((now - bench.now()).unsigned_abs()));
@@ -203,7 +203,7 @@ async fn only_what_has_changed_is_asked_for_after_a_restart() {
         bench = bench.restart(&options).await;
         let families = bench.becomes("what has changed", &bench.expected()).await;
         let asked = bulk(&bench);
-        let walked_again = told(&families, "last_full_walk_timestamp_seconds");
+        let walked_again = by_collector(&families, "last_full_walk_timestamp_seconds");
         for collector in [("prod", "containers"), ("prod", "images")] {
             assert_eq!(walked_again[&collector] > walked[&collector], hours > 24, "{collector:?}");
         }
@@ -212,7 +212,7 @@ async fn only_what_has_changed_is_asked_for_after_a_restart() {
             assert!(asked.len() >= 2 && asked.len() < at_first, "{asked:?}, where {at_first} were all");
         }
     }
-    // Of those that were purged while it was down no delta tells.
+    // A delta does not report those that were purged during the downtime.
     for _ in 0..2 {
         bench.advance(Duration::from_mins(5));
         bench.tenant.lock().expect("no panic elsewhere").step(bench.now());
@@ -251,7 +251,7 @@ async fn the_data_of_another_account_is_never_shown() {
         let first = at_start(&serving).await;
         assert!(shows_nothing(&first), "{what}: {first:?}");
         assert_eq!(serving.end("TERM").await.code, Some(0), "{what}");
-        // Nor when it is this account again: what is not of use is not kept.
+        // Nor when the configuration is for this account again: unusable data is not kept.
         home.configure(&own);
         let serving = home.serve(&[]).await;
         let first = at_start(&serving).await;
@@ -261,7 +261,7 @@ async fn the_data_of_another_account_is_never_shown() {
     std::fs::copy(&spare, &store).expect("a store from the spare copy");
     let serving = home.serve(&[]).await;
     let wrong = wrong_but_for_ages(&truth, &at_start(&serving).await);
-    assert!(wrong.is_empty(), "the spare copy is of no use: {}", wrong.join("\n"));
+    assert!(wrong.is_empty(), "the spare copy is not usable: {}", wrong.join("\n"));
     serving.end("TERM").await;
     vendors.stop().await;
     other.stop().await;

@@ -1,5 +1,5 @@
-//! Scrape-driven mode: data is collected when a scrape finds it too old, once for all who ask, and never waited for
-//! longer than the scraper does.
+//! Scrape-driven mode: a scrape that finds stale data triggers one collection for all scrapers, and never waits for it
+//! longer than its scraper does.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use tokio::time::timeout;
 
 use crate::support::{ALL, Bench, NOW, PATIENCE, always, runs, sum, value, wrong};
 
-/// A scraper that waits for as long as the exporter lets one wait.
+/// A scraper with the longest wait that the exporter allows.
 const PATIENT: [(&str, &str); 1] = [("X-Prometheus-Scrape-Timeout-Seconds", "1000")];
 
-/// One that gives up soon.
+/// A scraper with a short timeout.
 const HASTY: [(&str, &str); 1] = [("X-Prometheus-Scrape-Timeout-Seconds", "0.75")];
 
 fn tenant(seed: u64) -> Tenant {
@@ -33,7 +33,7 @@ fn ended(families: &Families) -> f64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn scrapes_share_one_collection_while_its_data_is_new() {
+async fn scrapes_share_one_collection_while_its_data_is_fresh() {
     let bench = Bench::start(tenant(71), "[collection]\nmode = \"scrape\"\nmin_age = \"1h\"").await;
     let expected = bench.expected();
     // The very first scrape waits for the first collection, and so do all others.
@@ -42,7 +42,7 @@ async fn scrapes_share_one_collection_while_its_data_is_new() {
         let wrong = wrong(&expected, &families);
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
-    // As long as its data is not too old, the vendor is left alone.
+    // While its data is fresh, no requests are sent.
     let asked = bench.vendor.requests();
     bench.tenant.lock().expect("no panic elsewhere").step(NOW);
     for families in join_all((0..40).map(|_| scrape(&bench, &PATIENT))).await {
@@ -68,7 +68,7 @@ async fn a_scrape_that_finds_old_data_waits_for_new() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_scraper_that_cannot_wait_is_given_what_there_is() {
+async fn a_scraper_that_cannot_wait_gets_the_current_data() {
     let options = "[collection]\nmode = \"scrape\"\nmin_age = \"1s\"\n[[source.qualys]]\nhttp.read_timeout = \"2h\"\nhttp.timeout = \"2h\"";
     let bench = Bench::start(tenant(72), options).await;
     assert_eq!(ended(&scrape(&bench, &PATIENT).await), *ALL);
@@ -84,8 +84,8 @@ async fn a_scraper_that_cannot_wait_is_given_what_there_is() {
             }
         }
     };
-    let families = timeout(PATIENCE, others_are_new).await.expect("the others are never new");
-    // The containers are those of before, and say so by their collector's own families.
+    let families = timeout(PATIENCE, others_are_new).await.expect("the other families never changed");
+    // The containers are the old ones, as their collector's own families show.
     assert_eq!(runs(&families, "containers", "success"), 1.0);
     assert_eq!(value(&families, "container_security_collector_complete", &[("collector", "containers")]), 1.0);
     for families in join_all((0..40).map(|_| scrape(&bench, &HASTY))).await {

@@ -1,4 +1,4 @@
-//! Rules about the repository: which module may know which, and what every metric must be like.
+//! Rules about the repository: module dependencies, and the properties of every metric.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use container_security_exporter::catalog;
 use container_security_exporter::metric::{Kind, Metric, Unit};
 use container_security_exporter::output::reference;
 
-/// Every module of the library from top to bottom, as in `lib.rs`, and those above that it may know.
+/// Every module of the library from top to bottom, as in `lib.rs`, and the modules above it that it may use.
 const MODULES: &[(&str, &[&str])] = &[
     ("setting", &[]),
     ("lock", &[]),
@@ -92,7 +92,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// What computes or renders: no clock, no input or output, nothing asynchronous.
+/// Pure code: no clock, no input or output, nothing asynchronous.
 const PURE: &[&str] = &[
     "names.rs",
     "record/",
@@ -112,11 +112,11 @@ const PURE: &[&str] = &[
     "output/otlp/sent_series.rs",
 ];
 
-/// What pure code does not hold.
+/// What pure code must not contain.
 const IMPURE: &[&str] =
     &["tokio", "std::fs", "std::net", "std::env", "std::process", "async ", ".await", "Instant", "SystemTime", "Clock"];
 
-/// Labels that a scrape target has itself.
+/// Labels that scrape targets commonly have.
 const OF_TARGETS: &[&str] =
     &["instance", "job", "namespace", "pod", "container", "node", "cluster", "service", "endpoint"];
 
@@ -148,17 +148,17 @@ pub(crate) fn sources() -> Vec<(String, String)> {
             }
         }
     }
-    assert!(found.len() > 50, "src was not found whole: {}", found.len());
+    assert!(found.len() > 50, "only {} files were found in src", found.len());
     found
 }
 
-/// The lines that are neither comments nor the tests at a file's end.
+/// The lines that are neither comments nor part of the tests at the end of a file.
 fn code(text: &str) -> String {
     let text = text.split_once("#[cfg(test)]\nmod tests {").map_or(text, |(code, _)| code);
     text.lines().filter(|line| !line.trim_start().starts_with("//")).flat_map(|line| [line, "\n"]).collect()
 }
 
-/// The modules of the crate's root that a file of so many folders and files below it names.
+/// The modules of the crate's root that a file names. `depth` is the number of folders and files below the root.
 fn named(code: &str, depth: usize) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for path in ["crate::".to_owned(), "super::".repeat(depth)] {
@@ -183,7 +183,7 @@ fn first_word(text: &str) -> Option<String> {
     Some(text[..end].to_owned()).filter(|word| !word.is_empty() && word != "super")
 }
 
-/// The first word of each element of a list up to its closing brace.
+/// The first word of each element of a list, up to its closing brace.
 fn first_words_of_list(list: &str) -> Vec<String> {
     let mut depth = 0_usize;
     let mut elements = vec![String::new()];
@@ -210,21 +210,21 @@ fn paths_are_found_however_they_are_written() {
 }
 
 #[test]
-fn modules_know_only_what_the_table_says() {
+fn modules_use_only_what_the_table_allows() {
     let lib = read(&root().join("src/lib.rs"));
     let declared: Vec<_> = lib.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';')).collect();
     let listed: Vec<_> = MODULES.iter().map(|(module, _)| *module).collect();
     assert_eq!(declared, listed, "the modules of lib.rs, in order, are not those of the table in this test");
     for (place, (module, knows)) in MODULES.iter().enumerate() {
         let back = knows.iter().find(|known| !listed[..place].contains(known));
-        assert_eq!(back, None, "{module} would look back up");
+        assert_eq!(back, None, "{module} would depend on a module below it");
     }
 
     let mut wrong = Vec::new();
     for (file, code) in sources() {
         let parts: Vec<_> = file.trim_end_matches(".rs").split('/').filter(|part| *part != "mod").collect();
         let Some((_, knows)) = MODULES.iter().find(|(module, _)| *module == parts[0]) else {
-            assert!(["lib", "main"].contains(&parts[0]), "{file} belongs to no module");
+            assert!(["lib", "main"].contains(&parts[0]), "{file} does not belong to a module");
             continue;
         };
         for name in named(&code, parts.len()) {
@@ -237,7 +237,7 @@ fn modules_know_only_what_the_table_says() {
 }
 
 #[test]
-fn what_computes_and_renders_is_pure() {
+fn computing_and_rendering_code_is_pure() {
     let mut wrong = Vec::new();
     let mut seen = BTreeSet::new();
     for (file, code) in sources() {
@@ -246,7 +246,7 @@ fn what_computes_and_renders_is_pure() {
         let lines = code.lines().filter(|line| IMPURE.iter().any(|impure| line.contains(impure)));
         wrong.extend(lines.map(|line| format!("src/{file}: {}", line.trim())));
     }
-    assert_eq!(seen.len(), PURE.len(), "some of {PURE:?} are no longer there");
+    assert_eq!(seen.len(), PURE.len(), "some of {PURE:?} no longer exist");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
@@ -256,23 +256,23 @@ fn is_word(name: &str) -> bool {
 }
 
 #[test]
-fn every_metric_keeps_the_rules_of_naming() {
+fn every_metric_follows_the_naming_rules() {
     let reference = read(&root().join("docs/metrics.md"));
     let mut names = BTreeSet::new();
     for metric in catalog::all() {
         let name = metric.name();
-        assert!(names.insert(name), "{name} stands twice in the catalog");
+        assert!(names.insert(name), "{name} is in the catalog twice");
         assert!(is_word(name), "{name}");
         assert!(name.starts_with("container_security_") || name.starts_with("process_"), "{name}");
         assert_eq!(
             metric.kind() == Kind::Counter,
             name.ends_with("_total"),
-            "{name}: counters, and they alone, end so"
+            "{name}: counters, and only counters, have this ending"
         );
         assert!(metric.is_live() || metric.kind() == Kind::Gauge, "{name}: a vendor's state is a gauge");
         let stem = name.trim_end_matches("_total");
         let reserved = ["_sum", "_count", "_bucket", "_created", "_info_info"];
-        assert!(!reserved.iter().any(|suffix| stem.ends_with(suffix)), "{name}: a suffix that formats use");
+        assert!(!reserved.iter().any(|suffix| stem.ends_with(suffix)), "{name}: its suffix is reserved by the formats");
         assert!(stem.ends_with(metric.unit().suffix()), "{name} does not end in its unit {:?}", metric.unit());
         let in_time = stem.ends_with("_seconds");
         // The one name that is older than the rule.
@@ -299,7 +299,7 @@ fn every_metric_keeps_the_rules_of_naming() {
         assert!(reference.contains(&format!("| `{name}` |")), "{name} is not in docs/metrics.md");
         labels_are_good(metric);
     }
-    assert!(names.len() > 40, "the catalog is not whole: {}", names.len());
+    assert!(names.len() > 40, "only {} families are in the catalog", names.len());
 }
 
 fn labels_are_good(metric: &dyn Metric) {
@@ -315,16 +315,19 @@ fn labels_are_good(metric: &dyn Metric) {
         assert!(seen.insert(name), "{family}: label {name} twice");
         assert!(is_word(name) && !name.starts_with("__"), "{family}: label {name}");
         assert!(!OF_TARGETS.contains(&name), "{family}: label {name} clashes with a scrape target's own");
-        assert!(!["le", "quantile"].contains(&name), "{family}: label {name} is the formats' own");
-        assert!(!label.help.is_empty() && !label.help.contains(['\n', '|']), "{family}: label {name} has no good help");
+        assert!(!["le", "quantile"].contains(&name), "{family}: label {name} is reserved by the formats");
+        assert!(
+            !label.help.is_empty() && !label.help.contains(['\n', '|']),
+            "{family}: label {name} lacks a usable help text"
+        );
     }
 }
 
 #[test]
-fn the_reference_is_the_catalogs() {
+fn the_reference_matches_the_catalog() {
     let file: PathBuf = root().join("docs/metrics.md");
     let wanted = reference::write();
-    #[expect(clippy::disallowed_methods, reason = "who runs the test says so whether to write the file")]
+    #[expect(clippy::disallowed_methods, reason = "the caller chooses whether to update the file")]
     let update = std::env::var_os("UPDATE").is_some_and(|update| update == "1");
     if update {
         std::fs::write(&file, &wanted).expect("a file that can be written");
@@ -333,18 +336,18 @@ fn the_reference_is_the_catalogs() {
         read(&file).lines().zip(wanted.lines()).find(|(is, wanted)| is != wanted).map(|(is, _)| is.to_owned());
     assert!(
         read(&file) == wanted,
-        "docs/metrics.md is not what the catalog says, first at {different:?}; write it anew with\n  UPDATE=1 cargo test --test it shape::"
+        "docs/metrics.md differs from the catalog, first at {different:?}; update it with\n  UPDATE=1 cargo test --test it shape::"
     );
 }
 
-/// Whether this is a name as Rust has them.
+/// Whether the text is a Rust identifier.
 fn is_name(text: &str) -> bool {
     !text.is_empty()
         && text.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_')
 }
 
 #[test]
-fn tests_that_the_promises_name_are_there() {
+fn tests_named_by_the_promises_exist() {
     let page = read(&root().join("docs/correctness.md"));
     let named: Vec<&str> = page
         .split('`')

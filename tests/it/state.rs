@@ -1,4 +1,4 @@
-//! The state directory: of one process alone, of no other use when it is damaged, and without secrets.
+//! The state directory: one process uses it alone, a damaged one is set aside, and it does not hold secrets.
 
 use std::path::Path;
 use std::process::Command;
@@ -22,7 +22,7 @@ fn tenant(seed: u64) -> Tenant {
     Tenant::generate(&Shape::small(seed, Clock::system().now().millis()))
 }
 
-/// A home of an exporter that keeps what it knows of a vendor.
+/// The home of an exporter that stores its data about a vendor.
 fn home_of(vendor: &Server, keys: &str) -> Home {
     let home = Home::new();
     home.configure(&(state(&home) + &home.source("prod", vendor, keys)));
@@ -34,7 +34,7 @@ fn truth(vendor: &Server) -> Families {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_second_exporter_refuses_and_the_first_goes_on() {
+async fn a_second_exporter_refuses_to_start_and_the_first_continues() {
     let vendor = vendor(tenant(81)).await;
     let home = home_of(&vendor, "interval = \"1s\"");
     let serving = home.serve(&[]).await;
@@ -45,7 +45,7 @@ async fn a_second_exporter_refuses_and_the_first_goes_on() {
         let words = format!("{} is in use by another process", home.path("state").join(STORE).display());
         assert!(stderr.contains(&words) && stderr.lines().count() == 1, "{stderr}");
     }
-    // What it collects from now on is kept, too.
+    // What it collects from now on is stored, too.
     vendor.tenant().lock().expect("no panic elsewhere").step(Clock::system().now().millis());
     let truth = truth(&vendor);
     becomes(serving.address, "after a refusal", &truth).await;
@@ -61,7 +61,7 @@ async fn a_second_exporter_refuses_and_the_first_goes_on() {
     vendor.stop().await;
 }
 
-/// Makes a store say that it was written in this format.
+/// Changes the format version of a store.
 fn of_format(store: &Path, format: u32) {
     const OURS: &str = "container-security-exporter checkpoint";
     let mut sealed = format.to_le_bytes().to_vec();
@@ -85,7 +85,7 @@ fn rewrite(store: &Path, change: impl FnOnce(&mut Vec<u8>)) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_store_of_no_use_is_set_aside_and_all_is_collected_anew() {
+async fn an_unusable_store_is_set_aside_and_everything_is_collected_again() {
     let vendor = vendor(tenant(82)).await;
     let home = home_of(&vendor, "");
     let serving = home.serve(&[]).await;
@@ -121,12 +121,15 @@ async fn a_store_of_no_use_is_set_aside_and_all_is_collected_anew() {
         let Ended { code, stderr, .. } = serving.end("TERM").await;
         assert_eq!(code, Some(0), "{kind}: {stderr}");
         let aside = format!("{STORE}.{kind}");
-        let told: Vec<_> = stderr.lines().filter(|line| line.contains("level=warn")).collect();
-        assert!(told.len() == 1 && told[0].contains("set aside") && told[0].contains(&aside), "{kind}: {stderr}");
+        let warnings: Vec<_> = stderr.lines().filter(|line| line.contains("level=warn")).collect();
+        assert!(
+            warnings.len() == 1 && warnings[0].contains("set aside") && warnings[0].contains(&aside),
+            "{kind}: {stderr}"
+        );
         assert_eq!(files(&home.path("state")), [STORE, &aside]);
         std::fs::remove_file(home.path("state").join(aside)).expect("it was there");
     }
-    // A directory without a store is as good.
+    // A directory without a store works as well.
     std::fs::remove_file(&store).expect("it was there");
     let serving = home.serve(&[]).await;
     becomes(serving.address, "without a store", &truth).await;
@@ -153,17 +156,17 @@ async fn a_state_directory_that_cannot_be_used_is_refused() {
     vendor.stop().await;
 }
 
-/// Where some bytes are in others.
+/// Whether `bytes` contain `what`.
 fn has(bytes: &[u8], what: &str) -> bool {
     bytes.windows(what.len()).any(|window| window == what.as_bytes())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_secret_is_kept() {
+async fn secrets_are_never_stored() {
     let now = Clock::system().now().millis();
     let tenant = Tenant::generate(&Shape::small(84, now).hostile(true));
     let console = Console::generate(&console::Shape::small(84, now).hostile(true));
-    // What is shown is kept.
+    // Data that is shown is stored.
     let pods = tenant.containers.iter().filter_map(|container| container.pod.as_ref());
     let shown: Vec<_> = pods.map(|pod| pod.namespace.clone()).filter(|name| !name.is_empty()).collect();
     let user = "s1mulated-user";
@@ -197,23 +200,23 @@ async fn nothing_secret_is_kept() {
         let found: Vec<_> = forbidden.iter().filter(|what| has(&bytes, what)).collect();
         assert!(found.is_empty(), "{file} has {found:?}");
         let seen = shown.iter().filter(|shown| has(&bytes, shown)).count();
-        assert!(seen > shown.len() / 2, "{file} has {seen} of {} namespaces: can it be read like that?", shown.len());
+        assert!(seen > shown.len() / 2, "{file} has {seen} of {} namespaces: is this search still valid?", shown.len());
     }
     qualys.stop().await;
     cloud.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_disk_that_cannot_be_written_is_counted_and_told_and_harms_nothing_else() {
+async fn a_full_disk_is_counted_and_logged_and_harms_nothing_else() {
     const WRITES: &str = "container_security_exporter_checkpoints_total";
     let now = Clock::system().now().millis();
     let vendor = vendor(Tenant::generate(&Shape::small(86, now).containers(2000))).await;
     let home = home_of(&vendor, "interval = \"1s\"");
     drop(Store::open(&home.path("state")).expect("an empty store"));
-    // A file that may not grow stands for a full disk: what there is to be kept does not fit into an empty store.
+    // A file that may not grow stands for a full disk: the data does not fit into an empty store.
     let blocks = std::fs::metadata(home.path("state").join(STORE)).expect("a store").len() / 512;
     let mut command = Command::new("/bin/sh");
-    // The signal that would end it is ignored by whoever is started with it ignored: a write fails instead.
+    // The child inherits that the signal is ignored, so a write fails instead of ending the process.
     let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\"");
     command.env_clear().current_dir(home.path("")).args([
         "-c",
@@ -231,11 +234,11 @@ async fn a_disk_that_cannot_be_written_is_counted_and_told_and_harms_nothing_els
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     let Ended { code, stderr, .. } = serving.end("TERM").await;
     assert_eq!(code, Some(0), "{stderr}");
-    // Once for the store as a whole, though what is small fits between two failures.
+    // There is one line for the whole store, though small writes succeed between two failures.
     assert_eq!(stderr.matches("checkpoint write failed").count(), 1, "{stderr}");
     assert!(!stderr.contains("checkpointing recovered"), "{stderr}");
 
-    // Once there is space, all is kept.
+    // Once there is space, everything is stored.
     let serving = home.serve(&[]).await;
     kept_once(&home, "all", is_all).await;
     let families = metrics_once(serving.address, "a write", |families| written(families, "success") > 0.0).await;

@@ -1,4 +1,4 @@
-//! Tokens that end where it suits nobody, and vendors whose clock is not ours: every run succeeds all the same.
+//! Tokens that expire at awkward moments, and vendors whose clocks differ from ours: every run still succeeds.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -11,7 +11,7 @@ use crate::support::{BOTH, Bench, CLOUD_COLLECTORS, COLLECTORS, NOW, Simulated, 
 
 const DAY: i64 = 86_400_000;
 
-/// Vendors that are asked few requests in a run, for these begin at this time.
+/// Vendors that receive few requests per run, with records from around this time.
 fn truths(now: i64) -> (Simulated<Tenant, Options>, Simulated<Console, prisma::Options>) {
     let mut tenant = Tenant::generate(&Shape::small(92, now).containers(30));
     tenant.controls.truncate(2);
@@ -28,7 +28,7 @@ fn succeeded(families: &Families, times: f64) -> bool {
     all("prod", &COLLECTORS) && all("cloud", &CLOUD_COLLECTORS)
 }
 
-/// Runs that ended otherwise.
+/// The number of runs that did not succeed.
 fn failed(families: &Families) -> f64 {
     let family = "container_security_collector_runs_total";
     sum(families, family, &[]) - sum(families, family, &[("outcome", "success")])
@@ -43,10 +43,10 @@ fn refusals(vendor: &Server) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_that_ends_at_any_request_is_replaced_once() {
+async fn a_token_that_expires_at_any_request_is_replaced_once() {
     for skip in 0.. {
         let (mut qualys, mut cloud) = truths(NOW);
-        // From that request on it is refused to all who have it, those included who have sent it already.
+        // From that request on, the vendor refuses the token, also in requests already sent.
         let ends_at = |path| Fault { skip, ..first(1, path, FaultKind::Revoke) };
         qualys.faults.push(ends_at("/csapi/"));
         cloud.faults.push(ends_at("/api/v"));
@@ -70,13 +70,13 @@ async fn a_token_that_ends_at_any_request_is_replaced_once() {
     }
 }
 
-/// `at`, as HTTP writes it.
+/// `at` as an HTTP date.
 fn date(at: i64) -> String {
     httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_millis(at.unsigned_abs()))
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn vendors_whose_clock_is_a_day_from_ours_are_read_as_well() {
+async fn vendors_whose_clock_is_a_day_off_are_read() {
     for ahead in [DAY, -DAY] {
         let (mut qualys, mut cloud) = truths(NOW + ahead);
         let headers = [("date", date(NOW + ahead)), ("retry-after", date(NOW + ahead + 2_000))];
@@ -90,7 +90,7 @@ async fn vendors_whose_clock_is_a_day_from_ours_are_read_as_well() {
         let bench = Bench::start_both_as(options, qualys, cloud).await;
         let what = format!("a vendor {ahead} ms ahead");
         bench.becomes(&what, &bench.expected()).await;
-        // Past the end of both tokens, by either clock.
+        // Past the expiry of both tokens, by either clock.
         let mut runs = 1.0;
         for hours in [0, 5, 5] {
             bench.advance(Duration::from_hours(hours));
@@ -102,7 +102,7 @@ async fn vendors_whose_clock_is_a_day_from_ours_are_read_as_well() {
         for vendor in [&bench.vendor, &bench.cloud().vendor] {
             assert!((3..=4).contains(&log_ins(vendor)), "{what}: {} log-ins", log_ins(vendor));
         }
-        // What has changed comes, whatever the clock it was changed by.
+        // Changes arrive, whichever clock dates them.
         bench.tenant.lock().expect("no panic elsewhere").step(NOW + ahead + 36_000_000);
         bench.cloud().console.lock().expect("no panic elsewhere").step(NOW + ahead + 36_000_000);
         bench.becomes(&what, &bench.expected()).await;

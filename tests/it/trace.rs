@@ -1,4 +1,4 @@
-//! The exporter's own traces: what a run was made of, told to a receiver, and its id to the log.
+//! The exporter's own traces: a run's spans are pushed to a receiver, and its trace id is logged.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::process::{Home, Running, vendor_with};
 use crate::receiver::{Behaviour, Receiver};
 use crate::support::COLLECTORS;
 
-/// A span as a test looks at it.
+/// A span in the form that the tests use.
 #[derive(Clone, Debug)]
 struct Span {
     id: Vec<u8>,
@@ -50,7 +50,7 @@ fn texts(attributes: &[KeyValue]) -> BTreeMap<String, String> {
     attributes.iter().map(|pair| (pair.key.clone(), text(pair.value.as_ref()))).collect()
 }
 
-/// The spans that came, and the attributes of what they are about.
+/// The received spans, and the attributes of their resources.
 fn spans(receiver: &Receiver) -> (Vec<Span>, Vec<BTreeMap<String, String>>) {
     let (mut spans, mut resources) = (Vec::new(), Vec::new());
     for resource in receiver.traced().iter().flat_map(|traced| &traced.message.resource_spans) {
@@ -72,7 +72,7 @@ fn spans(receiver: &Receiver) -> (Vec<Span>, Vec<BTreeMap<String, String>>) {
     (spans, resources)
 }
 
-/// A vendor, and a home in which the exporter is set up to read it and to push its traces.
+/// A vendor, and a home in which the exporter reads it and pushes its traces.
 struct Set {
     vendor: Server,
     home: Home,
@@ -86,7 +86,7 @@ impl Set {
         Self { vendor, home }
     }
 
-    /// Runs all collectors once and pushes what they were made of; what is said.
+    /// Runs all collectors once, pushes the traces and returns the log.
     async fn once(&self, environment: &[(&str, &str)]) -> String {
         let mut command = self.home.command(&["once", "--log.level", "debug"]);
         command.envs(environment.iter().copied());
@@ -102,7 +102,7 @@ fn runs(spans: &[Span]) -> Vec<&Span> {
     spans.iter().filter(|span| span.parent.is_empty()).collect()
 }
 
-/// Every request is in the trace of a run, and nothing in it is a secret or an address.
+/// Checks that every request is in the trace of a run, and that spans contain neither secrets nor addresses.
 fn hold(spans: &[Span]) {
     let by_id: BTreeMap<_, _> = spans.iter().map(|span| (&span.id, span)).collect();
     assert_eq!(by_id.len(), spans.len(), "a span came twice");
@@ -118,7 +118,7 @@ fn hold(spans: &[Span]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_is_a_span_and_each_of_its_requests_another_over_both_protocols() {
+async fn each_run_and_each_request_is_a_span_over_both_protocols() {
     for grpc in [false, true] {
         let receiver = Receiver::start(grpc, &[Behaviour::Take]).await;
         let protocol = if grpc { "grpc" } else { "http/protobuf" };
@@ -143,7 +143,7 @@ async fn a_run_is_a_span_and_each_of_its_requests_another_over_both_protocols() 
         for run in runs(&spans) {
             assert_eq!((run.kind, run.attribute("source"), run.failed.as_ref()), (SpanKind::Internal, "prod", None));
             assert_eq!(run.attribute("extent"), "whole");
-            // Whoever reads the log finds the trace.
+            // The log leads to the trace.
             assert!(said.contains(&format!("trace_id={}", run.trace)), "{said}");
         }
         let containers = runs(&spans).into_iter().find(|run| run.name == "collect containers").expect("a run");
@@ -165,7 +165,7 @@ async fn a_run_is_a_span_and_each_of_its_requests_another_over_both_protocols() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn why_a_run_took_long_or_failed_is_seen_and_nothing_secret() {
+async fn traces_show_why_a_run_was_slow_or_failed_without_secrets() {
     let receiver = Receiver::start(false, &[Behaviour::Take]).await;
     let keys = "rate_limits.other = \"10/1s\"";
     let set = Set::up(shape().containers(60).hostile(true), "[otlp.traces]\nenabled = true", keys).await;
@@ -178,7 +178,7 @@ async fn why_a_run_took_long_or_failed_is_seen_and_nothing_secret() {
     let said = set.once(&[("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", &endpoint)]).await;
     let (spans, _) = spans(&receiver);
     hold(&spans);
-    // No metrics came: the endpoint is that of traces alone.
+    // No metrics came, since the endpoint is for traces only.
     assert!(receiver.got().is_empty());
     let run = |collector: &str| {
         let name = format!("collect {collector}");
@@ -203,7 +203,7 @@ async fn why_a_run_took_long_or_failed_is_seen_and_nothing_secret() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_receiver_of_traces_that_fails_harms_nothing_and_is_told_of_once() {
+async fn a_failing_trace_receiver_harms_nothing_and_is_logged_once() {
     for (behaviour, reason) in [
         (Behaviour::Answer(503, ("retry-after", "1"), ""), "unavailable"),
         (Behaviour::Answer(302, ("location", "/login"), ""), "redirected"),
@@ -225,7 +225,7 @@ async fn a_receiver_of_traces_that_fails_harms_nothing_and_is_told_of_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_traces_nothing_is_sent_and_no_line_tells_of_any() {
+async fn without_traces_nothing_is_sent_or_logged() {
     let receiver = Receiver::start(false, &[Behaviour::Take]).await;
     let otlp = format!("[otlp]\nendpoint = \"http://{}\"", receiver.address);
     let set = Set::up(shape().containers(20), &otlp, "").await;

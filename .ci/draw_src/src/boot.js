@@ -1,4 +1,4 @@
-// What Grafana's server puts into the page has to be there before its libraries are evaluated.
+// Grafana's libraries need the data that its server puts into the page before they are evaluated.
 import '@fontsource/inter/400.css';
 import '@fontsource/inter/500.css';
 

@@ -1,4 +1,4 @@
-// Draws the dashboard that the address names, as Grafana's page of a dashboard does.
+// Draws the dashboard named in the URL, like Grafana's own dashboard page.
 import { EventBusSrv, LoadingState, ThemeContext, createTheme, standardTransformers, standardTransformersRegistry, toDataFrame } from '@grafana/data';
 import { initPluginTranslations } from '@grafana/i18n';
 import * as runtime from '@grafana/runtime';
@@ -15,7 +15,7 @@ import { SETTINGS, Store, traffic } from './store.js';
 
 const asked = new URLSearchParams(location.search);
 
-/** What Grafana's application hands to its libraries. */
+/** The services that Grafana's application provides to its libraries. */
 function provide() {
   const store = new Store();
   registerStandardOptions();
@@ -41,11 +41,11 @@ function provide() {
     replace: (text) => text, getVariables: () => [], containsTemplate: () => false, updateTimeRange() {}, getAdhocFilters: () => [],
   });
   runtime.setAppEvents(new EventBusSrv());
-  runtime.setBackendSrv({ get: async () => ({}), fetch: () => { throw new Error('there is no backend'); } });
+  runtime.setBackendSrv({ get: async () => ({}), fetch: () => { throw new Error('the backend is missing'); } });
   runtime.setChromeHeaderHeightHook(() => 0);
 }
 
-/** What is to be known of each panel once all is drawn, but of those in rows that are closed. */
+/** The state of each panel once everything is drawn, except panels in closed rows. */
 function report(scene) {
   return sceneGraph.findAllObjects(scene, (object) => object instanceof VizPanel && object.isActive).map((panel) => {
     const data = sceneGraph.getData(panel).state.data;

@@ -1,4 +1,4 @@
-// Panels: what a dashboard says of one, handed to Grafana's own parts. The heat map alone is drawn here.
+// Panels: a panel's JSON, passed to Grafana's own components. Only the heat map is drawn here.
 import {
   DashboardCursorSync, FieldColorModeId, FieldType, PanelPlugin, ThresholdsMode, cacheFieldDisplayNames, dataLinksOverrideProcessor,
   displayNameOverrideProcessor, getDisplayProcessor, getDisplayValueAlignmentFactors, getFieldDisplayName, getFieldDisplayValues,
@@ -12,7 +12,7 @@ import React, { useEffect, useRef } from 'react';
 
 const NEEDS_NO_EDITOR = { editor: () => null, override: () => null, shouldApply: () => true, settings: {} };
 
-/** The options that all panels have in common. */
+/** The options that all panels share. */
 export function registerStandardOptions() {
   const option = (id, process, defaultValue) => ({ id, path: id, name: id, process, defaultValue, ...NEEDS_NO_EDITOR });
   standardFieldConfigEditorRegistry.setInit(() => [
@@ -32,7 +32,7 @@ export function registerStandardOptions() {
   ]);
 }
 
-/** The options of one kind of panel that a dashboard may set under `custom`, and their defaults. */
+/** The options under `custom` for one kind of panel, and their defaults. */
 const CUSTOM = {
   timeseries: {
     drawStyle: 'line', lineInterpolation: 'linear', lineWidth: 1, lineStyle: undefined, fillOpacity: 0, gradientMode: 'none',
@@ -115,7 +115,7 @@ function Rows(panel) {
     return <NoData {...panel} />;
   }
   cacheFieldDisplayNames(data.series);
-  // It has a height for rows, which are never too few to be drawn.
+  // The table reserves height for its rows, so there is always room to draw some.
   return (
     <TableNG
       data={frame} width={width} height={height} cellHeight={options.cellHeight} noHeader={options.showHeader === false}
@@ -125,7 +125,7 @@ function Rows(panel) {
   );
 }
 
-/** A column for each moment, a line for each bucket, the darker the more. */
+/** A column for each time and a row for each bucket; darker means more. */
 function Heat(panel) {
   const { data, width, height, timeRange, fieldConfig } = panel;
   const theme = useTheme2();

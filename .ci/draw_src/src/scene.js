@@ -1,4 +1,4 @@
-// A dashboard's JSON as a scene, as Grafana itself turns one into the other.
+// Turns a dashboard's JSON into a scene, like Grafana itself.
 import {
   DataSourceVariable, QueryVariable, SceneControlsSpacer, SceneDataTransformer, SceneGridItem, SceneGridLayout, SceneGridRow,
   SceneQueryRunner, SceneTimePicker, SceneTimeRange, SceneVariableSet, VariableValueSelectors, VizPanel,
@@ -39,7 +39,7 @@ function itemOf(panel) {
   });
 }
 
-/** Panels below a row that is open belong to it. */
+/** Panels below an open row belong to it. */
 function childrenOf(panels, expand) {
   const children = [];
   let row;

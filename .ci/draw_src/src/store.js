@@ -1,9 +1,9 @@
-// The data source: asks Prometheus' HTTP API and makes Grafana's frames of the answers. Ours, after Grafana's own.
+// The data source: queries Prometheus' HTTP API and converts the results into Grafana's frames, like Grafana's own.
 import { DataSourceApi, FieldType, LoadingState, createDataFrame, rangeUtil } from '@grafana/data';
 import { sceneGraph } from '@grafana/scenes';
 import { from } from 'rxjs';
 
-/** Seconds from one scrape to the next, as the data source's settings would say. */
+/** Seconds between scrapes, as in the data source's settings. */
 const SCRAPE = 240;
 
 export const SETTINGS = {
@@ -11,7 +11,7 @@ export const SETTINGS = {
   meta: { id: 'prometheus', name: 'Prometheus', type: 'datasource', metrics: true, info: { logos: {} } },
 };
 
-/** How many requests are under way, for who waits. */
+/** The number of pending requests. */
 export const traffic = { pending: 0 };
 
 async function ask(path, parameters) {
@@ -29,7 +29,7 @@ async function ask(path, parameters) {
 
 const number = (text) => ({ '+Inf': Infinity, '-Inf': -Infinity })[text] ?? Number(text);
 
-/** What Grafana's data source writes for a variable without a format. */
+/** The text that Grafana's data source writes for a variable without a format. */
 function written(value, variable) {
   const escaped = (text) => String(text)
     .replace(/\\/g, '\\\\\\\\').replace(/"/g, '\\\\\\"').replace(/[$^*{}[\]'+?.()|]/g, '\\\\$&');
@@ -94,7 +94,7 @@ function seriesFrame(refId, format, { metric, values }, start, end, step) {
   });
 }
 
-/** Cumulative buckets made into what each holds by itself, the lowest first. */
+/** Converts cumulative buckets into separate ones, lowest first. */
 function buckets(frames) {
   const bound = (frame) => number(frame.fields[1].labels.le);
   const sorted = [...frames].sort((one, other) => bound(one) - bound(other));

@@ -6,7 +6,7 @@ use crate::generated;
 
 type Linear = [f64; 3];
 
-/// How much of red, green and blue each kind of eye sees of red, green and blue (Machado, Oliveira and Fernandes, 2009).
+/// How much red, green and blue each kind of eye sees of red, green and blue (Machado, Oliveira and Fernandes, 2009).
 const EYES: [(&str, [Linear; 3]); 4] = [
     ("every colour", [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]),
     (
@@ -23,7 +23,7 @@ const EYES: [(&str, [Linear; 3]); 4] = [
     ),
 ];
 
-/// The grounds of Grafana's panels, light and dark.
+/// The backgrounds of Grafana's panels, light and dark.
 const GROUNDS: [&str; 2] = ["#ffffff", "#181b1f"];
 
 fn linear(colour: &str) -> Linear {
@@ -37,7 +37,7 @@ fn seen(eye: &[Linear; 3], colour: Linear) -> Linear {
     eye.map(|row| row.iter().zip(colour).map(|(share, part)| share * part).sum::<f64>().clamp(0.0, 1.0))
 }
 
-/// CIE Lab, in which distances are about as eyes see them.
+/// CIE Lab, in which distances roughly match perceived differences.
 fn lab([red, green, blue]: Linear) -> [f64; 3] {
     let root = |part: f64| if part > 0.008_856 { part.cbrt() } else { 7.787 * part + 16.0 / 116.0 };
     let x = root((0.412_4 * red + 0.357_6 * green + 0.180_5 * blue) / 0.950_47);
@@ -56,19 +56,19 @@ fn luminance(colour: &str) -> f64 {
 }
 
 #[test]
-fn every_eye_tells_the_severities_apart() {
+fn every_eye_can_distinguish_the_severities() {
     for (eye, matrix) in EYES {
         for (at, (name, colour)) in SEVERITY.iter().enumerate() {
             for (other_name, other) in &SEVERITY[at + 1..] {
                 let apart = distance(lab(seen(&matrix, linear(colour))), lab(seen(&matrix, linear(other))));
-                assert!(apart > 18.0, "an eye that sees {eye} takes {name} for {other_name}: {apart:.1}");
+                assert!(apart > 18.0, "an eye that sees {eye} confuses {name} with {other_name}: {apart:.1}");
             }
         }
     }
 }
 
 #[test]
-fn every_severity_stands_out_from_the_ground() {
+fn every_severity_contrasts_with_the_background() {
     for (name, colour) in SEVERITY {
         for ground in GROUNDS {
             let (a, b) = (luminance(colour) + 0.05, luminance(ground) + 0.05);
@@ -95,7 +95,7 @@ fn a_name_has_the_same_colour_on_all_dashboards() {
                     }
                 }
             }
-            // Whoever draws lines by severity or risk gives them their colours.
+            // Lines by severity or risk must have those colours.
             for target in panel["targets"].as_array().unwrap() {
                 let legend = target["legendFormat"].as_str().unwrap();
                 if ["{{severity}}", "{{qds_severity}}", "{{risk_level}}"].contains(&legend) {

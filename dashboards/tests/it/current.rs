@@ -1,11 +1,11 @@
-//! What is checked in is what the source says.
+//! The checked-in files are up to date.
 
 use std::fs;
 
 #[test]
-fn the_files_are_what_is_generated() {
+fn generated_files_are_up_to_date() {
     for (path, content) in dashboards::files().unwrap() {
         let there = fs::read_to_string(&path).unwrap_or_default();
-        assert!(there == content, "{} is not what the source says: cargo run -p dashboards", path.display());
+        assert!(there == content, "{} is out of date; run cargo run -p dashboards", path.display());
     }
 }

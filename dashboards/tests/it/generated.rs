@@ -1,8 +1,8 @@
-//! The generated dashboards, to look at.
+//! Access to the generated dashboards.
 
 use serde_json::Value;
 
-/// A dashboard's file name without its end, and what is in it.
+/// A dashboard's file name without its extension, and its contents.
 pub(crate) fn all() -> Vec<(String, Value)> {
     let files = dashboards::files().unwrap();
     let dashboards = files.iter().filter(|(path, _)| path.extension().is_some_and(|end| end == "json"));
@@ -13,19 +13,19 @@ pub(crate) fn all() -> Vec<(String, Value)> {
         .collect()
 }
 
-/// Every panel of a dashboard that asks something, those in collapsed rows too.
+/// Every panel of a dashboard with queries, including those in collapsed rows.
 pub(crate) fn panels(dashboard: &Value) -> Vec<&Value> {
     let top = dashboard["panels"].as_array().unwrap();
     let inside = top.iter().filter_map(|panel| panel["panels"].as_array()).flatten();
     top.iter().filter(|panel| panel["type"] != "row").chain(inside).collect()
 }
 
-/// A panel as failures name it.
+/// A panel's name in failures.
 pub(crate) fn called(dashboard: &str, panel: &Value) -> String {
     format!("{dashboard}: {}", panel["title"].as_str().unwrap_or("a panel without title"))
 }
 
-/// Every question of every panel: as failures name it, the panel, the question, and its expression.
+/// Every query of every panel: its name in failures, the panel, the query, and its expression.
 pub(crate) fn questions(dashboards: &[(String, Value)]) -> Vec<(String, &Value, &Value, &str)> {
     let mut questions = Vec::new();
     for (name, dashboard) in dashboards {
@@ -37,11 +37,11 @@ pub(crate) fn questions(dashboards: &[(String, Value)]) -> Vec<(String, &Value, 
             }
         }
     }
-    assert!(questions.len() > 100, "dashboards ask something");
+    assert!(questions.len() > 100, "dashboards have queries");
     questions
 }
 
-/// Every query of every variable, as failures name it: the series that it looks at, and the label it lists.
+/// Every query of every variable: its name in failures, the series it selects, and the label it lists.
 pub(crate) fn variables(dashboards: &[(String, Value)]) -> Vec<(String, String, String)> {
     let mut variables = Vec::new();
     for (name, dashboard) in dashboards {

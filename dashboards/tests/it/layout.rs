@@ -1,4 +1,4 @@
-//! Where panels are: rows of 24 columns, without gaps and without overlaps, on the page and in collapsed rows.
+//! The positions of panels: rows of 24 columns without gaps or overlaps, on the page and in collapsed rows.
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
-//! What is expected of a dashboard that is shipped: the rules of Grafana's dashboard-linter, and ours.
+//! The rules of Grafana's dashboard-linter, and our own.
 //!
-//! Ours differ in one: All is `.*` and not `.+`, for series that do not have the label.
+//! One rule differs: All is `.*` and not `.+`, for series without the label.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ fn variable<'a>(dashboard: &'a Value, name: &str) -> &'a Value {
     list.find(|variable| variable["name"] == name).unwrap_or_else(|| panic!("no variable {name}"))
 }
 
-/// Every value of this key, however deep.
+/// Every value of this key, at any depth.
 fn every<'a>(key: &str, json: &'a Value, found: &mut Vec<&'a Value>) {
     match json {
         Value::Object(object) => {
@@ -26,9 +26,9 @@ fn every<'a>(key: &str, json: &'a Value, found: &mut Vec<&'a Value>) {
 }
 
 #[test]
-fn there_are_six_with_short_stable_addresses() {
+fn there_are_six_dashboards_with_short_stable_addresses() {
     let uids: Vec<_> = all().iter().map(|(_, dashboard)| dashboard["uid"].as_str().unwrap().to_owned()).collect();
-    // Links from elsewhere, runbooks among them, hold on to these.
+    // Links from elsewhere, such as runbooks, rely on these.
     assert_eq!(uids, ["cse-overview", "cse-cluster", "cse-images", "cse-posture", "cse-sensors", "cse-exporter"]);
     for (name, dashboard) in all() {
         assert_eq!(dashboard["uid"], format!("cse-{name}"));
@@ -37,7 +37,7 @@ fn there_are_six_with_short_stable_addresses() {
         assert_eq!(dashboard["tags"], json!(["container-security"]), "{name}");
         assert_eq!(dashboard["editable"], false, "{name}");
         assert_eq!(dashboard["graphTooltip"], 1, "{name}: the crosshair is shared");
-        // A dashboard with a number of some Grafana, or that asks for inputs, cannot be provisioned.
+        // A dashboard with an id of some Grafana, or with inputs, cannot be provisioned.
         assert!(
             dashboard.get("id").is_none() && dashboard.get("__inputs").is_none() && dashboard.get("gnetId").is_none(),
             "{name}"
@@ -46,7 +46,7 @@ fn there_are_six_with_short_stable_addresses() {
 }
 
 #[test]
-fn dashboards_lead_to_each_other_and_keep_what_is_chosen() {
+fn dashboards_link_to_each_other_and_keep_the_chosen_values() {
     for (name, dashboard) in all() {
         let link = &dashboard["links"][0];
         assert_eq!(link["type"], "dashboards", "{name}");
@@ -104,8 +104,8 @@ fn every_panel_has_a_short_title_and_a_description_that_opens_with_its_question(
                 !panel["title"].as_str().unwrap().contains('?'),
                 "{called}: the question belongs in the description"
             );
-            assert!(titles.insert(panel["title"].to_string()), "{called} is there twice");
-            // At 1280 pixels a column is 53 of them, 70 go to the margins and the sign of the description, and 7 to a letter.
+            assert!(titles.insert(panel["title"].to_string()), "{called} is duplicated");
+            // At 1280 pixels a column has 53 of them; margins and the description's icon take 70, and a letter takes 7.
             let (letters, columns) =
                 (panel["title"].as_str().unwrap().chars().count(), panel["gridPos"]["w"].as_u64().unwrap());
             assert!(letters as u64 <= (columns * 530 - 700) / 74, "{called} does not fit");
@@ -116,7 +116,7 @@ fn every_panel_has_a_short_title_and_a_description_that_opens_with_its_question(
                 "{called}: the description does not open with a question"
             );
             assert!(answer.ends_with('.'), "{called}: the description does not end with a sentence");
-            assert!(ids.insert(panel["id"].as_u64().unwrap()), "{called}: its id is there twice");
+            assert!(ids.insert(panel["id"].as_u64().unwrap()), "{called}: its id is duplicated");
         }
         for row in dashboard["panels"].as_array().unwrap().iter().filter(|panel| panel["type"] == "row") {
             assert!(ids.insert(row["id"].as_u64().unwrap()), "{name}: {}", row["title"]);
@@ -125,7 +125,7 @@ fn every_panel_has_a_short_title_and_a_description_that_opens_with_its_question(
 }
 
 #[test]
-fn every_number_has_a_unit_and_nothing_is_said_to_be_nothing() {
+fn every_number_has_a_unit_and_missing_data_is_shown_as_unknown() {
     for (name, dashboard) in all() {
         for panel in panels(&dashboard) {
             let called = called(&name, panel);
@@ -137,7 +137,7 @@ fn every_number_has_a_unit_and_nothing_is_said_to_be_nothing() {
                 let expr = target["expr"].as_str().unwrap();
                 assert!(
                     !expr.contains("vector(") && !expr.contains("or 0"),
-                    "{called}: no zero where nothing is known"
+                    "{called}: unknown must not be shown as zero"
                 );
             }
         }
@@ -145,7 +145,7 @@ fn every_number_has_a_unit_and_nothing_is_said_to_be_nothing() {
 }
 
 #[test]
-fn every_panel_asks_something_and_each_question_once() {
+fn every_panel_has_queries_without_duplicates() {
     for (name, dashboard) in all() {
         for panel in panels(&dashboard) {
             let called = called(&name, panel);
@@ -159,7 +159,7 @@ fn every_panel_asks_something_and_each_question_once() {
 }
 
 #[test]
-fn links_keep_what_is_chosen_and_escape_names() {
+fn links_keep_the_chosen_values_and_escape_names() {
     let mut seen = 0;
     let dashboards = all();
     for (name, dashboard) in &dashboards {

@@ -1,6 +1,6 @@
-//! What the dashboards and rules are held to.
+//! Tests of the dashboards and rules.
 
-#![expect(clippy::unwrap_used, reason = "what cannot be read here has failed the test, and the line says where")]
+#![expect(clippy::unwrap_used, reason = "unreadable input fails the test, and the line shows where")]
 
 mod colours;
 mod current;

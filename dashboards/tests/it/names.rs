@@ -1,4 +1,5 @@
-//! Every name that dashboards and rules use is in the catalog, and every family of the catalog is used or left out for a reason.
+//! Every name in dashboards and rules is in the catalog, and every family of the catalog is used or left out for a
+//! reason.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +11,7 @@ use crate::generated;
 use crate::promql::{Query, read};
 use crate::rules;
 
-/// Families that nobody asks for, and why.
+/// Families without a query, and why.
 const UNUSED: &[(&str, &str)] = &[
     ("process_virtual_memory_bytes", "resident memory is what the process uses"),
     ("container_security_vulnerability_statistics_timestamp_seconds", "the vendor computes its statistics once a day"),
@@ -22,10 +23,10 @@ const UNUSED: &[(&str, &str)] = &[
     ("container_security_images_with_condition", "the images dashboard shows failed and missing scans by scan_status"),
 ];
 
-/// Labels that a scrape, or a receiver of OTLP, puts on every series.
+/// Labels that a scrape or an OTLP receiver adds to every series.
 const OF_TARGETS: [&str; 3] = ["job", "instance", "service_instance_id"];
 
-/// What can be asked of each metric.
+/// The metrics and labels that queries may use.
 struct Known {
     labels: BTreeMap<String, BTreeSet<&'static str>>,
     closed: BTreeMap<(String, &'static str), BTreeSet<&'static str>>,
@@ -64,7 +65,7 @@ impl Known {
         known
     }
 
-    /// Panics if the query uses a name that does not exist; notes the families that it uses.
+    /// Panics if the query uses a name that does not exist, and records the families that it uses.
     fn check(&self, called: &str, query: &Query, used: &mut BTreeSet<&'static str>) {
         for selector in &query.selectors {
             let name = &selector.name;
@@ -87,7 +88,7 @@ impl Known {
     }
 }
 
-/// Which labels a query's answer may have: those that it groups by, or makes.
+/// Whether a query's result may have a label: one that it groups by, or creates.
 fn answers_with<'a>(query: &'a Query, label: &'a str) -> bool {
     query.made.iter().any(|made| made == label) || query.labels.iter().any(|(by, _)| by == label)
 }
@@ -112,7 +113,7 @@ fn dashboards_use_names_that_exist() {
 }
 
 #[test]
-fn columns_are_of_labels_that_the_answer_has() {
+fn table_columns_use_labels_of_the_result() {
     let dashboards = generated::all();
     for (name, dashboard) in &dashboards {
         for panel in generated::panels(dashboard).into_iter().filter(|panel| panel["type"] == "table") {
@@ -143,14 +144,14 @@ fn columns_are_of_labels_that_the_answer_has() {
 fn rules_use_names_that_exist() {
     let (mut known, mut used) = (Known::new(), BTreeSet::new());
     let rules = rules::all();
-    // What a rule records may have any label of what it is made from.
+    // A recorded rule may have any label of its inputs.
     for rule in rules.iter().filter(|rule| rule.is_recorded) {
         known.labels.insert(rule.name.clone(), BTreeSet::new());
     }
     for rule in &rules {
         let query = read(&rule.expr).unwrap_or_else(|error| panic!("{}: {error}", rule.name));
         for selector in query.selectors.iter().filter(|selector| selector.name.contains(':')) {
-            assert!(known.labels.contains_key(&selector.name), "{}: nothing records {}", rule.name, selector.name);
+            assert!(known.labels.contains_key(&selector.name), "{}: no rule records {}", rule.name, selector.name);
         }
         let vendors = |name: &str| !name.contains(':') && name != "up";
         let of_vendors = Query {
@@ -183,11 +184,11 @@ fn every_family_is_used_or_left_out_for_a_reason() {
         );
     }
     for (name, _) in UNUSED {
-        assert!(known.families.contains_key(*name), "{name} is left out, and does not exist");
+        assert!(known.families.contains_key(*name), "{name} is left out, but does not exist");
     }
 }
 
-/// A dashboard that picks out values of a closed label must not lose a new one.
+/// A dashboard that selects values of a closed label must not miss a new one.
 #[test]
 fn every_condition_is_on_a_dashboard() {
     let (known, dashboards) = (Known::new(), generated::all());

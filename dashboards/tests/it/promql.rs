@@ -1,20 +1,20 @@
-//! What a query asks for, found in its syntax tree.
+//! Analyses a query by its syntax tree.
 
 use promql_parser::label::MatchOp;
 use promql_parser::parser::{self, Expr, LabelModifier, VectorMatchCardinality, VectorSelector};
 
-/// Series that a query asks for.
+/// A selector in a query.
 #[derive(Debug)]
 pub(crate) struct Selector {
     /// The metric.
     pub(crate) name: String,
-    /// What its labels are compared with.
+    /// Its label matchers.
     pub(crate) matchers: Vec<Matcher>,
-    /// The function whose argument it is, if it is over a range.
+    /// The function around it, if it is over a range.
     pub(crate) over_range: Option<String>,
 }
 
-/// What a label is compared with.
+/// A label matcher.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Matcher {
     pub(crate) label: String,
@@ -22,17 +22,17 @@ pub(crate) struct Matcher {
     pub(crate) value: String,
 }
 
-/// What a query is made of.
+/// The parts of a query.
 #[derive(Debug, Default)]
 pub(crate) struct Query {
     pub(crate) selectors: Vec<Selector>,
-    /// Labels that are grouped or matched by, each with the metrics under it that may have it.
+    /// Labels that are grouped or matched by, each with the metrics below that may have it.
     pub(crate) labels: Vec<(String, Vec<String>)>,
-    /// Labels that the query makes itself.
+    /// Labels that the query creates.
     pub(crate) made: Vec<String>,
 }
 
-/// The query without Grafana's variables, which no parser of queries knows.
+/// The query without Grafana's variables, which PromQL parsers do not support.
 fn without_variables(expr: &str) -> String {
     let expr = expr.replace("$__rate_interval", "4m").replace("$__range", "1h");
     ["source", "cluster", "namespace"]
@@ -40,7 +40,7 @@ fn without_variables(expr: &str) -> String {
         .fold(expr, |expr, name| expr.replace(&format!("${{{name}:regex}}"), &format!("<{name}>")))
 }
 
-/// Reads a query.
+/// Parses a query.
 pub(crate) fn read(expr: &str) -> Result<Query, String> {
     let tree = parser::parse(&without_variables(expr))?;
     let mut query = Query::default();

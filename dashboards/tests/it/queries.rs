@@ -1,4 +1,4 @@
-//! Every query asks the chosen exporters and sources, and asks for counters as one must.
+//! Every query selects the chosen exporters and sources, and treats counters as counters.
 
 use std::collections::BTreeMap;
 
@@ -8,8 +8,8 @@ use container_security_exporter::metric::Kind;
 use crate::generated;
 use crate::promql::{Matcher, Selector, read};
 
-/// How the variables must stand in a query. `job` and `instance` as every tool that checks dashboards expects it; the names
-/// that vendors choose so that any name is compared as it is.
+/// How queries must use the variables: `job` and `instance` as all dashboard tools expect it, and names chosen by
+/// vendors so that any name is compared literally.
 const CHOSEN: [(&str, &str); 5] = [
     ("job", "$job"),
     ("instance", "$instance"),
@@ -23,7 +23,7 @@ fn is_compared(selector: &Selector, label: &str, value: &str) -> bool {
 }
 
 #[test]
-fn every_selector_heeds_what_is_chosen() {
+fn every_selector_uses_the_chosen_values() {
     let dashboards = generated::all();
     let of_sources: BTreeMap<_, _> = catalog::all()
         .map(|metric| (metric.name(), metric.labels().iter().flatten().any(|label| label.name == "source")))
@@ -31,18 +31,21 @@ fn every_selector_heeds_what_is_chosen() {
     for (called, _, _, expr) in generated::questions(&dashboards) {
         for selector in read(expr).unwrap_or_else(|error| panic!("{called}: {error}: {expr}")).selectors {
             for (label, value) in &CHOSEN[..2] {
-                assert!(is_compared(&selector, label, value), "{called}: {} is not of ${label}", selector.name);
+                assert!(is_compared(&selector, label, value), "{called}: {} does not select ${label}", selector.name);
             }
             let name = selector.name.strip_suffix("_bucket").unwrap_or(&selector.name);
             if of_sources.get(name) == Some(&true) {
-                assert!(is_compared(&selector, "source", "<source>"), "{called}: {name} is not of the chosen source");
+                assert!(
+                    is_compared(&selector, "source", "<source>"),
+                    "{called}: {name} does not select the chosen source"
+                );
             }
         }
     }
 }
 
 #[test]
-fn every_dashboard_marks_where_data_was_missing() {
+fn every_dashboard_annotates_missing_data() {
     for (name, dashboard) in generated::all() {
         let marks = dashboard["annotations"]["list"].as_array().unwrap();
         assert_eq!(marks.len(), 1, "{name}");
@@ -51,7 +54,7 @@ fn every_dashboard_marks_where_data_was_missing() {
         assert_eq!(selectors.len(), 1, "{name}");
         assert!(catalog::all().any(|metric| metric.name() == selectors[0].name), "{name}: {}", selectors[0].name);
         for (label, value) in &CHOSEN[..3] {
-            assert!(is_compared(&selectors[0], label, value), "{name} marks what is not of the chosen {label}");
+            assert!(is_compared(&selectors[0], label, value), "{name} annotations do not select the chosen {label}");
         }
     }
 }
@@ -64,13 +67,13 @@ fn a_variable_is_written_in_one_way() {
             let known = CHOSEN.iter().any(|(label, value)| matcher.label == *label && matcher.value == *value);
             assert!(known || !matcher.value.contains(['$', '<']), "{called}: {matcher:?}");
         }
-        // A backslash would be one of PromQL's strings, which quoted names do without.
+        // A backslash would start an escape in PromQL, which quoted names do not need.
         assert!(!expr.contains('\\'), "{called}: {expr}");
     }
 }
 
 #[test]
-fn a_dashboard_has_the_variables_that_it_asks_by_and_no_other() {
+fn a_dashboard_has_only_the_variables_that_its_queries_use() {
     for (name, dashboard) in generated::all() {
         let text = dashboard["panels"].to_string();
         for variable in dashboard["templating"]["list"].as_array().unwrap() {
@@ -86,7 +89,7 @@ fn a_dashboard_has_the_variables_that_it_asks_by_and_no_other() {
 }
 
 #[test]
-fn counters_are_asked_for_as_counters_and_gauges_as_gauges() {
+fn counters_are_queried_as_counters_and_gauges_as_gauges() {
     let dashboards = generated::all();
     let kinds: BTreeMap<_, _> = catalog::all().map(|metric| (metric.name(), metric.kind())).collect();
     let counts =
@@ -102,7 +105,7 @@ fn counters_are_asked_for_as_counters_and_gauges_as_gauges() {
 }
 
 #[test]
-fn what_is_asked_of_now_is_not_an_answer_of_before() {
+fn current_numbers_are_queried_at_the_current_time() {
     let dashboards = generated::all();
     for (called, panel, target, _) in generated::questions(&dashboards) {
         let over_time = panel["type"] == "timeseries" || panel["type"] == "heatmap";
@@ -112,10 +115,10 @@ fn what_is_asked_of_now_is_not_an_answer_of_before() {
 }
 
 #[test]
-fn nothing_is_added_up_over_exporters() {
+fn nothing_is_summed_over_exporters() {
     let dashboards = generated::all();
     for (called, _, _, expr) in generated::questions(&dashboards) {
-        // A sum right over series of a vendor's state would count what two replicas report twice.
+        // A sum directly over a vendor's series would count the data of two replicas twice.
         for (at, _) in expr
             .match_indices("sum")
             .filter(|(at, _)| !expr[..*at].ends_with(|before: char| before.is_alphanumeric() || before == '_'))

@@ -1,16 +1,16 @@
-//! The rule files: what they ask, and what becomes of them for the Prometheus operator.
+//! The rule files: their expressions, and their form for the Prometheus operator.
 
 use std::fs;
 
 use saphyr::{LoadableYamlNode as _, Yaml};
 
-/// A rule of the plain files.
+/// A rule in the plain files.
 pub(crate) struct Rule {
-    /// What it records, or the alert.
+    /// The recorded name, or the alert.
     pub(crate) name: String,
-    /// Whether it is recorded.
+    /// Whether it is a recording rule.
     pub(crate) is_recorded: bool,
-    /// What it asks.
+    /// Its expression.
     pub(crate) expr: String,
 }
 
@@ -24,7 +24,7 @@ fn groups<'a>(document: &'a Yaml<'a>) -> &'a [Yaml<'a>] {
     document["groups"].as_sequence().unwrap()
 }
 
-/// Every rule of the plain files.
+/// Every rule in the plain files.
 pub(crate) fn all() -> Vec<Rule> {
     let mut rules = Vec::new();
     for text in PLAIN.map(text) {

@@ -1,4 +1,4 @@
-//! The exporter against a simulated Qualys tenant and a simulated Prisma Cloud console, on loopback: what it shows,
+//! The exporter against a simulated Qualys tenant and a simulated Prisma Cloud console on loopback: shows its output
 //! without an account.
 
 use std::io::Write as _;
@@ -24,31 +24,31 @@ use tokio::time::{MissedTickBehavior, interval};
 /// Runs the exporter against simulated vendors
 #[derive(Parser)]
 struct Arguments {
-    /// Where the exporter listens
+    /// The address that the exporter listens on
     #[arg(long, default_value = "127.0.0.1:9877")]
     listen: String,
-    /// What the vendors' data is made from
+    /// The seed of the vendors' data
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// How many containers the Qualys tenant has
+    /// The number of containers of the Qualys tenant
     #[arg(long, default_value_t = 26_000)]
     containers: usize,
-    /// How many containers the Prisma Cloud console has: 50 to a request, and 30 requests in 30 seconds
+    /// The number of containers of the Prisma Cloud console: 50 per request, 30 requests in 30 seconds
     #[arg(long, default_value_t = 1_000)]
     prisma_containers: usize,
-    /// The vendors' data changes only on SIGUSR1: each time, a namespace of either is no longer there
+    /// Change the vendors' data only on SIGUSR1: each time, one namespace of either vendor disappears
     #[arg(long)]
     frozen: bool,
-    /// A file to write the series to that the exporter must show, as lines of JSON; anew for each SIGUSR1
+    /// A file for the series that the exporter must show, as JSON lines; rewritten on each SIGUSR1
     #[arg(long)]
     oracle: Option<PathBuf>,
 }
 
-/// The program's own.
+/// The same allocator as the program's.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
-/// How often the vendors' data changes.
+/// The interval between changes of the vendors' data.
 const CHANGE: Duration = Duration::from_secs(10);
 
 #[tokio::main]
@@ -70,7 +70,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (username, cloud_username) = (options.username.clone(), of_cloud.username.clone());
     let vendor = Server::start(Arc::clone(&tenant), options).await?;
     let cloud = Server::start_prisma(Arc::clone(&console), of_cloud).await?;
-    // The vendors' published limits are in force: one walk of 25,000 containers of Qualys fits into each minute.
+    // The vendors' published limits apply: one walk of 25,000 Qualys containers fits into each minute.
     std::fs::write(
         &config_file,
         format!(
@@ -116,7 +116,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Lets the vendors' data change for ever.
+/// Keeps changing the vendors' data.
 async fn change(tenant: Arc<Mutex<Tenant>>, console: Arc<Mutex<Console>>, clock: Clock) {
     let mut ticks = interval(CHANGE);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -128,8 +128,8 @@ async fn change(tenant: Arc<Mutex<Tenant>>, console: Arc<Mutex<Console>>, clock:
     }
 }
 
-/// Renames a namespace of the tenant and removes one of the console, once for each wish: quick to read anew, as no
-/// container of the tenant's is gone.
+/// Renames a namespace of the tenant and removes one of the console for each signal. This is quick to collect, as the
+/// tenant does not lose containers.
 async fn thaw(
     mut wishes: Signal,
     tenant: Arc<Mutex<Tenant>>,
@@ -154,12 +154,12 @@ async fn thaw(
             console.step(now);
         }
         if let Some(Err(error)) = oracle.as_ref().map(|path| write_oracle(path, &tenant, &console, &clock)) {
-            tracing::error!(%error, "the oracle cannot be written");
+            tracing::error!(%error, "failed to write the oracle");
         }
     }
 }
 
-/// Writes what the oracle expects of the vendors, as a whole.
+/// Writes what the oracle expects of both vendors, atomically.
 fn write_oracle(
     path: &PathBuf,
     tenant: &Mutex<Tenant>,
@@ -172,7 +172,7 @@ fn write_oracle(
     let truths = [(Truth::Qualys(&tenant), &of_tenant), (Truth::Prisma(&console), &of_console)];
     let families = oracle::expected_of(&truths);
     let mut lines = Vec::new();
-    // How many groups are folded is told by the exporter of itself.
+    // The exporter counts folded groups in a family about itself.
     for (family, series) in
         families.into_iter().filter(|(family, _)| family != "container_security_exporter_folded_groups")
     {

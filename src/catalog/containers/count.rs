@@ -1,4 +1,4 @@
-//! Fixed label sets of containers: which values each vendor reports, and how a container is counted in them.
+//! Fixed label sets of containers: the values that each vendor reports, and how a container is counted in them.
 
 use super::read::{ContainerRow, findings, holds, never_scanned, prisma, qualys};
 use crate::catalog::label::{CONDITION, QDS_SEVERITY, SENSOR_STATE, SEVERITY, STATUS, VENDOR_SEVERITY};

@@ -1,4 +1,4 @@
-//! What is read of a container, whichever listing tells it.
+//! Reads the values of a container, from whichever listing has them.
 
 use crate::catalog::images;
 use crate::clock::Timestamp;
@@ -45,7 +45,7 @@ pub(super) fn image_name(row: ContainerRow<'_>) -> &str {
     row.image().map_or("", |(image, names)| names.text(images::repository(image)))
 }
 
-/// Where the vendor knows it from; a container without a placement was not told about.
+/// How the vendor knows the container; unknown without a placement.
 pub(super) fn origin(row: ContainerRow<'_>) -> &str {
     row.text(row.record.bulk.as_ref().map_or(Name::UNKNOWN, |bulk| bulk.origin))
 }
@@ -78,7 +78,7 @@ pub(super) fn prisma(row: ContainerRow<'_>) -> Option<&PrismaFields> {
     }
 }
 
-/// Its findings by severity, which in Prisma Cloud are its image's; none where it was never scanned.
+/// Its findings by severity, which in Prisma Cloud are its image's; `None` if it was never scanned.
 pub(super) fn findings(row: ContainerRow<'_>) -> Option<SeverityCounts> {
     match &row.record.page.as_ref()?.vendor {
         VendorFields::Qualys(fields) => fields.findings,
@@ -86,10 +86,10 @@ pub(super) fn findings(row: ContainerRow<'_>) -> Option<SeverityCounts> {
     }
 }
 
-/// Whether it was never scanned; none where that cannot be told, since its image's findings are not collected yet.
+/// Whether it was never scanned; `None` if that is unknown because its image's findings are not collected yet.
 pub(super) fn never_scanned(row: ContainerRow<'_>) -> Option<bool> {
-    let cannot_tell = prisma(row).is_some() && !row.source.knows_images();
-    (!cannot_tell).then(|| findings(row).is_none())
+    let is_unknown = prisma(row).is_some() && !row.source.knows_images();
+    (!is_unknown).then(|| findings(row).is_none())
 }
 
 pub(super) fn risk(row: ContainerRow<'_>) -> Option<f64> {
@@ -97,9 +97,9 @@ pub(super) fn risk(row: ContainerRow<'_>) -> Option<f64> {
 }
 
 pub(super) fn holds(row: ContainerRow<'_>, condition: Condition) -> bool {
-    let told = |conditions: Option<Conditions>| conditions.unwrap_or_default();
-    let page = told(row.record.page.as_ref().map(|page| page.conditions));
-    let bulk = told(row.record.bulk.as_ref().map(|bulk| bulk.conditions));
+    let known = |conditions: Option<Conditions>| conditions.unwrap_or_default();
+    let page = known(row.record.page.as_ref().map(|page| page.conditions));
+    let bulk = known(row.record.bulk.as_ref().map(|bulk| bulk.conditions));
     page.or(bulk).hold(condition)
 }
 
@@ -109,7 +109,7 @@ pub(super) fn last_scan(row: ContainerRow<'_>) -> Option<f64> {
     page.or(bulk).map(Timestamp::seconds)
 }
 
-/// The value of the promoted label at a place in the configuration's list.
+/// The value of the promoted label at a position in the configuration's list.
 pub(in crate::catalog) fn promoted(row: ContainerRow<'_>, at: usize) -> &str {
     let labels = row.record.bulk.as_ref().map(|bulk| &bulk.labels);
     row.text(labels.and_then(|labels| labels.get(at)).copied().unwrap_or(Name::EMPTY))

@@ -1,4 +1,4 @@
-//! Which files are set aside, and which are not.
+//! Checks which files are set aside, and which are not.
 
 use std::io::{self, Write};
 use std::sync::MutexGuard;
@@ -63,7 +63,7 @@ fn is_set_aside(dir: &TempDir, kind: &str) {
     let aside = format!("checkpoint.redb.{kind}");
     assert_eq!(files(dir.path()), ["checkpoint.redb", &aside]);
     let after = dir.path().join(&aside);
-    // A database is looked through on its way out; anything else stays as it is to the byte.
+    // A database is checked when it is set aside; any other file stays the same to the byte.
     assert!(fs::read(&after).expect("it") == before || Database::open(after).is_ok(), "{kind}: it was changed");
     assert!(log.contains(" WARN ") && log.contains(&aside) && log.lines().count() == 1, "{kind}: {log}");
     drop(store);
@@ -94,7 +94,7 @@ fn a_store_of_another_format_is_set_aside() {
 }
 
 #[test]
-fn a_file_that_is_no_store_is_set_aside() {
+fn a_file_that_is_not_a_store_is_set_aside() {
     for (text, kind) in [
         (&b"a text\n"[..], "foreign"),
         (&b"SQLite format 3\0\x10\0\x01\x01\0\x40\x20\x20"[..], "foreign"),
@@ -103,7 +103,7 @@ fn a_file_that_is_no_store_is_set_aside() {
         (&b"redb\x1A\x0A\xA9\x0D\x0A and nothing more"[..], "damaged"),
     ] {
         let dir = tempfile::tempdir().expect("a directory");
-        // Again and again, as what is set aside must not pile up.
+        // Twice, because files that are set aside must not pile up.
         for _ in 0..2 {
             fs::write(file::path(dir.path()), text).expect("written");
             is_set_aside(&dir, kind);
@@ -125,7 +125,7 @@ fn another_programs_database_is_set_aside() {
 }
 
 #[test]
-fn a_store_that_was_only_begun_is_gone_on_with() {
+fn an_unfinished_store_is_completed() {
     let dir = tempfile::tempdir().expect("a directory");
     fs::write(file::path(dir.path()), b"").expect("written");
     drop(open(&dir));
@@ -152,7 +152,7 @@ fn a_store_that_is_in_use_is_refused_and_left_alone() {
 }
 
 #[test]
-fn what_cannot_be_opened_is_told_and_left_alone() {
+fn an_unopenable_store_is_reported_and_left_alone() {
     let dir = tempfile::tempdir().expect("a directory");
     fs::create_dir(file::path(dir.path())).expect("a directory in place of the file");
     let words = Store::open(dir.path()).expect_err("a refusal");
@@ -169,7 +169,7 @@ fn what_cannot_be_opened_is_told_and_left_alone() {
         );
     }
 
-    // Nobody keeps root out.
+    // Permissions do not apply to root.
     let dir = saved();
     fs::set_permissions(file::path(dir.path()), fs::Permissions::from_mode(0o000)).expect("set");
     if let Err(words) = Store::open(dir.path()) {

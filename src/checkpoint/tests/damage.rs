@@ -1,4 +1,4 @@
-//! Bytes that nobody vouches for: a store is as it was saved, or it is empty.
+//! Untrusted bytes: a store is as it was saved, or it is empty.
 
 use std::os::unix::fs::FileExt as _;
 
@@ -10,9 +10,9 @@ use crate::inventory::{Make, Record};
 const ROWS: &str = "prod/containers/served/defenders/rows";
 const NAMES: &str = "prod/containers/served/defenders/names";
 
-/// What was stored at some time in a file: a store that falls back to what it had before is none the worse for it.
+/// Data that was stored in a file at some time: a store may fall back to its earlier data.
 struct Known {
-    /// The file as a crash leaves it, which is looked through whole when it is opened, and as it is once closed.
+    /// The file as a crash leaves it, which is checked completely when it is opened, and as it is once closed.
     bytes: [Vec<u8>; 2],
     served: Vec<String>,
     walks: Vec<String>,
@@ -38,7 +38,7 @@ fn known() -> Known {
     Known { bytes, served: served.iter().map(shown).collect(), walks: walks.map(only).iter().map(shown).collect() }
 }
 
-/// Loads what is in a store, which must be known. Tells whether there was anything.
+/// Loads the data of a store, which must be known. Returns whether there was any.
 fn is_known_or_nothing(store: &Arc<Store>, known: &Known) -> bool {
     let saved = slot(store).load();
     let (served, walked) = (saved.served.is_some(), saved.walk.is_some());
@@ -65,7 +65,7 @@ impl Dice {
         usize::try_from(self.0 >> 33).expect("31 bits") % end
     }
 
-    /// Damages bytes in one of the ways that disks have.
+    /// Damages bytes in one of the ways that disks do.
     fn damage(&mut self, bytes: &mut Vec<u8>) {
         match self.below(6) {
             0 => bytes.truncate(self.below(bytes.len())),
@@ -74,12 +74,12 @@ impl Dice {
                 bytes.iter_mut().skip(at).take(length).for_each(|byte| *byte = 0);
             }
             2 => {
-                // A page that was not written, or to the wrong place.
+                // A page that was not written, or was written to the wrong place.
                 let (from, to) = (self.below(bytes.len() / 4096) * 4096, self.below(bytes.len() / 4096) * 4096);
                 bytes.copy_within(from..from + 4096, to);
             }
             3 => {
-                // In the header of the file, where little is spent on checks.
+                // In the header of the file, which has few checks.
                 let at = self.below(320);
                 bytes[at] ^= 1 << self.below(8);
             }
@@ -92,7 +92,7 @@ impl Dice {
         }
     }
 
-    /// A place that is not in the wide empty parts of a file.
+    /// A position outside the large empty parts of a file.
     fn written(&mut self, bytes: &[u8]) -> usize {
         loop {
             let at = self.below(bytes.len());
@@ -104,7 +104,7 @@ impl Dice {
 }
 
 #[test]
-fn a_damaged_store_gives_what_was_saved_or_nothing() {
+fn a_damaged_store_returns_the_saved_data_or_nothing() {
     let known = known();
     let mut dice = Dice(1);
     let (mut anything, mut nothing) = (0, 0);
@@ -123,7 +123,7 @@ fn a_damaged_store_gives_what_was_saved_or_nothing() {
 }
 
 #[test]
-fn not_one_bit_of_a_row_or_name_can_change() {
+fn every_changed_bit_of_a_row_or_name_is_detected() {
     let dir = tempfile::tempdir().expect("a directory");
     let store = open(&dir);
     slot(&store).save(&only(defenders(0..9)), &saved_data()).expect("saved");
@@ -146,7 +146,7 @@ fn not_one_bit_of_a_row_or_name_can_change() {
 }
 
 #[test]
-fn a_store_that_is_damaged_while_it_is_open_gives_what_was_saved_or_nothing() {
+fn a_store_damaged_while_open_returns_the_saved_data_or_nothing() {
     let known = known();
     let mut dice = Dice(2);
     for _ in 0..30 {
@@ -159,7 +159,7 @@ fn a_store_that_is_damaged_while_it_is_open_gives_what_was_saved_or_nothing() {
         file.write_all_at(&bytes, 0).expect("written");
         file.set_len(bytes.len() as u64).expect("cut");
         is_known_or_nothing(&store, &known);
-        // The first may fail on what it finds, the next one begins anew where it must.
+        // The first write may fail on the damage; the next one starts over if it must.
         if slot(&store).save(&only(defenders(0..9)), &saved_data()).is_err() {
             slot(&store).save(&only(defenders(0..9)), &saved_data()).expect("saved at last");
         }
@@ -167,7 +167,7 @@ fn a_store_that_is_damaged_while_it_is_open_gives_what_was_saved_or_nothing() {
     }
 }
 
-/// Changes one list behind the database's own checksums; what is given to it is taken as it is.
+/// Changes one list with valid database checksums.
 fn tampered(change: impl FnOnce(&mut redb::Table<'_, u64, &'static [u8]>), list: &str) -> Saved {
     let dir = tempfile::tempdir().expect("a directory");
     let store = open(&dir);
@@ -184,12 +184,12 @@ fn tampered(change: impl FnOnce(&mut redb::Table<'_, u64, &'static [u8]>), list:
 }
 
 #[test]
-fn a_list_that_is_not_as_its_header_says_is_not_given_out() {
+fn a_list_that_does_not_match_its_header_is_not_returned() {
     let copy = |table: &mut redb::Table<'_, u64, &'static [u8]>, from, to| {
         let bytes = table.get(from).expect("read").expect("a row").value().to_vec();
         table.insert(to, &*bytes).expect("written");
     };
-    // A row that is sealed as it should be, and was not there.
+    // A row with a valid checksum that was not there.
     let sealed = |list: &str, number, bytes: &[u8]| {
         let mut bytes = bytes.to_vec();
         Checksum::new(list).close(number, &mut bytes);
@@ -208,7 +208,8 @@ fn a_list_that_is_not_as_its_header_says_is_not_given_out() {
         let more = sealed(list, 9, b"more");
         assert!(tampered(|table| drop(table.insert(9, &*more).expect("put")), list).served.is_none());
     }
-    // Another value of the same kind, in its place, well sealed, which only the sum of the whole list can tell.
+    // Another value of the same kind, in its place, with a valid checksum, which only the checksum of the whole list
+    // reveals.
     let text = sealed(NAMES, 4, b"another");
     assert!(tampered(|table| drop(table.insert(4, &*text).expect("put")), NAMES).served.is_none());
 }
@@ -255,7 +256,7 @@ proptest! {
 }
 
 #[test]
-fn values_that_there_are_not_are_refused() {
+fn invalid_values_are_refused() {
     let refused = |bytes: &[u8], of: &str| {
         let read = match of {
             "time" => postcard::from_bytes::<crate::clock::Timestamp>(bytes).is_ok(),

@@ -1,4 +1,4 @@
-//! What is written: what has changed, and nothing else.
+//! Checks that only changes are written.
 
 use proptest::prelude::*;
 
@@ -17,7 +17,7 @@ pub(super) fn stored(store: &Store, name: &str) -> Vec<(u64, Vec<u8>)> {
 const ROWS: &str = "prod/containers/served/defenders/rows";
 
 #[test]
-fn a_row_that_changes_goes_or_comes_leaves_the_others_alone() {
+fn a_changed_removed_or_added_row_leaves_the_others_alone() {
     let dir = tempfile::tempdir().expect("a directory");
     let store = open(&dir);
     let save = |table: &Table<Defenders>| {
@@ -54,7 +54,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
-    fn whatever_comes_after_whatever_is_stored_exactly(
+    fn any_state_after_any_other_is_stored_exactly(
         rounds in prop::collection::vec(prop::collection::vec((0_u64..12, 0_u64..3, 0_u64..4), 0..16), 1..8)
     ) {
         let dir = tempfile::tempdir().expect("a directory");

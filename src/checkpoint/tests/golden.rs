@@ -1,4 +1,4 @@
-//! The bytes of everything stored: a file says what they were when their format got its number.
+//! The bytes of everything stored: a file holds the bytes of the current format number.
 
 use std::fmt::Write as _;
 
@@ -39,7 +39,7 @@ fn header(content: Content) -> Header {
 }
 
 #[test]
-fn what_is_stored_has_the_bytes_of_its_format() {
+fn stored_data_has_the_bytes_of_its_format() {
     let mut bytes = Bytes(format!("format {FORMAT}\n"));
     every().each(&mut bytes).expect("bytes");
     let contents = [
@@ -62,8 +62,8 @@ fn what_is_stored_has_the_bytes_of_its_format() {
     let different = known.lines().zip(bytes.0.lines()).find(|(known, now)| known != now);
     assert!(
         known == bytes.0,
-        "what is stored no longer has the bytes that it had, first in {different:?}.\n\
-         Stores out there would be misread: raise FORMAT in src/checkpoint/mod.rs, unless that is done already since \
-         the last release, and write {FILE} anew with\n  UPDATE=1 cargo test --lib checkpoint::tests::golden"
+        "the bytes of stored data have changed, first in {different:?}.\n\
+         Existing stores would be misread: raise FORMAT in src/checkpoint/mod.rs, unless it was already raised since \
+         the last release, and rewrite {FILE} with\n  UPDATE=1 cargo test --lib checkpoint::tests::golden"
     );
 }

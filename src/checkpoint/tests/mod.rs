@@ -1,4 +1,4 @@
-//! What is stored and given out again, in a directory of the test's.
+//! Data that is stored and returned again, in a directory of the test.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -30,7 +30,7 @@ fn slot(store: &Arc<Store>) -> Slot {
     store.slot("prod", Vendor::Qualys, "containers", 7)
 }
 
-/// A table of as many rows as there are numbers.
+/// A table with one row per number.
 fn defenders(numbers: impl IntoIterator<Item = u64>) -> Table<Defenders> {
     let mut table = Table::default();
     for number in numbers {
@@ -44,7 +44,7 @@ fn only(defenders: Table<Defenders>) -> Tables {
     Tables { defenders: Some(Arc::new(defenders)), ..Tables::default() }
 }
 
-/// The names of all that is stored in the database: headers, and tables.
+/// The names of everything stored in the database: headers and tables.
 fn contents(store: &Store) -> Vec<String> {
     let read = store.with("read", |database| {
         let transaction = database.begin_read()?;
@@ -61,7 +61,7 @@ fn contents(store: &Store) -> Vec<String> {
 }
 
 #[test]
-fn what_was_saved_is_loaded_after_a_restart() {
+fn saved_data_is_loaded_after_a_restart() {
     let dir = tempfile::tempdir().expect("a directory");
     let store = open(&dir);
     assert!(slot(&store).load().served.is_none());
@@ -89,7 +89,7 @@ fn data_without_a_status_is_kept_too() {
     slot(&store).save(&Tables::default(), &bare).expect("saved");
     let (tables, stands) = slot(&store).load().served.expect("what was saved");
     assert_eq!((shown(&tables), stands), (shown(&Tables::default()), bare.clone()));
-    // No table at all is not the same as an empty one.
+    // A missing table is not the same as an empty one.
     slot(&store).save(&only(Table::default()), &bare).expect("saved");
     let (tables, _) = slot(&store).load().served.expect("what was saved");
     assert!(tables.defenders.is_some_and(|table| table.is_empty()));
@@ -114,7 +114,7 @@ fn a_loaded_table_is_as_good_as_the_one_saved() {
 }
 
 #[test]
-fn nothing_is_given_to_another_account_or_vendor() {
+fn nothing_is_returned_to_another_account_or_vendor() {
     let dir = tempfile::tempdir().expect("a directory");
     let store = open(&dir);
     let others = [
@@ -133,7 +133,7 @@ fn nothing_is_given_to_another_account_or_vendor() {
 }
 
 #[test]
-fn a_walk_is_kept_next_to_what_is_served_until_that_is_replaced() {
+fn a_walk_is_kept_next_to_the_served_data_until_that_is_replaced() {
     let dir = tempfile::tempdir().expect("a directory");
     let store = open(&dir);
     let slot = slot(&store);
@@ -160,7 +160,7 @@ fn a_walk_is_kept_next_to_what_is_served_until_that_is_replaced() {
 }
 
 #[test]
-fn a_walk_of_another_build_is_dropped_and_what_is_served_is_not() {
+fn a_walk_of_another_build_is_dropped_and_the_served_data_is_not() {
     let dir = tempfile::tempdir().expect("a directory");
     let store = open(&dir);
     let slot = slot(&store);
@@ -180,7 +180,7 @@ fn a_walk_of_another_build_is_dropped_and_what_is_served_is_not() {
 }
 
 #[test]
-fn only_what_is_still_collected_is_kept() {
+fn only_data_of_current_collectors_is_kept() {
     let dir = tempfile::tempdir().expect("a directory");
     let store = open(&dir);
     let sources = ["a", "a/b", "a/containers/served", "", "é/"];
@@ -207,7 +207,7 @@ fn only_what_is_still_collected_is_kept() {
 }
 
 #[test]
-fn the_store_is_for_its_owner_alone() {
+fn the_store_is_private_to_its_owner() {
     let dir = tempfile::tempdir().expect("a directory");
     let state = dir.path().join("deep/state");
     drop(Store::open(&state).expect("a store that opens"));
@@ -216,7 +216,7 @@ fn the_store_is_for_its_owner_alone() {
 }
 
 #[test]
-fn what_fails_once_does_not_fail_for_good() {
+fn a_failure_is_not_permanent() {
     let dir = tempfile::tempdir().expect("a directory");
     let store = open(&dir);
     slot(&store).save(&only(defenders(0..9)), &saved_data()).expect("saved");
@@ -225,7 +225,7 @@ fn what_fails_once_does_not_fail_for_good() {
     assert!(words.contains("checkpoint.redb could not be written: Previous I/O error"), "{words}");
     let failed = store.with::<()>("read", |_| panic!("as redb may on a page that changed under it"));
     assert!(failed.expect_err("a failure").contains("could not be read"));
-    // A change that was begun and not committed is as if it never was.
+    // An uncommitted change has no effect.
     let failed = store.with::<()>("written", |database| {
         let transaction = write::begin(database)?;
         write::clear(&transaction, &StorePath::new("prod", "containers", Area::Served), &[])?;

@@ -1,4 +1,4 @@
-//! Records of every kind, with everything in them, and with nothing.
+//! Records of every kind, with every field set, and with none.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -43,7 +43,7 @@ fn table<R: Record>(fill: impl FnOnce(&mut Names) -> Vec<(&'static str, R)>) -> 
     Arc::new(table)
 }
 
-/// Every table there is. Everything that may be there is there in some record, and not there in another one.
+/// Every table. Every optional field is set in some record, and unset in another one.
 pub(super) fn every() -> Tables {
     Tables {
         containers: Some(table(containers)),
@@ -256,7 +256,8 @@ fn images(names: &mut Names) -> Vec<(&'static str, Image)> {
     ]
 }
 
-/// What these tables hold, so that two can be compared: which there are, their names and their rows, in their order.
+/// The contents of these tables in a form that can be compared: which tables exist, their names and their rows, in
+/// order.
 pub(super) fn shown(tables: &Tables) -> String {
     struct Show(String);
     impl Visit for Show {

@@ -1,9 +1,9 @@
-//! Rate limits: who may send now, who waits, and for how long.
+//! Rate limits: which requests may be sent now, and which wait for how long.
 //!
-//! One [`RateLimiter`] per class of endpoints, shared by all who call them. It keeps a sliding window exactly: there is no
-//! window, as the server sees it, with more requests than allowed. For that a request takes its place when it is
-//! sent and gives it back one window after its answer began, for somewhere in between the server has counted it.
-//! Counting from the sending alone would be too early by as much as one request was slower on its way than another.
+//! One [`RateLimiter`] per class of endpoints, shared by all its callers. It keeps an exact sliding window: the server
+//! never sees a window with more requests than allowed. For that, a request takes its permit when it is sent and
+//! returns it one window after its response began, because the server counted it somewhere in between. Counting from
+//! the sending alone would be too early by the difference in how long two requests travel.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard};
@@ -19,24 +19,24 @@ use crate::setting::RateLimit;
 #[cfg(test)]
 mod tests;
 
-/// A server's limit above this limits nothing here, and is not kept books on.
+/// A server's limit above this is ignored.
 const MOST_REQUESTS: u32 = 100_000;
 
-/// Lets requests of one class through, in the order in which they came.
+/// Lets requests of one class through, in order of arrival.
 #[derive(Debug)]
 pub(super) struct RateLimiter {
-    /// Blocked by the first in line while it waits; tokio's mutex is fair, so those behind it keep their order.
+    /// Locked by the first in line while it waits; tokio's mutex is fair, so the others keep their order.
     line: tokio::sync::Mutex<()>,
-    /// Tells the first in line that something it waits for has changed.
+    /// Notifies the first in line that something it waits for has changed.
     changed: Notify,
     state: Mutex<LimiterState>,
-    /// A longer hold than this is not waited for: the collector fails, and its next run tries again.
+    /// A hold that lasts longer than this is not waited for: the collector fails, and its next run retries.
     patience: Duration,
     /// The longest hold.
     max_wait: Duration,
 }
 
-/// A place in the window. Dropped when the answer begins, or when it is known that none will come.
+/// A permit to send a request. Dropped when the response begins, or when it is known that there will be none.
 #[derive(Debug)]
 pub(super) struct Permit<'limiter>(&'limiter RateLimiter);
 
@@ -45,7 +45,7 @@ pub(super) struct Permit<'limiter>(&'limiter RateLimiter);
 pub(super) struct Blocked(pub(super) Duration);
 
 impl RateLimiter {
-    /// A limiter for this limit, or for any number of requests. A hold lasts `max_wait` at most, and callers wait for it
+    /// Creates a limiter with this limit, or without any. A hold lasts `max_wait` at most, and callers wait for it
     /// unless more than `patience` of it remains.
     pub(super) fn new(limit: Option<RateLimit>, patience: Duration, max_wait: Duration) -> Self {
         Self {
@@ -65,7 +65,7 @@ impl RateLimiter {
             match turn {
                 Admission::Now => return Ok(Permit(self)),
                 Admission::Blocked(remaining) => return Err(Blocked(remaining)),
-                // A change that came since `take` has left its mark in `changed`, so it is not missed.
+                // A change since `take` has left its notification in `changed`, so it is not missed.
                 Admission::At(at) => tokio::select! {
                     () = sleep_until(at) => {}
                     () = self.changed.notified() => {}
@@ -75,18 +75,18 @@ impl RateLimiter {
         }
     }
 
-    /// Lets nobody through for `time` from now, `max_wait` at most, or longer if an earlier hold lasts longer.
+    /// Lets no request through for `time` from now, `max_wait` at most, or longer if an earlier hold lasts longer.
     pub(super) fn hold(&self, time: Duration) {
         self.state().hold_until(Instant::now() + time.min(self.max_wait));
         self.changed.notify_one();
     }
 
-    /// The longest window of its limits; zero if it has none.
+    /// The longest window of its limits; zero without limits.
     pub(super) fn window(&self) -> Duration {
         self.state().window()
     }
 
-    /// Minds what the server says about its limits. When to come back after a refusal is for [`RateLimiter::hold`].
+    /// Applies the server's rate-limit headers. The pause after a refusal is set with [`RateLimiter::hold`].
     pub(super) fn observe(&self, headers: &RateLimitHeaders, refused: bool) {
         let now = Instant::now();
         let mut state = self.state();
@@ -94,8 +94,8 @@ impl RateLimiter {
         if headers.remaining == Some(0) && !refused {
             let until = match (headers.to_wait, headers.window) {
                 (Some(wait), _) => Some(now + wait.min(self.max_wait)),
-                // The oldest request in the server's window is no younger than the oldest of ours in it, so room
-                // comes when that one leaves, and not only a whole window from now.
+                // The oldest request in the server's window is at least as old as the oldest of ours in it, so room
+                // appears when that one leaves, and not only a whole window from now.
                 (None, Some(window)) => {
                     let window = window.min(self.patience).min(self.max_wait);
                     let oldest = state.ended.iter().find(|ended| **ended + window > now);
@@ -112,7 +112,7 @@ impl RateLimiter {
     }
 
     fn state(&self) -> MutexGuard<'_, LimiterState> {
-        // What is kept here is never half-changed when a panic could come.
+        // The state is never half-changed when a panic could occur.
         lock(&self.state)
     }
 }
@@ -120,7 +120,7 @@ impl RateLimiter {
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
         let mut state = self.0.state();
-        // Asked for under the lock, so that `ended` stays in order.
+        // Read under the lock, so that `ended` stays in order.
         state.leave(Instant::now());
         drop(state);
         self.0.changed.notify_one();
@@ -135,22 +135,22 @@ enum Admission {
     Blocked(Duration),
 }
 
-/// The books of a limiter; pure, with the time as an argument.
+/// The state of a limiter; pure, with the time as an argument.
 #[derive(Debug, Default)]
 struct LimiterState {
-    /// What the configuration allows. It holds whatever the server says.
+    /// The configured limit. It holds whatever the server says.
     ours: Option<RateLimit>,
-    /// What the server said last.
+    /// The server's limit, as sent last.
     theirs: Option<RateLimit>,
-    /// Requests sent whose answer has not begun.
+    /// Requests in flight: their response has not begun.
     sent: usize,
-    /// When the answers of the last requests began, oldest first.
+    /// When the responses to the last requests began, oldest first.
     ended: VecDeque<Instant>,
     held: Option<Instant>,
 }
 
 impl LimiterState {
-    /// Takes a place if there is one, or says what to wait for.
+    /// Takes a permit if there is one, or returns what to wait for.
     fn take(&mut self, now: Instant, patience: Duration) -> Admission {
         let mut at = now;
         if let Some(held) = self.held {
@@ -174,7 +174,7 @@ impl LimiterState {
         Admission::Now
     }
 
-    /// When there is room under `limit`; none if first an answer must come.
+    /// When there is room under `limit`; `None` if a response must come first.
     fn room(&self, limit: RateLimit, now: Instant) -> Option<Instant> {
         let requests = usize::try_from(limit.requests).unwrap_or(usize::MAX);
         let gone = self.ended.partition_point(|ended| *ended + limit.window <= now);
@@ -182,7 +182,7 @@ impl LimiterState {
         if counted < requests {
             return Some(now);
         }
-        // So many must leave, the oldest first.
+        // This many must leave, the oldest first.
         let leaving = counted - requests;
         self.ended.get(gone + leaving).map(|last| *last + limit.window)
     }
@@ -194,7 +194,7 @@ impl LimiterState {
         }
     }
 
-    /// Drops what is out of every window.
+    /// Drops the times that are outside every window.
     fn forget(&mut self, now: Instant) {
         let longest = self.window();
         while self.ended.front().is_some_and(|ended| *ended + longest <= now) {
@@ -210,7 +210,7 @@ impl LimiterState {
         if let Some(requests) = headers.limit
             && let Some(window) = headers.window.or(self.ours.map(|ours| ours.window))
         {
-            // Taken anew each time, so that one odd answer does not slow us down for ever.
+            // Replaced each time, so that one odd response does not slow the client down forever.
             self.theirs = (requests <= MOST_REQUESTS).then_some(RateLimit { requests, window });
         }
     }

@@ -1,4 +1,4 @@
-//! What becomes of a call when there is no connection, no safe one, or nothing comes over it.
+//! What happens to a call without a connection, with an insecure one, or with a silent one.
 
 use super::*;
 use crate::telemetry::Failure;
@@ -18,24 +18,24 @@ async fn silence_is_a_timeout() {
 }
 
 #[tokio::test]
-async fn nobody_there_is_told_without_the_url() {
+async fn a_refused_connection_is_reported_without_the_url() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let config = Config { retries: Some(2), ..Config::default() };
     let (client, _) = client_with(&format!("http://{free}/tenant"), &config);
     let call = list().query("token", "t0ken");
     let error = client.call_with(&call, &Token("t0ken"), text).await.unwrap_err();
     assert_eq!((error.failure, error.status()), (Failure::Unreachable, None));
-    let told = error.to_string();
-    assert!(told.starts_with(&format!("containers at {free}: no connection: ")), "{told}");
-    assert!(told.contains("refused") && told.contains("tried 3 times over"), "{told}");
-    for shown in [told, format!("{error:?}"), format!("{client:?}"), format!("{call:?}")] {
+    let message = error.to_string();
+    assert!(message.starts_with(&format!("containers at {free}: cannot connect: ")), "{message}");
+    assert!(message.contains("refused") && message.contains("tried 3 times over"), "{message}");
+    for shown in [message, format!("{error:?}"), format!("{client:?}"), format!("{call:?}")] {
         assert!(!["t0ken", "csapi", "tenant", "://"].iter().any(|hidden| shown.contains(hidden)), "{shown}");
     }
 }
 
 #[tokio::test]
-async fn a_name_that_is_not_found_is_told_as_such() {
-    // That of a proxy, so that none of the environment's is asked.
+async fn a_failed_dns_lookup_is_reported() {
+    // A proxy's name, so that none from the environment is used.
     let proxy = Some("http://nothing.invalid:3128".to_owned());
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), CA).unwrap();
@@ -43,12 +43,12 @@ async fn a_name_that_is_not_found_is_told_as_such() {
     let (client, _) = client_with("https://vendor.invalid", &config);
     let error = client.call_with(&list(), &Token("t0ken"), text).await.unwrap_err();
     assert_eq!((error.failure, error.status()), (Failure::Unreachable, None), "{error}");
-    let told = error.to_string();
-    assert!(told.contains("its name could not be looked up") && told.contains("tried 2 times"), "{told}");
+    let message = error.to_string();
+    assert!(message.contains("DNS lookup failed") && message.contains("tried 2 times"), "{message}");
 }
 
 #[tokio::test]
-async fn only_trusted_certificates_are_spoken_to() {
+async fn only_trusted_certificates_are_accepted() {
     let server = Server::tls([ok("[]"), ok("[]")]);
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), CA).unwrap();
@@ -68,10 +68,10 @@ async fn only_trusted_certificates_are_spoken_to() {
 }
 
 #[tokio::test]
-async fn an_unknown_authority_is_not_asked_again() {
+async fn an_unknown_authority_is_not_retried() {
     let server = Server::tls([ok("[]"), ok("[]")]);
-    // Some certificate must be there to build a client where the system has none: the server's own, which is none
-    // of an authority.
+    // A client cannot be built without any certificate where the system has none: the server's own, which is not an
+    // authority's.
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), CERTIFICATE).unwrap();
     let config = Config { ca_file: Some(file.path().to_owned()), ..Config::default() };
@@ -82,7 +82,7 @@ async fn an_unknown_authority_is_not_asked_again() {
 }
 
 #[tokio::test]
-async fn an_unknown_authority_is_taken_where_that_is_asked_for() {
+async fn an_unknown_authority_is_accepted_if_configured() {
     let server = Server::tls([ok("[]")]);
     let connection = Connection { insecure_skip_verify: true, ..Connection::default() };
     let (client, _) = client_over(&server.at.replace("127.0.0.1", "localhost"), &Config::default(), &connection);
@@ -90,7 +90,7 @@ async fn an_unknown_authority_is_taken_where_that_is_asked_for() {
 }
 
 #[tokio::test]
-async fn a_client_certificate_is_shown_to_who_asks_for_it() {
+async fn a_client_certificate_is_presented_on_request() {
     const CLIENT: &str = "tests/fixtures/tls/client.pem";
     let server = Server::mutual_tls(CLIENT, [ok("[]"), ok("[]")]);
     let own =
@@ -102,11 +102,11 @@ async fn a_client_certificate_is_shown_to_who_asks_for_it() {
     let without = Connection { client_certificate: None, ..connection };
     let error = client_over(&server.at, &config, &without).0.call(&bare, text).await.unwrap_err();
     assert_eq!(error.failure, Failure::Tls, "{error}");
-    assert!(error.to_string().contains("the other side ended it"), "{error}");
+    assert!(error.to_string().contains("connection closed by peer"), "{error}");
 }
 
 #[tokio::test]
-async fn a_proxy_is_gone_through_except_to_this_machine() {
+async fn a_proxy_is_used_except_for_this_machine() {
     let proxy = Server::new([answer("407 Proxy Authentication Required", "", b"")]);
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), CA).unwrap();

@@ -1,4 +1,4 @@
-//! Requests as they are sent, and what becomes of each kind of answer.
+//! Requests as they are sent, and what happens with each kind of response.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::*;
 use crate::telemetry::Failure;
 
-/// Gives out that many tokens, each another, and then none any more.
+/// Hands out this many different tokens, and then none.
 struct Tokens {
     most: usize,
     given: AtomicUsize,
@@ -87,7 +87,7 @@ async fn json_is_posted_and_basic_credentials_are_sent() {
 }
 
 #[tokio::test]
-async fn a_vendor_that_is_busy_or_down_is_asked_again() {
+async fn a_busy_or_unavailable_vendor_is_retried() {
     let server = Server::new([
         answer("429 Too Many Requests", "retry-after: 0\r\n", b"no"),
         answer("503 Service Unavailable", "", b"<html>"),
@@ -108,7 +108,7 @@ async fn a_vendor_that_is_busy_or_down_is_asked_again() {
 }
 
 #[tokio::test]
-async fn refusals_that_do_not_say_for_how_long_do_not_outlast_the_window() {
+async fn refusals_without_a_pause_do_not_outlast_the_window() {
     let refusal = || answer("429 Too Many Requests", "", b"");
     let server = Server::new([refusal(), refusal(), refusal(), refusal(), ok("[]")]);
     let (client, _) = client_with(&server.at, &Config::default());
@@ -118,22 +118,22 @@ async fn refusals_that_do_not_say_for_how_long_do_not_outlast_the_window() {
 }
 
 #[tokio::test]
-async fn a_page_that_cannot_be_read_is_asked_for_again() {
+async fn an_unreadable_page_is_retried() {
     let server = Server::new([ok("<html>"), ok("[]"), ok("x"), ok("y"), ok("z")]);
     let client = client(&server);
     let read = |answer: &Answer| match &answer.body[..] {
         b"[]" => Ok(()),
-        body => Err(Unreadable(format!("{} bytes that are no JSON", body.len()))),
+        body => Err(Unreadable(format!("{} bytes that are not JSON", body.len()))),
     };
     client.call(&list(), read).await.unwrap();
     let error = client.call(&list(), read).await.unwrap_err();
     assert_eq!((error.failure, error.status()), (Failure::BadResponse, Some(200)));
-    let told = error.to_string();
-    assert!(told.contains("1 bytes that are no JSON; tried 3 times over"), "{told}");
+    let message = error.to_string();
+    assert!(message.contains("1 bytes that are not JSON; tried 3 times over"), "{message}");
 }
 
 #[tokio::test]
-async fn what_will_not_pass_is_asked_once() {
+async fn a_permanent_failure_is_not_retried() {
     for (status, failure) in [
         ("400 Bad Request", Failure::BadResponse),
         ("401 Unauthorized", Failure::Unauthorized),
@@ -147,26 +147,26 @@ async fn what_will_not_pass_is_asked_once() {
         let error = client(&server).call(&list(), text).await.unwrap_err();
         assert_eq!((error.failure, error.status()), (failure, status[..3].parse().ok()), "{status}");
         assert_eq!(server.asked().len(), 1, "{status}");
-        let told = format!("{error} {error:?}");
-        assert!(!told.contains("jdoe") && !told.contains("csapi"), "{told}");
-        assert_eq!(told.contains("1h"), status.contains("3600"), "{told}");
+        let message = format!("{error} {error:?}");
+        assert!(!message.contains("jdoe") && !message.contains("csapi"), "{message}");
+        assert_eq!(message.contains("1h"), status.contains("3600"), "{message}");
         assert_eq!(error.mentions("JWT expired"), !status.starts_with("304"), "{status}");
     }
 }
 
 #[tokio::test]
-async fn a_long_hold_is_met_by_the_whole_class_and_by_no_other() {
+async fn a_long_hold_applies_to_its_whole_class_only() {
     let server = Server::new([answer("429 Too Many Requests", "retry-after: 3600\r\n", b""), ok("token")]);
     let client = client(&server);
     client.call(&list(), text).await.unwrap_err();
     let error = client.call(&list(), text).await.unwrap_err();
     assert_eq!((error.failure, error.status()), (Failure::RateLimited, None));
-    assert!(error.to_string().contains("not asked, because of an earlier answer; the vendor asks to be left alone"));
+    assert!(error.to_string().contains("skipped after an earlier response; the vendor requested a pause of"));
     assert_eq!(client.call(&Call::post(&LOGIN, "auth"), text).await.unwrap(), "token");
 }
 
 #[tokio::test]
-async fn each_try_has_a_token_that_is_good_when_it_is_sent() {
+async fn each_attempt_has_a_token_that_is_valid_when_it_is_sent() {
     let busy = || answer("503 Service Unavailable", "", b"");
     let hold = answer("429 Too Many Requests", "retry-after: 3600\r\n", b"");
     let server = Server::new([busy(), ok("[]"), busy(), hold]);
@@ -185,7 +185,7 @@ async fn each_try_has_a_token_that_is_good_when_it_is_sent() {
         let error = client.call_with(&list(), &tokens, text).await.unwrap_err();
         assert_eq!(error.failure, Failure::RateLimited);
     }
-    assert_eq!(tokens.given.into_inner(), 1, "not while the class is to be left alone");
+    assert_eq!(tokens.given.into_inner(), 1, "not while the class is on hold");
 }
 
 #[tokio::test]
@@ -196,14 +196,14 @@ async fn a_redirect_is_not_followed_and_credentials_stay_here() {
         let server = Server::new([answer(status, &headers, b"")]);
         let error = client(&server).call_with(&list(), &Token("t0ken"), text).await.unwrap_err();
         assert_eq!(error.failure, Failure::BadResponse);
-        let told = error.to_string();
-        assert!(told.contains("redirects to another place") && !told.contains("steal"), "{told}");
+        let message = error.to_string();
+        assert!(message.contains("redirects to another place") && !message.contains("steal"), "{message}");
     }
     assert_eq!(elsewhere.asked(), [""; 0]);
 }
 
 #[tokio::test]
-async fn an_answer_is_taken_up_to_the_limit_and_counted_decompressed() {
+async fn a_response_is_accepted_up_to_the_limit_and_counted_decompressed() {
     let config = Config { max_body_bytes: 100_000, ..Config::default() };
     let bomb = gzip(&vec![b'0'; 20_000_000]);
     assert!(bomb.len() < 100_000);
@@ -216,7 +216,7 @@ async fn an_answer_is_taken_up_to_the_limit_and_counted_decompressed() {
     ]);
     let (client, telemetry) = client_with(&server.at, &config);
     for _ in 0..2 {
-        // Large enough to be read on a thread of its own.
+        // Large enough to be read on another thread.
         assert_eq!(client.call(&list(), |answer| Ok(answer.body.len())).await.unwrap(), 100_000);
     }
     assert_eq!(counted(&telemetry), r#"[("200", 2)] 200000 []"#);
@@ -239,7 +239,7 @@ async fn a_refusal_as_large_as_a_bomb_is_a_refusal() {
 }
 
 #[tokio::test]
-async fn a_credential_that_cannot_be_sent_is_told() {
+async fn a_credential_that_cannot_be_sent_is_reported() {
     let server = Server::new([ok("")]);
     let error = client(&server).call_with(&list(), &Token("two\nlines"), text).await.unwrap_err();
     assert_eq!(error.failure, Failure::Unauthorized);
@@ -247,7 +247,7 @@ async fn a_credential_that_cannot_be_sent_is_told() {
 }
 
 #[test]
-fn html_is_told_by_its_content_type() {
+fn html_is_recognised_by_its_content_type() {
     for (kind, html) in [
         ("text/html", true),
         ("Text/HTML; charset=utf-8", true),

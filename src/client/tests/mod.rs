@@ -1,5 +1,5 @@
-//! The client against a server on this machine that says exactly what a test wants, byte by byte. Real sockets and a
-//! stopped clock do not go together, so these run in real time, with pauses cut short.
+//! The client against a local server that sends exactly what a test wants, byte by byte. Real sockets do not work with
+//! a paused clock, so these tests run in real time, with short pauses.
 
 use std::future::ready;
 use std::io::{Read, Write};
@@ -32,7 +32,7 @@ mod exchange;
 const LIST: Endpoint = Endpoint { name: "containers", class: "list" };
 const LOGIN: Endpoint = Endpoint { name: "login", class: "login" };
 
-/// For 127.0.0.1, signed by [`CA`]; of no use to anyone.
+/// For 127.0.0.1, signed by [`CA`]; worthless to anyone else.
 const CERTIFICATE: &str = "\
 -----BEGIN CERTIFICATE-----
 MIIBZDCCAQugAwIBAgIBAjAKBggqhkjOPQQDAjASMRAwDgYDVQQDDAd0ZXN0IENB
@@ -50,7 +50,7 @@ const KEY: [&str; 2] = [
     "AAScXrVzCcxOYgYIogTgS/GYsPDbmODZf0Cbn+yTii4t7pvrbcZRDRMHdpXH07o8VaxvIA4bmqnuKPbZ9noRYJ5c",
 ];
 
-/// Answers one request per connection, in order, and keeps what it was asked; then hears nobody any more.
+/// Answers one request per connection, in order, and keeps the requests; then accepts no more.
 struct Server {
     at: String,
     asked: Arc<Mutex<Vec<String>>>,
@@ -65,7 +65,7 @@ impl Server {
         Self::tls_for(None, answers)
     }
 
-    /// One that speaks to clients only whose certificate is this one.
+    /// A server that accepts only clients with this certificate.
     fn mutual_tls(client: &str, answers: impl IntoIterator<Item = impl Into<Vec<u8>>>) -> Self {
         let mut roots = rustls::RootCertStore::empty();
         roots.add(CertificateDer::from_pem_file(client).unwrap()).unwrap();
@@ -128,10 +128,10 @@ impl Server {
 trait Stream: Read + Write {}
 impl<T: Read + Write> Stream for T {}
 
-/// An answer that ends in this is sent without it, and then nothing comes for as long as the client waits.
+/// A response that ends in this is sent without it, and then nothing follows for as long as the client waits.
 const STALL: &[u8] = b"(stall)";
 
-/// The request on the connection; none once it is closed.
+/// Reads the request on the connection; `None` once it is closed.
 pub(crate) fn read_request(stream: &mut impl Read) -> Option<String> {
     let mut request = Vec::new();
     loop {
@@ -164,7 +164,7 @@ fn gzip(body: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// That of the limit of [`LIST`].
+/// The window of the limit of [`LIST`].
 const WINDOW: Duration = Duration::from_millis(100);
 
 fn client_with(at: &str, config: &Config) -> (Client, Telemetry) {
@@ -194,7 +194,7 @@ fn list() -> Call {
     Call::get(&LIST, "/csapi/v1.3/containers")
 }
 
-/// A token that is always good.
+/// A token that is always valid.
 struct Token(&'static str);
 
 impl Authorize for Token {

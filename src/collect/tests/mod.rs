@@ -1,4 +1,4 @@
-//! What is served when runs fail, stall, wait or bring too little, with the clock stopped.
+//! What is served when runs fail, stall, wait or return too little, with a paused clock.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -24,25 +24,25 @@ static ENDPOINT: Endpoint = Endpoint { name: "list", class: "list" };
 /// What a run does.
 #[derive(Clone, Copy)]
 enum Script {
-    /// Brings so many records at once.
+    /// Returns this many records at once.
     Brings(u64),
-    /// Brings so many, and knows that there are more.
+    /// Returns this many records, and knows that there are more.
     BringsSome(u64),
     /// Fails at once.
     Fails,
-    /// Never ends, with a page every so many seconds, if any.
+    /// Never ends, with a page every this many seconds, if any.
     Stalls(Option<u64>),
-    /// Brings a page every ten seconds for so many seconds, and some records in the end.
+    /// Reads a page every ten seconds for this many seconds, and returns some records at the end.
     BringsSomeAfter(u64, u64),
-    /// Brings a page and then nothing, and never ends.
+    /// Reads a page and then nothing, and never ends.
     GetsStuck,
-    /// Waits for a rate limit for so many seconds, then brings a record.
+    /// Waits for a rate limit for this many seconds, then returns a record.
     WaitsForLimit(u64),
-    /// Has a fault of its own.
+    /// Panics.
     Panics,
 }
 
-/// Goes through a script, and then fails for ever.
+/// Runs a script, and then fails forever.
 struct Scripted {
     script: Mutex<VecDeque<Script>>,
     telemetry: Arc<SourceTelemetry>,
@@ -91,7 +91,7 @@ impl Collect for Scripted {
     }
 }
 
-/// A collector that runs by a script, once a minute, with data that is good for three.
+/// A collector that runs a script, once a minute, with data that is good for three minutes.
 struct Rehearsal {
     telemetry: Telemetry,
     collection: Arc<CurrentData>,
@@ -115,7 +115,7 @@ impl Rehearsal {
         Self { telemetry, collection, _tasks: tasks }
     }
 
-    /// Lets so many seconds pass, one by one.
+    /// Lets this many seconds pass, one by one.
     async fn after(&self, seconds: u64) -> (bool, CollectorReading) {
         for _ in 0..seconds {
             advance(Duration::from_secs(1)).await;
@@ -145,7 +145,7 @@ async fn a_failing_collector_serves_its_last_good_data_until_that_is_too_old() {
     let (served, state) = rehearsal.after(10).await;
     assert!(!served && !state.is_up() && !state.data.complete && state.data.records == 0, "and not longer");
     assert!(state.runs.succeeded == 1 && state.runs.failed[Failure::Unreachable as usize] >= 2, "each run is counted");
-    assert!(state.data.last_success.is_some(), "what is gone still tells when it was good");
+    assert!(state.data.last_success.is_some(), "dropped data still shows when it was good");
 }
 
 #[tokio::test(start_paused = true)]
@@ -157,14 +157,14 @@ async fn it_recovers_by_itself() {
     assert_eq!(
         state.runs.failed[Failure::Internal as usize],
         1,
-        "a fault of the collector ends its run and nothing else"
+        "a panic of the collector ends its run and nothing else"
     );
     let (served, state) = rehearsal.after(65).await;
     assert!(served && state.is_up() && state.runs.last_error.is_none());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_that_brings_nothing_ages_the_data_and_one_that_makes_progress_does_not() {
+async fn a_stalled_run_ages_the_data_and_one_that_makes_progress_does_not() {
     for (page, kept) in [(None, false), (Some(50), true)] {
         let rehearsal = Rehearsal::new(&[Script::Brings(7), Script::Stalls(page)]);
         let (served, _) = rehearsal.after(170).await;
@@ -196,7 +196,7 @@ async fn a_run_that_waits_for_its_turn_is_not_failing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whole_data_is_never_replaced_by_data_that_lacks_records() {
+async fn complete_data_is_never_replaced_by_incomplete_data() {
     let rehearsal =
         Rehearsal::new(&[Script::BringsSome(3), Script::BringsSome(4), Script::Brings(7), Script::BringsSome(5)]);
     let (served, state) = rehearsal.after(1).await;
@@ -209,12 +209,12 @@ async fn whole_data_is_never_replaced_by_data_that_lacks_records() {
     let (_, state) = rehearsal.after(65).await;
     assert!(state.is_up() && state.data.complete && state.data.records == 7);
     let (_, state) = rehearsal.after(65).await;
-    assert!(!state.is_up() && state.data.complete && state.data.records == 7, "whole data stays");
+    assert!(!state.is_up() && state.data.complete && state.data.records == 7, "complete data stays");
     assert_eq!(state.runs.failed[Failure::Incomplete as usize], 3);
 }
 
 #[tokio::test(start_paused = true)]
-async fn data_that_lacks_records_is_better_than_what_became_too_old_meanwhile() {
+async fn incomplete_data_is_better_than_data_that_became_too_old() {
     let rehearsal = Rehearsal::new(&[Script::Brings(7), Script::BringsSomeAfter(200, 5)]);
     let (served, state) = rehearsal.after(250).await;
     assert!(served && state.data.complete && state.data.records == 7, "a run that makes progress is not failing");
@@ -223,7 +223,7 @@ async fn data_that_lacks_records_is_better_than_what_became_too_old_meanwhile() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn sources_that_change_begin_anew_and_others_keep_their_data() {
+async fn changed_sources_start_over_and_others_keep_their_data() {
     let rehearsal = Rehearsal::new(&[Script::Brings(7)]);
     rehearsal.after(1).await;
     let sensors = || vec!["sensors"];

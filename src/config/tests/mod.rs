@@ -1,4 +1,4 @@
-//! The configuration as people meet it: files that are good, files that are bad, and the example.
+//! The configuration as users see it: valid files, invalid files, and the example.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -15,14 +15,14 @@ fn variables(pairs: &[(&str, &str)]) -> Vec<(OsString, OsString)> {
     pairs.iter().map(|(name, value)| (name.into(), value.into())).collect()
 }
 
-/// What is wrong with the environment and flags over a file without errors.
+/// The errors of the environment and flags over a valid file.
 fn with(environment: &[(&str, &str)], overrides: &[Override]) -> Result<Config, String> {
     let file = Path::new("tests/config/minimal.ok.toml");
     read(Some(file), variables(environment), overrides).map_err(|invalid| invalid.to_string())
 }
 
 #[test]
-fn good_files_are_good_and_bad_ones_say_everything_that_is_wrong() {
+fn good_files_are_valid_and_bad_ones_report_every_error() {
     let mut files: Vec<_> = fs::read_dir("tests/config").unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     let (mut good, mut bad) = (0, 0);
@@ -34,11 +34,11 @@ fn good_files_are_good_and_bad_ones_say_everything_that_is_wrong() {
         } else if name.ends_with(".bad.toml") {
             bad += 1;
             let text = fs::read_to_string(&file).unwrap();
-            let told: Vec<_> = text.lines().map_while(|line| line.strip_prefix("#! ")).collect();
+            let expected: Vec<_> = text.lines().map_while(|line| line.strip_prefix("#! ")).collect();
             let invalid = read(Some(&file), [], &[]).unwrap_err().to_string();
-            let wanted: BTreeSet<_> = told.iter().map(|error| format!("{name}: {error}")).collect();
+            let wanted: BTreeSet<_> = expected.iter().map(|error| format!("{name}: {error}")).collect();
             assert_eq!(invalid.lines().map(str::to_owned).collect::<BTreeSet<_>>(), wanted);
-            assert_eq!(invalid.lines().count(), told.len(), "a error is told twice");
+            assert_eq!(invalid.lines().count(), expected.len(), "an error is reported twice");
             assert!(!invalid.contains("hunter2"), "{invalid}");
         }
     }
@@ -60,7 +60,7 @@ fn a_file_that_cannot_be_read_is_named() {
 }
 
 #[test]
-fn the_environment_goes_over_the_file_and_flags_over_both() {
+fn the_environment_overrides_the_file_and_flags_override_both() {
     let environment = [
         ("CSE__SERVER__LISTEN", "127.0.0.1:1"),
         ("CSE__SERVER__TELEMETRY_PATH", "/m"),
@@ -86,19 +86,19 @@ fn the_environment_goes_over_the_file_and_flags_over_both() {
 }
 
 #[test]
-fn what_is_wrong_outside_the_file_is_told_by_its_own_name() {
-    for (name, value, told) in [
+fn errors_outside_the_file_name_their_origin() {
+    for (name, value, expected) in [
         ("CSE__SERVER__LISTN", "hunter2", "server.listn: unknown key; did you mean listen?"),
         ("CSE__SERVR__LISTEN", "hunter2", "servr: unknown key; did you mean server?"),
         ("CSE__SERVER", "hunter2", "server: expected a table, found a text"),
         ("CSE__CONTAINERS__TOP_K", "hunter2", "containers.top_k: expected a whole number, 0 or more, found a text"),
         ("CSE__CONTAINERS__TOP_K", "-1", "containers.top_k: expected a whole number, 0 or more, found a number"),
         ("CSE__LOG__LEVEL", "2", "log.level: expected one of debug, info, warn, error"),
-        ("CSE__", "hunter2", "names no option; CSE__SERVER__LISTEN, for one, sets server.listen"),
+        ("CSE__", "hunter2", "names no option; for example, CSE__SERVER__LISTEN sets server.listen"),
         (
             "CSE__SERVER____LISTEN",
             "hunter2",
-            "server..listen: names no option; CSE__SERVER__LISTEN, for one, sets server.listen",
+            "server..listen: names no option; for example, CSE__SERVER__LISTEN sets server.listen",
         ),
         (
             "CSE__SOURCE__QUALYS__0__PASSWORD",
@@ -108,7 +108,7 @@ fn what_is_wrong_outside_the_file_is_told_by_its_own_name() {
         ),
     ] {
         let error = with(&[(name, value)], &[]).unwrap_err();
-        assert_eq!(error, format!("environment variable {name}: {told}"));
+        assert_eq!(error, format!("environment variable {name}: {expected}"));
     }
     let path = Override { flag: "--web.telemetry-path", key: "server.telemetry_path", value: "metrics".to_owned() };
     let error = with(&[("CSE__SERVER__LISTEN", "nowhere")], &[path]).unwrap_err();
@@ -121,7 +121,7 @@ fn what_is_wrong_outside_the_file_is_told_by_its_own_name() {
 
 #[cfg(unix)]
 #[test]
-fn a_variable_that_is_not_text_is_refused_and_a_mistake_is_one_line() {
+fn a_variable_that_is_not_text_is_refused_and_an_error_is_one_line() {
     use std::os::unix::ffi::OsStringExt;
     let bad = OsString::from_vec(b"\xff".to_vec());
     let file = Path::new("tests/config/minimal.ok.toml");
@@ -134,7 +134,7 @@ fn a_variable_that_is_not_text_is_refused_and_a_mistake_is_one_line() {
 
 proptest! {
     #[test]
-    fn any_file_is_refused_in_words_that_hold_no_value(
+    fn any_file_is_refused_without_quoting_a_value(
         lines in prop::collection::vec((
             prop::sample::select(vec!["server.listen", "server", "log.level", "log", "limits.max_series_per_family",
                 "sensors.stale_after", "state.dir", "containers.group_by", "containers.top_k", "x", "x.y", "\"\"",
@@ -163,7 +163,7 @@ enum Step {
     Element,
 }
 
-/// What serde says of a table with an impossible key in the place that `steps` lead to.
+/// serde's error for a table with an impossible key at `steps`.
 fn probe(steps: &[Step]) -> Error {
     let strange = Value::from(Dict::from([("?".to_owned(), Value::from(0_u8))]));
     let tree = steps.iter().rev().fold(strange, |inner, step| match step {
@@ -173,7 +173,7 @@ fn probe(steps: &[Step]) -> Error {
     Config::deserialize(&tree).expect_err("no option is a table with such a key")
 }
 
-/// The names of all options, as the code reads them: tables say themselves which keys they have.
+/// The names of all options, as the code reads them: tables report their valid keys.
 fn options(steps: &[Step], found: &mut BTreeSet<String>) {
     let into = |step: Step| steps.iter().cloned().chain([step]).collect::<Vec<_>>();
     let error = probe(steps);
@@ -187,7 +187,7 @@ fn options(steps: &[Step], found: &mut BTreeSet<String>) {
         if expected.contains("sequence") {
             return options(&into(Step::Element), found);
         }
-        // A table with keys of any name, whose values are tables or, with nothing more to ask, texts.
+        // A table with keys of any name, whose values are tables or plain texts.
         if error.path.last().is_some_and(|last| last == "?") && steps.last() != Some(&Step::Key("?".to_owned())) {
             return options(&into(Step::Key("?".to_owned())), found);
         }
@@ -223,7 +223,7 @@ fn written(value: &Value, at: &str, found: &mut BTreeSet<String>) {
     }
 }
 
-/// The example with the lines put in that stand behind a "#" and for which `on` holds.
+/// The example with the commented-out lines for which `on` holds enabled.
 fn example(on: impl Fn(&str) -> bool) -> String {
     let text = fs::read_to_string("config.example.toml").unwrap();
     let lines = text.lines().map(|line| match line.strip_prefix('#') {
@@ -242,7 +242,7 @@ fn is_example(line: &str) -> bool {
 }
 
 #[test]
-fn the_example_is_good_as_it_stands_and_shows_the_defaults() {
+fn the_example_is_valid_and_shows_the_defaults() {
     let secret = tempfile::NamedTempFile::new().unwrap();
     fs::write(secret.path(), "any\n").unwrap();
     let directory = tempfile::tempdir().unwrap();
@@ -257,7 +257,7 @@ fn the_example_is_good_as_it_stands_and_shows_the_defaults() {
 }
 
 #[test]
-fn the_example_has_every_option_and_no_other() {
+fn the_example_has_every_option_and_no_others() {
     let tree: Dict = Toml::from_str(&example(|_| true)).unwrap();
     let tree = Value::from(tree);
     let config = Config::deserialize(&tree);
@@ -265,7 +265,7 @@ fn the_example_has_every_option_and_no_other() {
     let (mut known, mut shown) = (BTreeSet::new(), BTreeSet::new());
     options(&[], &mut known);
     written(&tree, "", &mut shown);
-    // Keys that people name stand for any.
+    // User-defined keys match any key.
     let missing: Vec<_> = known.iter().filter(|option| !shown.iter().any(|shown| matches(shown, option))).collect();
     assert!(missing.is_empty(), "config.example.toml does not show {missing:?}");
     assert!(known.len() > 10, "{known:?}");
@@ -281,14 +281,14 @@ fn the_example_lists_the_labels_that_containers_can_be_grouped_by() {
     assert_eq!(listed, choices, "the labels in config.example.toml are not the code's");
 }
 
-/// Whether `name` is `pattern`, where a `?` in the pattern stands for any key.
+/// Whether `name` matches `pattern`, where a `?` in the pattern matches any key.
 fn matches(name: &str, pattern: &str) -> bool {
     let mut parts = name.split('.');
     pattern.split('.').all(|wanted| parts.next().is_some_and(|part| wanted == "?" || wanted == part))
 }
 
 #[test]
-fn the_configuration_goes_over_the_variables_of_opentelemetry() {
+fn the_configuration_overrides_the_variables_of_opentelemetry() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let from = |otlp: &str, environment: &[(&str, &str)]| {
         let minimal = fs::read_to_string("tests/config/minimal.ok.toml").unwrap();

@@ -74,7 +74,7 @@ impl Client {
             Ok(Err(status)) => {
                 of_transport(&status).unwrap_or_else(|| of_grpc(status.code(), status.message(), status.details()))
             }
-            Err(_) => Verdict::transient(PushFailure::Timeout, "no answer in time", None),
+            Err(_) => Verdict::transient(PushFailure::Timeout, "timed out waiting for the response", None),
         }
     }
 }

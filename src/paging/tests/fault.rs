@@ -1,4 +1,4 @@
-//! Walks over listings that end too early or tell less than they should: none may pass for whole.
+//! Walks over listings that end too early or report less than they should: none may pass for complete.
 
 use std::future::ready;
 
@@ -15,9 +15,9 @@ enum Fault {
     None,
     /// No rows.
     Empty,
-    /// Not more than so many rows.
+    /// At most this many rows.
     Short(usize),
-    /// What tells of a next page is lost.
+    /// The link to the next page is lost.
     NoLink,
 }
 
@@ -31,7 +31,7 @@ fn faults() -> impl Strategy<Value = Vec<Fault>> {
     prop::collection::vec(fault, 0..40)
 }
 
-/// A page of at most `most` rows of those that are asked for.
+/// A page of at most `most` of the requested rows.
 fn cut(fake: &mut Fake, ask: KeyAsk, most: usize) -> PageSummary {
     let rows = fake.sorted(ask.since.map_or(0, Timestamp::millis));
     let start = usize::try_from((ask.number - 1) * ask.size).unwrap().min(rows.len());
@@ -41,14 +41,14 @@ fn cut(fake: &mut Fake, ask: KeyAsk, most: usize) -> PageSummary {
 
 proptest! {
     #[test]
-    fn a_walk_by_key_that_was_cut_short_is_not_whole(
+    fn a_walk_by_key_that_was_cut_short_is_reported_incomplete(
         updated in prop::collection::vec(1_i64..8, 1..60), size in 2_u64..12, faults in faults(),
     ) {
         let fake = Shared::new(Fake::with(&updated));
         let faults = Shared::new(faults.into_iter());
         let walked = walk_by_key(size, |ask| {
             let mut fake = fake.borrow_mut();
-            // An account whose first page is empty is an empty one.
+            // An account whose first page is empty has no records.
             let fault = if fake.requests == 0 { None } else { faults.borrow_mut().next() };
             match fault {
                 Some(Fault::Empty) => PageSummary::default(),
@@ -57,12 +57,12 @@ proptest! {
             }
         });
         let fake = fake.into_inner();
-        let told = walked.map_or(true, |walked| walked.missing.is_some());
-        prop_assert!(told || fake.kept == fake.rows, "{} of {}", fake.kept.len(), fake.rows.len());
+        let reported = walked.map_or(true, |walked| walked.missing.is_some());
+        prop_assert!(reported || fake.kept == fake.rows, "{} of {}", fake.kept.len(), fake.rows.len());
     }
 
     #[test]
-    fn a_walk_by_key_without_a_count_goes_on_behind_short_pages(
+    fn a_walk_by_key_without_a_count_continues_after_short_pages(
         updated in prop::collection::vec(1_i64..8, 0..60), most in 1_u64..5, changes in changes(),
     ) {
         let fake = Shared::new(Fake::with(&updated));
@@ -82,7 +82,7 @@ proptest! {
     }
 
     #[test]
-    fn a_walk_by_number_that_was_cut_short_is_not_whole(rows in 1_u32..40, faults in faults()) {
+    fn a_walk_by_number_that_was_cut_short_is_reported_incomplete(rows in 1_u32..40, faults in faults()) {
         let fake = Shared::new(Fake::with(&vec![1; rows as usize]));
         let faults = Shared::new(faults.into_iter());
         let fetch = |number: u64| {
@@ -98,18 +98,18 @@ proptest! {
         let walk = by_number(&ENDPOINT, 5, &quiet, &fetch);
         let walked = walk.now_or_never().unwrap();
         let fake = fake.into_inner();
-        let told = walked.map_or(true, |walked| walked.missing.is_some());
-        prop_assert!(told || fake.kept == fake.rows, "{} of {}", fake.kept.len(), fake.rows.len());
+        let reported = walked.map_or(true, |walked| walked.missing.is_some());
+        prop_assert!(reported || fake.kept == fake.rows, "{} of {}", fake.kept.len(), fake.rows.len());
     }
 
     #[test]
-    fn a_walk_by_cursor_that_was_cut_short_is_not_whole(
+    fn a_walk_by_cursor_that_was_cut_short_is_reported_incomplete(
         updated in prop::collection::vec(1_i64..8, 0..60), limit in 1_usize..12, faults in faults(),
     ) {
         let fake = Shared::new(Fake::with(&updated));
         let faults = Shared::new(faults.into_iter());
-        // Nothing behind an end that was told is the end: that a link is lost and then all that follows it is hidden, too,
-        // cannot be told from it.
+        // An empty page behind an announced end is the end: the case in which a link is lost and everything after it is
+        // hidden, too, looks the same.
         let probing = Shared::new(false);
         let fetch = |cursor: Option<String>| {
             let mut fake = fake.borrow_mut();
@@ -128,8 +128,8 @@ proptest! {
             behind(&fake.borrow(), last)
         };
         let walked = walk.finish(&lacking, &behind).now_or_never().unwrap();
-        let told = walked.map_or(true, |walked| walked.missing.is_some());
-        prop_assert!(told || !lacking(), "{:?}", fake.borrow().kept);
+        let reported = walked.map_or(true, |walked| walked.missing.is_some());
+        prop_assert!(reported || !lacking(), "{:?}", fake.borrow().kept);
     }
 }
 
@@ -140,10 +140,10 @@ fn behind(fake: &Fake, last: Timestamp) -> String {
 }
 
 #[test]
-fn rows_without_a_time_that_come_last_are_told() {
+fn rows_without_a_time_at_the_end_are_reported_missing() {
     // No filter by time finds them.
     let rows: Vec<(u32, Version)> = (0..).zip([1, 2, 3, 4, 0, 0, 0].map(|updated| (updated, 0))).collect();
-    for (size, told) in [(2, true), (4, true), (5, true), (8, false)] {
+    for (size, reported) in [(2, true), (4, true), (5, true), (8, false)] {
         let fake = Shared::new(Fake::default());
         let walked = walk_by_key(size, |ask| {
             let mut chosen = rows.clone();
@@ -153,18 +153,18 @@ fn rows_without_a_time_that_come_last_are_told() {
             fake.borrow_mut().read(&chosen[start..end], Some(chosen.len()))
         });
         let missing = walked.unwrap().missing;
-        assert_eq!(missing.is_some_and(|words| words.contains("counts 7 records, but gave")), told, "{size}");
+        assert_eq!(missing.is_some_and(|words| words.contains("counts 7 records, but gave")), reported, "{size}");
     }
 }
 
 #[test]
-fn nothing_where_records_were_is_asked_for_again() {
+fn an_empty_page_where_records_were_is_retried() {
     let updated: Vec<i64> = (1..=12_500).collect();
-    for (times, told) in [(1, false), (usize::MAX, true)] {
+    for (times, reported) in [(1, false), (usize::MAX, true)] {
         let fake = Shared::new(Fake::with(&updated));
         let empty = Shared::new(times);
         let walked = walk_by_key(1000, |ask| {
-            // More came by then than the count tells, which ends at the window.
+            // By then more rows were received than the count shows, which stops at the window.
             if fake.borrow().kept.len() > 11_000 && empty.get() > 0 {
                 empty.set(empty.get() - 1);
                 return PageSummary::default();
@@ -172,13 +172,13 @@ fn nothing_where_records_were_is_asked_for_again() {
             fake.borrow_mut().page(ask, 10_000)
         });
         let missing = walked.unwrap().missing;
-        assert_eq!(missing.is_some_and(|words| words.contains("gave nothing where")), told);
-        assert_eq!(fake.borrow().kept.len() == updated.len(), !told);
+        assert_eq!(missing.is_some_and(|words| words.contains("an empty page where")), reported);
+        assert_eq!(fake.borrow().kept.len() == updated.len(), !reported);
     }
 }
 
 #[test]
-fn a_page_that_is_empty_in_the_middle_of_a_millisecond_is_told() {
+fn an_empty_page_in_the_middle_of_a_millisecond_is_reported() {
     let fake = Shared::new(Fake::with(&[5; 30]));
     let walked =
         walk_by_key(
@@ -189,7 +189,7 @@ fn a_page_that_is_empty_in_the_middle_of_a_millisecond_is_told() {
 }
 
 #[test]
-fn a_purge_is_no_loss() {
+fn a_purged_record_does_not_count_as_missing() {
     let fake = Shared::new(Fake::with(&[1, 2, 3, 4, 5, 6]));
     let walked = walk_by_key(3, |ask| {
         let seen = fake.borrow_mut().page(ask, 10_000);
@@ -205,7 +205,7 @@ fn a_rejected_row_counts_once_for_all_pages_that_show_it() {
     let walked = walk_by_key(4, |ask| {
         let mut seen = PageSummary { sent: 4, count: Some(7), ..PageSummary::default() };
         let keys = if ask.since.is_none() { [("a", 1), ("b", 2)] } else { [("b", 2), ("c", 3)] };
-        // Twice the same on one page are two; one that is no object cannot be known again.
+        // Two equal rows on one page are two rows; one that is not an object cannot be recognised.
         seen.rejected = vec![reject(Some(1)), reject(Some(1))];
         if ask.since.is_some_and(|since| since.millis() == 3) {
             seen = PageSummary {
@@ -227,8 +227,9 @@ fn a_rejected_row_counts_once_for_all_pages_that_show_it() {
 }
 
 #[test]
-fn a_cursor_of_our_own_that_is_refused_leaves_the_end_in_doubt() {
-    for (failure, told) in [(Failure::BadResponse, true), (Failure::Timeout, false), (Failure::RateLimited, false)] {
+fn a_refused_cursor_of_ours_leaves_the_end_in_doubt() {
+    for (failure, reported) in [(Failure::BadResponse, true), (Failure::Timeout, false), (Failure::RateLimited, false)]
+    {
         let fake = Shared::new(Fake::with(&[1, 2, 3]));
         let fetch = |cursor: Option<String>| match cursor {
             Some(_) => Box::pin(ready(Err(ApiError::new(&ENDPOINT, failure, "no")))),
@@ -237,14 +238,14 @@ fn a_cursor_of_our_own_that_is_refused_leaves_the_end_in_doubt() {
         let walk = by_cursor(&ENDPOINT, 2, CursorPosition::default(), unfollowed(), &fetch);
         let walk = walk.now_or_never().unwrap().unwrap();
         let walked = walk.finish(&|| true, &|last| behind(&fake.borrow(), last)).now_or_never().unwrap();
-        // What is no refusal fails the walk.
+        // Any other failure fails the walk.
         let missing = walked.ok().map(|walked| walked.missing.expect("words for what may be missing"));
-        assert_eq!(missing.is_some(), told, "{failure:?}");
+        assert_eq!(missing.is_some(), reported, "{failure:?}");
     }
 }
 
 #[test]
-fn a_server_that_knows_no_cursor_but_its_own_is_not_walked_anew() {
+fn a_server_that_accepts_only_its_own_cursors_is_not_walked_again() {
     let fake = Shared::new(Fake::with(&[1, 2, 3, 4]));
     let fetch = |_: Option<String>| page(PageSummary { next: Next::Nothing, ..fake.borrow_mut().bulk(None, 2) });
     let walk = by_cursor(&ENDPOINT, 2, CursorPosition::default(), unfollowed(), &fetch);

@@ -1,4 +1,4 @@
-//! Walks over listings in memory, some of which change or misbehave meanwhile.
+//! Walks over in-memory listings, some of which change or misbehave meanwhile.
 
 use std::collections::BTreeMap;
 use std::future::ready;
@@ -46,7 +46,7 @@ impl<T: Copy> Shared<T> {
     }
 }
 
-/// The answer of a fetch; its rows need no storing.
+/// The result of a fetch; its rows need no storing.
 pub(super) fn page(summary: PageSummary) -> BoxFuture<'static, Result<Page, ApiError>> {
     Box::pin(ready(Ok(summary.into())))
 }
@@ -55,7 +55,7 @@ pub(super) const ENDPOINT: Endpoint = Endpoint { name: "fake", class: "fake" };
 
 pub(super) fn quiet() {}
 
-/// Nobody wants to know how the walk comes on.
+/// An observer that ignores everything.
 pub(super) fn unfollowed<Position>() -> WalkObserver<'static, Position> {
     WalkObserver { page: &quiet, position: &|_| () }
 }
@@ -186,7 +186,7 @@ proptest! {
         let changes = Shared::new(changes.into_iter());
         let fetch = |ask: KeyAsk| {
             let mut fake = fake.borrow_mut();
-            // It rests while it is counted in the end: what changes then is for the next walk.
+            // The listing does not change during the final count: such a change is for the next walk.
             if ask.size == size && let Some(change) = changes.borrow_mut().next() {
                 fake.apply(&change);
             }
@@ -231,7 +231,7 @@ pub(super) fn walk_by_key(size: u64, fetch: impl Fn(KeyAsk) -> PageSummary + Syn
 }
 
 #[test]
-fn the_window_is_no_end() {
+fn the_walk_continues_past_the_window() {
     let updated: Vec<i64> = (0..25_000).map(|at| 1 + at / 3).collect();
     let fake = Shared::new(Fake::with(&updated));
     walk_by_key(1000, |ask| fake.borrow_mut().page(ask, 10_000)).unwrap();
@@ -240,7 +240,7 @@ fn the_window_is_no_end() {
 }
 
 #[test]
-fn what_the_window_hides_is_told_and_the_rest_is_kept() {
+fn rows_beyond_the_window_are_reported_and_the_rest_is_kept() {
     let updated = [vec![5; 10_001], vec![6, 7, 8]].concat();
     let fake = Shared::new(Fake::with(&updated));
     let walked = walk_by_key(1000, |ask| fake.borrow_mut().page(ask, 10_000)).unwrap();
@@ -252,7 +252,7 @@ fn what_the_window_hides_is_told_and_the_rest_is_kept() {
 }
 
 #[test]
-fn a_server_that_ignores_what_is_asked_is_found_out() {
+fn a_server_that_ignores_a_parameter_is_detected() {
     // The page number.
     let fake = Shared::new(Fake::with(&[5; 30]));
     let error = walk_by_key(10, |ask| fake.borrow_mut().page(KeyAsk { number: 1, ..ask }, 10_000)).unwrap_err();
@@ -344,8 +344,8 @@ fn a_walk_by_number_ends_where_the_listing_does() {
 }
 
 #[test]
-fn a_walk_by_number_out_of_which_records_go_finds_those_that_moved_up() {
-    // How many rows are left at each request; the first ones go.
+fn a_walk_by_number_finds_records_that_moved_up_when_others_left() {
+    // Rows left at each request; the first ones go.
     let walk = |left: &[u32]| {
         let fake = Shared::new(Fake::default());
         let request = Shared::new(0);
@@ -368,7 +368,7 @@ fn a_walk_by_number_out_of_which_records_go_finds_those_that_moved_up() {
 }
 
 #[test]
-fn a_walk_by_number_that_ends_where_the_vendors_window_may_is_not_whole() {
+fn a_walk_by_number_that_ends_at_the_vendors_window_is_reported_incomplete() {
     let whole = |rows: u32, size: u32, count: Option<usize>| {
         let fake = Shared::new(Fake::default());
         let fetch = |number: u64| {
@@ -387,7 +387,7 @@ fn a_walk_by_number_that_ends_where_the_vendors_window_may_is_not_whole() {
         for rows in [9_999, 10_001] {
             assert_eq!(whole(rows, size, usize::try_from(rows).ok()), None, "{size}");
         }
-        assert_eq!(whole(10_250, size, Some(10_000)), None, "the count is held to the window, the rows are not");
+        assert_eq!(whole(10_250, size, Some(10_000)), None, "the count is capped at the window, the rows are not");
     }
 }
 
@@ -410,7 +410,7 @@ fn pages_of_unreadable_rows_repeat_only_if_their_bytes_do() {
 }
 
 #[test]
-fn a_walk_by_cursor_that_cannot_end_is_ended() {
+fn a_walk_by_cursor_that_would_never_end_fails() {
     let cursor = |text: &str| Next::Cursor(text.to_owned());
     for (next, fresh, words) in [
         ([cursor("a"), cursor("a")], [1, 1], "points back"),

@@ -1,4 +1,4 @@
-//! Walks by offset over a listing in memory that changes or misbehaves meanwhile.
+//! Walks by offset over an in-memory listing that changes or misbehaves meanwhile.
 
 use std::collections::BTreeSet;
 
@@ -9,14 +9,14 @@ use super::{ENDPOINT, Shared, page, quiet};
 use crate::paging::*;
 use crate::telemetry::Rejection;
 
-/// A listing in the order in which it is given, and what a walk has kept of it.
+/// A listing in the order of its rows, and what a walk has kept of it.
 #[derive(Default)]
 struct Fake {
     rows: Vec<u32>,
     next: u32,
     /// The server's own page size.
     most: usize,
-    /// Whether it tells how many rows there are.
+    /// Whether the server reports the number of rows.
     counts: bool,
     kept: BTreeSet<u32>,
     requests: usize,
@@ -100,7 +100,7 @@ proptest! {
         });
         let fake = fake.into_inner();
         let lost: Vec<_> = stayed.into_inner().into_iter().filter(|row| !fake.kept.contains(row)).collect();
-        // Whether it is whole or not, it must not be short and say nothing.
+        // An incomplete result must be reported as such.
         prop_assert!(walked.is_err() || walked.unwrap().missing.is_some() || lost.is_empty(), "{:?}", lost);
     }
 
@@ -117,7 +117,7 @@ proptest! {
     }
 
     #[test]
-    fn one_that_was_cut_short_is_not_whole(
+    fn a_walk_that_was_cut_short_is_reported_incomplete(
         rows in 1_u32..80, limit in 2_u64..12, faults in prop::collection::vec(prop::option::of(0_usize..4), 0..40),
     ) {
         let fake = Shared::new(Fake::with(rows));
@@ -132,8 +132,8 @@ proptest! {
             }
         });
         let fake = fake.into_inner();
-        let told = walked.map_or(true, |walked| walked.missing.is_some());
-        prop_assert!(told || fake.kept.len() == fake.rows.len(), "{} of {rows}", fake.kept.len());
+        let reported = walked.map_or(true, |walked| walked.missing.is_some());
+        prop_assert!(reported || fake.kept.len() == fake.rows.len(), "{} of {rows}", fake.kept.len());
     }
 }
 
@@ -145,7 +145,7 @@ fn a_count_of_one_page_does_not_end_the_listing() {
 }
 
 #[test]
-fn it_ends_where_the_listing_does() {
+fn a_walk_by_offset_ends_where_the_listing_does() {
     for (rows, limit, counts, requests) in [
         (0, 50, true, 2),
         (0, 50, false, 2),
@@ -170,15 +170,15 @@ fn it_ends_where_the_listing_does() {
 }
 
 #[test]
-fn what_the_server_counts_but_does_not_give_is_told() {
+fn rows_that_the_server_counts_but_does_not_return_are_reported() {
     let fake = Shared::new(Fake::with(60));
     let walked = walk(|offset| PageSummary { count: Some(62), ..fake.borrow_mut().page(offset, 50) }).unwrap();
     assert_eq!(walked.missing.unwrap(), "the vendor counts 62 records, but gave 60 of them");
     assert!(fake.borrow().requests <= 12, "{}", fake.borrow().requests);
-    // An empty listing that is none.
+    // A listing that only looks empty.
     let walked = walk(|_| PageSummary { count: Some(3), ..PageSummary::default() }).unwrap();
     assert!(walked.missing.unwrap().contains("3 records, but gave 0"));
-    // An end that was none.
+    // An empty page that was not the end.
     let fake = Shared::new(Fake::with(60));
     let asked = Shared::new(0);
     let walked = walk(|offset| {
@@ -189,14 +189,14 @@ fn what_the_server_counts_but_does_not_give_is_told() {
 }
 
 #[test]
-fn a_server_that_does_not_know_the_offset_is_found_out() {
+fn a_server_that_ignores_the_offset_is_detected() {
     for (counts, rows) in [(true, 60), (true, 900), (false, 60)] {
         let fake = Shared::new(Fake { counts, ..Fake::with(rows) });
         let error = walk(|_| fake.borrow_mut().page(0, 50)).unwrap_err();
         assert!(error.to_string().contains("repeats"), "{error}");
         assert!(fake.borrow().requests <= 10);
     }
-    // Neither does one without an order keep it for ever, nor one with pages in a circle.
+    // Neither a listing without an order nor one whose pages form a circle keeps the walk running forever.
     let random = Shared::new(1_u32);
     let fake = Shared::new(Fake::with(300));
     let shuffled = walk(|offset| {
@@ -214,8 +214,8 @@ fn a_server_that_does_not_know_the_offset_is_found_out() {
 }
 
 #[test]
-fn rows_that_cannot_be_read_count_as_given_and_once() {
-    // Every third row is no object, every third one an object that cannot be read.
+fn unreadable_rows_count_as_received_and_only_once() {
+    // Every third row is not an object, every third one is an unreadable object.
     let known = Shared::new(BTreeSet::new());
     let walked = walk(|offset| {
         let rows: Vec<u64> = (offset..(offset + 10).min(31)).collect();
@@ -240,8 +240,8 @@ fn rows_that_cannot_be_read_count_as_given_and_once() {
 }
 
 #[test]
-fn a_listing_that_goes_on_changing_is_walked_once() {
-    // One in so many requests finds a row more, or a row less.
+fn a_listing_that_keeps_changing_is_walked_once() {
+    // One in this many requests sees an added or a removed row.
     for (adds, purges) in [(1, 0), (0, 1), (4, 4), (3, 6), (6, 3)] {
         let random = Shared::new(1_u32);
         let number = || {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use super::{ENDPOINT, quiet, unfollowed};
 use crate::paging::*;
 
-/// Pages that are given in turn, and the numbers of those that were stored.
+/// Pages that are returned in turn, and the numbers of those that were stored.
 struct Pages {
     given: Vec<PageSummary>,
     asked: Mutex<usize>,
@@ -52,11 +52,11 @@ async fn a_walk_by_key_stores_no_page_from_before_its_filter() {
 }
 
 #[tokio::test]
-async fn a_walk_by_cursor_stores_no_page_behind_which_it_cannot_go_on() {
+async fn a_walk_by_cursor_stores_no_page_that_it_cannot_continue_from() {
     let with = |next: Next, summary: PageSummary| PageSummary { next, ..summary };
     let first = with(Next::Cursor("x".to_owned()), page(&[("a", 1)], true, None));
     for second in [
-        with(Next::Broken("no way to tell"), page(&[("b", 2)], true, None)),
+        with(Next::Broken("a broken link"), page(&[("b", 2)], true, None)),
         with(Next::Cursor("x".to_owned()), page(&[("b", 2)], true, None)),
         with(Next::Cursor("y".to_owned()), page(&[("a", 1)], false, None)),
     ] {
@@ -79,7 +79,7 @@ async fn a_walk_by_number_stores_no_page_that_repeats_another() {
 }
 
 #[tokio::test]
-async fn a_walk_by_offset_stores_no_page_once_they_repeat_for_ever() {
+async fn a_walk_by_offset_stores_no_page_once_pages_repeat_forever() {
     let pages = Pages::new(vec![page(&[("a", 1), ("b", 2)], true, None)]);
     let fetch = |_: u64| pages.next();
     let walk = by_offset(&ENDPOINT, &quiet, &fetch);

@@ -1,4 +1,4 @@
-//! The server over real sockets. The clock stands still and goes on by itself where nothing else can.
+//! The server over real sockets, with a paused clock that advances only when nothing else can.
 
 use std::net::SocketAddr;
 use std::sync::Mutex;
@@ -11,7 +11,7 @@ use super::*;
 
 type Answer = Box<dyn Fn(PageRequest<'_>) -> PageAnswer + Send + Sync>;
 
-/// A page that answers at once, or when it is let.
+/// A page that answers at once, or when it is allowed to.
 struct Fixed {
     path: &'static str,
     post: bool,
@@ -47,7 +47,7 @@ fn hello() -> Fixed {
     page("/hello", |_| PageAnswer::text(200, "hello\n"))
 }
 
-/// A page that says when a request has come, and answers when it is told to.
+/// A page that signals the arrival of a request, and answers on a signal.
 fn slow() -> (Fixed, Arc<Notify>, Arc<Notify>) {
     let (entered, leave) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let mut slow = page("/slow", |_| PageAnswer::text(200, "late\n"));
@@ -83,7 +83,7 @@ impl Running {
         Client(TcpStream::connect(self.address).await.unwrap())
     }
 
-    /// The whole answer to a request whose head is `lines`.
+    /// The complete response to a request whose head is `lines`.
     async fn ask(&self, lines: &str) -> String {
         let client = self.client().await;
         client.send(format!("{lines}\r\nHost: x\r\nConnection: close\r\n\r\n").as_bytes()).await;
@@ -104,7 +104,7 @@ impl Client {
         }
     }
 
-    /// What comes next; nothing at the end, or where the server has cut the connection.
+    /// The next bytes; nothing at the end, or after the server has closed the connection.
     async fn some(&self) -> Vec<u8> {
         let mut buffer = vec![0; 65536];
         loop {
@@ -165,7 +165,7 @@ async fn a_page_is_answered_and_head_is_the_same_without_the_body() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_404_and_a_wrong_method_405() {
+async fn a_missing_page_is_404_and_a_wrong_method_405() {
     let reload = Fixed { post: true, ..page("/-/reload", |_| PageAnswer::text(200, "done\n")) };
     let server = Running::with(vec![hello(), reload]).await;
     for path in ["/", "/hello/", "/HELLO", "/%68ello", "*"] {
@@ -190,7 +190,7 @@ async fn what_is_not_there_is_404_and_a_wrong_method_405() {
 }
 
 #[tokio::test]
-async fn pages_are_told_all_lines_of_their_headers() {
+async fn pages_receive_all_lines_of_their_headers() {
     let echo = page("/echo", |request| {
         let parts = [request.accept, request.accept_encoding, request.scrape_timeout];
         PageAnswer::text(200, format!("{parts:?}"))
@@ -203,7 +203,7 @@ async fn pages_are_told_all_lines_of_their_headers() {
 }
 
 #[tokio::test]
-async fn a_page_that_panics_takes_nothing_with_it() {
+async fn a_page_that_panics_does_not_affect_others() {
     let server = Running::with(vec![hello(), page("/panic", |_| panic!("on purpose"))]).await;
     let client = server.client().await;
     client
@@ -238,7 +238,7 @@ async fn a_slow_head_and_an_idle_connection_are_cut() {
 }
 
 #[tokio::test]
-async fn a_head_past_all_measure_is_refused_and_a_body_is_not_read() {
+async fn an_oversized_head_is_refused_and_a_body_is_not_read() {
     let server = Running::with(vec![hello()]).await;
     let answer = server.ask(&format!("GET /hello HTTP/1.1\r\nx: {}", "y".repeat(2 * LIMITS.head_bytes))).await;
     assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
@@ -249,7 +249,7 @@ async fn a_head_past_all_measure_is_refused_and_a_body_is_not_read() {
 }
 
 #[tokio::test]
-async fn more_connections_than_there_may_be_wait_for_their_turn() {
+async fn connections_over_the_limit_wait_for_their_turn() {
     let (slow, entered, leave) = slow();
     let limits = Limits { connections: 1, ..LIMITS };
     let server = Running::start(limits, vec![slow, hello()], Duration::from_secs(5)).await;
@@ -258,7 +258,7 @@ async fn more_connections_than_there_may_be_wait_for_their_turn() {
     entered.notified().await;
     let second = server.client().await;
     second.send(b"GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
-    // Its turn cannot have come; the kernel alone has taken it.
+    // It cannot have been accepted yet; only the kernel has.
     for _ in 0..100 {
         tokio::task::yield_now().await;
     }
@@ -269,7 +269,7 @@ async fn more_connections_than_there_may_be_wait_for_their_turn() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_reader_does_not_hold_its_connection_for_ever() {
+async fn a_slow_reader_does_not_hold_its_connection_forever() {
     let large = page("/large", |_| PageAnswer::text(200, vec![b'x'; 64 << 20]));
     let limits = Limits { connections: 1, ..LIMITS };
     let server = Running::start(limits, vec![large, hello()], Duration::from_secs(5)).await;
@@ -287,11 +287,11 @@ async fn a_slow_reader_does_not_hold_its_connection_for_ever() {
             some => read += some,
         }
     }
-    assert!(read < 64 << 20, "the answer came whole");
+    assert!(read < 64 << 20, "the response was complete");
 }
 
 #[tokio::test]
-async fn a_stop_lets_requests_end_and_takes_no_new_ones() {
+async fn a_stop_lets_requests_end_and_accepts_no_new_ones() {
     let (slow, entered, leave) = slow();
     let mut server = Running::with(vec![slow]).await;
     let idle = server.client().await;
@@ -302,7 +302,7 @@ async fn a_stop_lets_requests_end_and_takes_no_new_ones() {
     assert_eq!(idle.rest().await, "");
     assert!(TcpStream::connect(server.address).await.is_err());
     leave.notify_one();
-    // Kept alive, had there been no stop.
+    // Without the stop it would be kept alive.
     assert!(busy.rest().await.ends_with("late\n"));
     server.served.join_next().await.unwrap().unwrap();
 }
@@ -329,17 +329,17 @@ async fn a_client_that_goes_away_drops_its_request() {
             "/wait"
         }
         fn answer<'a>(&'a self, _: PageRequest<'a>) -> BoxFuture<'a, PageAnswer> {
-            let told = self.0.lock().unwrap().take();
+            let sender = self.0.lock().unwrap().take();
             Box::pin(async move {
-                let _told = told;
+                let _sender = sender;
                 std::future::pending().await
             })
         }
     }
-    let (told, gone) = oneshot::channel();
+    let (sender, gone) = oneshot::channel();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let pages: Pages = Arc::new([Box::new(Dropped(Mutex::new(Some(told))))]);
+    let pages: Pages = Arc::new([Box::new(Dropped(Mutex::new(Some(sender))))]);
     let asking = async {
         let client = Client(TcpStream::connect(address).await.unwrap());
         client.send(b"GET /wait HTTP/1.1\r\nHost: x\r\n\r\n").await;
@@ -350,7 +350,7 @@ async fn a_client_that_goes_away_drops_its_request() {
 }
 
 #[test]
-fn only_a_lack_of_means_makes_accept_pause() {
+fn only_a_shortage_makes_accept_pause() {
     assert!(pause_after(&io::ErrorKind::ConnectionAborted.into()).is_zero());
     let too_many_files = io::Error::from_raw_os_error(24);
     assert!(!pause_after(&too_many_files).is_zero());

@@ -1,4 +1,4 @@
-//! One account's calls: its session, and what stands in every request.
+//! One account's calls: its session, and the parts that every request has.
 
 use std::sync::Arc;
 
@@ -13,9 +13,9 @@ use crate::session::{Listing, Session};
 /// The calls of one account.
 pub(super) struct Account {
     pub(super) session: Session<Login>,
-    /// Where the versioned API is, as in `/api/v30.00`.
+    /// The path of the versioned API, such as `/api/v30.00`.
     api: String,
-    /// What every listing is limited to.
+    /// The scope that every listing is limited to.
     scope: Vec<(&'static str, String)>,
     pub(super) page_limit: u64,
 }
@@ -32,7 +32,7 @@ impl Account {
         }
     }
 
-    /// A call for something that is the same for everyone.
+    /// A call whose response is the same for everyone.
     pub(super) fn get(&self, listing: &'static Listing, path: &str) -> Call {
         Call::get(&listing.endpoint, format!("{}/{path}", self.api))
     }
@@ -43,12 +43,12 @@ impl Account {
         self.scope.iter().fold(call, |call, (name, value)| call.query(name, value.as_str()))
     }
 
-    /// The call for the page of a listing that begins at `offset`.
+    /// The call for the page that begins at `offset`.
     pub(super) fn page(&self, call: &Call, offset: u64) -> Call {
         call.clone().query("offset", offset.to_string()).query("limit", self.page_limit.to_string())
     }
 
-    /// Walks a listing whose pages are asked for with `call` and read by `decode`.
+    /// Walks a listing whose pages are requested with `call` and read by `decode`.
     pub(super) async fn walk(
         &self,
         listing: &'static Listing,

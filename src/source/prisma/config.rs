@@ -13,21 +13,21 @@ use crate::source::settings::{
     Wrong, check_intervals, check_login, check_named, no_password, no_username, one, place, username,
 };
 
-/// Rows per page that a self-hosted console gives at most (API reference, "Get Container Scan Results").
+/// The most rows per page that a self-hosted console returns (API reference, "Get Container Scan Results").
 const MOST_PER_PAGE: u64 = 250;
 
-/// A Prisma Cloud Compute account, of the vendor's cloud or of a console of one's own.
+/// A Prisma Cloud Compute account, in the vendor's cloud or on a self-hosted console.
 ///
 /// It logs in with a user name and password, or with a client certificate: exactly one of them.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Name of the account, the `source` label of its series. Must be set, and once only.
+    /// Name of the account, the `source` label of its series. Required and unique.
     pub name: String,
-    /// URL of the console, with the tenant's path where it has one: what Compute > Manage > System > Utilities shows as
+    /// URL of the console, with the tenant's path if it has one: what Compute > Manage > System > Utilities shows as
     /// "Path to Console". Must be set.
     pub base_url: String,
-    /// Version of the console's API, such as `30.00`. A console knows its own and some before it.
+    /// Version of the console's API, such as `30.00`. A console supports its own version and some before it.
     pub api_version: String,
     /// How calls are authorised.
     pub login: Method,
@@ -37,20 +37,20 @@ pub struct Config {
     pub username_file: Option<PathBuf>,
     /// File that holds the password, or the secret of an access key.
     pub password_file: Option<PathBuf>,
-    /// Environment variable that holds it.
+    /// Environment variable that holds the password.
     pub password_env: Option<String>,
-    /// PEM file of a client certificate to log in with instead. Read at start, and at a reload that changes the
+    /// PEM file of a client certificate to log in with instead. Read at start, and on a reload that changes the
     /// account's settings.
     pub client_certificate_file: Option<PathBuf>,
     /// PEM file of its private key, without a password.
     pub client_key_file: Option<PathBuf>,
-    /// The project to ask for. Unset: that of the console itself.
+    /// The project to read. Unset: that of the console itself.
     pub project: Option<String>,
-    /// Names of the collections to which listings are limited; none for all that the account may see.
+    /// Names of the collections that listings are limited to; empty for everything that the account may see.
     pub collections: Vec<String>,
-    /// Rows per page of a listing, 1 to 250. The vendor's cloud gives 50 at most.
+    /// Rows per page of a listing, 1 to 250. The vendor's cloud returns at most 50.
     pub page_limit: u64,
-    /// How many requests it may send to each of the large listings, and to all else. Lower it if others use the same
+    /// Limit on requests to each of the large listings, and to everything else. Lower it if others use the same
     /// account.
     pub rate_limit: RateLimit,
     /// Time from the start of one run of a collector to the start of the next.
@@ -58,12 +58,12 @@ pub struct Config {
     /// How long the last good data is served once a collector fails. Unset: three times the longer of its interval
     /// and its last full walk.
     pub stale_after: Option<HumanDuration>,
-    /// Whether the console's certificate is not looked at. Whoever is in between can then read the password; better to
-    /// put the console's own authority, which it gives out at `/api/v1/certs/ca.pem`, into `http.ca_file`.
+    /// Disable TLS certificate verification. Anyone in between can then read the password; put the console's own
+    /// authority, available at `/api/v1/certs/ca.pem`, into `http.ca_file` instead.
     pub insecure_skip_verify: bool,
-    /// How it is reached.
+    /// The connection to it.
     pub http: client::Config,
-    /// What is collected.
+    /// The collectors.
     pub collectors: Collectors,
 }
 
@@ -71,7 +71,7 @@ pub struct Config {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Method {
-    /// With a token that the console gives out for the user name and password.
+    /// With a token that the console issues for the user name and password.
     #[default]
     Token,
     /// With the user name and password themselves.
@@ -121,7 +121,7 @@ pub struct Collectors {
 }
 
 impl Config {
-    /// Notes what is wrong with these settings, which stand at `at`.
+    /// Adds an error for each invalid setting; `at` is their path.
     pub fn check(&self, at: &str, errors: &mut ConfigErrors) {
         check_named(&self.name, at, errors);
         self.check_base_url(&format!("{at}.base_url"), errors);
@@ -175,8 +175,8 @@ impl Config {
         }
     }
 
-    /// What makes it this account: where and how it logs in and what it sees there, and nothing else that it says. A file
-    /// or variable that holds a secret counts by its name.
+    /// Only the settings that identify the account: where and how it logs in and what it sees there. A file or variable
+    /// with a secret counts by its name.
     pub(super) fn account(&self) -> Self {
         let defaults = Self::default();
         Self {
@@ -206,7 +206,7 @@ impl Config {
         ]
     }
 
-    /// What is special about its connections; otherwise which settings are wrong, and why.
+    /// Returns the special settings of its connections, or which settings are wrong, and why.
     pub(super) fn connection(&self) -> Result<Connection, Wrong> {
         let client_certificate = match (&self.client_certificate_file, &self.client_key_file) {
             (Some(certificate_file), Some(key_file)) => {
@@ -223,7 +223,7 @@ impl Config {
         Ok(Connection { client_certificate, insecure_skip_verify: self.insecure_skip_verify })
     }
 
-    /// How to log in; otherwise which settings are wrong, and why.
+    /// Returns how to log in, or which settings are wrong, and why.
     pub(super) fn login(&self) -> Result<Login, Wrong> {
         let mut wrong = Vec::new();
         let username = username(self.username.as_ref(), self.username_file.as_ref(), &mut wrong);
@@ -251,14 +251,14 @@ impl Config {
             (None, Some(_), false) => no_username(),
             (None, None, false) => one(
                 "username",
-                "there is no way to log in; set username and password_file (or password_env), or \
+                "no credentials are configured; set username and password_file (or password_env), or \
                  client_certificate_file and client_key_file",
             ),
         }
     }
 }
 
-/// Whether it is digits, a dot and digits.
+/// Whether the text is digits, a dot and digits.
 fn is_version(text: &str) -> bool {
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     text.split_once('.').is_some_and(|(major, minor)| digits(major) && digits(minor))

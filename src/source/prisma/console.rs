@@ -29,7 +29,7 @@ pub(super) const NAME: &str = "console";
 /// The key of the one console.
 const KEY: &str = "console";
 
-/// The version that the answer tells.
+/// Reads the version in the response.
 pub fn read_version(answer: &Answer) -> Result<String, Unreadable> {
     wire::refuse_web_page(answer)?;
     let text = text(&answer.body);
@@ -39,7 +39,7 @@ pub fn read_version(answer: &Answer) -> Result<String, Unreadable> {
     }
 }
 
-/// When the licence expires, if the answer tells, and whether its fields could be read.
+/// Reads when the licence expires, if the response says so, and whether its fields are readable.
 pub fn read_license(answer: &Answer) -> Result<(Option<Timestamp>, Vec<StateCounts>), Unreadable> {
     wire::refuse_web_page(answer)?;
     let text = text(&answer.body);
@@ -54,7 +54,7 @@ pub fn read_license(answer: &Answer) -> Result<(Option<Timestamp>, Vec<StateCoun
     Ok((license.expiration_date.0, counts))
 }
 
-/// Asks for the version and the licence.
+/// Reads the version and the licence.
 pub(super) struct ConsoleItself {
     pub(super) account: Arc<Account>,
 }
@@ -67,15 +67,15 @@ impl ConsoleItself {
             Err(error) if error.failure == Failure::NotFound => {
                 session.call(&VERSION, Call::get(&VERSION.endpoint, "/api/v1/version"), Arc::new(read_version)).await?
             }
-            told => told?,
+            version => version?,
         };
         progress();
         let license =
             session.call(&LICENSE, self.account.get(&LICENSE, "settings/license"), Arc::new(read_license)).await;
         let (licence_expiry, counts, note) = match license {
             Ok((expiry, counts)) => (expiry, counts, None),
-            // The vendor's own consoles have none, and a role may not see it: some answer 401 then, to a token that the
-            // version was just read with.
+            // The vendor's own consoles have no licence, and a role may not see it: some answer 401 then, to a token
+            // that was just accepted for the version.
             Err(error) if matches!(error.failure, Failure::NotFound | Failure::Forbidden | Failure::Unauthorized) => {
                 (None, Vec::new(), Some("the console does not show this account when its licence expires".to_owned()))
             }

@@ -1,6 +1,6 @@
-//! What people write in place of a console's address, and what to tell them.
+//! Recognises what is often configured instead of a console's address.
 
-/// What is wrong with `base_url`, up to where the words say what to write instead; none where it may be a console's.
+/// What is wrong with `base_url`, up to the words that say what to write instead; `None` if it may be a console's.
 pub(super) fn instead_of(base_url: &str) -> Option<&'static str> {
     let (host, path) = parts(base_url)?;
     let (first, domain) = host.split_once('.').unwrap_or_default();
@@ -8,13 +8,13 @@ pub(super) fn instead_of(base_url: &str) -> Option<&'static str> {
     let is_cloud = domain.split('.').any(|part| part == "prismacloud");
     let digits_after = |prefix| first.strip_prefix(prefix).is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit()));
     if is_cloud && (digits_after("app") || digits_after("api")) {
-        return Some("is the address of Prisma Cloud's web interface or API; Compute has a console of its own: write");
+        return Some("is the address of Prisma Cloud's web interface or API; Compute has its own console: write");
     }
     let is_api = path.split('/').any(|part| part.eq_ignore_ascii_case("api"));
-    is_api.then_some("must end before \"/api\": the version stands in api_version, and the rest is added; write")
+    is_api.then_some("must end before \"/api\": the version goes into api_version, and the rest is added; write")
 }
 
-/// Whether it is a host of the vendor's cloud, which many tenants share, without the path of one.
+/// Whether the URL is a host of the vendor's cloud, which many tenants share, without a tenant's path.
 pub(super) fn is_without_tenant(base_url: &str) -> bool {
     parts(base_url)
         .is_some_and(|(host, path)| host.ends_with(".cloud.twistlock.com") && path.trim_matches('/').is_empty())
@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_console_is_told_by_its_address() {
+    fn other_addresses_than_a_consoles_are_recognised() {
         for console in [
             "https://console.example.com:8083",
             "https://us-east1.cloud.twistlock.com/us-2-158286553",

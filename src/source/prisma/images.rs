@@ -1,4 +1,4 @@
-//! The collector of images: those that containers were made of, with their vulnerabilities by severity.
+//! The collector of images: those of containers, with their vulnerabilities by severity.
 
 use std::sync::Arc;
 

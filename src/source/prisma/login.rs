@@ -1,4 +1,4 @@
-//! The ways to log in, and what a refusal means in plain words.
+//! The ways to log in, and what refusals mean in plain words.
 
 use serde::Deserialize;
 
@@ -11,24 +11,26 @@ use crate::setting::{Secret, SecretPlace};
 use crate::telemetry::Failure;
 use crate::wire::text;
 
-/// Where tokens are had. Its class has no limit, and is no other's: a call that waits for a token has its place already.
+/// The endpoint that issues tokens. Its class has no limit and no other calls: a call that waits for a token holds a
+/// permit already.
 pub(super) const AUTHENTICATE: Endpoint = Endpoint { name: "authenticate", class: "authenticate" };
 
-/// The version. Consoles tell it at every version of the API, or at the first one only.
+/// The version. Consoles return it at every version of the API, or only at the first one.
 pub(super) const VERSION: Listing = Listing {
     endpoint: Endpoint { name: "version", class: "other" },
     what: "the console's version",
     permission: "any role",
 };
 
-/// How long a token is good that does not tell (Compute's docs, "Access the API": 30 minutes on a console of one's own).
+/// How long a token without an expiry time is valid (Compute's docs, "Access the API": 30 minutes on a self-hosted
+/// console).
 const USUAL_LIFETIME_MS: i64 = 30 * 60 * 1000;
 
-/// A token is replaced when it is so old, or half its lifetime if that is less. Those of the vendor's cloud say to be
-/// good for an hour, but hold one of ten minutes; its docs advise to renew them every five.
+/// The age at which a token is replaced, unless half its lifetime is less. Tokens of the vendor's cloud claim to be
+/// valid for an hour, but contain one of ten minutes; its docs advise to renew them every five.
 const MOST_AGE_MS: i64 = 5 * 60 * 1000;
 
-/// What is wrong where nothing answers in the way of the API.
+/// The hint for an address at which the API does not answer.
 const WRONG_PLACE: &str = "base_url must be the console's address with the tenant's path, which Compute > Manage > System \
                            > Utilities shows as \"Path to Console\"";
 
@@ -46,10 +48,10 @@ pub(super) enum Way {
     Password {
         username: Result<Secret, SecretPlace>,
         password: SecretPlace,
-        /// Whether they are sent with each call, rather than a token that is had for them.
+        /// Whether the credentials themselves are sent with each call, rather than a token.
         basic: bool,
     },
-    /// With the certificate that the client shows.
+    /// With the client certificate.
     Certificate,
 }
 
@@ -58,10 +60,10 @@ impl Login {
         Self { way, api_version: api_version.to_owned() }
     }
 
-    /// What an error of the log-in means.
+    /// Explains an error of the log-in.
     fn explain_log_in(&self, error: ApiError) -> ApiError {
         let words = match (error.status(), &self.way) {
-            // A console answers 400 to credentials that it does not know as well.
+            // A console also answers 400 to unknown credentials.
             (Some(400 | 401), Way::Password { .. }) => {
                 "wrong user name or password, or the account is locked: the console refused to log in with them"
             }
@@ -73,10 +75,10 @@ impl Login {
                 "the account may not use the API; give its user a role in Compute that can, or look for a rule that \
                  keeps this machine's address out"
             }
-            // Not "not found": that is what a listing is which the console does not have.
+            // Not "not found": that means that the console does not have a listing.
             (Some(404 | 405), _) => {
                 let words = format!(
-                    "there is no log-in here; does the console know API version v{}? {WRONG_PLACE}",
+                    "no log-in endpoint found; does the console know API version v{}? {WRONG_PLACE}",
                     self.api_version
                 );
                 return ApiError::new(&AUTHENTICATE, Failure::BadResponse, words);
@@ -130,7 +132,7 @@ impl session::Login for Login {
         let words = match reply(&answer) {
             Reply::Token(token) => return Ok(Authorization::Bearer(token)),
             Reply::WebPage => format!("it answered with a web page: {WRONG_PLACE}"),
-            Reply::Other(bytes) => format!("it answered with {bytes} bytes that hold no token: {WRONG_PLACE}"),
+            Reply::Other(bytes) => format!("it answered with {bytes} bytes without a token: {WRONG_PLACE}"),
         };
         Err(ApiError::new(&AUTHENTICATE, Failure::BadResponse, words))
     }
@@ -144,7 +146,7 @@ impl session::Login for Login {
     fn refusal(&self) -> &'static str {
         if session::Login::asks(self) {
             "the console refuses a token that it gave out a moment ago; does the account still have access to the API, \
-             and does the project that is asked for know it?"
+             and does the configured project accept it?"
         } else {
             "wrong user name or password, or the account is locked: the console refuses them; if they are right, it may \
              not take them with each call: set login to \"token\""
@@ -158,8 +160,8 @@ impl session::Login for Login {
                 "the account lacks the permission for {what} ({permission}); give it to the account's role, or leave \
                  this collector out"
             )),
-            // Which is the same at every version of the API.
-            404 if *endpoint == VERSION.endpoint => Some(format!("this is no console; {WRONG_PLACE}")),
+            // The version endpoint is the same at every version of the API.
+            404 if *endpoint == VERSION.endpoint => Some(format!("this is not a console; {WRONG_PLACE}")),
             404 => Some(format!(
                 "this console does not know API version v{}, or base_url lacks the tenant's path; {WRONG_PLACE}",
                 self.api_version
@@ -169,7 +171,7 @@ impl session::Login for Login {
     }
 }
 
-/// Where the password is, after the setting that says so.
+/// The place of the password, after its setting.
 fn password_place(place: &SecretPlace) -> (&'static str, &SecretPlace) {
     match place {
         SecretPlace::File(_) => ("password_file", place),
@@ -183,7 +185,7 @@ enum Reply {
     Other(usize),
 }
 
-/// Reads the answer to a log-in, `{"token": …}`.
+/// Reads the response to a log-in, `{"token": …}`.
 fn reply(answer: &Answer) -> Reply {
     #[derive(Deserialize)]
     struct Given {
@@ -205,7 +207,7 @@ mod tests {
     use crate::session::token::tests::token;
 
     #[test]
-    fn a_token_is_renewed_after_half_its_life_and_five_minutes_at_most() {
+    fn a_token_is_renewed_after_half_its_lifetime_and_five_minutes_at_most() {
         let login = Login::new(Way::Certificate, "30.00");
         let now = Timestamp::from_millis(1_700_000_000_000).unwrap();
         let at = |millis: i64| 1_700_000_000_000 + millis;

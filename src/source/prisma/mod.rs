@@ -1,8 +1,8 @@
 //! Prisma Cloud Compute.
 //!
-//! Owns everything that is the vendor's: consoles and log-in ([`Config`], `login`), what stands in every request
-//! (`account`), what rows look like ([`wire`]), and one file per collector that turns rows into records. What the
-//! vendor's API really does, as opposed to what its pages say, is written where the code heeds it.
+//! Owns everything that is the vendor's: consoles and log-in ([`Config`], `login`), the parts that every request has
+//! (`account`), what rows look like ([`wire`]), and one file per collector that turns rows into records. The real
+//! behaviour of the vendor's API, where it differs from the documentation, is described where the code handles it.
 
 use std::sync::Arc;
 
@@ -59,21 +59,21 @@ impl AccountSettings for Config {
     }
 }
 
-/// The account as a source; otherwise what is wrong, in words for people.
+/// Builds the source of an account; otherwise returns what is wrong, in plain words.
 fn build(config: &Config, rules: &RowRules, telemetry: &Telemetry, clock: &Clock) -> Result<Source, String> {
     let login = config.login().and_then(|login| Ok((login, config.connection()?))).map_err(in_words);
     let (login, connection) = login?;
     if connection.insecure_skip_verify {
         tracing::warn!(
             source = config.name,
-            "insecure_skip_verify is on: nobody knows who reads the password and writes the answers; put the console's \
-             authority into http.ca_file instead"
+            "TLS verification is disabled; credentials can be intercepted; put the console's authority into \
+             http.ca_file instead"
         );
     }
     let offered = offered(config);
     let endpoints = endpoints(&login::AUTHENTICATE, &offered);
     let telemetry = telemetry.source(&config.name, Vendor::Prisma.as_str(), &endpoints, &enabled(&offered));
-    // The vendor's limit is for each of its listings.
+    // The vendor limits each of its listings separately.
     let limits = ["containers", "images", "other"].map(|class| (class, config.rate_limit));
     let client =
         Client::new(&config.base_url, &config.http, &connection, &limits, Arc::clone(&telemetry), clock.clone())?;
@@ -93,7 +93,7 @@ fn build(config: &Config, rules: &RowRules, telemetry: &Telemetry, clock: &Clock
     })
 }
 
-/// What a collector may be made of.
+/// The parts that collectors are built from.
 #[derive(Clone)]
 struct Parts {
     account: Arc<Account>,

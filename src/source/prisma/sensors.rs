@@ -1,4 +1,4 @@
-//! The collector of sensors: how many defenders there are of each category.
+//! The collector of sensors: the number of defenders of each category.
 
 use std::sync::Arc;
 
@@ -24,18 +24,18 @@ pub(super) const SUMMARY: Listing = Listing {
 /// The collector's name.
 pub(super) const NAME: &str = "sensors";
 
-/// What the answer has of defenders.
+/// The defenders in a response.
 #[derive(Debug, Default)]
 pub struct DefendersRead {
-    /// They by their category.
+    /// Defenders by their category.
     pub table: Table<Defenders>,
-    /// How many rows could not be taken, and how many there are.
+    /// The rejected rows, and the number of all rows.
     pub rejected: (Rejected, u64),
     /// The other rows by field.
     pub fields: FieldCounts,
 }
 
-/// The defenders by category.
+/// Reads the defenders by category.
 pub fn read(answer: &Answer) -> Result<DefendersRead, Unreadable> {
     let text = text(&answer.body);
     let rows = wire::rows::<DefenderRow<'_>>(answer, &text)?;
@@ -44,7 +44,7 @@ pub fn read(answer: &Answer) -> Result<DefendersRead, Unreadable> {
     for row in rows.into_keyed() {
         count(&row, &mut counts);
         if row.connected.0.is_none() && row.deployed.0.is_none() {
-            // Without a number, nothing is known of the category: not that there is none.
+            // Without a number, the category is unknown, not empty.
             continue;
         }
         let kind = word(&mut table.names, row.category.get());
@@ -56,7 +56,7 @@ pub fn read(answer: &Answer) -> Result<DefendersRead, Unreadable> {
     Ok(DefendersRead { table, rejected, fields: fields::<DefenderRow<'_>>(&counts) })
 }
 
-/// Asks for the numbers of defenders.
+/// Reads the numbers of defenders.
 pub(super) struct Sensors {
     pub(super) account: Arc<Account>,
 }

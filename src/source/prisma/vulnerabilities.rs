@@ -1,4 +1,4 @@
-//! The collector of vulnerabilities: in how many images each is. The console computes that once a day.
+//! The collector of vulnerabilities: the number of images with each. The console computes it once a day.
 
 use std::sync::Arc;
 
@@ -27,14 +27,14 @@ pub(super) const STATS: Listing = Listing {
 /// The collector's name.
 pub(super) const NAME: &str = "vulnerabilities";
 
-const NONE: &str = "the console tells of no vulnerability in any image; it tells nothing where collections limit what is \
-                    asked for or what the user may see, and on its first day";
+const NONE: &str = "the console reports no vulnerabilities in any image; it has no statistics on its first day, and \
+                    none if collections limit the request or what the user may see";
 
-const CUT_SHORT: &str = "the console gave a full page of vulnerabilities and nothing new on the next one; those after \
-                         it may be missing";
+const CUT_SHORT: &str = "the console returned a full page of vulnerabilities and nothing new on the next one; later \
+                         ones may be missing";
 
 const COMPUTED_AGAIN: &str =
-    "the console computed the statistics again while they were read; the next run reads them whole";
+    "the console recomputed the statistics while they were read; the next run reads them completely";
 
 /// The key of the one row of [`VulnerabilityStatistics`].
 const STATISTICS: &str = "images";
@@ -53,7 +53,7 @@ impl FromRow for Vulnerability {
     }
 }
 
-/// Reads a page of the listing; tells when the console computed it.
+/// Reads a page of the listing; returns when the console computed it.
 pub fn read(
     staged: &Arc<StagedTable<Vulnerability>>,
     answer: &Answer,
@@ -63,22 +63,22 @@ pub fn read(
     Ok((page, wire::computed(&text)))
 }
 
-/// What a walk over all pages found out, besides the vulnerabilities.
+/// The result of a walk over all pages, besides the vulnerabilities.
 #[derive(Default)]
 struct StatisticsWalk {
-    /// Rows that could not be taken.
+    /// Rejected rows.
     rejected: Rejected,
     /// Rows that were read.
     read: u64,
     /// Why vulnerabilities are missing, if any are.
     missing: Option<String>,
-    /// When the console computed what was read.
+    /// When the console computed the statistics.
     computed: Option<Timestamp>,
     /// Rows by the states of their fields.
     fields: FieldCounts,
 }
 
-/// Asks for the numbers of vulnerabilities.
+/// Reads the numbers of vulnerabilities.
 pub(super) struct Vulnerabilities {
     pub(super) account: Arc<Account>,
 }
@@ -104,10 +104,10 @@ impl Vulnerabilities {
         Ok(CollectOutput { missing, note, fields, ..CollectOutput::full(records, tables) })
     }
 
-    /// Asks for page after page.
+    /// Requests page after page.
     ///
-    /// The vendor's own scripts ask for these rows with `limit` and `offset` and go by `Total-Count`. A console that
-    /// ignores either parameter is read as well: it gives more than was asked for, or all of it again.
+    /// The vendor's own scripts request these rows with `limit` and `offset` and go by `Total-Count`. A console that
+    /// ignores either parameter is read as well: it returns more than requested, or everything again.
     async fn walk(
         &self,
         staged: &Arc<StagedTable<Vulnerability>>,

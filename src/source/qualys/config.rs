@@ -20,7 +20,7 @@ use crate::source::settings::{
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Name of the account, the `source` label of its series. Must be set, and once only.
+    /// Name of the account, the `source` label of its series. Required and unique.
     pub name: String,
     /// URL of the platform's gateway, such as `https://gateway.qg1.apps.qualys.com`. Must be set.
     pub base_url: String,
@@ -47,14 +47,14 @@ pub struct Config {
     /// How long the last good data is served once a collector fails. Unset: three times the longer of its interval
     /// and its last full walk.
     pub stale_after: Option<HumanDuration>,
-    /// How long containers and images are kept fresh by asking for what has changed, before all of them are asked for
-    /// again. That is how long one that the vendor purged may still be shown where the vendor does not count it out.
+    /// Time between full walks of containers and images; in between, only changes are requested. A container or image
+    /// that the vendor purged can be shown for this long if the vendor does not count it out.
     pub full_resync: HumanDuration,
-    /// How many requests it may send.
+    /// Limits on its requests.
     pub rate_limits: RateLimits,
-    /// How it is reached.
+    /// The connection to it.
     pub http: client::Config,
-    /// What is collected.
+    /// The collectors.
     pub collectors: Collectors,
 }
 
@@ -90,7 +90,7 @@ pub struct RateLimits {
     pub bulk: RateLimit,
     /// The page lists, `/containers` and `/images`, together.
     pub pages: RateLimit,
-    /// Everything else but the log-in, which has no limit.
+    /// Everything else except the log-in, which has no limit.
     pub other: RateLimit,
 }
 
@@ -125,7 +125,7 @@ pub struct Collectors {
 }
 
 impl Config {
-    /// Notes what is wrong with these settings, which stand at `at`.
+    /// Adds an error for each invalid setting; `at` is their path.
     pub fn check(&self, at: &str, errors: &mut ConfigErrors) {
         check_named(&self.name, at, errors);
         let key = format!("{at}.base_url");
@@ -143,8 +143,8 @@ impl Config {
         self.http.check(&format!("{at}.http"), errors);
     }
 
-    /// What makes it this account: where and how it logs in, and nothing else that it says. A file or variable that holds
-    /// a secret counts by its name.
+    /// Only the settings that identify the account: where and how it logs in. A file or variable with a secret counts
+    /// by its name.
     pub(super) fn account(&self) -> Self {
         let defaults = Self::default();
         Self {
@@ -174,7 +174,7 @@ impl Config {
         ]
     }
 
-    /// How to log in; otherwise which settings are wrong, and why.
+    /// Returns how to log in, or which settings are wrong, and why.
     pub(super) fn login(&self) -> Result<Login, Wrong> {
         let mut wrong = Vec::new();
         let username = username(self.username.as_ref(), self.username_file.as_ref(), &mut wrong);
@@ -210,14 +210,14 @@ impl Config {
                 Ok(Login::Client { id: Secret::new(id.as_str()), secret })
             }
             (.., Some(id), _) if !id.is_empty() => {
-                one("client_secret_file", "must be set, or client_secret_env: there is a client_id without its secret")
+                one("client_secret_file", "must be set, or client_secret_env: client_id has no secret")
             }
             (.., Some(_), _) | (.., None, Some(_)) => {
-                one("client_id", "must be set: there is a client secret without its id")
+                one("client_id", "must be set: the client secret has no client_id")
             }
             (.., None, None) => one(
                 "username",
-                "there is no way to log in; set username and password_file (or password_env), or token_file (or \
+                "no credentials are configured; set username and password_file (or password_env), or token_file (or \
                  token_env), or client_id and client_secret_file (or client_secret_env)",
             ),
         }

@@ -1,8 +1,8 @@
 //! Qualys Container Security.
 //!
-//! Owns everything that is the vendor's: hosts and log-in ([`Config`], `session`), how a listing tells where it goes on
-//! (`link`), what rows look like ([`wire`]), and one file per collector that turns rows into records. What the
-//! vendor's API really does, as opposed to what its pages say, is written where the code heeds it.
+//! Owns everything that is the vendor's: hosts and log-in ([`Config`], `session`), how a listing links to its next page
+//! (`link`), what rows look like ([`wire`]), and one file per collector that turns rows into records. The real
+//! behaviour of the vendor's API, where it differs from the documentation, is described where the code handles it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,7 +62,7 @@ impl AccountSettings for Config {
     }
 }
 
-/// The account as a source; otherwise what is wrong, in words for people.
+/// Builds the source of an account; otherwise returns what is wrong, in plain words.
 fn build(config: &Config, rules: &RowRules, telemetry: &Telemetry, clock: &Clock) -> Result<Source, String> {
     let login = config.login().map_err(in_words)?;
     let offered = offered(config);
@@ -96,7 +96,7 @@ fn build(config: &Config, rules: &RowRules, telemetry: &Telemetry, clock: &Clock
     })
 }
 
-/// What a collector may be made of.
+/// The parts that collectors are built from.
 #[derive(Clone)]
 struct Parts {
     session: Arc<Session>,
@@ -143,7 +143,7 @@ fn offered(config: &Config) -> [Offered<'_, Parts>; 7] {
     ]
 }
 
-/// The collector of a listing each row of which is one record.
+/// A collector of a listing with one record per row.
 fn paged<R: Listed>(settings: &CollectorConfig) -> Offered<'_, Parts> {
     Offered {
         name: R::NAME,

@@ -1,4 +1,4 @@
-//! The vendor's platforms: which host its API is reached at, and what is often written instead of it.
+//! The vendor's platforms: their API hosts, and what is often configured instead.
 
 /// Suffixes of the platforms' hosts whose gateway is `gateway.<suffix>` (Qualys: "Identify your platform").
 const PLATFORMS: [&str; 14] = [
@@ -18,10 +18,10 @@ const PLATFORMS: [&str; 14] = [
     "gov1.qualys.us",
 ];
 
-/// Hosts of the first platforms, which do not name them.
+/// Hosts of the first platforms, which do not contain a platform name.
 const UNNAMED: [(&str, &str); 2] = [("qualys.com", "qg1.apps.qualys.com"), ("qualys.eu", "qg1.apps.qualys.eu")];
 
-/// The gateway that was likely meant, if `base_url` is the address of the web interface or of the classic API.
+/// The gateway that was probably meant, if `base_url` is the address of the web interface or of the classic API.
 pub(super) fn gateway_instead_of(base_url: &str) -> Option<String> {
     let (_, rest) = base_url.split_once("://")?;
     let host = rest.split(['/', ':', '?', '#']).next()?.to_ascii_lowercase();
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_pasted_by_mistake_names_its_gateway() {
+    fn a_pasted_web_address_names_its_gateway() {
         for (pasted, meant) in [
             ("https://qualysapi.qualys.com", Some("https://gateway.qg1.apps.qualys.com")),
             ("https://qualysguard.qualys.eu/", Some("https://gateway.qg1.apps.qualys.eu")),

@@ -1,4 +1,4 @@
-//! Registries: one row of the list each.
+//! Registries, one per row of the list.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Reports: one row of the list each.
+//! Reports, one per row of the list.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ impl Listed for Report {
     const LISTING: PagedListing = PagedListing {
         listing: &REPORTS,
         path: "/csapi/v1.3/reports",
-        // No most is documented; the vendor's sample asks for so many.
+        // No maximum is documented; the vendor's sample requests this many.
         size: 50,
         number_names: &["pageNumber"],
         size_names: &["pageSize"],

@@ -1,4 +1,4 @@
-//! Sensors: one row of the list each, in either version of the API.
+//! Sensors, one per row of the list, in either version of the API.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! One Qualys account's calls, over the session that every vendor has.
+//! The calls of one Qualys account, over the session that all vendors share.
 
 use super::login::Login;
 use crate::session;

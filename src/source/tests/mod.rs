@@ -1,4 +1,4 @@
-//! What the tests of every vendor need.
+//! Helpers for the tests of every vendor.
 
 mod retyped;
 
@@ -10,7 +10,7 @@ use figment::providers::{Format, Toml};
 use super::Config;
 use crate::setting::ConfigErrors;
 
-/// What `check` says of the accounts in a configuration, as `key: reason` lines.
+/// The errors that `check` finds in the accounts of a configuration, as `key: reason` lines.
 pub(super) fn errors(toml: &str) -> String {
     let config: Config = Figment::from(Toml::string(toml)).extract().unwrap();
     let mut errors = ConfigErrors::default();

@@ -1,4 +1,4 @@
-//! Fields that change their type: whatever a vendor makes of one, no record is lost.
+//! Fields of another type: whatever a vendor sends, no record is lost.
 
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -24,7 +24,7 @@ fn odd_value() -> impl Strategy<Value = Value> {
     })
 }
 
-/// A row with the value of the path in place of what would be there.
+/// Replaces the value at the path.
 fn put(row: &mut Value, path: &str, value: Value) {
     let (name, rest) = path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
     let (name, is_list) = name.strip_suffix("[]").map_or((name, false), |name| (name, true));
@@ -42,7 +42,7 @@ fn put(row: &mut Value, path: &str, value: Value) {
     }
 }
 
-/// Whether the row with this key, and these values at its paths, is read and counts each of its paths once.
+/// Whether the row with this key and these values at its paths is read, and counts each of its paths once.
 fn is_kept<'a, T: Row<'a> + Keyed>(json: &'a str) -> bool {
     let Read(Nested(row), state) = serde_json::from_str::<Read<Nested<T>>>(json).expect("it is JSON");
     let row = row.expect("it is an object");

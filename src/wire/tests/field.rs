@@ -1,9 +1,9 @@
-//! What rows count of their fields.
+//! The states that rows count of their fields.
 
 use crate::wire::{List, Nested, Row, StateCounts, Text, Time, count, paths, row};
 
 row! {
-    /// A row with a bit of everything.
+    /// A row with fields of every kind.
     struct Sample<'a> {
         id: Text<'a> = "id" as key,
         changed: Time = "changed" as order,
@@ -50,7 +50,7 @@ fn a_row_counts_each_of_its_paths_once() {
 }
 
 #[test]
-fn what_is_below_something_unreadable_is_unreadable() {
+fn fields_below_an_unreadable_one_are_unreadable() {
     assert_eq!(
         counted(&[r#"{"inner":[{"kind":"a"}],"list":7}"#]),
         [[1, 0, 0], [0, 0, 1], [0, 0, 1], [0, 0, 1], [0, 0, 1]]

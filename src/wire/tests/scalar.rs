@@ -1,4 +1,4 @@
-//! Single values in every form.
+//! Single values in every notation.
 
 use crate::wire::FieldState::{self, Absent, Present, Unreadable};
 use crate::wire::{Count, Field, Flag, Length, Number, Read, Text, Time, Words};
@@ -14,7 +14,7 @@ fn states<'a, T: Field<'a>>(texts: &[&'a str]) -> Vec<FieldState> {
 const NOTHING: [&str; 4] = ["null", "\"\"", "\"None\"", "\" \""];
 
 #[test]
-fn counts_come_as_numbers_and_as_text() {
+fn counts_are_numbers_or_text() {
     let six = ["6", "\"6\"", "6.0", "\"6.0\"", "\" 6 \""];
     assert_eq!(all::<Count>(&six), [Count(Some(6)); 5]);
     assert_eq!(all::<Count>(&["0", "9007199254740992"]), [Count(Some(0)), Count(Some(1 << 53))]);
@@ -25,7 +25,7 @@ fn counts_come_as_numbers_and_as_text() {
 }
 
 #[test]
-fn flags_come_as_booleans_words_and_numbers() {
+fn flags_are_booleans_words_or_numbers() {
     let flags = all::<Flag>(&["true", "\"false\"", "0", "1", "\"TRUE\""]);
     assert_eq!(flags, [true, false, false, true, true].map(|flag| Flag(Some(flag))));
     assert_eq!(states::<Flag>(&NOTHING), [Absent; 4]);
@@ -55,7 +55,7 @@ fn times_that_mean_never_are_absent() {
 }
 
 #[test]
-fn texts_come_alone_in_lists_and_in_lists_of_lists() {
+fn texts_occur_alone_in_lists_and_in_lists_of_lists() {
     for (json, words, state) in [
         ("\"a\"", vec!["a"], Present),
         (r#"["a",null,"b","None",""]"#, vec!["a", "b", ""], Present),

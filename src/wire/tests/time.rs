@@ -1,4 +1,4 @@
-//! Times in every form, and what is none.
+//! Times in every form, and texts that are not times.
 
 use crate::clock::Timestamp;
 use crate::wire::time::{Time, from_number, from_text};
@@ -27,7 +27,7 @@ fn every_form_of_the_vendor() {
 }
 
 #[test]
-fn never_and_nonsense_are_told_apart() {
+fn never_and_nonsense_are_distinguished() {
     for never in
         ["", "0", "-1", "-62135596800000", "0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z", "9999-12-31T23:59:59Z"]
     {

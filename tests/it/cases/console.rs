@@ -1,4 +1,4 @@
-//! The cases of Prisma Cloud, each a file of `tests/cases/prisma`.
+//! Prisma Cloud cases, each a file in `tests/cases/prisma`.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use crate::process::Home;
 
 const API: &str = "/api/v30.00/";
 
-/// How a case's console answers.
+/// The console of a case.
 struct Console(Value);
 
 impl Console {
@@ -23,7 +23,7 @@ impl Console {
             let status = answer["status"].as_u64().and_then(|status| u16::try_from(status).ok());
             let headers = answer["headers"].as_object().into_iter().flatten();
             return headers.fold(Reply::json(status.expect("a status"), &answer["json"]), |reply, (header, value)| {
-                reply.header(header, value.as_str().expect("a header is a text"))
+                reply.header(header, value.as_str().expect("a header value is a string"))
             });
         }
         match name {
@@ -41,7 +41,7 @@ impl Console {
         Reply::json(200, self.0.get(name).unwrap_or(otherwise))
     }
 
-    /// A page of a listing. A row that is a text stands for itself, byte by byte.
+    /// A page of a listing. A row given as a string is sent verbatim.
     fn page(&self, asked: &Asked, listing: &str) -> Reply {
         let none = Vec::new();
         let rows = self.0[listing].as_array().unwrap_or(&none);
@@ -71,7 +71,7 @@ async fn check(case: &str) {
         page_limit.unwrap_or_default()
     );
     let shown = collect(&home, &source).await;
-    for expected in case["expect"].as_array().expect("what is expected") {
+    for expected in case["expect"].as_array().expect("a list of expected samples") {
         let labels: Vec<_> = expected["labels"].as_object().into_iter().flatten().collect();
         let labels: Vec<_> =
             labels.iter().map(|(name, value)| (name.as_str(), value.as_str().expect("a text"))).collect();
@@ -84,7 +84,7 @@ async fn check(case: &str) {
     }
 }
 
-/// A test for each file, by its name.
+/// Defines one test per file, named after it.
 macro_rules! cases {
     ($($test:ident: $file:literal,)*) => {
         $(#[tokio::test(flavor = "multi_thread")]

@@ -1,8 +1,8 @@
-//! Small inputs from published vendor material and bug reports, each with the numbers that must come of it.
+//! Small inputs from vendor documentation and bug reports, each with the expected samples.
 //!
-//! A case of Prisma Cloud is a file of `tests/cases/prisma`: what the console answers (`console`), what to configure
-//! beside it (`config`), the samples expected (`expect`; a null value means no such sample), and texts that the log must
-//! not have (`never_says`). `why` says where it comes from.
+//! A Prisma Cloud case is a file in `tests/cases/prisma`: the console's responses (`console`), extra configuration
+//! (`config`), the expected samples (`expect`; null means that there must not be such a sample), and texts that must
+//! not appear in the log (`never_says`). `why` names the origin of the case.
 
 mod console;
 mod gateway;
@@ -14,13 +14,13 @@ use simulator::oracle::Labels;
 
 use crate::process::{Ended, Home};
 
-/// What one collection of a configuration shows.
+/// The output of one collection.
 struct Shown {
     metrics: Exposition,
     log: String,
 }
 
-/// Collects once with these sources.
+/// Collects once from these sources.
 async fn collect(home: &Home, sources: &str) -> Shown {
     home.configure(sources);
     let Ended { stdout, stderr, .. } = home.run(&["once"]).await;
@@ -29,8 +29,7 @@ async fn collect(home: &Home, sources: &str) -> Shown {
 }
 
 impl Shown {
-    /// The sum of the samples of a family, named without its prefix, that have these labels; none where there is no
-    /// such sample.
+    /// The sum of the samples of a family, named without its prefix, that have these labels; `None` if there are none.
     fn sum(&self, family: &str, labels: &[(&str, &str)]) -> Option<f64> {
         let families = self.metrics.families();
         let series = families.get(&format!("container_security_{family}"))?;

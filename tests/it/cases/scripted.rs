@@ -1,4 +1,4 @@
-//! A vendor that answers as a test says.
+//! A vendor with scripted responses.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -18,7 +18,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-/// A request.
+/// A received request.
 #[derive(Clone, Debug)]
 pub(super) struct Asked {
     pub(super) path: String,
@@ -28,18 +28,18 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    /// A parameter of the query.
+    /// A query parameter.
     pub(super) fn parameter(&self, name: &str) -> Option<&str> {
         self.query.get(name).map(String::as_str)
     }
 
-    /// A parameter of the query that is a number.
+    /// A numeric query parameter.
     pub(super) fn number(&self, name: &str) -> Option<usize> {
         self.parameter(name)?.parse().ok()
     }
 }
 
-/// An answer.
+/// A response.
 #[derive(Clone, Debug)]
 pub(super) struct Reply {
     pub(super) status: u16,
@@ -48,22 +48,22 @@ pub(super) struct Reply {
 }
 
 impl Reply {
-    /// JSON with this status.
+    /// A JSON response with this status.
     pub(super) fn json(status: u16, body: &Value) -> Self {
         Self::raw(status, "application/json", body.to_string())
     }
 
-    /// A body of this content type.
+    /// A response with a body of this content type.
     pub(super) fn raw(status: u16, kind: &str, body: impl Into<Vec<u8>>) -> Self {
         Self { status, headers: vec![("content-type".to_owned(), kind.to_owned())], body: body.into() }
     }
 
-    /// No body at all.
+    /// An answer without a body.
     pub(super) fn nothing() -> Self {
         Self { status: 204, headers: Vec::new(), body: Vec::new() }
     }
 
-    /// With one more header.
+    /// Adds a header.
     pub(super) fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
@@ -78,7 +78,7 @@ pub(super) struct Scripted {
 }
 
 impl Scripted {
-    /// Starts one; `answer` has each request and how many of its path came before.
+    /// Starts a server. `answer` gets each request and the number of earlier requests for its path.
     pub(super) async fn start(answer: impl Fn(&Asked, usize) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port on loopback");
         let address = listener.local_addr().expect("an address");
@@ -97,7 +97,7 @@ impl Scripted {
                     let reply = answer(&asked, before);
                     async move { Ok::<_, Infallible>(written(reply)) }
                 });
-                // A client that is gone needs no answer.
+                // A client that has disconnected does not need a response.
                 clients.spawn(async move {
                     drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
                 });
@@ -135,7 +135,7 @@ fn written(reply: Reply) -> Response<Full<Bytes>> {
     response.body(Full::new(reply.body.into())).expect("a status and headers that exist")
 }
 
-/// A token of either vendor that is good until 2096.
+/// A token in either vendor's format that is valid until 2096.
 pub(super) fn token(number: usize) -> String {
     let part = |json: Value| URL_SAFE_NO_PAD.encode(json.to_string());
     let header = part(serde_json::json!({"alg": "RS256", "typ": "JWT"}));

@@ -21,7 +21,7 @@ use tokio::time::{interval, timeout};
 use super::{NOW, PACE, PATIENCE, metrics, metrics_as_many, metrics_once, wrong};
 use crate::http::{Answer, request};
 
-/// What a collector of each vendor shows, once its data is out.
+/// A family that each collector shows once its data is published.
 const COLLECTED: [(&str, &[&str]); 2] = [
     (
         "prod",
@@ -42,7 +42,7 @@ const COLLECTED: [(&str, &[&str]); 2] = [
     ),
 ];
 
-/// A vendor, and an exporter of it that is named `prod` in its configuration; maybe another one, named `cloud`.
+/// A vendor and an exporter of it, named `prod` in its configuration; optionally a second vendor, named `cloud`.
 pub(crate) struct Bench {
     pub(crate) vendor: Server,
     pub(crate) tenant: Arc<Mutex<Tenant>>,
@@ -54,7 +54,7 @@ pub(crate) struct Bench {
     _dir: TempDir,
 }
 
-/// A Prisma Cloud console, and what is true of it.
+/// A Prisma Cloud console and its records.
 pub(crate) struct Cloud {
     pub(crate) vendor: Server,
     pub(crate) console: Arc<Mutex<Console>>,
@@ -62,8 +62,8 @@ pub(crate) struct Cloud {
     prefix: String,
 }
 
-/// A vendor that is to be started: what is true of it, how it behaves, faults that strike from the first request on, and
-/// how many milliseconds its clock is ahead of the exporter's.
+/// A vendor to start: its records, its options, faults that strike from the first request on, and how many milliseconds
+/// its clock is ahead of the exporter's.
 pub(crate) struct Simulated<T, O> {
     pub(crate) truth: T,
     pub(crate) options: O,
@@ -78,18 +78,18 @@ impl<T, O: Default> From<T> for Simulated<T, O> {
 }
 
 impl Bench {
-    /// Starts both. `options` are lines of the configuration: tables first, then keys of the source behind
-    /// `[[source.qualys]]`, and those of the other one behind `[[source.prisma]]`.
+    /// Starts both. `options` are lines of configuration: tables first, then keys of the Qualys source after
+    /// `[[source.qualys]]`, and keys of the Prisma source after `[[source.prisma]]`.
     pub(crate) async fn start(tenant: Tenant, options: &str) -> Self {
         Self::start_with(tenant, options, Options::default()).await
     }
 
-    /// As [`Bench::start`], with a vendor of another behaviour.
+    /// Like [`Bench::start`], with options for the vendor.
     pub(crate) async fn start_with(tenant: Tenant, options: &str, vendor: Options) -> Self {
         Self::start_struck(tenant, options, vendor, []).await
     }
 
-    /// As [`Bench::start_with`], with faults that strike from the first request on.
+    /// Like [`Bench::start_with`], with faults that strike from the first request on.
     pub(crate) async fn start_struck(
         tenant: Tenant,
         options: &str,
@@ -100,12 +100,12 @@ impl Bench {
         Self::start_all(options, Simulated { options: vendor, faults, ..tenant.into() }, None).await
     }
 
-    /// Both vendors, and an exporter of them.
+    /// Starts both vendors, and an exporter of them.
     pub(crate) async fn start_both(tenant: Tenant, console: Console, options: &str) -> Self {
         Self::start_both_with(tenant, console, options, prisma::Options::default()).await
     }
 
-    /// As [`Bench::start_both`], with a console of another behaviour.
+    /// Like [`Bench::start_both`], with options for the console.
     pub(crate) async fn start_both_with(
         tenant: Tenant,
         console: Console,
@@ -115,7 +115,7 @@ impl Bench {
         Self::start_both_as(options, tenant.into(), Simulated { options: cloud, ..console.into() }).await
     }
 
-    /// As [`Bench::start_both`], with both vendors as told.
+    /// Like [`Bench::start_both`], with full control over both vendors.
     pub(crate) async fn start_both_as(
         options: &str,
         qualys: Simulated<Tenant, Options>,
@@ -150,14 +150,14 @@ impl Bench {
         Self { vendor, tenant, cloud, app, now, config_file, options: options.to_owned(), _dir: dir }
     }
 
-    /// The configuration that is in force, read anew, with other options.
+    /// Loads the current configuration with other options.
     pub(crate) fn load(&mut self, options: &str) -> Result<Config, String> {
         options.clone_into(&mut self.options);
         write_configuration(&self.config_file, &self.vendor, self.cloud.as_ref(), options);
         load(&self.config_file)
     }
 
-    /// Stops the exporter and starts it anew with other options.
+    /// Stops the exporter and starts it with other options.
     pub(crate) async fn restart(mut self, options: &str) -> Self {
         let config = self.load(options).unwrap_or_else(|error| panic!("{error}"));
         self.app.stop().await;
@@ -165,7 +165,7 @@ impl Bench {
         let started = async {
             loop {
                 match App::start(config.clone(), clock(&self.now)).await {
-                    // What it kept last is still being written.
+                    // The last checkpoint is still being written.
                     Err(error) if error.contains("in use") => _ = pace.tick().await,
                     started => break started.expect("an exporter on loopback"),
                 }
@@ -175,12 +175,12 @@ impl Bench {
         self
     }
 
-    /// The time that both go by, in Unix milliseconds.
+    /// The exporter's and the vendors' time, in Unix milliseconds.
     pub(crate) fn now(&self) -> i64 {
         self.now.load(Ordering::Relaxed)
     }
 
-    /// Moves the clock of both on.
+    /// Advances that time.
     pub(crate) fn advance(&self, by: Duration) {
         let by = i64::try_from(by.as_millis()).expect("a short time");
         self.now.fetch_add(by, Ordering::Relaxed);
@@ -206,7 +206,7 @@ impl Bench {
         self.metrics(Format::OpenMetrics).await.into_families()
     }
 
-    /// Asks for the metrics until they are as wanted.
+    /// Polls the metrics until they are as wanted.
     pub(crate) async fn metrics_once(&self, what: &str, wanted: impl Fn(&Families) -> bool) -> Families {
         metrics_once(self.address(), what, wanted).await
     }
@@ -216,7 +216,7 @@ impl Bench {
         self.get("/", &[]).await.text()
     }
 
-    /// Waits until every collector has succeeded, and its snapshot is out.
+    /// Waits until every collector has succeeded and its snapshot is published.
     pub(crate) async fn collected(&self) {
         let sources = &COLLECTED[..if self.cloud.is_some() { 2 } else { 1 }];
         let families: Vec<_> = sources
@@ -228,7 +228,7 @@ impl Bench {
         let collected = async {
             let mut pace = interval(PACE);
             loop {
-                // Looked at as text: to parse it takes longer than to collect a small tenant.
+                // Searched as text, since parsing takes longer than collecting a small tenant.
                 let text = self.get("/metrics", &[]).await.text();
                 let mut complete =
                     text.lines().filter(|line| line.starts_with("container_security_collector_complete{"));
@@ -239,7 +239,7 @@ impl Bench {
             }
         };
         let in_time = timeout(PATIENCE, collected).await.is_ok();
-        assert!(in_time, "no complete data of all collectors\n{}", self.landing_page().await);
+        assert!(in_time, "some collectors never had complete data\n{}", self.landing_page().await);
     }
 
     /// Fails if the families about the vendors differ from the oracle's.
@@ -253,7 +253,7 @@ impl Bench {
         self.expected_of(&["prod", "cloud"])
     }
 
-    /// What the oracle expects if only these sources have told something.
+    /// What the oracle expects if only these sources have data.
     pub(crate) fn expected_of(&self, sources: &[&str]) -> Families {
         let (of_tenant, of_console) = (self.question("prod"), self.question("cloud"));
         let tenant = self.tenant.lock().expect("no panic elsewhere");
@@ -264,7 +264,7 @@ impl Bench {
         oracle::expected_of(&truths)
     }
 
-    /// Asks for the metrics until the families about the vendors are as expected; fails with how they differ.
+    /// Polls the metrics until the families about the vendors are as expected; on timeout, fails with the differences.
     pub(crate) async fn becomes(&self, what: &str, expected: &Families) -> Families {
         let asked = async {
             let mut pace = interval(PACE);
@@ -284,12 +284,12 @@ impl Bench {
         panic!("{what}:\n{}\n{}", wrong.join("\n"), self.landing_page().await);
     }
 
-    /// The console; there must be one.
+    /// The console; panics if there is none.
     pub(crate) fn cloud(&self) -> &Cloud {
         self.cloud.as_ref().expect("started with one")
     }
 
-    /// What the oracle is to be asked about a source of this exporter.
+    /// The oracle's question about a source of this exporter.
     fn question(&self, source: &str) -> Question {
         let config = config::load(Some(&self.config_file), &[]).expect("the configuration in force");
         #[expect(clippy::cast_precision_loss, reason = "a time of this century in milliseconds")]
@@ -308,7 +308,7 @@ impl Bench {
         }
     }
 
-    /// Ends both.
+    /// Stops the exporter and the vendors.
     pub(crate) async fn stop(self) {
         self.app.stop().await;
         self.vendor.stop().await;
@@ -339,8 +339,8 @@ fn clock(now: &Arc<AtomicI64>) -> Clock {
     Clock::from_fn(move || Timestamp::from_millis(now.load(Ordering::Relaxed)).expect("a time after 1970"))
 }
 
-/// Loads a configuration whose times run faster than written, for a file may not ask for less than a second: intervals and
-/// `stale_after` of up to three seconds are a fifth of that, and a `min_age` of one second is none.
+/// Loads a configuration and shortens its times, since a file cannot ask for less than a second: intervals and
+/// `stale_after` of up to three seconds become a fifth, and a `min_age` of one second becomes zero.
 fn load(file: &Path) -> Result<Config, String> {
     let quicken = |span: &mut HumanDuration| {
         if *span <= HumanDuration::seconds(3) {
@@ -369,7 +369,7 @@ fn load(file: &Path) -> Result<Config, String> {
     Ok(config)
 }
 
-/// Keys of a Qualys source that does not wait for its own limit while it asks for every control, unless they set one.
+/// Keys of a Qualys source that lift its rate limit for requests per control, unless they set one.
 pub(crate) fn unlimited(keys: &str) -> String {
     let limit = if keys.contains("rate_limits.other") { "" } else { "\nrate_limits.other = \"1000/1s\"" };
     few_retries(&format!("{keys}{limit}"))
@@ -387,7 +387,7 @@ fn write_configuration(file: &Path, vendor: &Server, cloud: Option<&Cloud>, opti
     let source = |kind: &str, name: &str, url: &str, password: &str, keys: &str| {
         let password = file.with_file_name(password);
         let password = password.display();
-        // Unless the test has a place of its own for it to ask, or another way to log in.
+        // Unless the test sets another address or another way to log in.
         let url = if keys.contains("base_url =") { String::new() } else { format!("base_url = {url:?}") };
         let login = if keys.contains("client_certificate_file =") {
             String::new()

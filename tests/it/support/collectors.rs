@@ -29,13 +29,13 @@ pub(crate) static CLOUD_COLLECTORS: LazyLock<Vec<&'static str>> = LazyLock::new(
     names(&Config { prisma: vec![account], ..Config::default() })
 });
 
-/// How many collectors a Qualys account has, as a metric counts them.
+/// The number of collectors of a Qualys account, as a metric counts them.
 pub(crate) static ALL: LazyLock<f64> = LazyLock::new(|| count(&COLLECTORS));
 
-/// How many collectors a console has.
+/// The number of collectors of a console.
 pub(crate) static CLOUD_ALL: LazyLock<f64> = LazyLock::new(|| count(&CLOUD_COLLECTORS));
 
-/// How many collectors an account `prod` and a console `cloud` have together.
+/// The number of collectors of an account `prod` and a console `cloud` together.
 pub(crate) static BOTH: LazyLock<f64> = LazyLock::new(|| *ALL + *CLOUD_ALL);
 
 /// Every collector of both, with the name of its source.
@@ -49,7 +49,7 @@ fn names(config: &Config) -> Vec<&'static str> {
     let sources = config.build(&RowRules::default(), &Telemetry::new(clock.now()), &clock);
     let mut names: Vec<_> = sources.expect("good settings").iter().flat_map(Source::collector_names).collect();
     names.sort_unstable();
-    assert!(!names.is_empty(), "an account without collectors");
+    assert!(!names.is_empty(), "an account must have collectors");
     names
 }
 

@@ -1,4 +1,4 @@
-//! An exporter against simulated vendors: how it is started, and how its pages are read.
+//! An exporter against simulated vendors: starting it, and reading its pages.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -19,22 +19,22 @@ mod collectors;
 pub(crate) use bench::{Bench, Simulated, few_retries, unlimited};
 pub(crate) use collectors::{ALL, BOTH, CLOUD_ALL, CLOUD_COLLECTORS, COLLECTORS, all_collectors};
 
-/// Half past four on a day in May.
+/// 11 May 2025, 21:46:40 UTC.
 pub(crate) const NOW: i64 = 1_747_000_000_000;
 
-/// How long anything may take before a test gives up: only a test that fails waits for it.
+/// How long to wait before a test fails. Only a failing test waits this long.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(3);
 
-/// Between two looks at what is waited for: leaves the processor to the exporter.
+/// The pause between two polls, which leaves the CPU to the exporter.
 pub(crate) const PACE: Duration = Duration::from_millis(50);
 
-/// Whether to run every case of a test that has many: the gate sets `THOROUGH`, for whom minutes do not matter.
+/// Whether to run every case of a test that has many. The gate sets `THOROUGH`.
 pub(crate) fn is_thorough() -> bool {
-    #[expect(clippy::disallowed_methods, reason = "who runs the tests says how thorough they are")]
+    #[expect(clippy::disallowed_methods, reason = "the caller chooses how thorough the tests are")]
     std::env::var_os("THOROUGH").is_some()
 }
 
-/// The families about what a vendor told, and how many of their groups were folded.
+/// The families with vendor data, and the number of folded groups.
 pub(crate) fn of_vendor(families: &Families) -> Families {
     let vendor: Vec<&str> = catalog::all().filter(|metric| !metric.is_live()).map(Metric::name).collect();
     families
@@ -44,7 +44,7 @@ pub(crate) fn of_vendor(families: &Families) -> Families {
         .collect()
 }
 
-/// How the families about the vendors differ from what is expected.
+/// The differences between the families about the vendors and the expected ones.
 pub(crate) fn wrong(expected: &Families, shown: &Families) -> Vec<String> {
     differences(expected, &of_vendor(shown))
 }
@@ -55,7 +55,7 @@ const AGING: [&str; 3] = [
     "container_security_containers_by_sensor_state",
 ];
 
-/// As [`wrong`], but for the families whose names begin with one of `without`.
+/// Like [`wrong`], except for the families whose names begin with one of `without`.
 pub(crate) fn wrong_without(expected: &Families, shown: &Families, without: &[&str]) -> Vec<String> {
     let rest = |mut families: Families| {
         families.retain(|name, _| !without.iter().any(|without| name.starts_with(without)));
@@ -64,7 +64,7 @@ pub(crate) fn wrong_without(expected: &Families, shown: &Families, without: &[&s
     differences(&rest(expected.clone()), &rest(of_vendor(shown)))
 }
 
-/// As [`wrong`], but for the families that change as time passes.
+/// Like [`wrong`], except for the families that change as time passes.
 pub(crate) fn wrong_but_for_ages(expected: &Families, shown: &Families) -> Vec<String> {
     wrong_without(expected, shown, &AGING)
 }
@@ -74,7 +74,7 @@ fn ages(name: &str) -> bool {
     AGING.iter().any(|aging| name.starts_with(aging))
 }
 
-/// The value of the only series of a family that has these labels.
+/// The value of a family's only series with these labels.
 pub(crate) fn value(families: &Families, family: &str, labels: &[(&str, &str)]) -> f64 {
     let series = families.get(family).unwrap_or_else(|| panic!("no family {family}"));
     let mut found = series
@@ -82,8 +82,8 @@ pub(crate) fn value(families: &Families, family: &str, labels: &[(&str, &str)]) 
         .filter(|(has, _)| labels.iter().all(|(name, value)| has.get(*name).is_some_and(|has| has == value)));
     match (found.next(), found.next()) {
         (Some((_, value)), None) => *value,
-        (None, _) => panic!("no {family} with {labels:?}"),
-        (Some(_), Some(_)) => panic!("several {family} with {labels:?}"),
+        (None, _) => panic!("{family} lacks a series with {labels:?}"),
+        (Some(_), Some(_)) => panic!("{family} has several series with {labels:?}"),
     }
 }
 
@@ -107,8 +107,8 @@ async fn metrics_text(address: SocketAddr, format: Format) -> String {
     answer.text()
 }
 
-/// The metrics once they have as many series of each of the families as expected, which is looked at before they are
-/// parsed: that takes a hundred times as long.
+/// The metrics, once they have as many series of each family as expected. This is checked before parsing, which takes a
+/// hundred times as long.
 pub(crate) async fn metrics_as_many(address: SocketAddr, expected: &Families) -> Option<Families> {
     let text = metrics_text(address, Format::OpenMetrics).await;
     let mut counts = HashMap::<&str, usize>::new();
@@ -120,7 +120,7 @@ pub(crate) async fn metrics_as_many(address: SocketAddr, expected: &Families) ->
     are_as_many.then(|| parsed(&text, Format::OpenMetrics).into_families())
 }
 
-/// Asks the exporter at `address` for the metrics until they are as wanted.
+/// Polls the metrics of the exporter at `address` until they are as wanted.
 pub(crate) async fn metrics_once(address: SocketAddr, what: &str, wanted: impl Fn(&Families) -> bool) -> Families {
     let asked = async {
         let mut pace = interval(PACE);
@@ -138,7 +138,7 @@ pub(crate) async fn metrics_once(address: SocketAddr, what: &str, wanted: impl F
     panic!("never came: {what}\n{}", request(address, "GET", "/metrics", &[]).await.text());
 }
 
-/// The sum of the series of a family that have these labels; 0 if there is none.
+/// The sum of a family's series that have these labels; 0 if there are none.
 pub(crate) fn sum(families: &Families, family: &str, labels: &[(&str, &str)]) -> f64 {
     let series = families.get(family).into_iter().flatten();
     let chosen =
@@ -157,12 +157,12 @@ pub(crate) fn runs_of(families: &Families, source: &str, collector: &str, outcom
     sum(families, "container_security_collector_runs_total", &labels)
 }
 
-/// A fault for every request that has this in its path and query.
+/// A fault for every request with this in its path and query.
 pub(crate) fn always(path_contains: &str, kind: FaultKind) -> Fault {
     Fault { path_contains: path_contains.to_owned(), times: usize::MAX, skip: 0, kind }
 }
 
-/// A fault for the first so many requests that have this in their path and query.
+/// A fault for the first `times` requests with this in their path and query.
 pub(crate) fn first(times: usize, path_contains: &str, kind: FaultKind) -> Fault {
     Fault { times, ..always(path_contains, kind) }
 }

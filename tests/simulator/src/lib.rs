@@ -1,13 +1,13 @@
 //! Simulated vendors for the tests of `container-security-exporter`.
 //!
-//! - [`tenant`]: what is true of a Qualys account, in plain words;
+//! - [`tenant`]: the state of a Qualys account, independent of its API;
 //! - [`console`]: the same for a Prisma Cloud Compute console;
-//! - [`server`]: the vendors' APIs over that truth, with their oddities and with faults on demand;
-//! - [`oracle`]: the metrics that the contract asks for, computed slowly and obviously from the truth;
-//! - [`exposition`]: a strict parser of what an exporter serves, to compare with the oracle;
-//! - [`folder`]: a temporary folder for the programs that start it.
+//! - [`server`]: the vendors' APIs over that state, with their oddities, and with faults on demand;
+//! - [`oracle`]: the metrics that the contract requires, computed from that state in a slow and obvious way;
+//! - [`exposition`]: a strict parser of the exporter's output, for comparison with the oracle;
+//! - [`folder`]: a temporary folder for the programs that start the simulator.
 //!
-//! Nothing here is shared with the exporter: two independent readings of the contract have to agree.
+//! The simulator does not share code with the exporter: two independent readings of the contract must agree.
 
 pub mod console;
 pub mod exposition;
@@ -18,7 +18,7 @@ mod random;
 pub mod server;
 pub mod tenant;
 
-/// Strings planted wherever the vendor sends or takes a secret; none may ever leave the exporter.
+/// Strings planted wherever the vendor sends or accepts a secret. None may ever leave the exporter.
 pub const SECRET_MARKERS: &[&str] = &[
     "S3CR3T-environment",
     "S3CR3T-argument",

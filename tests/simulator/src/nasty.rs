@@ -1,4 +1,4 @@
-//! Names that break what is not careful with them.
+//! Names that break careless code.
 
 use crate::random::Random;
 
@@ -22,7 +22,7 @@ const NASTY: &[&str] = &[
     "line\u{2028}separator",
 ];
 
-/// One of them, or a very long one.
+/// One of these names, or a very long one.
 pub(crate) fn nasty(random: &mut Random) -> String {
     if random.percent(8) {
         return format!("{}{}", "very-long-".repeat(60), random.below(3));

@@ -1,4 +1,4 @@
-//! The simulator's own source of repeatable randomness (splitmix64): the same seed, the same tenant.
+//! Repeatable randomness for the simulator (splitmix64): the same seed gives the same tenant.
 
 /// A splitmix64 generator.
 #[derive(Clone, Debug)]
@@ -11,7 +11,7 @@ impl Random {
         Self { state: seed }
     }
 
-    /// A generator of its own for one thing: depends on the seed, the thing's name and what it is for.
+    /// A separate generator for one thing, from the seed, the thing's name and a purpose.
     pub(crate) fn of(seed: u64, name: &str, purpose: &str) -> Self {
         Self::new(seed ^ hash(name) ^ hash(purpose).rotate_left(17))
     }
@@ -54,7 +54,7 @@ impl Random {
         words[self.below(words.len())]
     }
 
-    /// An index below `bound` that prefers the small ones, as sizes of real things do.
+    /// An index below `bound`, with a preference for small ones, as sizes of real things have.
     pub(crate) fn skewed(&mut self, bound: usize) -> usize {
         let first = self.below(bound);
         let second = self.below(bound);
@@ -74,7 +74,7 @@ impl Random {
     }
 }
 
-/// FNV-1a, good enough to tell names apart.
+/// FNV-1a, good enough to distinguish names.
 fn hash(text: &str) -> u64 {
     text.bytes().fold(0xCBF2_9CE4_8422_2325, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3))
 }

@@ -1,5 +1,5 @@
-//! The program's resident memory over time, beside a simulated Qualys tenant that keeps changing and a receiver of OTLP
-//! that takes everything, on loopback. The program is a process by itself, so that it alone is measured.
+//! Measures the program's resident memory over time, next to a simulated Qualys tenant that keeps changing and an OTLP
+//! receiver that accepts everything, on loopback. The program is a separate process, so that only its memory counts.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -37,29 +37,29 @@ struct Arguments {
     /// The program to measure
     #[arg(long, default_value = "target/release/container-security-exporter")]
     program: PathBuf,
-    /// What the vendor's data is made from
+    /// The seed of the vendor's data
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// How many containers the tenant has
+    /// The number of containers of the tenant
     #[arg(long, default_value_t = 2_600)]
     containers: usize,
-    /// Seconds from one collection, and from one push, to the next
+    /// Seconds between collections, and between pushes
     #[arg(long, default_value_t = 5)]
     interval: u64,
     /// How long to measure, in seconds
     #[arg(long, default_value_t = 600)]
     seconds: u64,
-    /// The most resident memory that passes, in MiB
+    /// The limit of resident memory, in MiB
     #[arg(long, default_value_t = 128)]
     limit: u64,
 }
 
-/// How often memory is printed.
+/// The interval between memory reports.
 const PACE: Duration = Duration::from_secs(20);
 
 type Failed = Box<dyn Error>;
 
-/// The program's process, which ends with this one.
+/// The program's process, which is killed when this is dropped.
 struct Program(Child);
 
 impl Drop for Program {
@@ -130,7 +130,7 @@ fn configure(file: &Path, vendor: &str, receiver: SocketAddr, seconds: u64) -> s
     )
 }
 
-/// Takes every request and drops what it holds.
+/// Accepts every request and drops its contents.
 async fn receive(requests: Arc<AtomicU64>, tasks: &mut JoinSet<()>) -> Result<SocketAddr, Failed> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;

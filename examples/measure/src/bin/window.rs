@@ -1,5 +1,5 @@
-//! The exporter against a simulated Qualys tenant of very many containers, on loopback: whether it finds them all, in what
-//! time and memory. The vendor is a process of its own, so that its memory is not the exporter's.
+//! The exporter against a simulated Qualys tenant with very many containers, on loopback: checks that it finds them
+//! all, and measures time and memory. The vendor is a separate process, so that its memory does not count.
 
 use std::error::Error;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -25,27 +25,27 @@ use tokio::time::{Instant, interval, timeout};
 #[path = "../../../../benches/resident.rs"]
 mod resident;
 
-/// Collects a simulated tenant once and holds what is shown to the truth
+/// Collects a simulated tenant once and compares the metrics with the oracle
 #[derive(Clone, Parser)]
 struct Arguments {
-    /// What the vendor's data is made from
+    /// The seed of the vendor's data
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// How many containers the tenant has
+    /// The number of containers of the tenant
     #[arg(long, default_value_t = 1_000_000)]
     containers: usize,
-    /// So many of them changed in the same millisecond: if more than 10,000, the data must be told to be incomplete
+    /// How many of them changed in the same millisecond; if more than 10,000, the data must be reported as incomplete
     #[arg(long, default_value_t = 0)]
     burst: usize,
-    /// Give up after so many seconds
+    /// Give up after this many seconds
     #[arg(long, default_value_t = 540)]
     seconds: u64,
-    /// Be the vendor, and write what is true of it there
+    /// Act as the vendor, and write the oracle's families to this file
     #[arg(long, hide = true)]
     truth: Option<PathBuf>,
 }
 
-/// What is asked for, and compared. Images, which are far fewer, are another collector.
+/// The collected and compared families. Images, which are far fewer, are another collector.
 const COMPARED: [&str; 3] = [
     "container_security_containers",
     "container_security_container_vulnerabilities",
@@ -54,7 +54,7 @@ const COMPARED: [&str; 3] = [
 
 const GROUPS: &str = "k8s_cluster_name";
 
-/// That of the program, whose memory is measured here.
+/// The program's own allocator, since this measures its memory.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
@@ -69,8 +69,8 @@ async fn main() -> Result<(), Failed> {
     }
 }
 
-/// Serves the tenant until nobody listens any more; its address is the first line of what it prints, and how many requests
-/// it was sent the second.
+/// Serves the tenant until its standard input ends. The first line of output is its address, the second the number of
+/// requests that it received.
 async fn be_vendor(arguments: &Arguments, truth: &Path) -> Result<(), Failed> {
     let now = Clock::system().now();
     let mut tenant = Tenant::generate(&Shape::demo(arguments.seed, now.millis()).containers(arguments.containers));
@@ -102,7 +102,7 @@ async fn be_vendor(arguments: &Arguments, truth: &Path) -> Result<(), Failed> {
     let options = Options { gzip: false, ..Options::default() };
     let vendor = Server::start(Arc::new(Mutex::new(tenant)), options).await?;
     println_all(&vendor.base_url())?;
-    // Its end is that of its standard input.
+    // Stops at the end of standard input.
     tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new())).await??;
     println_all(&vendor.requests().len().to_string())?;
     vendor.stop().await;
@@ -115,7 +115,7 @@ fn println_all(line: &str) -> std::io::Result<()> {
     out.flush()
 }
 
-/// The vendor's process, which ends with this one.
+/// The vendor's process, which is killed when this is dropped.
 struct Vendor(Child);
 
 impl Drop for Vendor {
@@ -137,8 +137,8 @@ async fn collect(arguments: &Arguments) -> Result<(), Failed> {
             .stdout(Stdio::piped())
             .spawn()?,
     );
-    let mut told = BufReader::new(vendor.0.stdout.take().ok_or("the vendor has no output")?).lines();
-    let base_url = told.next().ok_or("the vendor ended")??;
+    let mut output = BufReader::new(vendor.0.stdout.take().ok_or("the vendor has no output")?).lines();
+    let base_url = output.next().ok_or("the vendor ended")??;
     let config_file = dir.path().join("config.toml");
     configure(&config_file, &base_url)?;
     let config = config::load(Some(&config_file), &[])?;
@@ -147,13 +147,13 @@ async fn collect(arguments: &Arguments) -> Result<(), Failed> {
     let app = App::start(config, Clock::system()).await?;
     let address = app.address().ok_or("the exporter listens")?;
     let (families, seconds) = first_run(address, began).await?;
-    // Its first run is over; what it takes at most is what it took up to now.
+    // The first run is over, so the peak so far is its peak.
     let mebibytes = |name| resident::kibibytes("self", name).map(|kibibytes| kibibytes / 1024);
     let (resident, most) = mebibytes("VmRSS").zip(mebibytes("VmHWM")).ok_or("no memory is reported")?;
     let page = get(address, "/").await?;
     app.stop().await;
     drop(vendor.0.stdin.take());
-    let requests = told.next().ok_or("the vendor ended")??;
+    let requests = output.next().ok_or("the vendor ended")??;
 
     let figure = |name: &str| families.get(name).into_iter().flatten().map(|(_, value)| value).sum::<f64>();
     let complete = figure("container_security_collector_complete") == 1.0;
@@ -168,12 +168,12 @@ async fn collect(arguments: &Arguments) -> Result<(), Failed> {
         "{records} records of {containers} containers, {requests} requests, {seconds:.1} s, resident {resident} MiB, at most \
          {most} MiB; complete: {complete}; {equal}",
         containers = arguments.containers,
-        equal = if wrong.is_empty() { "equal to the truth" } else { "not equal to the truth" },
+        equal = if wrong.is_empty() { "equal to the oracle" } else { "not equal to the oracle" },
     ))?;
     if arguments.burst > 10_000 {
-        let told = page.contains("changed in the same millisecond");
-        println_all(&format!("the status page tells of the millisecond: {told}"))?;
-        return if complete || !told { Err("records are missing in silence".into()) } else { Ok(()) };
+        let reported = page.contains("changed in the same millisecond");
+        println_all(&format!("the status page reports the millisecond: {reported}"))?;
+        return if complete || !reported { Err("records are missing without a report".into()) } else { Ok(()) };
     }
     if complete && wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n").into()) }
 }
@@ -196,7 +196,7 @@ fn configure(file: &Path, base_url: &str) -> std::io::Result<()> {
     )
 }
 
-/// What is shown once the first run is over, and how long that took.
+/// The metrics after the first run, and how long it took.
 async fn first_run(address: std::net::SocketAddr, began: Instant) -> Result<(Families, f64), Failed> {
     let mut pace = interval(Duration::from_millis(200));
     loop {
@@ -204,7 +204,7 @@ async fn first_run(address: std::net::SocketAddr, began: Instant) -> Result<(Fam
         let text = get(address, "/metrics").await?;
         let families = exposition::parse(&text, Format::Text)?.families();
         let ended: f64 = families["container_security_collector_runs_total"].values().sum();
-        // The data comes with the snapshot, a little later.
+        // The data appears with the snapshot, a little later.
         if ended > 0.0 && families.contains_key("container_security_containers") {
             return Ok((families, began.elapsed().as_secs_f64()));
         }

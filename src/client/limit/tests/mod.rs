@@ -1,4 +1,4 @@
-//! The window against a slow and obvious count of it, and the line before the limiter with the clock stopped.
+//! Checks the window against a slow and obvious count of it, and the waiting line with a paused clock.
 
 use futures_util::future::join_all;
 use proptest::prelude::*;
@@ -9,10 +9,10 @@ fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// Each request of a history: when it was sent, and when its answer began, if it has.
+/// Each request of a history: when it was sent, and when its response began, if it has.
 type History = Vec<(Instant, Option<Instant>)>;
 
-/// The slow and obvious computation: those that the server may have counted less than a window ago.
+/// The slow and obvious computation: requests that the server may have counted less than a window ago.
 fn counted(history: &History, window: Duration, now: Instant) -> usize {
     history.iter().filter(|(_, ended)| ended.is_none_or(|ended| ended + window > now)).count()
 }
@@ -45,7 +45,7 @@ fn limit() -> impl Strategy<Value = RateLimit> {
 
 proptest! {
     #[test]
-    fn a_place_is_given_exactly_when_there_is_one(
+    fn a_permit_is_given_exactly_when_there_is_room(
         ours in prop::option::of(limit()),
         theirs in prop::option::of(limit()),
         steps in steps(),
@@ -84,7 +84,7 @@ proptest! {
                 }
             }
         }
-        // Whenever between sending and answering the server counts a request, no window holds too many.
+        // Whenever the server counts a request between sending and response, no window holds too many.
         let mut arrivals: Vec<Instant> = history.iter().zip(server).map(|((sent, ended), part)| {
             *sent + ended.map_or(Duration::ZERO, |ended| (ended - *sent).mul_f64(part))
         }).collect();
@@ -97,13 +97,13 @@ proptest! {
     }
 }
 
-/// Enters, and tells when; the answer begins at once.
+/// Takes a permit and returns when; the response begins at once.
 async fn enter(limiter: &RateLimiter, start: Instant) -> Result<u64, Blocked> {
     limiter.enter().await.map(|_place| start.elapsed().as_secs())
 }
 
 #[tokio::test(start_paused = true)]
-async fn those_who_wait_go_in_the_order_in_which_they_came() {
+async fn waiting_callers_proceed_in_order_of_arrival() {
     let limiter = new_limiter(Some(RateLimit::per_seconds(2, 10)));
     let start = Instant::now();
     let order = Mutex::new(Vec::new());
@@ -116,7 +116,7 @@ async fn those_who_wait_go_in_the_order_in_which_they_came() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_who_gives_up_waiting_takes_no_place() {
+async fn a_caller_that_stops_waiting_takes_no_permit() {
     let limiter = new_limiter(Some(RateLimit::per_seconds(1, 10)));
     let start = Instant::now();
     enter(&limiter, start).await.unwrap();
@@ -125,7 +125,7 @@ async fn one_who_gives_up_waiting_takes_no_place() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_makes_room_for_one_who_waits_for_it() {
+async fn a_response_makes_room_for_a_waiting_caller() {
     let limiter = new_limiter(Some(RateLimit::per_seconds(1, 10)));
     let start = Instant::now();
     let place = limiter.enter().await.unwrap();
@@ -137,7 +137,7 @@ async fn an_answer_makes_room_for_one_who_waits_for_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hold_is_waited_for_unless_it_is_long() {
+async fn a_short_hold_is_waited_for_and_a_long_one_is_not() {
     let limiter = new_limiter(None);
     let start = Instant::now();
     limiter.hold(seconds(600));
@@ -171,7 +171,7 @@ async fn a_hold_is_cut_to_the_longest_wait() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_servers_word_counts_beside_ours() {
+async fn the_servers_limit_counts_in_addition_to_ours() {
     let limiter = new_limiter(Some(RateLimit::per_seconds(3, 10)));
     let start = Instant::now();
     let headers = |limit, window| RateLimitHeaders { limit, window, ..RateLimitHeaders::default() };
@@ -193,13 +193,13 @@ async fn none_remaining_holds_until_the_window_has_room() {
     enter(&limiter, start).await.unwrap();
     let spent = RateLimitHeaders { remaining: Some(0), window: Some(seconds(60)), ..RateLimitHeaders::default() };
     limiter.observe(&spent, true);
-    assert_eq!(enter(&limiter, start).await, Ok(20), "a refusal is held back by what it says itself");
+    assert_eq!(enter(&limiter, start).await, Ok(20), "a refusal is held by its own headers");
     limiter.observe(&spent, false);
     assert_eq!(enter(&limiter, start).await, Ok(60));
     limiter.observe(&RateLimitHeaders { to_wait: Some(seconds(7)), ..spent }, false);
     assert_eq!(enter(&limiter, start).await, Ok(67));
     limiter.observe(&RateLimitHeaders { remaining: Some(0), ..RateLimitHeaders::default() }, false);
-    assert_eq!(enter(&limiter, start).await, Ok(67), "no time is told");
+    assert_eq!(enter(&limiter, start).await, Ok(67), "without a time");
     limiter.observe(&RateLimitHeaders { window: Some(Duration::from_hours(1)), ..spent }, false);
-    assert_eq!(enter(&limiter, start).await, Ok(620), "a window is no promise, so no longer than this");
+    assert_eq!(enter(&limiter, start).await, Ok(620), "a window is only a hint, so no longer than this");
 }

@@ -194,7 +194,7 @@ fn every_family_goes_out_as_it_is() {
 
 proptest! {
     #[test]
-    fn however_requests_are_divided_nothing_is_lost_or_told_twice(
+    fn however_requests_are_divided_nothing_is_lost_or_sent_twice(
         codes in prop::collection::btree_set(".{0,40}", 1..60),
         others in prop::collection::btree_set(".{0,3}", 0..20),
         limit in 700_usize..4000,

@@ -1,4 +1,4 @@
-//! The collector of containers, with which posture comes.
+//! The collector of containers and of posture.
 
 use std::sync::{Arc, Mutex};
 
@@ -33,7 +33,7 @@ pub(crate) const CONTAINERS: Listing = Listing {
 /// The collector's name.
 pub(crate) const NAME: &str = "containers";
 
-/// Containers and their checks being put together.
+/// Containers and their checks while they are read.
 #[derive(Debug)]
 pub struct StagedContainers {
     tables: Mutex<StagedTables>,
@@ -47,7 +47,7 @@ struct StagedTables {
 }
 
 impl StagedContainers {
-    /// Nothing yet. Of the labels of containers, the values of those in `promote` are kept.
+    /// Creates an empty staging area. Of the labels of containers, the values of those in `promote` are kept.
     pub fn new(promote: Arc<[String]>) -> Self {
         Self { tables: Mutex::default(), promote }
     }
@@ -63,7 +63,7 @@ impl StagedContainers {
             let StagedTables { containers, checks } = &mut *tables;
             for row in rows.into_keyed() {
                 let key = Key::new(row.key());
-                // A row has no time of its own change: the one that came later is the later one.
+                // A row has no time of change: the later received one counts.
                 if page.row(row.key(), None, containers.place_of(&key).map(|_| None)) {
                     page.count_fields(&row);
                 }
@@ -86,7 +86,7 @@ impl StagedContainers {
         }
     }
 
-    /// Takes out the containers, and what their checks add up to.
+    /// Takes out the containers and the controls from their checks.
     pub fn finish(&self) -> (Table<Container>, Table<Control>) {
         let StagedTables { mut containers, checks } = std::mem::take(&mut *lock(&self.tables));
         containers.retain(|_| true);
@@ -102,7 +102,7 @@ fn page_fields(names: &mut Names, row: &ContainerRow<'_>) -> PageListFields {
     let passed = info.all_compliance.0.as_ref();
     PageListFields {
         identity: Identity::new(info.id.get(), info.name.get()),
-        // The console lists what runs, and nothing else.
+        // The console lists only running containers.
         state: names.intern("running"),
         image: names.intern(bare(info.image_id.get())),
         cluster: names.intern(info.cluster.get()),
@@ -149,7 +149,7 @@ fn bulk_fields(names: &mut Names, row: &ContainerRow<'_>, promote: &[String]) ->
     }
 }
 
-/// The value of the first label with this key; empty where there is none. Labels are written `key:value`.
+/// The value of the first label with this key; empty if there is none. Labels are written `key:value`.
 fn value<'a>(info: &'a Info<'_>, key: &str) -> &'a str {
     let mut parts = info.labels.iter().map(|label| label.split_once(':').unwrap_or((label, "")));
     parts.find(|(known, _)| *known == key).map_or("", |(_, value)| value)

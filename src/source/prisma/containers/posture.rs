@@ -1,6 +1,6 @@
-//! Posture, from the checks of every container: the vendor has no listing of controls over all of them.
+//! Posture, from the checks of every container: the vendor does not list controls over all of them.
 //!
-//! A container can come twice in a walk, so its checks are kept until the end, when they are added up. Most containers
+//! A container can occur twice in a walk, so its checks are kept until the end, when they are added up. Most containers
 //! have the same checks with the same outcome as others of their image; such a list is kept once.
 
 use std::collections::{BTreeMap, HashMap};
@@ -11,7 +11,7 @@ use crate::names::{Name, Names};
 use crate::record::{Control, Severity};
 use crate::source::prisma::wire::{Check, Info};
 
-/// A check in the words of one container, with what it came to there.
+/// A check as one container names it, with its outcome there.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Evaluated {
     id: Name,
@@ -23,30 +23,30 @@ struct Evaluated {
     failed: bool,
 }
 
-/// The checks of the containers that came.
+/// The checks of the received containers.
 #[derive(Debug, Default)]
 pub(crate) struct StagedChecks {
     names: Names,
     checks: Interned<Evaluated>,
     lists: Interned<Box<[u32]>>,
-    /// By container, its list.
+    /// The number of the list of each container.
     containers: Table<u32>,
 }
 
 impl StagedChecks {
-    /// Reads the checks of a container; tells the number of their list.
+    /// Reads the checks of a container; returns the number of their list.
     pub(crate) fn read(&mut self, info: Option<&Info<'_>>) -> u32 {
         let list = evaluate(&mut self.names, info).into_values().map(|check| self.checks.intern(check)).collect();
         self.lists.intern(list)
     }
 
-    /// Puts the list of checks of a container in place of the one that may be there.
+    /// Sets the list of checks of a container, replacing an earlier one.
     pub(crate) fn put(&mut self, container: Key, list: u32) {
         self.containers.put_under(container, list);
     }
 
-    /// What they add up to: a record for each control, and for each severity and each set of templates that containers
-    /// know it with.
+    /// Adds them up: a record for each control, and for each severity and each set of templates that it has in
+    /// containers.
     pub(crate) fn finish(self) -> Table<Control> {
         let Self { names, checks, lists, containers } = self;
         let mut times = vec![0_u64; lists.all.len()];
@@ -68,7 +68,7 @@ impl StagedChecks {
         let mut table = Table::default();
         for (check, count) in counted() {
             let [name, category] = called.get(&check.id).copied().unwrap_or([Name::EMPTY; 2]);
-            // Numbers, for a text could hold whatever divides them. Templates of the same set stand in the same order.
+            // Numbers, because a text could contain any separator. Templates of the same set are in the same order.
             let parts = [check.id, check.vendor_severity].into_iter().chain(check.templates.iter().copied());
             let key = parts.map(|name| name.index().to_string()).collect::<Vec<_>>().join(" ");
             let control = table.entry(&key, || Control {
@@ -84,13 +84,13 @@ impl StagedChecks {
                 resources[usize::from(check.failed)] += count;
             }
         }
-        // The records' names are ours.
+        // The records use these names.
         table.names = names;
         table
     }
 }
 
-/// The checks of one container by their id, each once: one that it passed and failed counts as failed, in the words of
+/// The checks of one container by their id, each once: one that it passed and failed counts as failed, with the text of
 /// the failure, and as part of the templates of both.
 fn evaluate(names: &mut Names, info: Option<&Info<'_>>) -> BTreeMap<usize, Evaluated> {
     let failed = info.map(|info| info.compliance_issues.get()).unwrap_or_default();
@@ -132,7 +132,7 @@ fn sorted(mut names: Vec<Name>) -> Box<[Name]> {
     names.into()
 }
 
-/// The smaller text of the two, so that a control has one name whatever comes first. None at all says nothing.
+/// The smaller text of the two, so that a control has one name in any order. An empty text does not count.
 fn smaller(names: &Names, one: Name, other: Name) -> Name {
     let key = |name: Name| (names.text(name).is_empty(), names.text(name));
     if key(other) < key(one) { other } else { one }

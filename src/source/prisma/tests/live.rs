@@ -1,4 +1,4 @@
-//! Whole collectors against a small console on this machine: log-in, walks, and what goes wrong on the way.
+//! Whole collectors against a small local console: log-in, walks, and failures on the way.
 
 use std::io::Write;
 use std::net::TcpListener;
@@ -18,10 +18,10 @@ use crate::telemetry::{Failure, Telemetry};
 
 const NOW: i64 = 1_750_000_000_000;
 
-/// What the console answers, and what it was asked.
+/// What the console answers, and the requests that it got.
 #[derive(Default)]
 struct Console {
-    /// Tokens that it takes are those with this number and up.
+    /// The console accepts tokens with this number and up.
     valid_from: usize,
     given: usize,
     /// Statuses and bodies to answer instead, by a part of the path.
@@ -29,7 +29,7 @@ struct Console {
     containers: usize,
     /// Rows of vulnerabilities, every fortieth of them without a name.
     vulnerabilities: usize,
-    /// Whether it heeds the limit and the offset of vulnerabilities.
+    /// Whether it observes the limit and the offset of vulnerabilities.
     limits: bool,
     pages: bool,
     asked: Vec<String>,
@@ -95,7 +95,7 @@ impl Console {
     }
 }
 
-/// Serves the console as long as the test runs; returns where.
+/// Serves the console as long as the test runs; returns its address.
 fn serve(console: Arc<Mutex<Console>>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let at = format!("http://{}/tenant", listener.local_addr().unwrap());
@@ -143,8 +143,8 @@ impl Bench {
         let console = Arc::new(Mutex::new(console));
         config.base_url = serve(Arc::clone(&console));
         let now = Arc::new(AtomicI64::new(NOW));
-        let told = Arc::clone(&now);
-        let clock = Clock::from_fn(move || Timestamp::from_millis(told.load(Ordering::Relaxed)).unwrap());
+        let time = Arc::clone(&now);
+        let clock = Clock::from_fn(move || Timestamp::from_millis(time.load(Ordering::Relaxed)).unwrap());
         let telemetry = Telemetry::new(Timestamp::from_millis(NOW).unwrap());
         let all = source::Config { prisma: vec![config], ..source::Config::default() };
         let source = all.build(&RowRules::default(), &telemetry, &clock).unwrap().remove(0);
@@ -190,7 +190,7 @@ async fn a_whole_console_is_collected() {
     assert!(harvests[4].tables.console.as_ref().unwrap().get("console").unwrap().licence_expiry.is_some());
     assert_eq!(bench.asked("authenticate").len(), 1);
     let scope = "project=a%20b&collections=x%2Cy%26z";
-    // The console gives 50 rows, whatever it is asked for.
+    // The console returns 50 rows, whatever the request.
     let pages = [0, 49, 98]
         .map(|offset| format!("GET /tenant/api/v30.00/containers?{scope}&offset={offset}&limit=100 HTTP/1.1"));
     assert_eq!(bench.asked("/containers"), pages);
@@ -203,7 +203,7 @@ async fn a_whole_console_is_collected() {
 }
 
 #[tokio::test]
-async fn a_token_is_renewed_ahead_of_its_end_and_when_it_is_refused() {
+async fn a_token_is_renewed_before_it_expires_and_when_it_is_refused() {
     let bench = Bench::new(|_, _| {});
     bench.run("sensors").await.unwrap();
     bench.now.store(NOW + 299_000, Ordering::Relaxed);
@@ -228,11 +228,11 @@ async fn refusals_are_explained() {
     assert_eq!(bench.asked("authenticate").len(), 1, "a wrong password is not tried by everyone who waits");
     let bench = Bench::new(|console, _| console.instead = vec![("/version", 404, "")]);
     let (failure, words) = refusal(bench.run("console").await);
-    assert!(failure == Failure::NotFound && words.contains("this is no console; base_url"), "{words}");
+    assert!(failure == Failure::NotFound && words.contains("this is not a console; base_url"), "{words}");
     for (part, status, body, failure, words) in [
         ("/authenticate", 404, "", Failure::BadResponse, "Path to Console"),
         ("/authenticate", 200, "<html>", Failure::BadResponse, "web page"),
-        ("/authenticate", 200, r#"{"token":""}"#, Failure::BadResponse, "hold no token"),
+        ("/authenticate", 200, r#"{"token":""}"#, Failure::BadResponse, "without a token"),
         (
             "/defenders",
             403,
@@ -252,8 +252,8 @@ async fn refusals_are_explained() {
         ("/defenders", 200, r#"{"err":"jdoe"}"#, Failure::BadResponse, "an error message"),
     ] {
         let bench = Bench::new(|console, _| console.instead = vec![(part, status, body)]);
-        let (found, told) = refusal(bench.run("sensors").await);
-        assert!(found == failure && told.contains(words) && !told.contains("jdoe"), "{status} {body}: {told}");
+        let (found, message) = refusal(bench.run("sensors").await);
+        assert!(found == failure && message.contains(words) && !message.contains("jdoe"), "{status} {body}: {message}");
         if part != "/authenticate" {
             // The others are not affected.
             bench.run("images").await.unwrap();
@@ -262,7 +262,7 @@ async fn refusals_are_explained() {
 }
 
 #[tokio::test]
-async fn basic_credentials_go_with_each_call_and_are_not_tried_twice() {
+async fn basic_credentials_are_sent_with_each_call_and_not_retried() {
     let bench = Bench::new(|_, config| config.login = Method::Basic);
     assert!(bench.all().await.iter().all(Result::is_ok));
     assert_eq!(bench.asked("authenticate").len(), 0);
@@ -276,7 +276,7 @@ async fn basic_credentials_go_with_each_call_and_are_not_tried_twice() {
 }
 
 #[tokio::test]
-async fn a_licence_that_may_not_be_seen_is_a_note() {
+async fn an_invisible_licence_is_a_note() {
     for status in [403, 404] {
         let bench = Bench::new(|console, _| console.instead = vec![("/license", status, "")]);
         let output = bench.run("console").await.unwrap();
@@ -290,12 +290,12 @@ async fn a_licence_that_may_not_be_seen_is_a_note() {
 }
 
 #[tokio::test]
-async fn vulnerabilities_are_asked_for_to_their_end() {
+async fn vulnerabilities_are_read_to_their_end() {
     for (rows, limits, pages, requests, records, left_out, missing) in [
         (120, true, true, 4, 117, 3, false),
         (100, true, true, 3, 97, 3, false),
         (30, true, true, 2, 29, 1, false),
-        // It does not know the parameters, or only the first of them.
+        // It ignores the parameters, or knows only the first of them.
         (120, false, false, 1, 117, 3, false),
         (30, false, false, 2, 29, 1, false),
         (120, true, false, 2, 48, 2, true),
@@ -306,8 +306,8 @@ async fn vulnerabilities_are_asked_for_to_their_end() {
         let output = bench.run("vulnerabilities").await.unwrap();
         assert_eq!((output.records, output.missing.is_some()), (records, missing), "{rows}");
         assert_eq!(bench.asked("/stats/vulnerabilities?").len(), requests, "{rows}");
-        let told = bench.telemetry.read().0.remove(0);
-        let counted: u64 = told.collectors.iter().flat_map(|(_, runs)| runs.rejected).sum();
+        let source = bench.telemetry.read().0.remove(0);
+        let counted: u64 = source.collectors.iter().flat_map(|(_, runs)| runs.rejected).sum();
         assert_eq!(counted, left_out, "{rows}");
     }
 }

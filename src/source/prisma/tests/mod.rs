@@ -81,9 +81,9 @@ fn the_containers_samples() {
     ] {
         assert_eq!(known.conditions.hold(condition), holds, "{condition:?}");
     }
-    let told = fields(container);
-    assert_eq!((text(told.runtime), told.compliance_issues), ("cri-o", Some([0, 2, 0, 0])));
-    assert_eq!((told.compliance_risk.get(), told.keeps_passed_checks), (Some(210.0), Some(true)));
+    let read = fields(container);
+    assert_eq!((text(read.runtime), read.compliance_issues), ("cri-o", Some([0, 2, 0, 0])));
+    assert_eq!((read.compliance_risk.get(), read.keeps_passed_checks), (Some(210.0), Some(true)));
     assert_eq!((text(placed.namespace), text(placed.host_name)), ("payments", "ip-10-0-3-17.ec2.internal"));
     let cloud = [placed.cloud_provider, placed.cloud_account, placed.cloud_region];
     assert_eq!(cloud.map(text), ["aws", "123456789012", "us-east-1"]);
@@ -112,7 +112,7 @@ fn the_containers_samples() {
 }
 
 #[test]
-fn odd_containers_are_taken_as_far_as_they_tell() {
+fn odd_containers_are_read_as_far_as_possible() {
     let bare = r#"[{"_id":"a"},{"_id":"b","info":null,"firewallProtection":null},null,{"_id":""},{"_id":"c","info":7},
         {"_id":"d","scanTime":"0001-01-01T00:00:00Z","firewallProtection":{"unprotectedProcesses":null},
          "info":{"installedProducts":{"crio":false,"docker":"20.10.7"},"complianceRiskScore":-1,"labels":[null,"x:1","x:2"],
@@ -126,14 +126,14 @@ fn odd_containers_are_taken_as_far_as_they_tell() {
     let text = |name| table.names.text(name);
     for key in ["a", "b", "c"] {
         let container = table.get(key).unwrap();
-        let told = fields(container);
-        assert_eq!((told.runtime, told.compliance_issues, told.keeps_passed_checks), (Name::UNKNOWN, None, None));
+        let read = fields(container);
+        assert_eq!((read.runtime, read.compliance_issues, read.keeps_passed_checks), (Name::UNKNOWN, None, None));
         assert_eq!(text(container.page.as_ref().unwrap().state), "running");
     }
     let container = table.get("d").unwrap();
-    let told = fields(container);
-    assert_eq!((text(told.runtime), told.compliance_issues), ("docker", None));
-    assert_eq!((told.compliance_risk.get(), told.keeps_passed_checks), (None, Some(false)));
+    let read = fields(container);
+    assert_eq!((text(read.runtime), read.compliance_issues), ("docker", None));
+    assert_eq!((read.compliance_risk.get(), read.keeps_passed_checks), (None, Some(false)));
     assert!(container.page.as_ref().unwrap().last_scan.is_none());
     assert!(!container.page.as_ref().unwrap().conditions.hold(Condition::WaasUnprotected));
     let placed = container.bulk.as_ref().unwrap();
@@ -154,12 +154,12 @@ fn posture_counts_each_container_once_and_a_failure_wins() {
     let (_, posture) = staged(
         &[],
         &[
-            // Both lists, and twice in one.
+            // In both lists, and twice in one.
             &container("a", &format!("{one},{one},null"), &check(1, "low", r#""HIPAA""#, "c")),
             &container("b", "", &one),
             &container("c", "", &check(1, "very bad", "", "a")),
             &container("d", &check(0, "high", "", "no id"), r#"{"severity":"high"}"#),
-            // What it was before does not count: neither its checks nor how they were called.
+            // Its earlier version does not count: neither its checks nor their names.
             &container("e", &check(2, "critical", "", "before"), &check(1, "High", r#""PCI""#, "AAA")),
             &container("e", &check(2, "critical", "", "now"), ""),
         ],
@@ -281,13 +281,13 @@ fn the_samples_of_the_console() {
 }
 
 #[test]
-fn what_is_no_listing_is_told_without_what_it_says() {
+fn a_body_that_is_not_a_listing_is_reported_without_its_text() {
     let staging = Arc::new(StagedContainers::new([].into()));
     for (body, words) in
         [(r#"{"err":"jdoe may not"}"#, "an error message"), ("<html>jdoe", "is not JSON"), ("[{", "breaks off")]
     {
-        let told = staging.read(&answer(body)).unwrap_err().0;
-        assert!(told.contains(words) && !told.contains("jdoe"), "{told}");
+        let message = staging.read(&answer(body)).unwrap_err().0;
+        assert!(message.contains(words) && !message.contains("jdoe"), "{message}");
     }
     let mut page = answer("<html>jdoe");
     page.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
@@ -299,7 +299,7 @@ fn what_is_no_listing_is_told_without_what_it_says() {
 }
 
 #[test]
-fn mistakes_are_told_all_at_once_in_plain_words() {
+fn all_config_errors_are_reported_at_once() {
     const CERTIFICATE: &str = "client_certificate_file = \"tests/fixtures/tls/client.pem\"\n";
     const KEY: &str = "client_key_file = \"tests/fixtures/tls/client-key.pem\"\n";
     let password = "password_file = \"tests/config/password\"\n";
@@ -308,10 +308,10 @@ fn mistakes_are_told_all_at_once_in_plain_words() {
     assert_eq!(errors(&good), "");
     assert_eq!(errors(&format!("{good}login = \"basic\"\ninsecure_skip_verify = true\nproject = \"p\"\n")), "");
     assert_eq!(errors(&format!("{console}{CERTIFICATE}{KEY}")), "");
-    for (toml, told) in [
+    for (toml, message) in [
         ("[[prisma]]".to_owned(), "source.prisma[0].name: must be set"),
         ("[[prisma]]".to_owned(), "source.prisma[0].base_url: must be set"),
-        ("[[prisma]]".to_owned(), "source.prisma[0].username: there is no way to log in"),
+        ("[[prisma]]".to_owned(), "source.prisma[0].username: no credentials are configured"),
         (format!("{good}{good}"), "source.prisma[1].name: another source has this name"),
         (format!("[[qualys]]\nname = \"a\"\n{good}"), "source.prisma[0].name: another source has this name"),
         (format!("{good}api_version = \"v30.00\""), "source.prisma[0].api_version: must be two numbers"),
@@ -341,12 +341,12 @@ fn mistakes_are_told_all_at_once_in_plain_words() {
         (format!("{good}[prisma.http]\ntimeout = \"0s\""), "source.prisma[0].http.timeout: "),
     ] {
         let found = errors(&toml);
-        assert!(found.contains(told), "{toml}\n{found}");
+        assert!(found.contains(message), "{toml}\n{found}");
     }
 }
 
 #[test]
-fn an_account_is_the_same_however_it_is_asked() {
+fn the_way_it_is_read_does_not_change_an_account() {
     let config = super::Config { name: "a".to_owned(), project: Some("p".to_owned()), ..super::Config::default() };
     let otherwise = super::Config {
         api_version: "32.00".to_owned(),

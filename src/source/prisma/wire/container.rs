@@ -1,5 +1,5 @@
-//! Rows of `/containers`. Only what is read is named here: `processes`, `network` and the like are skipped without being
-//! decoded, as they are large and may hold secrets.
+//! Rows of `/containers`. Only fields that are read are named here: `processes`, `network` and the like are skipped
+//! without being decoded, as they are large and may hold secrets.
 
 use crate::wire::{Count, Flag, Keyed, Length, List, Nested, Number, Text, Time, Words, known, row};
 
@@ -59,7 +59,7 @@ row! {
 }
 
 row! {
-    /// A compliance check. Its description and cause are not read: the cause names what was found.
+    /// A compliance check. Its description and cause are not read: the cause contains details of the container.
     pub struct Check<'a> {
         id: Text<'a> = "id",
         severity: Text<'a> = "severity",
@@ -70,7 +70,7 @@ row! {
 }
 
 impl Check<'_> {
-    /// Its id; none where the vendor gives it none, for which it writes 0.
+    /// Its id; `None` if the vendor has none, for which it writes 0.
     pub fn known_id(&self) -> Option<&str> {
         self.id.filled().filter(|id| *id != "0")
     }
@@ -104,7 +104,7 @@ row! {
 }
 
 impl Severities {
-    /// Critical, high, medium, low; a missing one is 0 unless all are, which means that nothing was counted.
+    /// Critical, high, medium, low; a missing one is 0 unless all are missing, which means that nothing was counted.
     pub fn counts(&self) -> Option<[u32; 4]> {
         known([self.critical, self.high, self.medium, self.low])
     }

@@ -17,11 +17,11 @@ row! {
     }
 }
 
-/// How the vendor's language writes a time that was never set.
+/// The vendor's zero time: it was never set.
 const ZERO_TIME: &str = "0001-01-01T00:00:00";
 
 impl ImageRow<'_> {
-    /// Critical, high, medium, low; absent if the image was never scanned. The console writes zeros for such an image,
+    /// Critical, high, medium, low; `None` if the image was never scanned. The console writes zeros for such an image,
     /// with a scan time that was never set or with an error.
     pub fn counts(&self) -> Option<[u32; 4]> {
         let counts = self.vulnerability_distribution.0.as_ref().and_then(Severities::counts)?;
@@ -29,7 +29,7 @@ impl ImageRow<'_> {
         (!failed && !self.scan_time.get().starts_with(ZERO_TIME)).then_some(counts)
     }
 
-    /// What the image is called: `repoTag`, or where that is empty the first of its tags.
+    /// The name of the image: `repoTag`, or if that is empty the first of its tags.
     pub fn repository(&self) -> Option<&RepoTag<'_>> {
         let named = self.repo_tag.0.as_ref().filter(|tag| !tag.is_empty());
         named.or_else(|| self.tags.get().first())

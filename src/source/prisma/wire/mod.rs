@@ -1,7 +1,7 @@
-//! The vendor's JSON, as it is sent: typed, borrowed from the answer, and tolerant of what has been seen.
+//! The vendor's JSON, as it is sent: typed, borrowed from the response, and tolerant of the variants seen.
 //!
-//! Owns which fields are read and in how many ways each may be written. It knows neither requests nor records.
-//! Everything not named in a row type is skipped without being decoded: `processes`, for one, can hold secrets.
+//! Owns which fields are read and which forms each may have. It knows neither requests nor records. Everything not
+//! named in a row type is skipped without being decoded: `processes`, for one, can hold secrets.
 
 use serde::de::Deserialize;
 
@@ -16,7 +16,7 @@ pub use container::{Check, Cloud, ContainerRow, Firewall, Info, Passed, Products
 pub use image::{ImageRow, RepoTag};
 pub use rows::{CveRow, Daily, DefenderRow, License, computed};
 
-/// The header that tells how many rows the whole listing has.
+/// The header with the number of rows in the whole listing.
 const TOTAL_COUNT: &str = "Total-Count";
 
 /// How the vendor wraps its listings: not at all, and an empty one is null.
@@ -31,7 +31,7 @@ impl Envelope for Bare {
     }
 }
 
-/// The rows in `text`, which is an answer's body. Fails if it is no listing at all.
+/// The rows in `text`, the body of a response. Fails if it is not a listing.
 pub fn rows<'a, T: Row<'a> + Keyed + 'a>(answer: &Answer, text: &'a Document<'_>) -> Result<Rows<T>, Unreadable> {
     open::<Bare, T>(answer, text)
 }
@@ -43,7 +43,7 @@ pub(super) fn open<'a, E: Envelope, T: Row<'a> + Keyed + 'a>(
 ) -> Result<Rows<T>, Unreadable> {
     refuse_web_page(answer)?;
     if text.trim_ascii().is_empty() {
-        // The console says `null` where there is nothing.
+        // The console sends `null` for an empty listing.
         return Err(Unreadable("the answer is empty".to_owned()));
     }
     if is_error(text) {
@@ -56,23 +56,23 @@ pub(super) fn open<'a, E: Envelope, T: Row<'a> + Keyed + 'a>(
 }
 
 row! {
-    /// What the console answers where something went wrong.
+    /// The console's response to a failure.
     struct Refusal<'a> {
         err: Text<'a> = "err",
     }
 }
 
-/// Whether the console says that something went wrong, as it does with status 200, too.
+/// Whether the console reports a failure, as it also does with status 200.
 fn is_error(text: &str) -> bool {
-    // A listing need not be read for it.
+    // A listing need not be read for this check.
     text.trim_ascii_start().starts_with('{')
         && serde_json::from_str::<Nested<Refusal<'_>>>(text)
             .is_ok_and(|refusal| refusal.0.is_some_and(|it| it.err.filled().is_some()))
 }
 
-/// Fails for what something between the console and us answers, or the console's own web interface.
+/// Fails for the response of a proxy in between, or of the console's own web interface.
 pub(super) fn refuse_web_page(answer: &Answer) -> Result<(), Unreadable> {
-    let words = "the answer is a web page and not the API's; does base_url have the tenant's path, and does no proxy ask \
-                 for a log-in?";
+    let words = "the response is a web page and not from the API; check that base_url has the tenant's path, and that \
+                 no proxy requires a log-in";
     if answer.is_html() { Err(Unreadable(words.to_owned())) } else { Ok(()) }
 }

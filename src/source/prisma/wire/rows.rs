@@ -36,7 +36,7 @@ row! {
 }
 
 impl CveRow<'_> {
-    /// Whether there is a fix: the status says `fixed in …`, or it is a risk factor that there is.
+    /// Whether there is a fix: the status says `fixed in …`, or a risk factor says so.
     pub fn is_fixable(&self) -> bool {
         let status = self.status.get().as_bytes();
         let fixed = status.get(.."fixed".len()).is_some_and(|start| start.eq_ignore_ascii_case(b"fixed"));
@@ -51,7 +51,7 @@ impl Keyed for CveRow<'_> {
 }
 
 row! {
-    /// `riskFactors`: that a key is there is what counts, whatever is under it.
+    /// `riskFactors`: only the presence of a key counts, whatever its value.
     pub struct RiskFactors {
         has_fix: Presence = "Has fix",
     }
@@ -61,7 +61,7 @@ row! {
 #[derive(Debug)]
 pub enum Daily {}
 
-/// One day. Of several values of one name the last counts.
+/// One day. Of several fields with one name, the last counts.
 #[derive(Debug)]
 pub struct Day<T> {
     /// When it was computed.
@@ -145,13 +145,13 @@ impl Envelope for Daily {
 }
 
 row! {
-    /// What stands in an element of it beside its rows.
+    /// The fields of an element besides its rows.
     struct Head {
         modified: Time = "modified",
     }
 }
 
-/// When the element that is read of an answer of `/stats/vulnerabilities` was computed.
+/// When the element of a `/stats/vulnerabilities` response that is read was computed.
 pub fn computed(text: &str) -> Option<Timestamp> {
     let days: Option<Vec<Nested<Head>>> = serde_json::from_str(text).ok()?;
     days.into_iter().flatten().filter_map(|day| day.0?.modified.0).max()

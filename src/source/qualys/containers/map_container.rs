@@ -1,4 +1,4 @@
-//! From a container's rows to its record.
+//! Maps a container's rows to its record.
 
 use crate::names::{Name, Names};
 use crate::record::{
@@ -9,7 +9,7 @@ use crate::labels::{bare, lower, word};
 use crate::source::qualys::wire::{BulkRow, Compliance, Label, PageRow};
 use crate::wire::Text;
 
-/// The container label that names the namespace where the pod does not.
+/// The container label that names the namespace if the pod does not.
 const NAMESPACE: &str = "io.kubernetes.pod.namespace";
 
 /// Fields of a container from its row of the page list.
@@ -37,7 +37,7 @@ pub(crate) fn page_fields(names: &mut Names, row: &PageRow<'_>) -> PageListField
     }
 }
 
-/// Fields of a container from its row of the bulk list. `promote` are the keys of the labels whose values are kept.
+/// Fields of a container from its row of the bulk list. `promote` lists the keys of the labels whose values are kept.
 pub(crate) fn bulk_fields(names: &mut Names, row: &BulkRow<'_>, promote: &[String]) -> BulkListFields {
     let host = row.host.0.as_ref();
     let cluster = row.cluster.0.as_ref();
@@ -93,7 +93,7 @@ fn image_ids<const N: usize>(names: &mut Names, ids: [&Text<'_>; N]) -> Name {
     }
 }
 
-/// The value of the first label with this key; none if it is null.
+/// The value of the first label with this key; `None` if it is null.
 fn value<'a>(labels: &'a [Label<'_>], key: &str) -> Option<&'a str> {
     labels.iter().find(|label| label.key.get() == key)?.value.0.as_deref()
 }

@@ -1,6 +1,6 @@
-//! Containers: the two listings that tell of them, joined by `uuid`.
+//! Containers: their two listings, joined by `uuid`.
 //!
-//! Only the page list counts findings by severity, and only the bulk list knows the namespace.
+//! Only the page list counts findings by severity, and only the bulk list has the namespace.
 
 use std::sync::Arc;
 
@@ -27,8 +27,8 @@ pub(crate) const PAGES: Listing = Listing {
 /// The bulk list.
 pub(crate) const BULK: Listing = Listing { endpoint: Endpoint { name: "containers_list", class: "bulk" }, ..PAGES };
 
-/// The listings of containers being put together. Of the labels of containers and pods, the values of those whose keys it
-/// is given are kept.
+/// The listings of containers while they are joined. Of the labels of containers and pods, the values with the
+/// configured keys are kept.
 pub type Staging = staging::Staging<Container>;
 
 impl Joined for Container {

@@ -1,4 +1,4 @@
-//! From an image's rows to its record.
+//! Maps an image's rows to its record.
 
 use crate::names::{Name, Names};
 use crate::record::{
@@ -59,7 +59,7 @@ fn registry(names: &mut Names, digests: &[RepoDigest<'_>]) -> Name {
     first_registry(digests).map_or(Name::UNKNOWN, |registry| names.intern(registry))
 }
 
-/// The first repository that is listed at all. Where it lacks its registry, a digest has it.
+/// The first listed repository. If its registry is missing, it is taken from a digest.
 fn name(names: &mut Names, repos: &[Repo<'_>], digests: &[RepoDigest<'_>]) -> Option<ImageName> {
     let repo = repos.first()?;
     Some(match (repo.registry.filled().or_else(|| first_registry(digests)), repo.repository.filled()) {

@@ -1,7 +1,7 @@
-//! Images: the two listings that tell of them, joined by `uuid`.
+//! Images: their two listings, joined by `uuid`.
 //!
-//! Only the page list counts findings by severity and tells whether an image is in use, and only the bulk list names the
-//! findings and their fixes.
+//! Only the page list counts findings by severity and shows whether an image is in use, and only the bulk list names
+//! the findings and their fixes.
 
 use std::sync::Arc;
 
@@ -18,18 +18,18 @@ use map_image::{bulk_fields, page_fields};
 
 mod map_image;
 
-/// The page list. It shares its limit with that of containers: each has one of its own, so that together they stay
-/// below both.
+/// The page list. It shares a rate limit with that of containers: the vendor limits each of them separately, so that
+/// together they stay below both limits.
 pub(crate) const PAGES: Listing = Listing {
     endpoint: Endpoint { name: "images", class: "pages" },
     what: "images",
     permission: "such as CS.IMAGE.VIEW",
 };
 
-/// The bulk list, which shares its limit likewise.
+/// The bulk list, which shares its limit in the same way.
 pub(crate) const BULK: Listing = Listing { endpoint: Endpoint { name: "images_list", class: "bulk" }, ..PAGES };
 
-/// The listings of images being put together.
+/// The listings of images while they are joined.
 pub type Staging = staging::Staging<Image>;
 
 impl Joined for Image {

@@ -13,23 +13,23 @@ use crate::source::qualys::wire;
 use crate::source::staged::{FromRow, StagedTable};
 use crate::wire::text;
 
-/// A listing that is walked by page number, and how it is asked.
+/// A listing that is walked by page number, and its parameters.
 pub(crate) struct PagedListing {
     pub(crate) listing: &'static Listing,
-    /// Where it is.
+    /// Its path.
     pub(crate) path: &'static str,
     /// Rows per page.
     pub(crate) size: u64,
-    /// Names of the page number. Versions and documents do not agree on it everywhere; then it is sent under each.
+    /// Names of the page number. Versions and documents do not always agree on it; then it is sent under each name.
     pub(crate) number_names: &'static [&'static str],
     /// Names of the page size, likewise.
     pub(crate) size_names: &'static [&'static str],
-    /// The order to ask for.
+    /// The order to request.
     pub(crate) sort: Option<&'static str>,
 }
 
 impl PagedListing {
-    /// Walks the whole listing, each row of which is one record. `answered` is set once it answers.
+    /// Walks the whole listing, each row of which is one record. Sets `answered` once it answers.
     pub(crate) async fn read<R: FromRow>(
         &self,
         session: &Session,
@@ -44,7 +44,7 @@ impl PagedListing {
         Ok((staged.take(), walked))
     }
 
-    /// Walks the whole listing; `decode` is given the number of each page. `answered` is set once it answers.
+    /// Walks the whole listing; `decode` receives the number of each page. Sets `answered` once it answers.
     pub(crate) async fn walk(
         &self,
         session: &Session,

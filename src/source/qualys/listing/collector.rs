@@ -1,4 +1,4 @@
-//! The collector of any listing that is walked by page number, each row of which is one record.
+//! The collector of any listing that is walked by page number and has one record per row.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -18,23 +18,23 @@ use crate::source::{Collect, CollectOutput};
 use crate::telemetry::Failure;
 use crate::wire;
 
-/// A kind of record that is listed page by page: what its collector has to know.
+/// A kind of record that is listed page by page.
 pub(crate) trait Listed: FromRow + Record {
     /// The collector's name.
     const NAME: &'static str;
     /// The listing.
     const LISTING: PagedListing;
-    /// The same among those that are asked.
+    /// The listings that the collector calls.
     const LISTINGS: &'static [&'static Listing] = &[Self::LISTING.listing];
-    /// The same listing at its place in an older version of the API, for tenants that do not have this one.
+    /// The same listing in an older version of the API, for tenants that do not have this one.
     const OLDER: Option<PagedListing> = None;
     /// Whether a tenant may be without the listing.
     const IS_OPTIONAL: bool;
 
-    /// The table among the others.
+    /// Wraps the table as [`Tables`].
     fn tables(table: Arc<Table<Self>>) -> Tables;
 
-    /// The same, found among them.
+    /// Finds the table in [`Tables`].
     fn table(tables: &Tables) -> Option<&Arc<Table<Self>>>;
 }
 
@@ -42,7 +42,7 @@ pub(crate) trait Listed: FromRow + Record {
 pub(crate) struct ListedCollector<R> {
     session: Arc<Session>,
     presence: OptionalListing,
-    /// Whether this tenant was found to have the older version only.
+    /// Whether this tenant has only the older version.
     only_older: AtomicBool,
     records: PhantomData<fn() -> R>,
 }
@@ -88,7 +88,7 @@ impl<R: Listed> ListedCollector<R> {
         let read = older.read(&self.session, &AtomicBool::default(), progress).await;
         match &read {
             Ok(_) => self.only_older.store(true, Ordering::Relaxed),
-            // Once the older one is gone, the other one is asked again.
+            // Once the older one is gone, the current one is tried again.
             Err(error) if error.failure == Failure::NotFound => self.only_older.store(false, Ordering::Relaxed),
             Err(_) => {}
         }

@@ -1,4 +1,4 @@
-//! Pages of single records: what listings leave out, asked for one by one and kept from run to run.
+//! Detail pages of single records: what listings leave out, requested one by one and kept from run to run.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
@@ -8,14 +8,14 @@ use futures_util::future::join_all;
 use crate::client::ApiError;
 use crate::lock::lock;
 
-/// So many pages are asked for at the same time.
+/// How many pages are requested at the same time.
 const AT_ONCE: usize = 8;
 
-/// Records that are wanted, by their id, and the version that the listing tells of: a page of the same version is not
-/// asked for again, one of which no version is told in every run.
+/// Wanted records by their id, with their version in the listing: a page of the same version is not requested again,
+/// one without a version in every run.
 pub(crate) type Wanted<V> = HashMap<Box<str>, Option<V>>;
 
-/// What the pages told of the records that were wanted last.
+/// The details of the records that were wanted last.
 pub(crate) struct DetailPages<V, T> {
     known: HashMap<Box<str>, (Option<V>, T)>,
     /// Records whose page was not readable: they are requested after the others, so as not to keep those waiting.
@@ -29,22 +29,22 @@ impl<V, T> Default for DetailPages<V, T> {
 }
 
 impl<V: Copy + PartialEq, T> DetailPages<V, T> {
-    /// What is known, by the record's id.
+    /// The known details, by the record's id.
     pub(crate) fn known(&self) -> impl Iterator<Item = (&str, &T)> {
         self.known.iter().map(|(id, (_, detail))| (&**id, detail))
     }
 
-    /// How many records there is a detail of.
+    /// The number of records with a known detail.
     pub(crate) fn len(&self) -> usize {
         self.known.len()
     }
 
-    /// How many records there are whose page was not readable at the last request.
+    /// The number of records whose page was not readable at the last request.
     pub(crate) fn failed(&self) -> usize {
         self.failed.len()
     }
 
-    /// Forgets what is not `wanted`, or not in this version; tells whose pages are to be asked for, in turn.
+    /// Forgets details that are not `wanted`, or not in this version; returns whose pages to request, in order.
     fn due<'w>(&mut self, wanted: &'w Wanted<V>) -> Vec<&'w str> {
         self.known.retain(|id, (version, _)| version.is_some() && wanted.get(id) == Some(&*version));
         let unknown = wanted.keys().filter(|id| !self.known.contains_key(*id) && is_segment(id));
@@ -54,8 +54,8 @@ impl<V: Copy + PartialEq, T> DetailPages<V, T> {
     }
 }
 
-/// Asks for the pages of those that are `wanted` and not known yet. Tells why some could not be had, if that was tried.
-/// One whose id cannot be part of a path is not.
+/// Requests the pages of `wanted` records that are not known yet. Returns why some are unavailable, if they were
+/// requested. A record whose id cannot be part of a path is skipped.
 pub(crate) async fn fetch_due<'w, V: Copy + PartialEq, T, Fut: Future<Output = Result<T, ApiError>>>(
     details: &Mutex<DetailPages<V, T>>,
     wanted: &'w Wanted<V>,
@@ -83,7 +83,7 @@ pub(crate) async fn fetch_due<'w, V: Copy + PartialEq, T, Fut: Future<Output = R
             }
         }
         if none {
-            // The vendor is not well, or does not let us: the next run will ask again.
+            // The vendor is failing, or refuses: the next run retries.
             break;
         }
     }

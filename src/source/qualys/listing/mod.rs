@@ -1,4 +1,4 @@
-//! Listings that are walked by page number, and what their collectors share.
+//! Listings that are walked by page number, and the code that their collectors share.
 
 pub(crate) mod by_page;
 pub(crate) mod collector;

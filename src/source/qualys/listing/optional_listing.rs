@@ -1,4 +1,4 @@
-//! Listings that a tenant may not have: the vendor answers "not found" then, which is no failure.
+//! Listings that a tenant may not have: the vendor then answers "not found", which is not a failure.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,24 +9,24 @@ use crate::inventory::{Table, Tables};
 use crate::source::qualys::session::{Listing, Session};
 use crate::telemetry::Failure;
 
-/// What is known of whether a tenant has a listing.
+/// What is known about whether a tenant has a listing.
 #[derive(Default)]
 pub(crate) struct OptionalListing {
-    /// Whether it ever answered: then a "not found" is a fault, and not a tenant without it.
+    /// Whether it ever answered: then a "not found" is a failure, and not a tenant without the listing.
     pub(crate) answered: AtomicBool,
     logged: AtomicBool,
 }
 
-/// What a listing brought that a tenant may not have.
+/// The result of a listing that a tenant may not have.
 pub(crate) enum Presence<T> {
-    /// There is one.
+    /// The tenant has the listing.
     Present(T),
-    /// The tenant has none; in words for people.
+    /// The tenant does not have it; the text says so in plain words.
     Absent(String),
 }
 
 impl OptionalListing {
-    /// Takes into account what is kept of the listing over a restart: if there is some of it, it answered.
+    /// Notes records of the listing that were kept across a restart: if there are any, the listing answered before.
     pub(crate) fn remember<R>(&self, saved: &Saved, kept: impl FnOnce(&Tables) -> Option<&Arc<Table<R>>>) {
         let table = saved.served.as_ref().and_then(|(tables, _)| kept(tables));
         if table.is_some_and(|table| !table.is_empty()) {
@@ -34,7 +34,7 @@ impl OptionalListing {
         }
     }
 
-    /// What the result of a walk means. That the tenant does not have the listing is logged once.
+    /// Judges the result of a walk. Logs once that the tenant does not have the listing.
     pub(crate) fn judge<T>(
         &self,
         session: &Session,

@@ -1,4 +1,4 @@
-//! The ways to log in, and what a refusal means in plain words.
+//! The ways to log in, and what refusals mean in plain words.
 
 use http::HeaderName;
 
@@ -12,13 +12,13 @@ use crate::telemetry::Failure;
 
 mod token;
 
-/// Where tokens are had. The vendor exempts it from its rate limits, so its class has none.
+/// The endpoint that issues tokens. The vendor exempts it from its rate limits, so its class has none.
 pub(crate) const AUTH: Endpoint = Endpoint { name: "auth", class: "auth" };
 
-const WRONG_HOST: &str = "there is no log-in at this host; base_url must be the platform's gateway, such as \
+const WRONG_HOST: &str = "this host has no log-in endpoint; base_url must be the platform's gateway, such as \
                           https://gateway.qg1.apps.qualys.com, and not the address of the web interface or of the classic API";
 
-/// Why every listing is refused, where the token tells it.
+/// Why every listing is refused, if the token shows it.
 const NO_MODULE: &str = "the account's subscription or role does not include Container Security (module CS), without which \
                          every listing is refused; give the account the module in the vendor's user administration";
 
@@ -34,7 +34,7 @@ pub(crate) enum Login {
 }
 
 impl Login {
-    /// The user name or the client's id, or where it is and the setting that says so.
+    /// The user name or the client id, or the place that holds it with its setting.
     fn name(&self) -> Option<Result<&Secret, (&'static str, &SecretPlace)>> {
         match self {
             Self::Password { username, .. } => Some(username.as_ref().map_err(|place| ("username_file", place))),
@@ -43,7 +43,7 @@ impl Login {
         }
     }
 
-    /// Where the secret is, after the setting that says so.
+    /// The place of the secret, after its setting.
     fn secret(&self) -> (&'static str, &SecretPlace) {
         let (file, env, place) = match self {
             Self::Password { password, .. } => ("password_file", "password_env", password),
@@ -56,7 +56,7 @@ impl Login {
         }
     }
 
-    /// What an error of the log-in means.
+    /// Explains an error of the log-in.
     fn explain_log_in(&self, error: ApiError) -> ApiError {
         let words = match (error.status(), self) {
             (Some(401), Self::Client { .. }) => {
@@ -69,7 +69,7 @@ impl Login {
                 "the account may not use the API; allow it API access in the vendor's user administration, or look \
                  for a rule that keeps this machine's address out"
             }
-            // Not "not found": that is what a listing is which the tenant does not have, and collectors go on then.
+            // Not "not found": that means that the tenant does not have a listing, and other collectors continue.
             (Some(404 | 405), _) => return ApiError::new(&AUTH, Failure::BadResponse, WRONG_HOST),
             (Some(_) | None, _) => return error,
         };
@@ -95,9 +95,9 @@ impl session::Login for Login {
 
     async fn log_in(&self, client: &Client, credentials: &Credentials) -> Result<Authorization, ApiError> {
         let Credentials { name, secret } = credentials;
-        let secret = secret.as_ref().ok_or_else(|| ApiError::new(&AUTH, Failure::Internal, "there is no secret"))?;
+        let secret = secret.as_ref().ok_or_else(|| ApiError::new(&AUTH, Failure::Internal, "the secret is missing"))?;
         let call = match (self, name) {
-            // Copied out of a page with its line breaks, more often than not.
+            // Trimmed because it is often copied from a web page with its line breaks.
             (Self::Token(_), _) | (_, None) => return Ok(Authorization::Bearer(Secret::new(secret.expose().trim()))),
             (Self::Password { .. }, Some(username)) => {
                 Call::post(&AUTH, "/auth").form("username", username).form("password", secret).form("token", "true")
@@ -115,7 +115,7 @@ impl session::Login for Login {
             Reply::Other(bytes) => Err(ApiError::new(
                 &AUTH,
                 Failure::BadResponse,
-                format!("it answered with {bytes} bytes that are no token; is base_url the platform's gateway?"),
+                format!("it answered with {bytes} bytes that are not a token; is base_url the platform's gateway?"),
             )),
         }
     }
@@ -133,7 +133,7 @@ impl session::Login for Login {
             "the vendor refuses a token that it gave out a moment ago; does the account still have API access, and is \
              base_url the gateway of the account's own platform?"
         } else {
-            "the vendor refuses the token; it may have expired or been revoked: make a new one and put it in its place"
+            "the vendor refuses the token; it may have expired or been revoked: create a new one and replace it"
         }
     }
 
@@ -156,7 +156,7 @@ enum Reply {
     Other(usize),
 }
 
-/// Reads the answer to a log-in: the bare token as text.
+/// Reads the response to a log-in: the bare token as text.
 fn reply(answer: &Answer) -> Reply {
     let text = String::from_utf8_lossy(&answer.body);
     let text = text.trim().trim_matches('"');
@@ -179,7 +179,7 @@ mod tests {
     use crate::session::credentials::credentials;
 
     #[tokio::test(start_paused = true)]
-    async fn credentials_that_cannot_be_read_are_not_waited_for_without_end() {
+    async fn reading_credentials_times_out() {
         let login = Login::Token(SecretPlace::File("tests/config/password".into()));
         let free = Arc::new(Semaphore::new(1));
         for _ in 0..2 {
@@ -190,8 +190,8 @@ mod tests {
         assert_eq!(error.failure, Failure::Internal);
         assert_eq!(
             error.to_string(),
-            "auth: no credentials to log in with: token_file could not be read within 10 seconds; does the mount that it \
-             is on answer?"
+            "auth: no credentials to log in with: token_file could not be read within 10 seconds; does its mount \
+             respond?"
         );
         let login = Login::Token(SecretPlace::Env("S3cret".to_owned()));
         let error = credentials(&login, &free).await.unwrap_err().to_string();

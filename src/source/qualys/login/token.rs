@@ -5,10 +5,10 @@ use serde::Deserialize;
 use crate::clock::Timestamp;
 use crate::session::token::{Validity, claims, lifetime};
 
-/// How long a token is good that does not tell (Qualys CS API guide, "Authentication": four hours).
+/// How long a token without an expiry time is valid (Qualys CS API guide, "Authentication": four hours).
 const USUAL_LIFETIME_MS: i64 = 4 * 60 * 60 * 1000;
 
-/// A token is replaced so long before its end, or a tenth of its lifetime, whichever is less.
+/// How long before its end a token is replaced, unless a tenth of its lifetime is less.
 const MOST_MARGIN_MS: i64 = 5 * 60 * 1000;
 
 /// The module without which no call of Container Security succeeds.
@@ -36,7 +36,7 @@ pub(crate) fn validity(token: &str, now: Timestamp) -> Validity {
     Validity { due: end - (lifetime / 10).min(MOST_MARGIN_MS), end }
 }
 
-/// Whether the token tells that its account may not use Container Security. One that tells nothing may.
+/// Whether the token shows that its account may not use Container Security. A token without such a claim does not.
 pub(crate) fn lacks_module(token: &str) -> bool {
     let is_module = |module: &str| module.trim().eq_ignore_ascii_case(MODULE);
     match claims::<Claims>(token).modules {

@@ -1,4 +1,4 @@
-//! The collector of centralized policies. Where the list leaves out a policy's rules, they are on its own page.
+//! The collector of centralized policies. If the list leaves out a policy's rules, they are read from its own page.
 
 use std::sync::{Arc, Mutex};
 
@@ -42,7 +42,7 @@ pub(crate) const NAME: &str = "policies";
 const PAGES: PagedListing = PagedListing {
     listing: &LIST,
     path: "/csapi/v1.3/centralizedPolicy",
-    // No most is documented; the vendor's samples of other such lists ask for so many.
+    // No maximum is documented; the vendor's samples of similar lists request this many.
     size: 50,
     number_names: &["pageNumber"],
     size_names: &["pageSize"],
@@ -52,7 +52,7 @@ const PAGES: PagedListing = PagedListing {
 /// Walks the list of policies.
 pub(crate) struct Policies {
     session: Arc<Session>,
-    /// Rules by policy, of the version that the policy was last changed in.
+    /// Rules by policy, with the time of the policy's last change as their version.
     rules: Mutex<DetailPages<Timestamp, Rules>>,
     presence: OptionalListing,
 }
@@ -82,7 +82,7 @@ impl Policies {
         })
     }
 
-    /// Puts the rules of those `wanting` into the table; tells why some are missing.
+    /// Adds the rules of the `wanting` policies to the table; returns why some are missing.
     async fn fill_rules(
         &self,
         table: &mut Table<Policy>,
@@ -92,13 +92,13 @@ impl Policies {
         let why = fetch_due(&self.rules, wanting, progress, |id| self.ask_rules(id)).await;
         let details = lock(&self.rules);
         for (id, rules) in details.known() {
-            let told = rules.in_words(&mut table.names);
+            let fields = rules.in_words(&mut table.names);
             if let Some(policy) = table.get_mut(id) {
-                (policy.rules, policy.image_age_limit_days) = told;
+                (policy.rules, policy.image_age_limit_days) = fields;
             }
         }
         let lacking = wanting.len() - details.len();
-        let why = why.map_or_else(|| "their ids cannot be asked for".to_owned(), |error| error.to_string());
+        let why = why.map_or_else(|| "their ids cannot be requested".to_owned(), |error| error.to_string());
         (lacking > 0).then(|| format!("the rules of {lacking} policies were not readable: {why}"))
     }
 
@@ -113,17 +113,17 @@ impl Policies {
 pub fn read_rules(id: &str, answer: &Answer) -> Result<Rules, Unreadable> {
     let text = text(&answer.body);
     match serde_json::from_str::<Nested<PolicyRow<'_>>>(&text) {
-        // Only a page that names the policy tells by its silence that there are no rules.
+        // Only a page that names the policy can show that it has no rules.
         Ok(Nested(Some(policy))) if policy.uuid.get() == id => Ok(Rules::of(&policy)),
-        Ok(_) => Err(Unreadable("the answer is not the policy that was asked for".to_owned())),
+        Ok(_) => Err(Unreadable("the answer is not the requested policy".to_owned())),
         Err(_) => Err(Unreadable("the answer is not a policy".to_owned())),
     }
 }
 
-/// A policy of the list.
+/// A policy in the list.
 #[derive(Debug)]
 pub struct ListedPolicy {
-    /// The policy, with the rules that the list has of it.
+    /// The policy, with its rules if the list has them.
     pub policy: Policy,
     /// Whether the list leaves out its rules.
     lacks_rules: bool,
@@ -148,7 +148,7 @@ impl FromRow for ListedPolicy {
     }
 }
 
-/// The policies, and those of them whose rules are wanting.
+/// The policies, and those of them whose rules are missing.
 pub(crate) fn split(listed: &Table<ListedPolicy>) -> (Table<Policy>, Wanted<Timestamp>) {
     let mut wanting = Wanted::new();
     let mut table = Table::with_names(listed.names.clone());

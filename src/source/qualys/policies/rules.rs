@@ -1,15 +1,16 @@
-//! The rules of a policy, kept apart from it: they may come from its own page, and stay while it does not change.
+//! The rules of a policy, stored separately: they may come from its own page, and stay while the policy does not
+//! change.
 
 use crate::labels::{flag, word};
 use crate::names::Names;
 use crate::record::PolicyRule;
 use crate::source::qualys::wire::{PolicyRow, RuleRow};
 
-/// The type of a rule that blocks images older than so many days; from release notes 1.38, "Ability to Block Older Images
-/// in Centralized Admission Controller Policy".
+/// The type of a rule that blocks images older than a number of days; from release notes 1.38, "Ability to Block Older
+/// Images in Centralized Admission Controller Policy".
 const OLDER_IMAGES: &str = "IMAGESCAN_VULN_RESTRICTED_OLDER_IMAGES";
 
-/// A policy's rules, those that except something from it included.
+/// A policy's rules, including its exceptions.
 #[derive(Debug)]
 pub struct Rules {
     rules: Vec<Rule>,
@@ -24,7 +25,7 @@ struct Rule {
 }
 
 impl Rules {
-    /// The rules in a row.
+    /// Reads the rules in a row.
     pub(crate) fn of(row: &PolicyRow<'_>) -> Self {
         let own = row.centralized_policy_rules.get().iter();
         let exclusions = row.exclusion_policy_rules.get().iter();
@@ -40,7 +41,7 @@ impl Rules {
         Self { rules: rules.collect(), image_age_limit_days }
     }
 
-    /// They as a record has them, and the strictest age limit among them, in days.
+    /// The rules in the form of a record, and the strictest age limit among them, in days.
     pub fn in_words(&self, names: &mut Names) -> (Box<[PolicyRule]>, Option<f64>) {
         let rules = self.rules.iter().map(|rule| PolicyRule {
             kind: word(names, &rule.kind),

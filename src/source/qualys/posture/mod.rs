@@ -1,5 +1,5 @@
-//! The collector of Kubernetes posture: one row per control, each control's category from its own page, and the resources
-//! behind them.
+//! The collector of Kubernetes posture: one row per control, each control's category from its own page, and the
+//! resources behind them.
 
 use std::sync::{Arc, Mutex};
 
@@ -42,17 +42,17 @@ pub(crate) const NAME: &str = "posture";
 const PAGES: PagedListing = PagedListing {
     listing: &LIST,
     path: "/csapi/v1.3/k8s_postures/list",
-    // The most of the documented `limit`, 1 to 250.
+    // The maximum of the documented `limit`, 1 to 250.
     size: 250,
     number_names: &["pageNumber", "pageNo"],
     size_names: &["pageSize", "limit"],
     sort: None,
 };
 
-/// Walks the list of controls, and that of resources.
+/// Walks the list of controls and the list of resources.
 pub(crate) struct Posture {
     session: Arc<Session>,
-    /// Categories by control: one does not change, so there is but one version of it.
+    /// Categories by control: a category does not change, so it has only one version.
     categories: Mutex<DetailPages<(), String>>,
     controls: OptionalListing,
     resources: OptionalListing,
@@ -91,7 +91,8 @@ impl Posture {
         })
     }
 
-    /// Asks for the categories that are not known yet. That some cannot be had fails no run: all else is known.
+    /// Requests the categories that are not known yet. A missing category does not fail the run: everything else is
+    /// known.
     async fn ask_categories(&self, table: &Table<Control>, progress: &(dyn Fn() + Sync)) {
         let ids = table.iter().map(|(_, control)| table.names.text(control.id));
         let wanted: Wanted<()> = ids.map(|id| (id.into(), Some(()))).collect();
@@ -105,7 +106,7 @@ impl Posture {
     async fn ask_category(&self, id: &str) -> Result<String, ApiError> {
         let call = Call::get(&CONTROL.endpoint, format!("/csapi/v1.3/k8s_postures/control/{id}"));
         match self.session.call(&CONTROL, call, Arc::new(read_category)).await {
-            // The vendor lists controls of its own policies that have no page.
+            // The vendor lists controls of built-in policies that have no page.
             Err(error) if error.failure == Failure::NotFound => Ok(String::new()),
             other => other,
         }
@@ -127,7 +128,7 @@ fn fields(controls: &[StateCounts], resources: &[StateCounts]) -> FieldCounts {
     crate::wire::fields::<ControlRow<'_>>(controls).and(&crate::wire::fields::<ResourceRow<'_>>(resources))
 }
 
-/// The category on a control's own page; empty where it tells none.
+/// The category on a control's own page; empty if it has none.
 pub fn read_category(answer: &Answer) -> Result<String, Unreadable> {
     let text = text(&answer.body);
     if text.trim_ascii().is_empty() {

@@ -1,7 +1,7 @@
-//! The resources behind Kubernetes posture: what each control came to for each of them.
+//! The resources behind Kubernetes posture: the outcome of each control for each of them.
 //!
-//! The vendor calls this listing a count, and its own sample shows rows. Whatever it answers, the controls stand: where it
-//! tells numbers only, nothing is guessed from them.
+//! The vendor calls this listing a count, and its own sample shows rows. Whatever it returns, the controls are
+//! collected: if it returns only numbers, nothing is guessed from them.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -30,18 +30,18 @@ pub(crate) const COUNT: Listing = Listing {
 const PAGES: PagedListing = PagedListing {
     listing: &COUNT,
     path: "/csapi/v1.3/k8s_postures/count",
-    // The most of the documented `limit`, 1 to 250.
+    // The maximum of the documented `limit`, 1 to 250.
     size: 250,
     number_names: &["pageNumber", "pageNo"],
     size_names: &["pageSize", "limit"],
     sort: None,
 };
 
-/// What people should know where there are no rows.
-const ONLY_NUMBERS: &str = "the vendor tells how many resources were evaluated, but not which: nothing is shown of posture by \
-                            cluster and kind of resource";
+/// The note to show when there are no rows.
+const ONLY_NUMBERS: &str = "the vendor reports how many resources were evaluated, but not which: posture by cluster \
+                            and kind of resource is not available";
 
-/// What the listing brought.
+/// The result of the listing.
 #[derive(Debug, Default)]
 pub(crate) struct ResourcesRead {
     /// The resources, if they are known.
@@ -50,13 +50,13 @@ pub(crate) struct ResourcesRead {
     pub(crate) rejected: (Rejected, u64),
     /// Rows by the states of their fields.
     pub(crate) fields: Vec<StateCounts>,
-    /// Why resources are known to be missing, in words for people.
+    /// Why resources are known to be missing, in plain words.
     pub(crate) missing: Option<String>,
-    /// What people should know though nothing is wrong.
+    /// A note to show although nothing is wrong.
     pub(crate) note: Option<String>,
 }
 
-/// Walks the listing. That it fails is told, and keeps nothing else back.
+/// Walks the listing. A failure is reported in the result, and does not affect anything else.
 pub(crate) async fn walk(session: &Session, presence: &OptionalListing, progress: &(dyn Fn() + Sync)) -> ResourcesRead {
     let resources = Arc::<StagedResources>::default();
     let decode = |number| -> Decode<Page> {
@@ -83,16 +83,16 @@ pub(crate) async fn walk(session: &Session, presence: &OptionalListing, progress
     }
 }
 
-/// The resources up to now.
+/// The resources read so far.
 #[derive(Debug, Default)]
 pub struct StagedResources {
-    /// Themselves.
+    /// Their table.
     pub table: Arc<StagedTable<PostureResource>>,
     only_numbers: AtomicBool,
 }
 
 impl StagedResources {
-    /// Whether the first answer told numbers without rows.
+    /// Whether the first response had numbers without rows.
     pub fn only_numbers(&self) -> bool {
         self.only_numbers.load(Ordering::Relaxed)
     }
@@ -131,7 +131,7 @@ impl FromRow for PostureResource {
     }
 
     fn update(&mut self, later: Self) {
-        // What was found out last counts, wherever it stands; of two of the same time the one that comes later.
+        // The latest evaluation counts, wherever it is listed; of two with the same time, the later one listed.
         if self.last_evaluated <= later.last_evaluated {
             *self = later;
         }

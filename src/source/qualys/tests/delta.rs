@@ -1,4 +1,4 @@
-//! Containers and images kept fresh by what has changed, against the simulated vendor.
+//! Deltas of containers and images, against the simulated vendor.
 
 use std::cmp::Ordering::{Equal, Greater, Less};
 use std::collections::BTreeMap;
@@ -21,12 +21,12 @@ use crate::telemetry::Failure;
 const PAGES: &str = "/csapi/v1.3/containers?";
 const BULK: &str = "/csapi/v1.3/containers/list?";
 
-/// An account whose collectors ask for what has changed once they have walked all.
+/// An account whose collectors read only changes after a full walk.
 pub(crate) async fn bench(containers: usize) -> Bench {
     Bench::new(containers, |_, config| config.full_resync = HumanDuration::seconds(86_400)).await
 }
 
-/// Changes some containers by hand, as time has gone on by so much since the start.
+/// Changes some containers by hand, when `after` milliseconds have passed since the start.
 pub(crate) fn change(
     bench: &Bench,
     which: impl IntoIterator<Item = usize>,
@@ -37,7 +37,7 @@ pub(crate) fn change(
     touch(bench, which, after, change);
 }
 
-/// Changes some containers by hand, at a time so long after the start by the vendor's clock.
+/// Changes some containers by hand, `after` milliseconds after the start by the vendor's clock.
 fn touch(bench: &Bench, which: impl IntoIterator<Item = usize>, after: i64, change: impl Fn(&mut Container)) {
     edit(bench, |tenant| {
         for at in which {
@@ -54,7 +54,7 @@ pub(crate) fn edit(bench: &Bench, edit: impl FnOnce(&mut Tenant)) {
     tenant.touch();
 }
 
-/// A run of the containers: whether it walked all, how many requests it sent, and what it brought.
+/// Runs the collector of containers; returns whether it was a full walk, how many requests it sent, and its output.
 pub(crate) async fn run(bench: &Bench) -> (bool, usize, CollectOutput) {
     bench.server.forget_requests();
     let output = bench.run("containers").await.unwrap();
@@ -65,22 +65,22 @@ pub(crate) async fn run(bench: &Bench) -> (bool, usize, CollectOutput) {
 /// The risk and the namespace of every container that was collected.
 pub(crate) fn collected(output: &CollectOutput) -> BTreeMap<String, (Option<f64>, String)> {
     let table = output.tables.containers.as_ref().unwrap();
-    let told = table.iter().map(|(key, container)| {
+    let rows = table.iter().map(|(key, container)| {
         let crate::record::VendorFields::Qualys(fields) = &container.page.as_ref().unwrap().vendor else {
             panic!("of another vendor");
         };
         let namespace = container.bulk.as_ref().map(|bulk| table.names.text(bulk.namespace));
         (key.to_string(), (fields.risk.get(), namespace.unwrap_or_default().to_owned()))
     });
-    told.collect()
+    rows.collect()
 }
 
-/// The same, as it is true of the tenant.
+/// The same, from the tenant itself.
 pub(crate) fn truth(bench: &Bench) -> BTreeMap<String, (Option<f64>, String)> {
     let tenant = bench.server.tenant();
     let tenant = tenant.lock().unwrap();
     let containers = tenant.containers.iter().filter(|container| container.page_row == Row::Readable);
-    let told = containers.map(|container| {
+    let rows = containers.map(|container| {
         let is_placed = container.bulk_row == Row::Readable;
         let of_pod = container.pod.as_ref().map(|pod| pod.namespace.clone()).filter(|namespace| !namespace.is_empty());
         let mut labels = container.labels.iter().filter(|label| label.key == "io.kubernetes.pod.namespace");
@@ -88,11 +88,11 @@ pub(crate) fn truth(bench: &Bench) -> BTreeMap<String, (Option<f64>, String)> {
         let namespace = named.filter(|_| is_placed).unwrap_or_default();
         (container.uuid.clone(), (container.risk_score.map(f64::from), namespace))
     });
-    told.collect()
+    rows.collect()
 }
 
 #[tokio::test]
-async fn what_changed_is_found_at_a_fraction_of_the_cost() {
+async fn changes_are_found_at_a_fraction_of_the_cost() {
     let bench = bench(25_000).await;
     let (whole, all, output) = run(&bench).await;
     assert!(whole && all > 100, "{all}");
@@ -113,7 +113,7 @@ async fn what_changed_is_found_at_a_fraction_of_the_cost() {
 }
 
 #[tokio::test]
-async fn what_a_delta_cannot_tell_is_walked_again() {
+async fn changes_that_a_delta_misses_cause_a_full_walk() {
     let bench = bench(600).await;
     let (whole, all, _) = run(&bench).await;
     assert!(whole);
@@ -124,7 +124,7 @@ async fn what_a_delta_cannot_tell_is_walked_again() {
     assert!(whole);
     assert_eq!(collected(&output), truth(&bench));
 
-    // Shown long after the time it bears: the vendor counts more.
+    // Listed long after its own time: the vendor counts more.
     edit(&bench, |tenant| {
         let mut late = tenant.containers[0].clone();
         late.uuid = "00000000-0000-4000-8000-000000000001".to_owned();
@@ -134,28 +134,28 @@ async fn what_a_delta_cannot_tell_is_walked_again() {
     assert!(whole);
     assert_eq!(collected(&output), truth(&bench));
 
-    // Where the vendor says that nothing changed last: something did.
+    // An empty page where the last change must be: something did change.
     bench.fault("pageSize=1000", 2, FaultKind::Status(200, vec![], r#"{"data":[],"count":0}"#.to_owned()));
     assert!(run(&bench).await.0);
 
-    // One that changed cannot be read any more: what was known of it is not shown either.
+    // A changed record becomes unreadable: its known version is not shown any more.
     change(&bench, [40], 1000, |container| container.page_row = Row::Unreadable(DAMAGES[2]));
     let (whole, _, output) = run(&bench).await;
     assert!(whole);
     assert_eq!(collected(&output), truth(&bench));
-    // That is known now, and it is still among the latest.
+    // The unreadable row is known now, and it is still among the latest.
     let rejected = bench.rejected("containers");
     let (whole, _, output) = run(&bench).await;
     assert_eq!((whole, collected(&output)), (false, truth(&bench)));
     assert_eq!(bench.rejected("containers")[0], rejected[0] + 1);
 
-    // And once it can be read, it is one more than there are.
+    // Once it is readable, it is one record more than expected.
     change(&bench, [40], 300_000, |container| container.page_row = Row::Readable);
     let (whole, _, output) = run(&bench).await;
     assert_eq!(collected(&output), truth(&bench));
     assert!(whole, "the vendor counted it before, too");
 
-    // A vendor that does not take the filter.
+    // A vendor that does not accept the filter.
     bench.fault("list?limit=250&filter=", 1, FaultKind::Status(400, vec![], "{}".to_owned()));
     let (whole, requests, output) = run(&bench).await;
     assert!(whole && requests <= all + 4);
@@ -164,9 +164,9 @@ async fn what_a_delta_cannot_tell_is_walked_again() {
 }
 
 #[tokio::test]
-async fn clocks_that_disagree_hide_nothing() {
+async fn disagreeing_clocks_hide_no_changes() {
     let bench = bench(600).await;
-    // A record of the future, which must not keep others from being looked for until then.
+    // A record with a time in the future, which must not hide others until then.
     touch(&bench, [3], 86_400_000, |_| {});
     assert!(run(&bench).await.0);
     for (cycle, after) in [(1, 1_000), (2, 2_000), (3, -20_000), (4, -59_000)] {
@@ -174,14 +174,14 @@ async fn clocks_that_disagree_hide_nothing() {
         let (whole, _, output) = run(&bench).await;
         assert_eq!((whole, collected(&output)), (false, truth(&bench)), "cycle {cycle}");
     }
-    // The record of the future itself, by a clock that is right.
+    // The same record again, with a correct time.
     touch(&bench, [3], 3_000, |container| container.risk_score = Some(901));
     let (whole, _, output) = run(&bench).await;
     assert_eq!((whole, collected(&output)), (false, truth(&bench)));
 }
 
 #[tokio::test]
-async fn what_changes_is_asked_for_by_the_vendors_clock() {
+async fn changes_are_requested_by_the_vendors_clock() {
     let bench = bench(600).await;
     let date = |now: i64| {
         let now = UNIX_EPOCH + Duration::from_millis(now.unsigned_abs());
@@ -197,7 +197,7 @@ async fn what_changes_is_asked_for_by_the_vendors_clock() {
 }
 
 #[test]
-fn of_records_without_a_time_nobody_can_tell_that_they_changed() {
+fn records_without_a_time_rule_out_a_delta() {
     let (began, resync) = (Timestamp::from_millis(NOW).unwrap(), Instant::now());
     let known = |pages: &str, bulk: &str| {
         let staging = Staging::new([].into());
@@ -240,7 +240,7 @@ fn a_count_of_ten_thousand_means_any_number_above() {
 }
 
 #[tokio::test]
-async fn a_delta_that_fails_costs_nothing_that_is_known() {
+async fn a_failed_delta_loses_nothing_known() {
     let bench = bench(600).await;
     run(&bench).await;
     change(&bench, 0..6, 1_000, |container| container.risk_score = Some(1));
@@ -253,11 +253,11 @@ async fn a_delta_that_fails_costs_nothing_that_is_known() {
 }
 
 #[tokio::test]
-async fn a_container_that_only_the_page_list_knows_is_no_reason_to_doubt_the_other() {
+async fn a_container_that_is_only_in_the_page_list_is_accepted() {
     let bench = bench(600).await;
     change(&bench, [5], 1_000, |container| container.bulk_row = Row::Absent);
     assert!(run(&bench).await.0);
-    // It alone changes: the bulk list has nothing to tell.
+    // Only this container changes: the bulk list has nothing new.
     change(&bench, [5], 700_000, |container| container.risk_score = Some(2));
     let (whole, _, output) = run(&bench).await;
     assert_eq!((whole, collected(&output)), (false, truth(&bench)));

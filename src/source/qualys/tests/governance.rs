@@ -42,11 +42,11 @@ fn the_sample_of_resources() {
 }
 
 #[test]
-fn a_resource_is_known_by_what_tells_it_from_others() {
+fn a_resource_is_known_by_its_identity() {
     let resources = Arc::<StagedResources>::default();
     let rows = [
         r#"{"cid":1,"clusterUid":"c","resourceUid":"u","resourceId":"i","status":"PASS"}"#,
-        // The same by its uid, then others: by control, cluster, id, type and name.
+        // The same resource by its uid, then others: by control, cluster, id, type and name.
         r#"{"cid":"1","clusterUid":"c","resourceUid":"u","resourceId":"j","status":"FAIL"}"#,
         r#"{"cid":2,"clusterUid":"c","resourceUid":"u","status":"PASS"}"#,
         r#"{"cid":1,"clusterUid":"d","resourceUid":"u","status":"PASS"}"#,
@@ -67,7 +67,7 @@ fn a_resource_is_known_by_what_tells_it_from_others() {
 }
 
 #[test]
-fn of_a_resource_that_comes_again_the_last_evaluation_counts() {
+fn the_last_evaluation_of_a_resource_counts() {
     let row = |status: &str, evaluated: &str| {
         format!(r#"{{"cid":1,"resourceUid":"u","status":"{status}","lastEvaluated":{evaluated}}}"#)
     };
@@ -96,7 +96,7 @@ fn of_a_resource_that_comes_again_the_last_evaluation_counts() {
 }
 
 #[test]
-fn resources_that_cannot_be_counted_are_left_out() {
+fn uncountable_resources_are_left_out() {
     for (row, why) in [
         (r#"{"cid":null,"resourceUid":"u","status":"PASS"}"#, Rejection::Unidentified),
         (r#"{"cid":[1],"resourceUid":"u","status":"PASS"}"#, Rejection::Unidentified),
@@ -114,7 +114,7 @@ fn resources_that_cannot_be_counted_are_left_out() {
 }
 
 #[test]
-fn rows_that_name_no_resource_count_each() {
+fn rows_without_a_resource_count_individually() {
     let resources = Arc::<StagedResources>::default();
     let rows = [
         r#"{"cid":1,"resourceType":"Role","status":"PASS"}"#,
@@ -124,13 +124,13 @@ fn rows_that_name_no_resource_count_each() {
     let body = page(&rows.join(","));
     let seen = resources.read(&answer(body.as_bytes()), 1).unwrap().store();
     assert_eq!((seen.taken, seen.new), (3, 3));
-    // The same page again brings nothing.
+    // The same page again adds nothing.
     let seen = resources.read(&answer(body.as_bytes()), 2).unwrap().store();
     assert_eq!((seen.new, seen.fresh, resources.table.take().len()), (0, 0, 3));
 }
 
 #[test]
-fn numbers_without_resources_are_no_resources() {
+fn numbers_without_rows_do_not_count_as_resources() {
     let numbers = br#"{"data":[],"count":2,"groups":{"status":{"FAIL":12}}}"#;
     let resources = Arc::<StagedResources>::default();
     let seen = resources.read(&answer(numbers), 1).unwrap().store();
@@ -217,12 +217,12 @@ fn the_samples_of_policies() {
 }
 
 #[test]
-fn what_is_not_the_policy_that_was_asked_for_tells_no_rules() {
+fn another_policy_does_not_provide_rules() {
     for body in ["", "{}", "null", "[]", r#"{"uuid":"other","centralizedPolicyRules":[]}"#, "<html>"] {
         assert!(read_rules("a", &answer(body.as_bytes())).is_err(), "{body}");
     }
     let why = |body: &str| read_rules("a", &answer(body.as_bytes())).unwrap_err().0;
-    assert!(why(r#"{"uuid":"other"}"#).contains("not the policy that was asked for"));
+    assert!(why(r#"{"uuid":"other"}"#).contains("not the requested policy"));
     let mut names = Names::default();
     let (rules, limit) = read_rules("a", &answer(br#"{"uuid":"a"}"#)).unwrap().in_words(&mut names);
     assert!(rules.is_empty() && limit.is_none());
@@ -245,7 +245,7 @@ fn a_policy_in_the_list_may_have_its_rules() {
     let rules: Vec<_> = policy.rules.iter().map(|rule| words(names, [rule.kind, rule.action, rule.enabled])).collect();
     assert_eq!(rules, [["x", "unknown", "unknown"], ["y_z", "allow", "false"]]);
     assert_eq!(words(names, [policy.name, policy.kind, policy.mode]), ["", "unknown", "unknown"]);
-    // A later row of the same policy may leave them out, or bring them.
+    // A later row of the same policy may leave them out, or have them.
     for body in [rows, r#"{"uuid":"c","centralizedPolicyRules":[]},{"uuid":"b","updated":7}"#] {
         store(&staged, page(body).as_bytes());
     }
@@ -276,7 +276,7 @@ fn the_strictest_enabled_age_limit_counts() {
         let row = serde_json::from_str::<Nested<PolicyRow<'_>>>(&json).unwrap().0.unwrap();
         assert_eq!(Rules::of(&row).in_words(&mut Names::default()).1, limit, "{json}");
     }
-    // A rule in a page of a list is read from the page's text, not from one of its own.
+    // A rule in a page of a list is read from the page's text, not from a separate text.
     let body = page(&format!(r#"{{"uuid":"a","centralizedPolicyRules":[{}]}},null"#, older("true", "30")));
     let text = text(body.as_bytes());
     let row = wire::rows::<PolicyRow<'_>>(&text).unwrap().into_keyed().next().unwrap();

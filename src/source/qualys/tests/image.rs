@@ -10,7 +10,7 @@ use crate::inventory::Table;
 use crate::record::{FindingCounts, Findings, Image, ImageBulkFields, ImageName, ImagePageFields};
 use crate::source::qualys::images::{BulkHalf, PageHalf, Staging};
 
-/// The images of these pages; the page list has a row for each that the bulk list has.
+/// The images of these pages; the page list has a row for each row of the bulk list.
 fn staged(page: &[u8], bulk: &[u8]) -> Table<Image> {
     let staging = Staging::new(());
     staging.read::<PageHalf>(page).unwrap().store();
@@ -28,7 +28,7 @@ fn page_fields(row: &str) -> (Table<Image>, ImagePageFields) {
     (table, page)
 }
 
-/// What the bulk list tells of an image with this field.
+/// The bulk list's part of an image with this field.
 fn bulk_fields(field: &str) -> (Table<Image>, ImageBulkFields) {
     let mut table = staged(page(r#"{"uuid":"a"}"#).as_bytes(), page(&format!(r#"{{"uuid":"a",{field}}}"#)).as_bytes());
     let bulk = table.get_mut("a").unwrap().bulk.take().unwrap();
@@ -146,7 +146,7 @@ fn odd_page_rows() {
 }
 
 #[test]
-fn findings_are_told_from_a_scan_that_is_pending() {
+fn findings_are_distinguished_from_a_pending_scan() {
     for (field, known) in [
         (r#""vulnerabilities":null"#, false),
         (r#""x":1"#, false),
@@ -159,7 +159,7 @@ fn findings_are_told_from_a_scan_that_is_pending() {
 }
 
 #[test]
-fn a_finding_that_is_listed_again_counts_again_but_is_no_other() {
+fn a_repeated_finding_counts_again_but_is_not_another_one() {
     let (table, known) = bulk_fields(
         r#""vulnerabilities":[
             {"qid":7,"typeDetected":"Potential","software":null},
@@ -189,7 +189,7 @@ fn the_page_list_decides_which_images_exist() {
 }
 
 #[test]
-fn what_the_bulk_list_may_still_have_to_give() {
+fn records_that_the_bulk_list_may_still_return() {
     let staging = Staging::new(());
     staging.read::<PageHalf>(page(r#"{"uuid":"a","updated":5},{"uuid":"b","updated":7}"#).as_bytes()).unwrap().store();
     let bulk = |rows: &str| drop(staging.read::<BulkHalf>(page(rows).as_bytes()).unwrap().store());
@@ -201,7 +201,7 @@ fn what_the_bulk_list_may_still_have_to_give() {
 }
 
 proptest! {
-    /// Against reckoning with sets and maps.
+    /// Compared with a computation with sets and maps.
     #[test]
     fn findings_are_counted_as_listed(
         rows in prop::collection::vec((prop::option::of(0_u8..6), 0_usize..3, any::<bool>()), 0..40),

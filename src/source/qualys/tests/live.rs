@@ -1,4 +1,4 @@
-//! Whole collectors against the simulated vendor: log-in, walks, and what goes wrong on the way.
+//! Whole collectors against the simulated vendor: log-in, walks, and failures on the way.
 
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -36,8 +36,8 @@ impl Bench {
 
     async fn of(shape: Shape, change: impl FnOnce(&mut Options, &mut Config)) -> Self {
         let now = Arc::new(AtomicI64::new(NOW));
-        let told = Arc::clone(&now);
-        let mut options = Options { clock: Arc::new(move || told.load(Ordering::Relaxed)), ..Options::default() };
+        let time = Arc::clone(&now);
+        let mut options = Options { clock: Arc::new(move || time.load(Ordering::Relaxed)), ..Options::default() };
         let secrets = tempfile::tempdir().unwrap();
         let file = |name: &str, text: &str| {
             let path = secrets.path().join(name);
@@ -49,7 +49,7 @@ impl Bench {
             username: Some(options.username.clone()),
             password_file: Some(file("password", &options.password)),
             http: crate::client::Config { retries: Some(0), ..Default::default() },
-            // Each run walks all, unless a test wants to see what is done in between.
+            // Each run is a full walk, unless a test needs deltas.
             full_resync: HumanDuration::seconds(0),
             ..Config::default()
         };
@@ -64,8 +64,8 @@ impl Bench {
         let server = Server::start(Arc::new(Mutex::new(Tenant::generate(&shape))), options).await.unwrap();
         config.base_url = server.base_url();
         let telemetry = Telemetry::new(Timestamp::from_millis(NOW).unwrap());
-        let told = Arc::clone(&now);
-        let clock = Clock::from_fn(move || Timestamp::from_millis(told.load(Ordering::Relaxed)).unwrap());
+        let time = Arc::clone(&now);
+        let clock = Clock::from_fn(move || Timestamp::from_millis(time.load(Ordering::Relaxed)).unwrap());
         let rules = source::RowRules { promote_labels: ["team".to_owned()].into(), ..source::RowRules::default() };
         let all = source::Config { qualys: vec![config], ..source::Config::default() };
         let source = all.build(&rules, &telemetry, &clock).unwrap().remove(0);
@@ -94,7 +94,7 @@ impl Bench {
         self.server.inject(Fault { path_contains: path.to_owned(), times, skip: 0, kind });
     }
 
-    /// A fault for all requests of a kind after so many.
+    /// A fault for all requests of a kind after the first `skip`.
     pub(crate) fn fault_after(&self, skip: usize, path: &str, kind: FaultKind) {
         self.server.inject(Fault { path_contains: path.to_owned(), times: usize::MAX, skip, kind });
     }
@@ -105,7 +105,7 @@ impl Bench {
     }
 }
 
-/// Stores what a run brought, as if it was served so long after the start of the clock.
+/// Stores the output of a run, as if it was served `after` milliseconds after the start of the clock.
 pub(crate) fn store(slot: &Slot, output: &CollectOutput, after: i64) {
     let data = SavedData {
         since: Timestamp::from_millis(NOW + after).unwrap(),
@@ -174,7 +174,7 @@ async fn a_hostile_tenant_is_collected_but_for_its_unreadable_rows() {
 }
 
 #[tokio::test]
-async fn collectors_that_meet_an_end_of_the_token_together_log_in_once() {
+async fn collectors_that_find_an_expired_token_together_log_in_once() {
     let bench = Bench::new(300, |options, _| options.jwt_lifetime = Duration::from_mins(10)).await;
     let all = || async { join_all(["containers", "sensors", "posture"].map(|name| bench.run(name))).await };
     assert!(all().await.iter().all(Result::is_ok));
@@ -188,12 +188,12 @@ async fn collectors_that_meet_an_end_of_the_token_together_log_in_once() {
     bench.server.forget_requests();
     bench.now.store(NOW + 560_000, Ordering::Relaxed);
     assert!(all().await.iter().all(Result::is_ok));
-    assert_eq!(bench.log_ins(), 1, "ahead of its end");
+    assert_eq!(bench.log_ins(), 1, "before it expires");
     assert!(bench.server.requests().iter().all(|request| request.status != 401));
 }
 
 #[tokio::test]
-async fn a_token_that_cannot_be_replaced_is_used_to_its_end() {
+async fn a_token_that_cannot_be_replaced_is_used_until_it_expires() {
     let bench = Bench::new(50, |options, _| options.jwt_lifetime = Duration::from_mins(10)).await;
     bench.run("sensors").await.unwrap();
     bench.fault("/auth", usize::MAX, FaultKind::Html(503));
@@ -220,12 +220,12 @@ async fn refusals_are_explained() {
     for (kind, words) in [
         (FaultKind::Html(404), "must be the platform's gateway"),
         (FaultKind::Html(200), "web page"),
-        (FaultKind::Status(200, vec![], "not today".to_owned()), "no token"),
-        (FaultKind::Empty, "no token"),
+        (FaultKind::Status(200, vec![], "not today".to_owned()), "not a token"),
+        (FaultKind::Empty, "not a token"),
     ] {
         bench.fault("/auth", 1, kind);
-        let (failure, told) = refusal(bench.run("sensors").await);
-        assert!(failure == Failure::BadResponse && told.contains(words), "{told}");
+        let (failure, message) = refusal(bench.run("sensors").await);
+        assert!(failure == Failure::BadResponse && message.contains(words), "{message}");
     }
     bench.fault("/sensors", 1, FaultKind::Status(403, vec![], "{}".to_owned()));
     let (failure, words) = refusal(bench.run("sensors").await);
@@ -244,23 +244,23 @@ async fn refusals_are_explained() {
 }
 
 #[tokio::test]
-async fn a_missing_module_is_told_in_place_of_a_permission() {
+async fn a_missing_module_is_reported_instead_of_a_permission() {
     let bench = Bench::new(20, |options, _| options.modules = vec!["VM".to_owned()]).await;
     for (status, failure) in [(403, Failure::Forbidden), (401, Failure::Unauthorized)] {
         bench.fault("/sensors", 2, FaultKind::Status(status, vec![], "{}".to_owned()));
-        let (told, words) = refusal(bench.run("sensors").await);
-        assert!(told == failure && words.contains("does not include Container Security (module CS)"), "{words}");
+        let (found, words) = refusal(bench.run("sensors").await);
+        assert!(found == failure && words.contains("does not include Container Security (module CS)"), "{words}");
         bench.server.clear_faults();
     }
     assert_eq!(bench.log_ins(), 2, "a second new token would not have it either");
 }
 
 #[tokio::test]
-async fn a_wrong_password_is_left_alone_until_it_changes() {
+async fn a_wrong_password_is_not_retried_until_it_changes() {
     let bench = Bench::new(20, |_, config| config.password_file = Some("changing".into())).await;
     let file = bench.secrets.path().join("changing");
     std::fs::write(&file, "wrong").unwrap();
-    // The clock stands while a thread blocks; without that, it would run ahead when all wait for the network.
+    // The clock stops while a thread blocks; otherwise it would run ahead when all tasks wait for the network.
     let (end, ended) = std::sync::mpsc::channel::<()>();
     let block = tokio::task::spawn_blocking(move || ended.recv());
     tokio::time::pause();
@@ -299,7 +299,7 @@ async fn other_ways_to_log_in() {
     assert_eq!(bench.log_ins(), 0);
     let bench = with_token("wrong").await;
     let (failure, words) = refusal(bench.run("sensors").await);
-    assert!(failure == Failure::Unauthorized && words.contains("make a new one"), "{words}");
+    assert!(failure == Failure::Unauthorized && words.contains("create a new one"), "{words}");
     assert_eq!(bench.server.request_count("/csapi"), 1, "the same token is not tried twice");
 }
 
@@ -313,7 +313,7 @@ async fn old_sensors_and_no_posture() {
     .await;
     let first = bench.run("sensors").await.unwrap().records;
     assert_eq!(bench.run("sensors").await.unwrap().records, first);
-    assert_eq!(bench.server.request_count("/csapi/v1.3/sensors"), 1, "asked once only");
+    assert_eq!(bench.server.request_count("/csapi/v1.3/sensors"), 1, "requested only once");
     bench.fault("/k8s_postures/list", 1, FaultKind::Html(404));
     let output = bench.run("posture").await.unwrap();
     assert_eq!((output.records, output.tables.controls.map(|table| table.len())), (0, Some(0)));
@@ -321,7 +321,7 @@ async fn old_sensors_and_no_posture() {
 }
 
 #[tokio::test]
-async fn categories_are_asked_for_once() {
+async fn categories_are_requested_once() {
     const CONTROL: &str = "/csapi/v1.3/k8s_postures/control/";
     let bench = Bench::new(20, |_, _| {}).await;
     bench.fault(CONTROL, 1, FaultKind::Html(500));

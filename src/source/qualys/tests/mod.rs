@@ -39,12 +39,12 @@ pub(crate) fn answer(body: &[u8]) -> Answer {
     Answer { status: StatusCode::OK, headers: HeaderMap::new(), body: body.to_vec().into() }
 }
 
-/// Puts a page into the table.
+/// Stores a page in the table.
 fn store<R: FromRow>(staged: &Arc<StagedTable<R>>, body: &[u8]) -> PageSummary {
     staged.read(wire::rows(&text(body)).unwrap(), body).store()
 }
 
-/// A page row for each of the bulk rows: what exists at all.
+/// A page row for each of the bulk rows, so that they exist.
 fn staged(promote: &[&str], bulk: &[u8], uuids: &[&str]) -> Table<Container> {
     let staging = Staging::new(promote.iter().map(|key| (*key).to_owned()).collect());
     let rows: Vec<String> = uuids.iter().map(|uuid| format!(r#"{{"uuid":"{uuid}"}}"#)).collect();
@@ -123,7 +123,7 @@ fn the_samples_of_details() {
 }
 
 #[test]
-fn the_newest_version_of_a_row_stays_and_the_page_list_decides_what_exists() {
+fn the_newest_version_stays_and_the_page_list_decides_what_exists() {
     let staging = Staging::new([].into());
     let row =
         |updated: &str, state: &str| format!(r#"{{"data":[{{"uuid":"a","updated":{updated},"state":"{state}"}}]}}"#);
@@ -161,7 +161,7 @@ fn a_containers_own_label_wins_unless_it_is_null() {
 }
 
 #[test]
-fn rows_of_the_cluster_sensor_say_otherwise_where_they_belong() {
+fn rows_of_the_cluster_sensor_have_another_placement() {
     let row = br#"{"data":[{"uuid":"a","imageUuid":null,"imageDigest":"sha256:d","imageSha":"s","host":null,
         "sensorUuid":"own","label":[{"key":"io.kubernetes.pod.namespace","value":"shop"}]}]}"#;
     let table = staged(&[], row, &["a"]);
@@ -220,7 +220,7 @@ fn the_posture_samples() {
 }
 
 #[test]
-fn mistakes_are_told_all_at_once_in_plain_words() {
+fn all_config_errors_are_reported_at_once() {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "secret\n").unwrap();
     let path = file.path().display();
@@ -230,10 +230,10 @@ fn mistakes_are_told_all_at_once_in_plain_words() {
     assert_eq!(errors(&format!("{gateway}token_file = \"{path}\"\n")), "");
     assert_eq!(errors(&format!("{gateway}client_id = \"c\"\nclient_secret_file = \"{path}\"\n")), "");
     assert_eq!(errors(&format!("{gateway}username_file = \"{path}\"\npassword_file = \"{path}\"\n")), "");
-    for (toml, told) in [
+    for (toml, message) in [
         ("[[qualys]]".to_owned(), "source.qualys[0].name: must be set"),
         ("[[qualys]]".to_owned(), "source.qualys[0].base_url: must be set"),
-        ("[[qualys]]".to_owned(), "source.qualys[0].username: there is no way to log in"),
+        ("[[qualys]]".to_owned(), "source.qualys[0].username: no credentials are configured"),
         (format!("{good}{good}"), "source.qualys[1].name: another source has this name"),
         (format!("{good}token_file = \"{path}\""), "more than one way to log in"),
         (format!("{gateway}username = \"u\""), "source.qualys[0].password_file: must be set"),
@@ -260,6 +260,6 @@ fn mistakes_are_told_all_at_once_in_plain_words() {
         (format!("{good}[qualys.http]\ntimeout = \"0s\""), "source.qualys[0].http.timeout: "),
     ] {
         let found = errors(&toml);
-        assert!(found.contains(told), "{toml}\n{found}");
+        assert!(found.contains(message), "{toml}\n{found}");
     }
 }

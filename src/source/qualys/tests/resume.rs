@@ -1,4 +1,4 @@
-//! Walks of all containers that go on where another process was broken off.
+//! Full walks of containers that resume where another process was interrupted.
 
 use simulator::server::FaultKind;
 use tempfile::TempDir;
@@ -14,7 +14,7 @@ use crate::telemetry::Failure;
 
 const BULK: &str = "/csapi/v1.3/containers/list";
 
-/// An account whose walk was broken off in the middle of the bulk list, and where that is stored.
+/// An account whose walk was interrupted in the middle of the bulk list, and its store.
 struct BrokenOff {
     bench: Bench,
     slot: Slot,
@@ -31,14 +31,14 @@ impl BrokenOff {
         bench.fault_after(4, BULK, FaultKind::Status(403, vec![], "{}".to_owned()));
         assert_eq!(refusal(bench.run("containers").await).0, Failure::Forbidden);
         bench.server.clear_faults();
-        // It is stored as it goes, by another thread.
+        // Another thread stores it in the background.
         while slot.load().walk.is_none() {
             tokio::task::yield_now().await;
         }
         Self { bench, slot, _dir: dir }
     }
 
-    /// The next run, as of another process: what it asked of the bulk list, and what it brought.
+    /// The next run, as if in another process; returns its requests of the bulk list and its output.
     async fn run(&self) -> (usize, CollectOutput) {
         self.bench.collector("containers").listing.resume(self.slot.clone(), self.slot.load());
         self.bench.server.forget_requests();
@@ -49,13 +49,13 @@ impl BrokenOff {
 }
 
 #[tokio::test]
-async fn a_walk_goes_on_where_it_was() {
+async fn a_walk_resumes_where_it_was() {
     let walk = BrokenOff::new().await;
     change(&walk.bench, (0..1_500).step_by(70), 1_000, |container| container.risk_score = Some(903));
     let (asked, output) = walk.run().await;
     assert_eq!(output.walk_kind, WalkKind::Resumed);
     assert!(asked < 7, "{asked} of 7 pages");
-    // Deltas go on from it.
+    // Deltas continue from it.
     change(&walk.bench, [7], 300_000, |container| container.risk_score = Some(904));
     let output = walk.bench.run("containers").await.unwrap();
     assert_eq!((output.walk_kind, collected(&output)), (WalkKind::Incremental, truth(&walk.bench)));
@@ -63,21 +63,21 @@ async fn a_walk_goes_on_where_it_was() {
 }
 
 #[tokio::test]
-async fn a_walk_whose_records_went_meanwhile_begins_anew() {
+async fn a_walk_whose_records_were_purged_meanwhile_starts_over() {
     let walk = BrokenOff::new().await;
     edit(&walk.bench, |tenant| drop(tenant.containers.drain(100..120)));
     assert_eq!(walk.run().await.1.walk_kind, WalkKind::Full);
 }
 
 #[tokio::test]
-async fn a_walk_that_is_too_old_begins_anew() {
+async fn a_walk_that_is_too_old_starts_over() {
     let walk = BrokenOff::new().await;
     walk.bench.set_clock(NOW + 86_400_000);
     assert_eq!(walk.run().await.1.walk_kind, WalkKind::Full);
 }
 
 #[tokio::test]
-async fn a_walk_goes_on_once_the_vendor_is_back() {
+async fn a_walk_resumes_once_the_vendor_is_back() {
     let walk = BrokenOff::new().await;
     walk.bench.collector("containers").listing.resume(walk.slot.clone(), walk.slot.load());
     for path in ["pageSize=1&", "/csapi/v1.3/containers?", BULK] {
@@ -90,7 +90,7 @@ async fn a_walk_goes_on_once_the_vendor_is_back() {
 }
 
 #[tokio::test]
-async fn what_was_served_is_gone_on_from() {
+async fn served_data_is_the_base_for_deltas() {
     let walk = BrokenOff::new().await;
     let (_, output) = walk.run().await;
     store(&walk.slot, &output, 1);
@@ -98,7 +98,7 @@ async fn what_was_served_is_gone_on_from() {
     change(&walk.bench, [9], 300_000, |container| container.risk_score = Some(905));
     assert_eq!(walk.run().await.1.walk_kind, WalkKind::Incremental);
 
-    // A stored walk that began before that was another one.
+    // A stored walk that began before that is outdated.
     let table = walk.slot.load().served.unwrap().0.containers.unwrap();
     let position = WalkPosition::start(Timestamp::from_millis(NOW).unwrap());
     walk.slot.save_walk(&*table, &postcard::to_stdvec(&position).unwrap()).unwrap();

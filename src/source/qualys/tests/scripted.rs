@@ -1,4 +1,4 @@
-//! Collectors against answers that are written here, over the simulated vendor's connection and log-in.
+//! Collectors against scripted responses, over the simulated vendor's connection and log-in.
 
 use simulator::server::FaultKind;
 
@@ -30,7 +30,7 @@ fn resource_rows(ids: std::ops::Range<usize>, count: usize) -> FaultKind {
 }
 
 #[tokio::test]
-async fn resources_are_walked_to_their_end() {
+async fn resources_are_walked_completely() {
     let bench = Bench::new(20, |_, _| {}).await;
     bench.fault("count?pageNumber=1&", usize::MAX, resource_rows(0..250, 300));
     bench.fault("count?pageNumber=2&", usize::MAX, resource_rows(250..300, 300));
@@ -50,14 +50,16 @@ async fn resources_are_walked_to_their_end() {
 }
 
 #[tokio::test]
-async fn controls_stand_whatever_becomes_of_their_resources() {
+async fn controls_are_served_whatever_happens_to_their_resources() {
     let bench = Bench::new(20, |_, _| {}).await;
     let controls = bench.server.tenant().lock().unwrap().controls.len();
     for numbers in [r#"{"data":[],"count":0,"groups":{"FAIL":12}}"#, r#"{"count":3160}"#, "3160"] {
         bench.fault(COUNT, 1, body(numbers));
         let output = bench.run("posture").await.unwrap();
         assert_eq!((resources(&output), output.missing.as_deref()), (None, None), "{numbers}");
-        assert!(output.note.unwrap().starts_with("the vendor tells how many resources were evaluated, but not which"));
+        assert!(
+            output.note.unwrap().starts_with("the vendor reports how many resources were evaluated, but not which")
+        );
     }
     bench.fault(COUNT, 1, body(r#"{"data":[],"count":0,"groups":{}}"#));
     let output = bench.run("posture").await.unwrap();
@@ -90,7 +92,7 @@ async fn controls_stand_whatever_becomes_of_their_resources() {
 }
 
 #[tokio::test]
-async fn what_a_tenant_does_not_have_is_told_and_fails_nothing() {
+async fn a_listing_that_a_tenant_lacks_is_reported_and_fails_nothing() {
     for (collector, path, what) in [
         ("reports", "/csapi/v1.3/reports", "reports"),
         ("policies", "/csapi/v1.3/centralizedPolicy", "centralized policies"),
@@ -110,7 +112,7 @@ async fn what_a_tenant_does_not_have_is_told_and_fails_nothing() {
         ];
         assert!(known.iter().all(|known| known.is_none_or(|records| records == 0)), "{known:?}");
         assert_eq!(known.iter().flatten().count(), usize::from(path != COUNT));
-        // What answered once does not vanish.
+        // A listing that answered once does not vanish.
         bench.fault(path, 1, body(r#"{"data":[],"count":0}"#));
         assert_eq!(bench.run(collector).await.unwrap().missing, None);
         bench.fault(path, 1, FaultKind::Html(404));
@@ -118,7 +120,7 @@ async fn what_a_tenant_does_not_have_is_told_and_fails_nothing() {
             Err(error) => assert_eq!(error.failure, Failure::NotFound),
             Ok(output) => assert!(path == COUNT && output.missing.is_some()),
         }
-        // Nor does what another process has kept of it.
+        // Nor does one that another process kept records of.
         let before = Bench::new(20, |_, _| {}).await.run(collector).await.unwrap();
         assert!(before.records > 0);
         let dir = tempfile::tempdir().unwrap();
@@ -139,13 +141,13 @@ async fn what_a_tenant_does_not_have_is_told_and_fails_nothing() {
         ("images", "/images", "the permission for images (such as CS.IMAGE.VIEW)"),
     ] {
         bench.fault(path, 1, status(403));
-        let (failure, told) = refusal(bench.run(collector).await);
-        assert!(failure == Failure::Forbidden && told.contains(words), "{told}");
+        let (failure, message) = refusal(bench.run(collector).await);
+        assert!(failure == Failure::Forbidden && message.contains(words), "{message}");
     }
 }
 
 #[tokio::test]
-async fn images_are_walked_by_both_their_listings() {
+async fn images_are_walked_by_both_of_their_listings() {
     let bench = Bench::new(20, |_, _| {}).await;
     let full = |first: usize, rows: usize, count: &str| {
         let rows =
@@ -194,11 +196,11 @@ fn detail(id: &str, rules: usize) -> FaultKind {
 }
 
 #[tokio::test]
-async fn rules_are_asked_for_where_the_list_leaves_them_out_and_kept_while_the_policy_stays() {
+async fn missing_rules_are_requested_and_kept_while_the_policy_stays() {
     let bench = Bench::new(20, |_, _| {}).await;
     let list = |updated: &str| {
         let rows = format!(
-            r#"{{"uuid":"told","centralizedPolicyRules":[{{}}]}},{{"uuid":"timed","updated":{updated}}},{{"uuid":"untimed"}}"#
+            r#"{{"uuid":"full","centralizedPolicyRules":[{{}}]}},{{"uuid":"timed","updated":{updated}}},{{"uuid":"untimed"}}"#
         );
         body(&format!(r#"{{"data":[{rows}],"count":3}}"#))
     };
@@ -208,8 +210,8 @@ async fn rules_are_asked_for_where_the_list_leaves_them_out_and_kept_while_the_p
         let output = bench.run("policies").await.unwrap();
         (output, bench.server.request_count(POLICY))
     };
-    let expected = |told: usize, timed: usize, untimed: usize| {
-        vec![("told".to_owned(), told), ("timed".to_owned(), timed), ("untimed".to_owned(), untimed)]
+    let expected = |full: usize, timed: usize, untimed: usize| {
+        vec![("full".to_owned(), full), ("timed".to_owned(), timed), ("untimed".to_owned(), untimed)]
     };
     bench.fault("/centralizedPolicy/timed", 1, detail("timed", 2));
     bench.fault("/centralizedPolicy/untimed", 3, detail("untimed", 3));
@@ -218,7 +220,7 @@ async fn rules_are_asked_for_where_the_list_leaves_them_out_and_kept_while_the_p
     assert_eq!((output.records, output.note), (3, None));
     let (output, asked) = run("5").await;
     assert_eq!((rules(&output), output.missing, asked), (expected(1, 2, 3), None, 1));
-    // Once it has changed, what was known of it is not told any more.
+    // Once it has changed, its known rules are not shown any more.
     bench.fault("/centralizedPolicy/timed", 1, status(403));
     let (output, asked) = run("6").await;
     assert_eq!((rules(&output), asked), (expected(1, 0, 3), 2));
@@ -229,15 +231,15 @@ async fn rules_are_asked_for_where_the_list_leaves_them_out_and_kept_while_the_p
     bench.fault("/centralizedPolicy/untimed", 1, detail("another", 1));
     let (output, _) = run("6").await;
     assert_eq!(rules(&output), expected(1, 1, 0));
-    assert!(output.missing.unwrap().contains("not the policy that was asked for"));
+    assert!(output.missing.unwrap().contains("not the requested policy"));
 }
 
 #[tokio::test]
-async fn an_id_that_would_lead_elsewhere_is_not_asked_for() {
+async fn an_id_that_would_lead_elsewhere_is_not_requested() {
     let bench = Bench::new(20, |_, _| {}).await;
     bench.fault(POLICIES, 1, body(r#"{"data":[{"uuid":".."},{"uuid":"a/b"}],"count":2}"#));
     let output = bench.run("policies").await.unwrap();
-    let told = "the rules of 2 policies were not readable: their ids cannot be asked for";
-    assert_eq!((output.records, output.missing.as_deref()), (2, Some(told)));
+    let reason = "the rules of 2 policies were not readable: their ids cannot be requested";
+    assert_eq!((output.records, output.missing.as_deref()), (2, Some(reason)));
     assert_eq!(bench.server.request_count("/csapi/v1.3/"), 1);
 }

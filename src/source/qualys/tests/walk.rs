@@ -16,7 +16,7 @@ fn placed(output: &CollectOutput) -> (usize, usize) {
 }
 
 #[tokio::test]
-async fn a_bulk_walk_that_was_cut_short_is_ended_or_told() {
+async fn a_bulk_walk_that_was_cut_short_is_completed_or_reported() {
     let bench = Bench::new(1_100, |_, _| {}).await;
     let whole = bench.run("containers").await.unwrap();
     assert_eq!(whole.missing, None);
@@ -43,24 +43,24 @@ async fn a_bulk_walk_that_was_cut_short_is_ended_or_told() {
     assert!(output.missing.as_deref().unwrap().contains("with an empty page"), "{:?}", output.missing);
     assert_eq!((placed(&output).0, placed(&output).1 > 800), (placed(&whole).0, true));
 
-    // A vendor that takes no cursor but its own cannot be asked what is behind a page.
+    // A vendor that accepts only its own cursors cannot be asked what follows a page.
     bench.fault(BULK, 1, FaultKind::WithoutHeader("link".to_owned()));
     bench.fault("paginationQuery", usize::MAX, FaultKind::Status(400, vec![], "{}".to_owned()));
     let output = bench.run("containers").await.unwrap();
-    assert!(output.missing.as_deref().unwrap().contains("refuses to tell"), "{:?}", output.missing);
+    assert!(output.missing.as_deref().unwrap().contains("refuses the request"), "{:?}", output.missing);
     assert!(placed(&output).1 > 800);
 }
 
 #[tokio::test]
-async fn a_page_walk_that_was_cut_short_is_told() {
+async fn a_page_walk_that_was_cut_short_is_reported() {
     let bench = Bench::new(1_300, |_, _| {}).await;
     let whole = bench.run("containers").await.unwrap();
-    for (times, told) in [(1, false), (usize::MAX, true)] {
+    for (times, reported) in [(1, false), (usize::MAX, true)] {
         bench.fault("filter=updated", times, FaultKind::Empty);
         let output = bench.run("containers").await.unwrap();
         bench.server.clear_faults();
-        assert_eq!(output.missing.is_some_and(|words| words.contains("but gave 1000 of them")), told);
-        assert_eq!(output.records < whole.records, told);
+        assert_eq!(output.missing.is_some_and(|words| words.contains("but gave 1000 of them")), reported);
+        assert_eq!(output.records < whole.records, reported);
     }
     bench.fault("/containers?", 1, FaultKind::Status(204, vec![], String::new()));
     let output = bench.run("containers").await.unwrap();
@@ -79,17 +79,17 @@ async fn a_list_that_answered_does_not_vanish() {
     }
     assert_eq!(bench.server.request_count(SENSORS[1]), 0);
 
-    // What was found out about the old list holds as long as it answers.
+    // What is known about the old list holds as long as it answers.
     let bench = Bench::new(20, |options, _| options.sensors_v13 = false).await;
     bench.run("sensors").await.unwrap();
     bench.fault(SENSORS[1], 1, FaultKind::Html(404));
     assert_eq!(refusal(bench.run("sensors").await).0, Failure::NotFound);
     bench.run("sensors").await.unwrap();
-    assert_eq!(bench.server.request_count(SENSORS[0]), 2, "asked again once the old one is gone");
+    assert_eq!(bench.server.request_count(SENSORS[0]), 2, "retried once the old one is gone");
 }
 
 #[tokio::test]
-async fn a_bulk_page_that_is_too_large_is_asked_for_in_halves_by_the_next_run() {
+async fn the_next_run_halves_a_bulk_page_that_is_too_large() {
     let bench = Bench::new(240, |_, config| config.http.max_body_bytes = 250_000).await;
     let (failure, words) = refusal(bench.run("containers").await);
     assert_eq!(failure, Failure::TooLarge, "{words}");

@@ -1,7 +1,7 @@
-//! What is asked for when not all is: what has changed since the listings were read.
+//! The delta between full walks: what has changed since the listings were read.
 //!
-//! Owns how far back that is, and when it is not enough. Records that were purged never appear among those that changed,
-//! so the number of all of them is looked at each time, as far as the vendor counts, and all are walked again now and then.
+//! Owns how far back a delta reaches, and when it is not enough. Purged records never appear among the changed ones, so
+//! the total is checked each time, as far as the vendor counts, and everything is walked again from time to time.
 
 use std::cmp::Ordering;
 use std::collections::HashSet;
@@ -17,23 +17,23 @@ use crate::inventory::Table;
 use crate::paging::WINDOW;
 use crate::record::FieldCounts;
 
-/// What changed so long before the latest change that was seen is asked for again: the vendor's servers do not agree on
-/// the time to the second, and a listing shows what changed a while later.
+/// How far before the latest known change a delta begins: the vendor's servers do not agree on the time to the second,
+/// and a listing shows changes with a delay.
 const OVERLAP: Duration = Duration::from_mins(1);
 
-/// What is known of both listings, all of it.
+/// The complete known state of both listings, which a delta is applied to.
 #[derive(Debug)]
 pub(crate) struct DeltaBase<R> {
     pub(crate) table: Arc<Table<R>>,
-    /// Since when the records of the page list are to be asked for.
+    /// The time from which a delta reads the page list.
     pub(crate) pages: Timestamp,
-    /// Since when those of the bulk list are.
+    /// The time from which a delta reads the bulk list.
     pub(crate) bulk: Timestamp,
-    /// The last walk of all of them.
+    /// The last full walk.
     pub(crate) last: FullWalk,
 }
 
-/// What is kept over a restart of what is known, besides the records.
+/// What is kept across a restart, besides the records.
 #[derive(Debug, Deserialize, Serialize)]
 struct ResumeState {
     pages: Timestamp,
@@ -44,35 +44,35 @@ struct ResumeState {
     fields: FieldCounts,
 }
 
-/// A walk of all records.
+/// A full walk.
 #[derive(Clone, Debug)]
 pub(crate) struct FullWalk {
-    /// How many rows of the page list could not be read.
+    /// Number of unreadable rows of the page list.
     pub(crate) unread: u64,
-    /// What stands for the texts of the rows of both lists that could not.
+    /// Hashes of the texts of the unreadable rows of both lists.
     pub(crate) unreadable: Arc<HashSet<u64>>,
     /// When it began.
     pub(crate) walked: Timestamp,
     /// When the next one is due.
     pub(crate) resync: Instant,
-    /// Its rows by field, and those of what has changed since.
+    /// Its rows by field, and those of the changes since.
     pub(crate) fields: FieldCounts,
 }
 
 impl<R: Joined> DeltaBase<R> {
-    /// What is known once `table` was read by a run that began at `began`, on top of the last walk of all of them. None
-    /// if a delta could miss what becomes of its records: of one without a time nobody can tell that it changed.
+    /// Builds the base from `table`, which a run that began at `began` read on top of the last full walk. `None` if a
+    /// delta could miss changes: nothing shows that a record without a time has changed.
     ///
-    /// Times are the vendor's own. A record can bear one of the future, if one of the vendor's clocks is wrong: others
-    /// would then change unseen until that time, so none later than the start of the run counts, by the vendor's clock and
-    /// by ours.
+    /// Times are the vendor's own. A record can have a time in the future if one of the vendor's clocks is wrong: other
+    /// records would then change unnoticed until that time. So no time after the start of the run counts, by the
+    /// vendor's clock and by ours.
     pub(crate) fn new(table: Arc<Table<R>>, began: Timestamp, last: FullWalk) -> Option<Self> {
         let pages = since(latest::<R::Page>(&table)?, began);
         let bulk = since(latest::<R::Bulk>(&table)?, began);
         Some(Self { table, pages, bulk, last })
     }
 
-    /// What is known once `table` and `resume_state` were kept over a restart.
+    /// Restores the base from `table` and `resume_state`, which were kept across a restart.
     pub(crate) fn restored(
         table: Arc<Table<R>>,
         resume_state: &[u8],
@@ -84,21 +84,21 @@ impl<R: Joined> DeltaBase<R> {
         Some(Self { table, pages, bulk, last })
     }
 
-    /// What is to be kept over a restart, besides the records.
+    /// Returns what to keep across a restart, besides the records.
     pub(crate) fn resume_state(&self) -> Option<Vec<u8>> {
         let &Self { pages, bulk, last: FullWalk { unread, ref unreadable, walked, ref fields, .. }, .. } = self;
         let (unreadable, fields) = (HashSet::clone(unreadable), fields.clone());
         postcard::to_stdvec(&ResumeState { pages, bulk, unread, unreadable, walked, fields }).ok()
     }
 
-    /// How many records the vendor is to count if `table` are all that can be read.
+    /// How many records the vendor should count if `table` holds all readable ones.
     pub(crate) fn to_be_counted(&self, table: &Table<R>) -> u64 {
         table.len() as u64 + self.last.unread
     }
 }
 
-/// How a number of records that the vendor tells compares with how many are known. It counts so many at most as it gives
-/// out by page number, so that this number can mean any above it.
+/// Compares the vendor's count with the number of known records. The count stops at the number of rows that are
+/// reachable by page number, so that number can mean any above it.
 pub(crate) fn compare(counted: u64, known: u64) -> Ordering {
     if counted == WINDOW { WINDOW.cmp(&known.min(WINDOW)) } else { counted.cmp(&known) }
 }
@@ -109,7 +109,7 @@ fn since(latest: Timestamp, began: Timestamp) -> Timestamp {
     Timestamp::from_millis(latest.millis().saturating_sub(overlap)).unwrap_or(latest)
 }
 
-/// The latest time that a listing told; none if it told no time of one of its records, or has none.
+/// The latest time in a listing; `None` if one of its records has no time, or if it has no records.
 fn latest<H: Half>(table: &Table<H::Record>) -> Option<Timestamp> {
     let mut latest = None;
     for known in table.iter().filter_map(|(_, record)| H::part(record)) {

@@ -1,19 +1,20 @@
 //! The `Link` header of the bulk list.
 //!
-//! Its URL is never followed: its scheme is `http` and its host is not the one that was asked. Only the value of
-//! `paginationQuery` is taken, to be sent to the configured host. Forms seen: `<http://…?limit=2&paginationQuery=…>;rel=next`,
-//! the vendor's documented `<http://…%5D<;rel=next` (Fetch a List of Images, Bulk API), with `rel` quoted or not, with
-//! the cursor percent-encoded or not; and at the end `null`, `"null"`, nothing at all, or no header.
+//! Its URL is never followed: its scheme is `http` and its host is not the configured one. Only the value of
+//! `paginationQuery` is used, and sent to the configured host. Forms seen:
+//! `<http://…?limit=2&paginationQuery=…>;rel=next`, the vendor's documented `<http://…%5D<;rel=next` (Fetch a List of
+//! Images, Bulk API), with `rel` quoted or not, with the cursor percent-encoded or not; and at the end `null`,
+//! `"null"`, nothing at all, or no header.
 
 use http::HeaderMap;
 use http::header::LINK;
 
 use crate::paging::Next;
 
-/// No header of the vendor has more links. For each that does not end, all that follows is looked through.
+/// The vendor's headers never have more links. The rest of the header is scanned once for each unterminated link.
 const MOST_LINKS: usize = 16;
 
-/// Where the next page is, as an answer's headers tell.
+/// Finds the next page in the headers of a response.
 pub fn next(headers: &HeaderMap) -> Next {
     let mut found = Next::Nothing;
     for header in headers.get_all(LINK) {
@@ -27,7 +28,7 @@ pub fn next(headers: &HeaderMap) -> Next {
     found
 }
 
-/// Where the next page is, as one header tells. It may hold several links.
+/// Finds the next page in one header, which may hold several links.
 fn of_header(header: &str) -> Next {
     let header = header.trim();
     let bare = header.trim_matches('"').trim();
@@ -35,7 +36,7 @@ fn of_header(header: &str) -> Next {
         return Next::Nothing;
     }
     let mut rest = header;
-    let broken = Next::Broken("the Link header cannot be understood, so it is not known whether there is more");
+    let broken = Next::Broken("the Link header is unparseable, so there may be more pages");
     let mut found = broken.clone();
     for _ in 0..MOST_LINKS {
         if rest.is_empty() {
@@ -44,14 +45,14 @@ fn of_header(header: &str) -> Next {
         let (url, parameters, after) = split_link(rest);
         rest = after;
         let cursor = cursor(url);
-        // A link that tells no relation, but a cursor, can only mean the next page.
+        // A link with a cursor but no relation can only mean the next page.
         match (relation(parameters), cursor) {
-            (Relation::Next | Relation::Untold, Some(cursor)) => return Next::Cursor(cursor),
+            (Relation::Next | Relation::Missing, Some(cursor)) => return Next::Cursor(cursor),
             (Relation::Next, None) => {
-                return Next::Broken("the Link header tells of a next page, but not which one");
+                return Next::Broken("the Link header announces a next page, but has no cursor for it");
             }
             (Relation::Other, _) => found = Next::Nothing,
-            (Relation::Untold, None) => {}
+            (Relation::Missing, None) => {}
         }
     }
     if rest.is_empty() { found } else { broken }
@@ -67,7 +68,7 @@ fn split_link(header: &str) -> (&str, &str, &str) {
 }
 
 /// Where the URL ends: at an angle bracket of either kind that is followed by a parameter, another link or nothing.
-/// Within it, a cursor that is not encoded has angle brackets and commas of its own.
+/// Inside it, an unencoded cursor has its own angle brackets and commas.
 fn end_of_url(url: &str) -> usize {
     let closed = url.match_indices(['<', '>']).find(|(at, _)| {
         let behind = url[at + 1..].trim_start();
@@ -90,7 +91,7 @@ fn is_link(text: &str) -> bool {
 enum Relation {
     Next,
     Other,
-    Untold,
+    Missing,
 }
 
 fn relation(parameters: &str) -> Relation {
@@ -102,10 +103,10 @@ fn relation(parameters: &str) -> Relation {
             return if is_next { Relation::Next } else { Relation::Other };
         }
     }
-    Relation::Untold
+    Relation::Missing
 }
 
-/// The value of `paginationQuery`, decoded; none if there is none or it is empty.
+/// The decoded value of `paginationQuery`; `None` if it is missing or empty.
 fn cursor(url: &str) -> Option<String> {
     let (_, query) = url.split_once('?')?;
     let value = query.split('&').find_map(|field| field.strip_prefix("paginationQuery="))?;
@@ -113,7 +114,7 @@ fn cursor(url: &str) -> Option<String> {
     (!decoded.trim().is_empty()).then_some(decoded)
 }
 
-/// Undoes the encoding of a form; a percent sign that encodes nothing stands for itself.
+/// Decodes form encoding; a percent sign that encodes nothing stands for itself.
 fn decode(text: &[u8]) -> String {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text;
@@ -145,7 +146,7 @@ mod tests {
     const CURSOR: &str = "updated>=1593731505425 AND not uuid: [bc092a61-caee,0011]";
     const ENCODED: &str = "updated%3E%3D1593731505425+AND+not+uuid%3A+%5Bbc092a61-caee%2C0011%5D";
 
-    fn told(text: &str) -> Next {
+    fn parsed(text: &str) -> Next {
         of_header(text)
     }
 
@@ -168,20 +169,20 @@ mod tests {
             format!("<{base}{CURSOR}>;rel=next,<{base}first>;rel=prev"),
             format!("<{base}{ENCODED}<;rel=next, <{base}first<;rel=first"),
         ] {
-            assert_eq!(told(&header), Next::Cursor(CURSOR.to_owned()), "{header}");
+            assert_eq!(parsed(&header), Next::Cursor(CURSOR.to_owned()), "{header}");
         }
     }
 
     #[test]
     fn every_form_of_the_end() {
         for header in ["null", "\"null\"", "", "  ", "\"\"", "NULL", "<http://h/list?paginationQuery=x>;rel=prev"] {
-            assert_eq!(told(header), Next::Nothing, "{header}");
+            assert_eq!(parsed(header), Next::Nothing, "{header}");
         }
         assert_eq!(next(&HeaderMap::new()), Next::Nothing);
     }
 
     #[test]
-    fn a_link_that_leads_nowhere_is_no_end() {
+    fn a_broken_link_is_not_the_end() {
         for header in [
             "<http://h/list?limit=2>;rel=next",
             "<http://h/list>;rel=next",
@@ -191,12 +192,12 @@ mod tests {
             "see the manual",
             "<",
         ] {
-            assert!(matches!(told(header), Next::Broken(_)), "{header}");
+            assert!(matches!(parsed(header), Next::Broken(_)), "{header}");
         }
     }
 
     #[test]
-    fn several_headers_are_looked_through() {
+    fn all_headers_are_searched() {
         let mut headers = HeaderMap::new();
         headers.append(LINK, "null".parse().unwrap());
         headers.append(LINK, "<http://h/?paginationQuery=a%ZZ%4>;rel=next".parse().unwrap());
@@ -204,22 +205,22 @@ mod tests {
     }
 
     #[test]
-    fn a_header_as_long_as_any_is_read_soon() {
+    fn a_very_long_header_is_parsed_quickly() {
         for part in ["<", ">,a", "x;,<", ", ", "<a>;rel=x,", "> ", "<?paginationQuery=;"] {
             let header = part.repeat(400_000 / part.len()) + "x";
-            assert!(!matches!(told(&header), Next::Cursor(_)), "{part}");
+            assert!(!matches!(parsed(&header), Next::Cursor(_)), "{part}");
         }
         let links = |number| format!("<http://h/list>;rel=prev{}", ",<http://h/list>;rel=first".repeat(number - 1));
-        assert_eq!(told(&links(MOST_LINKS)), Next::Nothing);
-        assert!(matches!(told(&links(MOST_LINKS + 1)), Next::Broken(_)));
+        assert_eq!(parsed(&links(MOST_LINKS)), Next::Nothing);
+        assert!(matches!(parsed(&links(MOST_LINKS + 1)), Next::Broken(_)));
     }
 
     proptest::proptest! {
         #[test]
-        fn any_header_is_survived_and_any_cursor_read(text in "\\PC*", cursor in "[a-z0-9>=: ,\\[\\]]*[a-z\\]]") {
+        fn any_header_is_tolerated_and_any_cursor_is_read(text in "\\PC*", cursor in "[a-z0-9>=: ,\\[\\]]*[a-z\\]]") {
             let _: Next = of_header(&text);
-            let told = of_header(&format!("<http://h/list?paginationQuery={cursor}>;rel=next"));
-            proptest::prop_assert_eq!(told, Next::Cursor(cursor));
+            let parsed = of_header(&format!("<http://h/list?paginationQuery={cursor}>;rel=next"));
+            proptest::prop_assert_eq!(parsed, Next::Cursor(cursor));
         }
     }
 }

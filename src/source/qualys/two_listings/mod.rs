@@ -1,4 +1,4 @@
-//! The collector of records that two listings tell of: both are walked at the same time into one table.
+//! The collector of records that are spread over two listings: both are walked at the same time into one table.
 
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
@@ -31,58 +31,58 @@ pub mod link;
 pub mod staging;
 pub(crate) mod walk_checkpoint;
 
-/// Rows per page of a page list: the most the vendor gives.
+/// Rows per page of a page list: the vendor's maximum.
 const PAGE_SIZE: u64 = 1000;
 
-/// Rows per page of a bulk list: the most the vendor gives.
+/// Rows per page of a bulk list: the vendor's maximum.
 const BULK_LIMIT: u64 = 250;
 
-/// As few rows as are asked for where larger pages are too large.
+/// The smallest bulk page that is requested when larger pages are too large.
 const LEAST_BULK_LIMIT: u64 = 10;
 
-/// Records whose two listings are known.
+/// A kind of record with a page list and a bulk list.
 pub(crate) trait TwoListed: Joined + Sync {
     /// The collector's name.
     const NAME: &'static str;
-    /// The page list, and where it is.
+    /// The page list, and its path.
     const PAGES: (&'static Listing, &'static str);
-    /// The bulk list, and where it is.
+    /// The bulk list, and its path.
     const BULK: (&'static Listing, &'static str);
 
-    /// The table among the others.
+    /// Wraps the table as [`Tables`].
     fn tables(table: Arc<Table<Self>>) -> Tables;
 
-    /// The same, taken out from among them.
+    /// Takes the table out of [`Tables`].
     fn table(tables: Tables) -> Option<Arc<Table<Self>>>;
 }
 
-/// Walks both listings: all of them at first and now and then, and in between what has changed.
+/// Walks both listings: completely at first and from time to time, and only the changes in between.
 pub(crate) struct TwoListings<R: TwoListed> {
     session: Arc<Session>,
     wanted: R::Wanted,
     clock: Clock,
-    /// How long what is known is kept fresh by what changed only.
+    /// How long only changes are read between two full walks.
     full_resync: Duration,
-    /// Rows per page of the bulk list. Its rows are as large as what is installed; where a page is larger than an
-    /// answer may be, the next run asks for half as many.
+    /// Rows per page of the bulk list. A row grows with the installed software; if a page exceeds the response limit,
+    /// the next run requests half as many rows.
     bulk_limit: AtomicU64,
-    /// What changes are put over; nothing if all is to be walked.
+    /// The base for a delta; `None` if a full walk is due.
     known: Mutex<Option<Arc<DeltaBase<R>>>>,
-    /// A walk of all that was broken off, to go on with.
+    /// An interrupted full walk, to be resumed.
     interrupted: Mutex<Option<InterruptedWalk<R>>>,
-    /// Where a walk of all is kept while it is under way.
+    /// The slot that stores a full walk while it is under way.
     slot: OnceLock<Slot>,
 }
 
-/// What a walk of both listings came to.
+/// The result of a walk of both listings.
 struct WalkResult<R> {
     table: Arc<Table<R>>,
     missing: Option<String>,
-    /// Why the bulk list is not known to its end, if a request failed.
+    /// Why the bulk list is incomplete, if a request failed.
     failed: Option<ApiError>,
-    /// What the walks of the page list and of the bulk list amount to.
+    /// The results of the walks of the page list and of the bulk list.
     walked: [WalkSummary; 2],
-    /// When the first page came, by the vendor's clock.
+    /// When the first page was sent, by the vendor's clock.
     date: Option<Timestamp>,
 }
 
@@ -132,7 +132,7 @@ impl<R: TwoListed> TwoListings<R> {
         }
     }
 
-    /// Goes on with a walk that was broken off. None if all are to be walked after all.
+    /// Resumes an interrupted walk. `None` if a full walk is needed after all.
     async fn go_on(
         &self,
         interrupted: InterruptedWalk<R>,
@@ -150,7 +150,7 @@ impl<R: TwoListed> TwoListings<R> {
         match result {
             Ok((counted, came)) if came.missing.is_none() => {
                 let expected = came.table.len() as u64 + came.unread();
-                // What was purged since it was broken off is among its records still.
+                // Records that were purged since the interruption are still among its records.
                 if self.counts_fewer(counted, expected).await.unwrap_or(true) {
                     return Ok(None);
                 }
@@ -177,15 +177,15 @@ impl<R: TwoListed> TwoListings<R> {
         }
     }
 
-    /// Whether the vendor counts fewer records than are known: some were purged. `counted` is from before all of them
-    /// were known.
+    /// Whether the vendor counts fewer records than are known, because some were purged. `counted` dates from before
+    /// all of them were known.
     async fn counts_fewer(&self, counted: Option<u64>, known: u64) -> Result<bool, ApiError> {
         let fewer = |counted: Option<u64>| counted.is_some_and(|counted| compare(counted, known).is_lt());
-        // Some that are known now may have been new to the first count.
+        // Some known records may be newer than the first count.
         Ok(fewer(counted) && fewer(self.count().await?))
     }
 
-    /// Asks for what has changed. None if all are to be walked after all.
+    /// Reads what has changed. `None` if a full walk is needed after all.
     async fn catch_up(
         &self,
         known: &DeltaBase<R>,
@@ -195,25 +195,25 @@ impl<R: TwoListed> TwoListings<R> {
         match self.changes(known, progress).await {
             Ok(Ok(came)) => self.output(came, began, Some(known)).await.map(Some),
             Ok(Err(why)) => {
-                tracing::debug!(collector = R::NAME, why, "walking all again");
+                tracing::debug!(collector = R::NAME, why, "starting a full walk");
                 Ok(None)
             }
-            // Such as a vendor that does not take the filter.
+            // For example because the vendor does not accept the filter.
             Err(error) if error.failure == Failure::BadResponse => {
-                tracing::debug!(collector = R::NAME, why = %error, "walking all again");
+                tracing::debug!(collector = R::NAME, why = %error, "starting a full walk");
                 Ok(None)
             }
             Err(error) => Err(error),
         }
     }
 
-    /// What has changed since `known`, put over it; otherwise why that may not be all.
+    /// Reads what has changed since `known` and applies it; otherwise returns why that may be incomplete.
     async fn changes(
         &self,
         known: &DeltaBase<R>,
         progress: &(dyn Fn() + Sync),
     ) -> Result<Result<WalkResult<R>, &'static str>, ApiError> {
-        // Before the changes: what is new by then is among them.
+        // Counted before the changes: records that are new by then are among them.
         let counted = self.count().await?;
         let staging = Staging::over(Arc::clone(&known.table), self.wanted.clone());
         let position =
@@ -223,14 +223,14 @@ impl<R: TwoListed> TwoListings<R> {
             return Err(error);
         }
         if came.missing.is_some() {
-            return Ok(Err("what changed could not be read whole"));
+            return Ok(Err("the changes could not be read completely"));
         }
         if !came.walked.iter().all(|walked| walked.rejects_only(&known.last.unreadable)) {
-            return Ok(Err("a record that changed cannot be read, and what is known of it is no longer true"));
+            return Ok(Err("a changed record is unreadable, and its known version is outdated"));
         }
         let expected = known.to_be_counted(&came.table);
         if counted.is_some_and(|counted| compare(counted, expected).is_gt()) {
-            return Ok(Err("the vendor counts records that are not known"));
+            return Ok(Err("the vendor counts more records than are known"));
         }
         if self.counts_fewer(counted, expected).await? {
             return Ok(Err("the vendor counts fewer records than are known: some were purged"));
@@ -238,15 +238,14 @@ impl<R: TwoListed> TwoListings<R> {
         Ok(Ok(came))
     }
 
-    /// How many records there are, if the vendor tells.
+    /// The number of records, if the vendor reports it.
     async fn count(&self) -> Result<Option<u64>, ApiError> {
         let aside = Staging::new(self.wanted.clone());
         let page = self.page(KeyAsk { since: None, number: 1, size: 1 }, aside).await?.summary;
         Ok(if page.sent == 0 { Some(0) } else { page.count })
     }
 
-    /// Walks both listings from where the walk stands; of the bulk list only what changed `since`, if there is such a
-    /// time.
+    /// Walks both listings from the checkpoint's position; of the bulk list only changes `since` that time, if given.
     async fn walk(
         &self,
         checkpoint: &WalkCheckpoint<R>,
@@ -266,7 +265,7 @@ impl<R: TwoListed> TwoListings<R> {
         // If one of them fails, the other is still read to its end: the next run does not have to.
         let (pages, bulk) = tokio::join!(pages, bulk);
         let pages = pages?;
-        // What follows goes through the records, and is not to wait for the disk.
+        // The next step goes through the records, and must not wait for the disk.
         checkpoint.settle().await;
         let bulk = match bulk {
             Ok(bulk) => bulk.finish(&|| staging.lacks_bulk(), &|last| staging.cursor_behind(last)).await,
@@ -298,7 +297,7 @@ impl<R: TwoListed> TwoListings<R> {
         })
     }
 
-    /// Takes over what a run that began at `began` came to; `over` tells what it was put over.
+    /// Publishes the result of a run that began at `began`; `over` is the base that it was applied to.
     async fn output(
         &self,
         came: WalkResult<R>,
@@ -332,7 +331,7 @@ impl<R: TwoListed> TwoListings<R> {
             resume_state = known.as_ref().and_then(DeltaBase::resume_state);
             *lock(&self.known) = known.map(Arc::new);
         } else if let Some(slot) = self.slot.get().cloned().filter(|_| lock(&self.interrupted).is_none()) {
-            // It cannot be gone on with. How that went is the store's to tell.
+            // An incomplete walk cannot be resumed. The store logs a failure.
             _ = off_thread(&R::PAGES.0.endpoint, move || slot.drop_walk()).await?;
         }
         Ok(CollectOutput {
@@ -347,7 +346,7 @@ impl<R: TwoListed> TwoListings<R> {
         })
     }
 
-    /// When the walk after the one that began then is due.
+    /// When the walk after the one that began at this time is due.
     fn resync(&self, began: Timestamp) -> Instant {
         Instant::now() + self.full_resync.saturating_sub(self.age(began))
     }
@@ -422,10 +421,10 @@ impl<R: TwoListed> Collect for TwoListings<R> {
             let position: WalkPosition = postcard::from_bytes(&position).ok()?;
             Some(InterruptedWalk { position, table: Arc::unwrap_or_clone(R::table(tables)?) })
         });
-        // One that began before what is served came is not the walk that was under way.
+        // A walk that began before the served data was collected is outdated.
         *lock(&self.interrupted) = walk.filter(|walk| since.is_none_or(|since| walk.position.began >= since));
         *lock(&self.known) = known.map(Arc::new);
-        // There is none yet: it is resumed once.
+        // The slot is still unset: `resume` is called once.
         _ = self.slot.set(slot);
     }
 }

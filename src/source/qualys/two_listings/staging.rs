@@ -1,8 +1,8 @@
-//! Two listings of the same records, put together by key while both are walked.
+//! Joins two listings of the same records by key while both are walked.
 //!
-//! Each tells one half of a record; one that changes during the walk comes again, and its newest version stays. The page
-//! list decides what exists. A walk of what changed is put over what was known before. Here is neither a request nor what
-//! a row means: that is a [`Half`]'s.
+//! Each listing has one half of a record; a record that changes during the walk comes again, and its newest version
+//! stays. The page list decides which records exist. A delta is applied to the known records. Requests and the meaning
+//! of rows belong elsewhere: the latter to a [`Half`].
 
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -17,104 +17,104 @@ use crate::paging::{Page, PageReader, changed_since};
 use crate::source::qualys::wire;
 use crate::wire::{Keyed, Row, text};
 
-/// A record of which two listings tell one half each.
+/// A record with one half in each of two listings.
 pub trait Joined: Record + Default {
-    /// What the configuration wants to be kept of a row besides.
+    /// What the configuration wants to keep of a row in addition.
     type Wanted: Clone + Send + Sync + fmt::Debug + 'static;
-    /// The page list: only what it tells of exists.
+    /// The page list: only its records exist.
     type Page: Half<Record = Self>;
     /// The bulk list.
     type Bulk: Half<Record = Self>;
 
-    /// What it is, in the plural, for people.
+    /// Its name in the plural, for messages.
     const WHAT: &'static str;
 }
 
-/// One of the two listings: the half of a record that it knows.
+/// One of the two listings, with its half of a record.
 pub trait Half {
     /// The record.
     type Record: Joined;
     /// A row of the listing.
     type Row<'a>: Keyed + Row<'a>;
-    /// What is kept of a row: this half's part of the record.
+    /// The kept part of a row: this half of the record.
     type Part: Send + 'static;
 
-    /// What a row tells.
+    /// Reads this half from a row.
     fn read(names: &mut Names, row: &Self::Row<'_>, wanted: &<Self::Record as Joined>::Wanted) -> Self::Part;
 
-    /// When the record was last changed, by this half.
+    /// When the record was last changed, according to this half.
     fn updated(part: &Self::Part) -> Option<Timestamp>;
 
-    /// The part of the record, if it came.
+    /// This half of the record, if it was received.
     fn part(record: &Self::Record) -> Option<&Self::Part>;
 
-    /// The place of the part in the record.
+    /// The field of this half in the record.
     fn part_mut(record: &mut Self::Record) -> &mut Option<Self::Part>;
 }
 
-/// The two listings being put together.
+/// The two listings while they are joined.
 #[derive(Debug)]
 pub struct Staging<R: Joined> {
     table: Mutex<Table<R>>,
-    /// What was known before, over which it is put.
+    /// The known records that a delta is applied to.
     base: Option<Arc<Table<R>>>,
     wanted: R::Wanted,
-    /// When the first page came, by the vendor's clock.
+    /// When the first page was sent, by the vendor's clock.
     date: OnceLock<Timestamp>,
 }
 
 impl<R: Joined> Staging<R> {
-    /// Nothing yet.
+    /// Creates the staging area of a full walk.
     pub fn new(wanted: R::Wanted) -> Arc<Self> {
         Arc::new(Self { table: Mutex::default(), base: None, wanted, date: OnceLock::new() })
     }
 
-    /// Nothing yet of what has changed since these records were read.
+    /// Creates the staging area of a delta on these records.
     pub(crate) fn over(base: Arc<Table<R>>, wanted: R::Wanted) -> Arc<Self> {
         let table = Mutex::new(Table::with_names_of(&base));
         Arc::new(Self { table, base: Some(base), wanted, date: OnceLock::new() })
     }
 
-    /// What a walk had before it was broken off.
+    /// Creates the staging area of a resumed walk from the records that it had.
     pub(crate) fn resumed(so_far: Table<R>, wanted: R::Wanted) -> Arc<Self> {
         Arc::new(Self { table: Mutex::new(so_far), base: None, wanted, date: OnceLock::new() })
     }
 
-    /// Notes when a page came, by the vendor's clock.
+    /// Records when a page was sent, by the vendor's clock.
     pub(crate) fn came(&self, date: Option<Timestamp>) {
         if let Some(date) = date {
             self.date.get_or_init(|| date);
         }
     }
 
-    /// When the first page came, by the vendor's clock, if it told.
+    /// When the first page was sent, by the vendor's clock, if it had a date.
     pub(crate) fn date(&self) -> Option<Timestamp> {
         self.date.get().copied()
     }
 
-    /// Takes out what there is so far.
+    /// Takes out the records so far.
     pub(crate) fn so_far(&self) -> Table<R> {
         std::mem::take(&mut *lock(&self.table))
     }
 
-    /// A copy of what there is so far.
+    /// A copy of the records so far.
     pub(crate) fn copy(&self) -> Table<R> {
         lock(&self.table).clone()
     }
 
-    /// Stores what there is so far, with the position of the walk.
+    /// Stores the records so far, with the position of the walk.
     pub(crate) fn save(&self, slot: &Slot, position: &[u8]) -> Result<(), String> {
         slot.save_walk(&*lock(&self.table), position)
     }
 
-    /// How many records of the page list there are so far.
+    /// The number of records of the page list so far.
     pub(crate) fn listed(&self) -> u64 {
         lock(&self.table).iter().filter(|(_, record)| R::Page::part(record).is_some()).count() as u64
     }
 
     /// Reads a page of a listing. The table has its rows once the page is stored.
     pub fn read<H: Half<Record = R>>(self: &Arc<Self>, body: &[u8]) -> Result<Page, Unreadable> {
-        // Decoded before the table is locked, so as not to keep the other listing waiting.
+        // Decoded before the table is locked, so that the other listing does not wait.
         let text = text(body);
         let rows = wire::rows::<H::Row<'_>>(&text)?;
         let mut page = PageReader::new(&rows);
@@ -126,7 +126,7 @@ impl<R: Joined> Staging<R> {
                 let part = H::read(&mut table.names, &row, &self.wanted);
                 let stored = table.place_of(&key).and_then(|at| H::part(&table.nth(at)?.1)).map(H::updated);
                 let is_new = page.row(row.key(), H::updated(&part), stored);
-                // What was read before this walk of changes, and is asked for again to be safe, was counted then.
+                // A delta repeats some records to be safe; these were counted before.
                 let before = self.base.as_ref().and_then(|base| H::part(base.get(row.key())?).map(H::updated));
                 if is_new && before != Some(H::updated(&part)) {
                     page.count_fields(&row);
@@ -143,15 +143,15 @@ impl<R: Joined> Staging<R> {
         let mut table = lock(&self.table);
         for (key, part) in parts {
             let stored = H::part_mut(table.entry_under(key, R::default));
-            // Of two versions of the same time, the one seen later is the later one.
+            // Of two versions with the same time, the later received one counts.
             if stored.as_ref().is_none_or(|stored| H::updated(stored) <= H::updated(&part)) {
                 *stored = Some(part);
             }
         }
     }
 
-    /// Whether the page list has records that the bulk list may still have to give: it comes in the order of `updated`,
-    /// and has not yet come to theirs. One that it passed over it does not have.
+    /// Whether the page list has records that the bulk list may still return: the bulk list is sorted by `updated` and
+    /// has not reached them yet. A record that it has passed is missing from it.
     pub(crate) fn lacks_bulk(&self) -> bool {
         let table = lock(&self.table);
         let latest = table.iter().filter_map(|(_, record)| R::Bulk::updated(R::Bulk::part(record)?)).max();
@@ -161,8 +161,7 @@ impl<R: Joined> Staging<R> {
         })
     }
 
-    /// The bulk list's cursor for what follows the records that have come, up to those of the time `last`; in the form of
-    /// the vendor's own.
+    /// The bulk list's cursor for the rows after the received records up to the time `last`, in the vendor's own form.
     pub(crate) fn cursor_behind(&self, last: Timestamp) -> String {
         let table = lock(&self.table);
         let of_last = table
@@ -172,7 +171,7 @@ impl<R: Joined> Staging<R> {
         format!("{} AND not uuid: [{}]", changed_since(last), uuids.join(","))
     }
 
-    /// The records that exist, and why they cannot be all, if neither walk found out itself.
+    /// Returns the existing records, and why some are missing, if neither walk noticed it.
     pub fn finish(&self) -> (Table<R>, Option<String>) {
         let mut table = self.so_far();
         if let Some(base) = &self.base {
@@ -190,8 +189,8 @@ impl<R: Joined> Staging<R> {
     }
 }
 
-/// Puts half of `fresh`, if it is there, in place of that of `known`. That was read before: if it bears a later time, one
-/// of the vendor's clocks was wrong.
+/// Replaces this half of `known` with that of `fresh`, if there is one. The known half was read earlier: if it has a
+/// later time, one of the vendor's clocks was wrong.
 fn replace<H: Half>(known: &mut H::Record, fresh: &mut H::Record) {
     if let Some(half) = H::part_mut(fresh).take() {
         *H::part_mut(known) = Some(half);

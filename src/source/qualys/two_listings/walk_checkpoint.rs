@@ -1,7 +1,7 @@
-//! How far a walk of both listings is: kept while it is under way, so that it goes on there after a restart.
+//! Checkpoints a walk of both listings while it is under way, so that it resumes after a restart.
 //!
-//! Owns when that is stored: as often as may be, as long as storing takes a small part of the time. It knows neither a
-//! request nor what rows mean.
+//! Owns when the checkpoint is written: as often as possible while writing takes a small part of the time. It knows
+//! neither requests nor the meaning of rows.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -17,10 +17,10 @@ use crate::inventory::Table;
 use crate::lock::lock;
 use crate::paging::{CursorPosition, KeyPosition};
 
-/// After it has stored so long, a walk goes on for this many times as long before it stores again.
+/// How many times as long as the last write took a walk continues before the next write.
 const PAUSE: u32 = 9;
 
-/// Where a walk stands: it goes on from here, once it has the records that it had then.
+/// The position of a walk. The walk can resume from here if it still has the records that it had then.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct WalkPosition {
     /// When it began.
@@ -30,13 +30,13 @@ pub(crate) struct WalkPosition {
 }
 
 impl WalkPosition {
-    /// The start of a walk of all there is.
+    /// The start of a full walk.
     pub(crate) fn start(began: Timestamp) -> Self {
         Self { began, pages: KeyPosition::default(), bulk: CursorPosition::default() }
     }
 }
 
-/// A walk that was broken off.
+/// An interrupted walk.
 #[derive(Debug)]
 pub(crate) struct InterruptedWalk<R> {
     pub(crate) position: WalkPosition,
@@ -57,18 +57,18 @@ struct WalkState {
 }
 
 impl<R: Joined> WalkCheckpoint<R> {
-    /// A walk that stands there, and stores where it stands in `slot`, if there is one.
+    /// Creates the checkpoint of a walk at `position`, which is stored in `slot`, if there is one.
     pub(crate) fn new(staging: Arc<Staging<R>>, position: WalkPosition, slot: Option<Slot>) -> Self {
         let state = WalkState { position, saving: None, due: Instant::now() };
         Self { staging, slot, state: Arc::new(Mutex::new(state)) }
     }
 
-    /// Where it stands.
+    /// The current position.
     pub(crate) fn position(&self) -> WalkPosition {
         lock(&self.state).position.clone()
     }
 
-    /// Notes that it stands elsewhere now.
+    /// Changes the position, and stores it when a write is due.
     pub(crate) fn moved(&self, change: impl FnOnce(&mut WalkPosition)) {
         let mut state = lock(&self.state);
         change(&mut state.position);
@@ -80,32 +80,32 @@ impl<R: Joined> WalkCheckpoint<R> {
         state.saving = Some(self.save(slot.clone()));
     }
 
-    /// Stores where it stands, while everything else goes on.
+    /// Stores the walk in the background.
     fn save(&self, slot: Slot) -> JoinHandle<()> {
         let (staging, shared) = (Arc::clone(&self.staging), Arc::clone(&self.state));
         tokio::task::spawn_blocking(move || {
             let began = Instant::now();
-            // Read before the records: those may be further on, never behind it.
+            // Read before the records: those may be ahead of the position, never behind it.
             let position = postcard::to_stdvec(&lock(&shared).position);
             match position {
-                // How it went is the store's to tell.
+                // The store logs a failure.
                 Ok(position) => _ = staging.save(&slot, &position),
-                Err(error) => tracing::debug!(%error, "a walk's position could not be written"),
+                Err(error) => tracing::debug!(%error, "walk position could not be serialised"),
             }
             lock(&shared).due = Instant::now() + PAUSE * began.elapsed().max(Duration::from_millis(1));
         })
     }
 
-    /// Waits until nothing is being stored any more.
+    /// Waits for the write in progress.
     pub(crate) async fn settle(&self) {
         let saving = lock(&self.state).saving.take();
         if let Some(saving) = saving {
-            // It is over either way.
+            // Finished either way.
             _ = saving.await;
         }
     }
 
-    /// A copy of it as it stands, to be continued while its records are used; it is stored, too.
+    /// A copy of the walk so far, to be continued while its records are used; it is stored, too.
     pub(crate) async fn so_far(&self) -> InterruptedWalk<R> {
         self.store().await;
         InterruptedWalk { position: self.position(), table: self.staging.copy() }
@@ -114,12 +114,12 @@ impl<R: Joined> WalkCheckpoint<R> {
     async fn store(&self) {
         self.settle().await;
         if let Some(slot) = self.slot.clone() {
-            // It is over either way.
+            // Finished either way.
             _ = self.save(slot).await;
         }
     }
 
-    /// What there is of it, to go on with; it is stored, too.
+    /// Stores the interrupted walk and returns it, to be resumed.
     pub(crate) async fn broken_off(self) -> InterruptedWalk<R> {
         self.store().await;
         InterruptedWalk { position: self.position(), table: self.staging.so_far() }
@@ -134,7 +134,7 @@ mod tests {
     use crate::source::qualys::containers::PageHalf;
 
     #[tokio::test]
-    async fn the_records_that_are_stored_are_never_behind_the_position() {
+    async fn stored_records_are_never_behind_the_position() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path()).unwrap();
         let slot = store.slot("account", Vendor::Qualys, "containers", 1);
@@ -146,10 +146,10 @@ mod tests {
         };
         row(1);
         let saving = {
-            // Where the walk stands cannot be read for a while, in which it comes on.
+            // The position is locked for a while, in which the walk advances.
             let mut state = lock(&checkpoint.state);
             let saving = checkpoint.save(slot.clone());
-            // Time enough for the records to be read, if they were read first.
+            // Enough time for the records to be read, if they were read first.
             for other in 0..20 {
                 let slot = store.slot("account", Vendor::Qualys, "images", other);
                 slot.save_walk(&Table::<Container>::default(), &[]).unwrap();

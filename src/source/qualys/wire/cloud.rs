@@ -6,7 +6,7 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::wire::{Field, FieldState, Read, Text, other_scalars};
 
-/// What the keys tell of where a container runs. Keys count in sorted order, whichever way they are written.
+/// Where a container runs, according to the keys. Keys count in sorted order, in whichever order they are sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cloud<'a> {
     first: Option<Text<'a>>,
@@ -15,18 +15,18 @@ pub struct Cloud<'a> {
 }
 
 impl Cloud<'_> {
-    /// The first segment of the first key; empty where there is no key.
+    /// The first segment of the first key; empty without keys.
     pub fn provider(&self) -> &str {
         let first = self.first.as_ref().map_or("", Text::get);
         first.split_once('.').map_or(first, |(provider, _)| provider)
     }
 
-    /// The first `*.accountId` that has a value; empty where none has.
+    /// The first `*.accountId` that has a value; empty if none has.
     pub fn account(&self) -> &str {
         self.account.as_ref().map_or("", |(_, value)| value.get())
     }
 
-    /// The first `*.region` or `*.region.code` that has a value; empty where none has.
+    /// The first `*.region` or `*.region.code` that has a value; empty if none has.
     pub fn region(&self) -> &str {
         self.region.as_ref().map_or("", |(_, value)| value.get())
     }

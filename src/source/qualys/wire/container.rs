@@ -1,5 +1,5 @@
-//! Rows of the two container listings. Only what is read is named here: `environment`, `softwares` and findings are
-//! skipped without being decoded, as they are large and may hold secrets.
+//! Rows of the two container listings. Only fields that are read are named here: `environment`, `softwares` and
+//! findings are skipped without being decoded, as they are large and may hold secrets.
 
 use std::fmt;
 
@@ -108,7 +108,7 @@ row! {
 }
 
 row! {
-    /// What controls a pod.
+    /// The controller of a pod.
     pub struct Controller<'a> {
         name: Text<'a> = "name",
         r#type: Text<'a> = "type",
@@ -148,7 +148,7 @@ row! {
 }
 
 impl Compliance {
-    /// Passed, failed and erred; a missing one is 0 unless all are, which means that none were made.
+    /// Passed, failed and erred; a missing one is 0 unless all are missing, which means that no checks were made.
     pub fn checks(&self) -> Option<[u32; 3]> {
         known([self.pass_count, self.fail_count, self.error_count])
     }
@@ -171,7 +171,7 @@ row! {
 pub struct Severities(Option<SeverityObject>);
 
 impl Severities {
-    /// The counts, missing ones as 0; none if all are missing, for then nothing was counted.
+    /// The counts, missing ones as 0; `None` if all are missing, because then nothing was counted.
     pub fn counts(&self) -> Option<SeverityCounts> {
         self.0.as_ref().and_then(SeverityObject::counts)
     }
@@ -200,7 +200,7 @@ impl<'de> Visitor<'de> for Shapes {
         let (mut found, mut state): (Option<SeverityObject>, _) = (None, FieldState::Absent);
         while let Some(Read(row, its)) = rows.next_element::<Read<Nested<SeverityObject>>>()? {
             state = state.max(its);
-            // The first that has counts; one that has none may still say that it cannot be read.
+            // The first one with counts; one without may still show that it is unreadable.
             if found.as_ref().is_none_or(|found| found.counts().is_none()) {
                 found = row.0.or(found);
             }

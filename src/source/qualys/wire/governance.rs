@@ -1,5 +1,5 @@
-//! Rows of the report, registry and policy listings, and a policy's detail. A report's `recipient` and all else that
-//! people wrote into it is skipped without being decoded: it names them.
+//! Rows of the report, registry and policy listings, and a policy's detail. A report's `recipient` and everything else
+//! that people wrote into it is skipped without being decoded, because it names them.
 
 use serde::de::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
@@ -24,14 +24,14 @@ impl Keyed for ReportRow<'_> {
         self.report_uuid.get()
     }
 
-    /// A report without its id is one all the same.
+    /// A report without its id still counts.
     fn rejection(&self) -> Option<Rejection> {
         None
     }
 }
 
 row! {
-    /// A row of `/csapi/v1.3/registry`; its shape is that of the vendor's interface description.
+    /// A row of `/csapi/v1.3/registry`; its shape is that of the vendor's API description.
     pub struct RegistryRow<'a> {
         registry_uuid: Text<'a> = "registryUuid" as key,
         registry_uri: Text<'a> = "registryUri",
@@ -77,7 +77,7 @@ row! {
     }
 }
 
-/// `metaData` of a rule. What it means is up to the rule's `type`, so it is not looked into before that is known.
+/// `metaData` of a rule. Its meaning depends on the rule's `type`, so it is not decoded before that is known.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MetaData<'a>(Option<&'a RawValue>);
 
@@ -97,8 +97,8 @@ row! {
 }
 
 impl RuleRow<'_> {
-    /// The number in `metaData`; none where there is none, or none from 0. It is an object with a `value`, such an object
-    /// written into a text, or, as the vendor's table of parameters has it, just the number.
+    /// The number in `metaData`; `None` if it has none, or none from 0. It is an object with a `value`, such an object
+    /// encoded as text, or, as in the vendor's table of parameters, just the number.
     pub fn value(&self) -> Option<f64> {
         let raw = self.meta_data.0?.get();
         let written = raw.starts_with('"').then(|| serde_json::from_str::<Read<Text<'_>>>(raw).ok()).flatten();

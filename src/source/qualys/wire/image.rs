@@ -1,4 +1,4 @@
-//! Rows of the two image listings. Only what is read is named here: `softwares`, `layers` and what a scan printed are
+//! Rows of the two image listings. Only fields that are read are named here: `softwares`, `layers` and scan output are
 //! skipped without being decoded, as they are most of a row.
 
 use std::fmt;
@@ -51,7 +51,7 @@ impl Keyed for ImageBulkRow<'_> {
 }
 
 row! {
-    /// Where an image can be had.
+    /// A repository of an image.
     pub struct Repo<'a> {
         registry: Text<'a> = "registry",
         repository: Text<'a> = "repository",
@@ -76,7 +76,7 @@ row! {
 }
 
 /// `vulnerabilities` of the bulk list: null while a scan is pending. An object of counts, which other listings have in
-/// this place, names no finding, so there is none.
+/// this field, names no findings, so the list is missing.
 #[derive(Debug, Default)]
 pub struct FindingRows<'a>(pub List<FindingRow<'a>>);
 
@@ -118,12 +118,12 @@ impl<'de> Field<'de> for FindingRows<'de> {
     }
 }
 
-/// `software` of a finding: whether there is a version of any of it in which the finding is fixed.
+/// `software` of a finding: whether any of it has a version in which the finding is fixed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Fix(pub bool);
 
 row! {
-    /// A package that a finding is about.
+    /// A package that a finding affects.
     struct Software<'a> {
         fix_version: Text<'a> = "fixVersion",
     }

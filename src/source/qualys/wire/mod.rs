@@ -1,7 +1,7 @@
-//! The vendor's JSON, as it is sent: typed, borrowed from the answer, and tolerant of what has been seen.
+//! The vendor's JSON, as it is sent: typed, borrowed from the response, and tolerant of the variants seen.
 //!
-//! Owns which fields are read and in how many ways each may be written. It knows neither requests nor records.
-//! Everything not named in a row type is skipped without being decoded.
+//! Owns which fields are read and which forms each may have. It knows neither requests nor records. Everything not
+//! named in a row type is skipped without being decoded.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -29,14 +29,14 @@ pub use image::{FindingRow, FindingRows, Fix, ImageBulkRow, ImagePageRow, Repo, 
 pub use resource::{ResourceRow, Status, is_only_numbers};
 pub use rows::{ControlDetail, ControlRow, SensorRow};
 
-/// The answer of every listing.
+/// The response of every listing.
 #[derive(Debug)]
 pub struct Page<T> {
     /// The rows; the vendor always sends them, if only as `[]`.
     pub data: Option<Vec<T>>,
-    /// How many rows the whole listing has; the bulk list does not say.
+    /// Rows in the whole listing; the bulk list does not report it.
     pub count: Count,
-    /// Whether there is a count that cannot be read.
+    /// Whether the count is unreadable.
     count_state: FieldState,
 }
 
@@ -59,7 +59,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Around<T> {
         Ok(Page { data: None, count: Count(None), count_state: FieldState::Absent })
     }
 
-    /// Of several of one name the last counts.
+    /// Of several fields with one name, the last counts.
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         enum At {
             Data,
@@ -96,14 +96,14 @@ impl Envelope for Paged {
                 Err(Unreadable("the answer has a count that is not a number".to_owned()))
             }
             Page { data: Some(rows), count, .. } => Ok((rows, count.0)),
-            // It says so itself that there is nothing.
+            // The response itself says that the listing is empty.
             Page { data: None, count: Count(Some(0)), .. } => Ok((Vec::new(), Some(0))),
             Page { data: None, .. } => Err(Unreadable("the answer is JSON, but has no records".to_owned())),
         }
     }
 }
 
-/// The rows of the page in a document; an empty one has none. Fails if it is no page at all.
+/// The rows of the page in a document; an empty document has none. Fails if it is not a page.
 pub fn rows<'a, T: Row<'a> + Keyed + 'a>(page: &'a Document<'_>) -> Result<Rows<T>, Unreadable> {
     crate::wire::rows::<Paged, T>(page)
 }

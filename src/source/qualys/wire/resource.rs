@@ -9,7 +9,7 @@ use crate::telemetry::Rejection;
 use crate::wire::{Count, Field, FieldState, Keyed, Nested, Read, Text, Time, other_scalars, row};
 
 row! {
-    /// A row of it; from release notes 1.38, "Show Control Postures Count".
+    /// A row of the listing; from release notes 1.38, "Show Control Postures Count".
     pub struct ResourceRow<'a> {
         cid: Text<'a> = "cid" as key,
         cluster_uid: Text<'a> = "clusterUid" as key,
@@ -33,7 +33,7 @@ impl ResourceRow<'_> {
         uid.or_else(id).or_else(name)
     }
 
-    /// The row's key in a table: no two rows of one control, cluster and resource. None where the row names no resource.
+    /// The row's key in a table, unique per control, cluster and resource. `None` if the row names no resource.
     pub fn place(&self) -> Option<String> {
         let [form, first, second] = self.resource()?;
         Some([self.cid.get(), self.cluster_uid.get(), form, first, second].join("\n"))
@@ -54,7 +54,7 @@ impl Keyed for ResourceRow<'_> {
     }
 }
 
-/// `status`, which has to be one of three words: what none of them says could not be counted.
+/// `status`, which must be one of three words: anything else could not be counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Status(pub Option<Outcome>);
 
@@ -75,7 +75,7 @@ impl<'de> Field<'de> for Status {
 }
 
 row! {
-    /// An answer, as far as it tells whether it holds rows.
+    /// A response, as far as it shows whether it has rows.
     struct Shape {
         data: Elements = "data",
         groups: Elements = "groups",
@@ -83,12 +83,12 @@ row! {
     }
 }
 
-/// Whether an answer of this listing tells numbers without the rows behind them: a number by itself, an object with
-/// nothing but one, or groups in place of rows.
+/// Whether a response of this listing has numbers without the rows behind them: a bare number, an object with nothing
+/// but a number, or groups in place of rows.
 pub fn is_only_numbers(text: &str) -> bool {
     match serde_json::from_str::<Read<Nested<Shape>>>(text) {
         Ok(Read(Nested(Some(Shape { data, groups, count, .. })), _)) => {
-            // That there are none is no number without rows.
+            // A count of zero is not a number without rows.
             let counts = data == Elements::Missing && count.0.is_some_and(|count| count > 0);
             !matches!(data, Elements::Some | Elements::Other) && (groups == Elements::Some || counts)
         }
@@ -97,15 +97,15 @@ pub fn is_only_numbers(text: &str) -> bool {
     }
 }
 
-/// Whether something has elements or fields.
+/// Whether a value has elements or fields.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Elements {
-    /// It is not there, or null.
+    /// It is missing or null.
     #[default]
     Missing,
     /// It is an empty list or object.
     Empty,
-    /// It is a list or an object with something in it.
+    /// It is a list or an object with contents.
     Some,
     /// It is neither a list nor an object.
     Other,

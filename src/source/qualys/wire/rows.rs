@@ -37,7 +37,7 @@ row! {
 }
 
 impl ControlRow<'_> {
-    /// Resources that passed, failed and were skipped; none where the control was never evaluated.
+    /// Resources that passed, failed and were skipped; `None` if the control was never evaluated.
     pub fn resources(&self) -> Option<[u64; 3]> {
         let counts = [self.pass_controls.0, self.failed_controls.0, self.skipped_controls.0];
         counts.iter().any(Option::is_some).then(|| counts.map(Option::unwrap_or_default))

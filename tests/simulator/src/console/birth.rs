@@ -1,4 +1,4 @@
-//! How images and containers come to be.
+//! Generates images and containers.
 
 use super::check;
 use super::record::{Check, Cloud, Container, Firewall, Image, Installed, Tag};
@@ -13,7 +13,7 @@ const CLUSTERS: &[&str] = &["prod-eu", "prod-us", "staging (Zürich)"];
 const HOSTS: &[&str] = &["ip-10-0-0-1", "ip-10-0-0-2", "ip-10-0-3-4", "build.example.org"];
 const PROVIDERS: &[&str] = &["aws", "gcp", "Azure", "others"];
 
-/// Rows of images: now and then several with one id, some that were never scanned, some without a name.
+/// Generates rows of images: some share an id, some were never scanned, some lack a name.
 pub(super) fn images(count: usize, now: i64, random: &mut Random) -> Vec<Image> {
     let mut images: Vec<Image> = Vec::with_capacity(count);
     for _ in 0..count {
@@ -55,7 +55,7 @@ fn tag(may_be_nameless: bool, random: &mut Random) -> Tag {
     Tag { registry, repo: (!is_nameless).then(|| String::from(random.word(REPOSITORIES))) }
 }
 
-/// A container of one of the images, as it is at `now`.
+/// Generates a container of one of the images, as of `now`.
 pub(super) fn container(images: &[Image], checks: &[Check], now: i64, random: &mut Random) -> Container {
     let image = &images[random.skewed(images.len())];
     let image_id = match random.below(20) {
@@ -107,7 +107,7 @@ pub(super) fn scan(container: &mut Container, checks: &[Check], since: i64, unti
     check::scan(container, checks, random);
 }
 
-/// Counts up to those given, of which some are not told.
+/// Random counts up to those given, some of which are missing.
 fn counts(most: &[u32; 4], random: &mut Random) -> [Option<u32>; 4] {
     if random.percent(20) {
         return [Some(0); 4];
@@ -123,7 +123,7 @@ fn counts(most: &[u32; 4], random: &mut Random) -> [Option<u32>; 4] {
     counts
 }
 
-/// A moment; some have no milliseconds, which more ways of writing can tell.
+/// A random time. Some times are whole seconds, which more formats can represent.
 fn time(since: i64, until: i64, random: &mut Random) -> i64 {
     let time = random.between(since.min(until), until);
     if random.percent(40) { time - time.rem_euclid(1000) } else { time }

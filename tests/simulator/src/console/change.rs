@@ -1,9 +1,9 @@
-//! What happens to a console as time passes.
+//! Changes a console as time passes.
 
 use super::{Console, birth};
 use crate::random::Random;
 
-/// Changes the console from its last moment to `now`.
+/// Advances the console from its last step to `now`.
 pub(super) fn step(console: &mut Console, now: i64) {
     let mut random = Random::new(console.shape.seed ^ (console.generation + 1).wrapping_mul(0x00A5_A5A5_5A5A));
     let since = console.now_ms + 1;

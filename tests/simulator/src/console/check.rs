@@ -1,4 +1,4 @@
-//! The compliance checks of a console, and which of them a container fails and passes.
+//! The compliance checks of a console, and the ones that a container fails or passes.
 
 use super::record::{Check, Container, Passed};
 use crate::random::Random;
@@ -17,7 +17,7 @@ const KINDS: &[&str] = &["container", "image", "custom", "docker_stig", "applica
 const SEVERITIES: &[&str] = &["critical", "high", "High", "medium", "low", "low", "Important", "needs attention"];
 const TEMPLATES: &[&str] = &["PCI", "HIPAA", "NIST SP 800-190", "GDPR", "DISA STIG"];
 
-/// Forty checks; the last two are no controls.
+/// Generates forty checks; the last two are not controls.
 pub(super) fn all(random: &mut Random) -> Vec<Check> {
     let mut checks: Vec<Check> = (0..40).map(|index| check(41 + index * 13, random)).collect();
     for (check, id) in checks.iter_mut().rev().zip([None, Some(0)]) {
@@ -40,7 +40,7 @@ fn check(id: u32, random: &mut Random) -> Check {
     }
 }
 
-/// Checks the container: some checks fail, some pass, and a few are listed twice.
+/// Runs the checks on the container: some fail, some pass, and a few are listed twice.
 pub(super) fn scan(container: &mut Container, checks: &[Check], random: &mut Random) {
     let (mut failed, mut passed) = (Vec::new(), Vec::new());
     for check in checks {

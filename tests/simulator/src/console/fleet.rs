@@ -1,4 +1,4 @@
-//! The defenders of a console, and its statistics of vulnerabilities.
+//! The defenders of a console, and its vulnerability statistics.
 
 use super::record::{Defenders, Vulnerability};
 use crate::random::Random;
@@ -6,11 +6,11 @@ use crate::random::Random;
 const CATEGORIES: &[&str] = &["docker", "daemonset", "hostDefender", "appEmbedded", "Serverless Fargate"];
 const STATUSES: &[&str] = &["fixed in 1.2", "Fixed in 2.4.1, 2.5", "affected", "", "needed", "not fixed", "deferred"];
 
-/// One row for every category.
+/// Generates one row for each category.
 pub(super) fn defenders(random: &mut Random) -> Vec<Defenders> {
     let row = |(index, category): (usize, &&str)| {
         let deployed = random.count(60);
-        // At times the vendor's numbers are at odds, or one of them is missing.
+        // Some of the vendor's numbers contradict each other, and some are missing.
         let connected = if index == 2 { deployed + 3 } else { random.count(deployed) };
         let is_silent = index == 3;
         Defenders {
@@ -22,7 +22,7 @@ pub(super) fn defenders(random: &mut Random) -> Vec<Defenders> {
     CATEGORIES.iter().enumerate().map(row).collect()
 }
 
-/// Many vulnerabilities: few are widespread, some in no image at all, and now and then one has two rows.
+/// Generates many vulnerabilities: few are widespread, some are in no image at all, and some have two rows.
 pub(super) fn vulnerabilities(random: &mut Random) -> Vec<Vulnerability> {
     let mut rows = Vec::new();
     for number in 0..120 {

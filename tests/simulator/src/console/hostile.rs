@@ -1,5 +1,5 @@
-//! Makes a console hostile to its readers: bytes that break expositions, words nobody knows, rows that cannot be read,
-//! containers that disagree about a check.
+//! Makes a console hostile to its readers: bytes that break expositions, unknown enumeration values, unreadable rows,
+//! and containers that disagree about a check.
 
 use super::Console;
 use super::record::{Check, Container, StrayRow, Tag};
@@ -57,7 +57,7 @@ fn spoil_container(container: &mut Container, random: &mut Random) {
     container.damage = random.percent(4).then(|| *random.pick(DAMAGES));
 }
 
-/// Gives one of the container's checks another title, type, severity or template, wherever the container lists it.
+/// Changes the title, type, severity or template of one check in all of the container's lists.
 fn disagree(container: &mut Container, random: &mut Random) {
     let passed = container.passed.iter().flat_map(|passed| passed.checks.iter().flatten());
     let listed: Vec<Check> = container.failed.iter().flatten().chain(passed).cloned().collect();

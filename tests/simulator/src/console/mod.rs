@@ -1,4 +1,4 @@
-//! The truth about a simulated Prisma Cloud Compute console: generated from a seed, changing in steps on request.
+//! The state of a simulated Prisma Cloud Compute console: generated from a seed, and changed in steps on request.
 
 mod birth;
 mod change;
@@ -13,60 +13,60 @@ pub use record::{
 
 use crate::random::Random;
 
-/// How large and how nasty a console's data is.
+/// The size and hostility of a console's data.
 #[derive(Clone, Debug)]
 pub struct Shape {
-    /// Two consoles of the same shape are equal.
+    /// The seed. Equal shapes generate equal consoles.
     pub seed: u64,
     /// Running containers.
     pub containers: usize,
-    /// Whether names, enumerations and rows are hostile to a reader.
+    /// Whether names, enumerations and rows are hostile to readers.
     pub hostile: bool,
-    /// The time of the console's birth in Unix milliseconds: all its scans are before it.
+    /// The creation time of the console in Unix milliseconds. All its scans are before it.
     pub now_ms: i64,
 }
 
 impl Shape {
-    /// A few hundred containers: for tests that run in an instant.
+    /// A few hundred containers, for fast tests.
     pub fn small(seed: u64, now_ms: i64) -> Self {
         Self { seed, containers: 300, hostile: false, now_ms }
     }
 
-    /// The same shape with as many containers as given.
+    /// Sets the number of containers.
     #[must_use]
     pub fn containers(self, containers: usize) -> Self {
         Self { containers, ..self }
     }
 
-    /// The same shape, hostile or not.
+    /// Sets whether the data is hostile.
     #[must_use]
     pub fn hostile(self, hostile: bool) -> Self {
         Self { hostile, ..self }
     }
 }
 
-/// What is true of a console at one moment.
+/// The state of a console at one moment.
 #[derive(Clone, Debug)]
 pub struct Console {
     /// All running containers.
     pub containers: Vec<Container>,
-    /// All rows of the list of images.
+    /// All rows of the image listing.
     pub images: Vec<Image>,
     /// The defenders, by category.
     pub defenders: Vec<Defenders>,
     /// The newest statistics of vulnerabilities in images.
     pub vulnerabilities: Vec<Vulnerability>,
-    /// Older statistics that are listed too, and mean nothing any more.
+    /// Outdated statistics, which are listed too.
     pub older_vulnerabilities: Vec<Vulnerability>,
-    /// Such as `30.00.140`.
+    /// The version, such as `30.00.140`.
     pub version: String,
-    /// When the licence expires, in Unix milliseconds; `None` if it has no end.
+    /// When the licence expires, in Unix milliseconds; `None` if it does not expire.
     pub licence_expiry: Option<i64>,
-    /// Unreadable rows of the list of containers.
+    /// Unreadable rows of the container listing.
     pub stray_container_rows: Vec<StrayRow>,
-    /// Unreadable rows of the list of images.
+    /// Unreadable rows of the image listing.
     pub stray_image_rows: Vec<StrayRow>,
-    /// Unreadable rows of the summary of defenders; they lack no key.
+    /// Unreadable rows of the summary of defenders. They all have a key.
     pub stray_defender_rows: Vec<StrayRow>,
     /// Unreadable rows of the statistics.
     pub stray_vulnerability_rows: Vec<StrayRow>,
@@ -77,7 +77,7 @@ pub struct Console {
 }
 
 impl Console {
-    /// The console of that shape.
+    /// Generates the console of a shape.
     pub fn generate(shape: &Shape) -> Self {
         let mut random = Random::new(shape.seed);
         let vulnerabilities = fleet::vulnerabilities(&mut random);
@@ -109,19 +109,19 @@ impl Console {
         console
     }
 
-    /// Lets time pass: about one container in a hundred is scanned anew, some are born, some go; counts move.
-    /// What changes depends on the seed and the number of steps alone.
+    /// Lets time pass: about one container in a hundred is scanned again, some are added, some are removed, and counts
+    /// change. The changes depend only on the seed and the number of steps.
     pub fn step(&mut self, now_ms: i64) {
         change::step(self, now_ms);
         self.touch();
     }
 
-    /// Says that a test has changed the records by hand, so that the server shows them anew.
+    /// Declares that a test has modified the records, so that the server renders them again.
     pub fn touch(&mut self) {
         self.generation += 1;
     }
 
-    /// Grows with every change of the console.
+    /// A number that grows with every change of the console.
     pub fn generation(&self) -> u64 {
         self.generation
     }
@@ -131,18 +131,18 @@ impl Console {
         self.shape.seed
     }
 
-    /// The time of the last step, or of birth.
+    /// The time of the last step, or of the creation.
     pub fn now_ms(&self) -> i64 {
         self.now_ms
     }
 
-    /// When the newest statistics of vulnerabilities were computed, in Unix milliseconds; none where there are none.
+    /// When the newest vulnerability statistics were computed, in Unix milliseconds; `None` without statistics.
     pub fn statistics_computed(&self) -> Option<i64> {
         let rows = self.vulnerabilities.len() + self.older_vulnerabilities.len() + self.stray_vulnerability_rows.len();
         (rows > 0).then_some(self.now_ms)
     }
 
-    /// Has the statistics of vulnerabilities that `other` has, or none.
+    /// Copies the vulnerability statistics of `other`, or clears them.
     pub fn take_statistics(&mut self, other: Option<&Self>) {
         let rows = other.map(|other| {
             self.now_ms = other.now_ms;
@@ -151,13 +151,13 @@ impl Console {
         (self.vulnerabilities, self.older_vulnerabilities, self.stray_vulnerability_rows) = rows.unwrap_or_default();
     }
 
-    /// Rows of the list of containers that a reader must reject.
+    /// The number of rows of the container listing that a reader must reject.
     pub fn unreadable_container_rows(&self) -> usize {
         let own = self.containers.iter().filter(|container| container.damage.is_some());
         own.count() + self.stray_container_rows.len()
     }
 
-    /// Rows of the list of images that a reader must reject.
+    /// The number of rows of the image listing that a reader must reject.
     pub fn unreadable_image_rows(&self) -> usize {
         self.images.iter().filter(|image| image.damage.is_some()).count() + self.stray_image_rows.len()
     }

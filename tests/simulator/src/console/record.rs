@@ -1,49 +1,49 @@
-//! The records of a console as they truly are. How the API writes them is the server's affair.
+//! The true records of a console. The server decides how the API renders them.
 //!
-//! Times are Unix milliseconds. Counts by severity are those of critical, high, medium and low, in that order; never all
-//! `None` inside.
+//! Times are Unix milliseconds. Counts by severity are in the order critical, high, medium and low; at least one of
+//! them is `Some`.
 
 use crate::tenant::Damage;
 
-/// An entry of a list of compliance checks, as one container has it. Whatever a container lists twice is the same twice.
+/// An entry in a container's list of compliance checks. Duplicate entries in one container are equal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
-    /// Its number; without one, or with 0, it is no control.
+    /// Its number. An entry without one, or with 0, is not a control.
     pub id: Option<u32>,
-    /// What it demands.
+    /// Its title.
     pub title: Option<String>,
     /// Such as `container`.
     pub kind: Option<String>,
-    /// The vendor's word.
+    /// The severity in the vendor's terms.
     pub severity: Option<String>,
-    /// Such as `PCI`; one may be named twice.
+    /// Compliance templates such as `PCI`; one may occur twice.
     pub templates: Vec<String>,
 }
 
-/// What `allCompliance` tells.
+/// The contents of `allCompliance`.
 #[derive(Clone, Debug)]
 pub struct Passed {
-    /// Whether the policy has passed checks recorded. Where it is not true, there are no checks.
+    /// Whether the policy records passed checks. Unless this is true, there are no checks.
     pub enabled: Option<bool>,
     /// The checks; `None` if the list is null.
     pub checks: Option<Vec<Check>>,
 }
 
-/// What `firewallProtection` tells.
+/// The contents of `firewallProtection`.
 #[derive(Clone, Debug)]
 pub struct Firewall {
-    /// Could be protected.
+    /// Whether it can be protected.
     pub supported: Option<bool>,
-    /// Is protected.
+    /// Whether it is protected.
     pub enabled: Option<bool>,
     /// Unprotected processes; `None` if the list is null.
     pub unprotected: Option<usize>,
 }
 
-/// What `cloudMetadata` tells.
+/// The contents of `cloudMetadata`.
 #[derive(Clone, Debug)]
 pub struct Cloud {
-    /// Such as `aws`.
+    /// The provider, such as `aws`.
     pub provider: Option<String>,
     /// The account.
     pub account: Option<String>,
@@ -51,12 +51,12 @@ pub struct Cloud {
     pub region: Option<String>,
 }
 
-/// What `installedProducts` tells of the runtime.
+/// The runtime information in `installedProducts`.
 #[derive(Clone, Debug)]
 pub struct Installed {
-    /// The runtime is a CRI one.
+    /// Whether the runtime is a CRI runtime.
     pub crio: Option<bool>,
-    /// The version of the docker daemon.
+    /// The version of the Docker daemon.
     pub docker: Option<String>,
 }
 
@@ -75,17 +75,17 @@ pub struct Container {
     pub namespace: Option<String>,
     /// Its cloud.
     pub cloud: Option<Cloud>,
-    /// Labels as the vendor writes them, `key:value`; no key comes twice.
+    /// Labels in the vendor's form, `key:value`, with unique keys.
     pub labels: Vec<String>,
-    /// The image, listed or not.
+    /// The id of its image, which may not be listed.
     pub image_id: Option<String>,
-    /// What the image was called.
+    /// The name of the image.
     pub image: String,
-    /// Seen by the agentless scanner.
+    /// Whether the agentless scanner found it.
     pub agentless: Option<bool>,
-    /// Belongs to the infrastructure.
+    /// Whether it belongs to the infrastructure.
     pub infra: Option<bool>,
-    /// A runtime rule applies.
+    /// Whether a runtime rule applies.
     pub runtime_enabled: Option<bool>,
     /// Its web application firewall.
     pub firewall: Option<Firewall>,
@@ -93,88 +93,88 @@ pub struct Container {
     pub issues: Option<[Option<u32>; 4]>,
     /// The compliance risk score.
     pub risk_score: Option<u32>,
-    /// The checks that fail; `None` if the list is null.
+    /// The failed checks; `None` if the list is null.
     pub failed: Option<Vec<Check>>,
-    /// The checks that pass.
+    /// The passed checks.
     pub passed: Option<Passed>,
-    /// What runs it.
+    /// Its runtime.
     pub installed: Option<Installed>,
-    /// The last scan.
+    /// The time of the last scan.
     pub scan_time: Option<i64>,
     /// Process names, with secrets.
     pub processes: Vec<String>,
-    /// What is wrong with its row; such a container does not exist for a reader.
+    /// The damage to its row, if any. A damaged container does not exist for a reader.
     pub damage: Option<Damage>,
 }
 
 /// A name of an image.
 #[derive(Clone, Debug)]
 pub struct Tag {
-    /// Such as `docker.io`.
+    /// The registry, such as `docker.io`.
     pub registry: Option<String>,
-    /// Such as `library/nginx`.
+    /// The repository, such as `library/nginx`.
     pub repo: Option<String>,
 }
 
-/// A row of the list of images.
+/// A row of the image listing.
 #[derive(Clone, Debug)]
 pub struct Image {
     /// The key of the row.
     pub key: String,
-    /// What containers know it by; several rows may have one id, and some have none.
+    /// The id by which containers refer to it. Several rows may share one, and some have none.
     pub id: Option<String>,
-    /// What it is called. Never without a repository.
+    /// Its main name, which always has a repository.
     pub repo_tag: Option<Tag>,
-    /// All names.
+    /// All its names.
     pub tags: Vec<Tag>,
     /// Vulnerabilities by severity; `None` if it was never scanned.
     pub vulnerabilities: Option<[Option<u32>; 4]>,
     /// When it was built.
     pub created: Option<i64>,
-    /// The last scan; none if there was none, which the row writes as the zero time.
+    /// The time of the last scan; if `None`, the row has the zero time.
     pub scan_time: Option<i64>,
-    /// Why the last scan failed; empty if it did not.
+    /// Why the last scan failed; empty if it succeeded.
     pub error: String,
-    /// What is wrong with the row; such an image does not exist for a reader.
+    /// The damage to the row, if any. A damaged image does not exist for a reader.
     pub damage: Option<Damage>,
 }
 
 impl Image {
-    /// What containers know it by.
+    /// The id by which containers refer to it.
     pub fn known_as(&self) -> &str {
         self.id.as_deref().filter(|id| !id.is_empty()).unwrap_or(&self.key)
     }
 }
 
-/// The defenders of one category; no category comes twice.
+/// The defenders of one category. Categories are unique.
 #[derive(Clone, Debug)]
 pub struct Defenders {
-    /// Such as `docker`.
+    /// The category, such as `docker`.
     pub category: String,
-    /// How many are connected.
+    /// The number of connected defenders.
     pub connected: Option<u32>,
-    /// How many there are.
+    /// The number of deployed defenders.
     pub deployed: Option<u32>,
 }
 
-/// A row of the statistics of vulnerabilities in images. Rows of one CVE tell the same of fixes.
+/// A row of the image vulnerability statistics. Rows of one CVE agree about fixes.
 #[derive(Clone, Debug)]
 pub struct Vulnerability {
     /// The CVE.
     pub cve: String,
-    /// How many images carry it.
+    /// The number of affected images.
     pub images: Option<u32>,
-    /// Such as `fixed in 1.2`.
+    /// The fix status, such as `fixed in 1.2`.
     pub status: Option<String>,
-    /// The names of its risk factors; `None` if there is no such object.
+    /// The names of its risk factors; `None` if the object is missing.
     pub risk_factors: Option<Vec<String>>,
 }
 
-/// An unreadable row that belongs to no record.
+/// An unreadable row without a record.
 #[derive(Clone, Debug)]
 pub struct StrayRow {
-    /// What the vendor sorts it by; it may not show it.
+    /// The key by which the vendor sorts it, which the row may not show.
     pub id: String,
-    /// What is wrong with it.
+    /// The damage.
     pub damage: Damage,
 }

@@ -1,4 +1,4 @@
-//! What every console must be like, and how it may change.
+//! Properties of every console, and of its changes.
 
 use std::collections::BTreeSet;
 
@@ -31,7 +31,7 @@ fn keys_are_unique_and_some_images_share_an_id() {
 }
 
 #[test]
-fn a_console_has_what_tests_look_for() {
+fn a_console_has_every_kind_of_data() {
     let console = Console::generate(&Shape::small(1, NOW).hostile(true));
     let any = |holds: fn(&Container) -> bool| assert!(console.containers.iter().any(holds));
     any(|container| container.passed.is_none() && container.failed.is_some());
@@ -59,5 +59,5 @@ fn a_step_changes_a_little() {
     let changed = before.containers.iter().filter(|old| !same(old)).count();
     assert!((2..40).contains(&changed), "{changed} changed");
     let is_known = |new: &Container| before.containers.iter().any(|old| old.id == new.id);
-    assert!(console.containers.iter().any(|new| !is_known(new)), "some are born");
+    assert!(console.containers.iter().any(|new| !is_known(new)), "some containers must be new");
 }

@@ -1,11 +1,11 @@
-//! Differences between what was expected and what was exposed, in words.
+//! Readable differences between expected and exposed samples.
 
 use crate::oracle::{Families, Labels};
 
 const MOST: usize = 20;
 
 /// The differences between two sets of samples, at most 20 of them.
-/// Values have to be equal to the bit, but for averages and ages, which may be reckoned in another order.
+/// Values must be bit-for-bit equal, except averages and ages, whose computation order may differ.
 pub fn differences(expected: &Families, actual: &Families) -> Vec<String> {
     let mut found = Vec::new();
     let families = expected.keys().chain(actual.keys().filter(|family| !expected.contains_key(*family)));
@@ -17,13 +17,13 @@ pub fn differences(expected: &Families, actual: &Families) -> Vec<String> {
             match shown.get(labels) {
                 None => found.push(format!("missing: {} {value}", series(family, labels))),
                 Some(other) if !agree(family, *value, *other) => {
-                    found.push(format!("{}: expected {value}, is {other}", series(family, labels)));
+                    found.push(format!("{}: expected {value}, got {other}", series(family, labels)));
                 }
                 Some(_) => {}
             }
         }
         let unwanted = shown.iter().filter(|(labels, _)| !wanted.contains_key(*labels));
-        found.extend(unwanted.map(|(labels, value)| format!("not expected: {} {value}", series(family, labels))));
+        found.extend(unwanted.map(|(labels, value)| format!("unexpected: {} {value}", series(family, labels))));
     }
     found.truncate(MOST);
     found

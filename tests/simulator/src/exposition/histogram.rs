@@ -1,8 +1,8 @@
-//! What has to hold between the samples of a histogram.
+//! Consistency checks for the samples of a histogram.
 
 use super::{Exposition, alike};
 
-/// Every histogram's buckets rise to `+Inf`, which is its count.
+/// Checks that every histogram's buckets are cumulative up to `+Inf`, and that this bucket is the count.
 pub(super) fn check(exposition: &Exposition) -> Result<(), String> {
     for family in exposition.families.iter().filter(|family| family.kind == "histogram") {
         let name = &family.name;
@@ -14,18 +14,19 @@ pub(super) fn check(exposition: &Exposition) -> Result<(), String> {
         for (labels, buckets) in buckets {
             let mut bounds = Vec::new();
             for bucket in &buckets {
-                let bound: f64 =
-                    bucket.labels["le"].parse().map_err(|_| format!("histogram {name}: a bound that is no number"))?;
+                let bound: f64 = bucket.labels["le"]
+                    .parse()
+                    .map_err(|_| format!("histogram {name}: a bound that is not a number"))?;
                 bounds.push(bound);
             }
             let values: Vec<f64> = buckets.iter().map(|bucket| bucket.value).collect();
             if !bounds.is_sorted_by(|one, next| one < next) || !values.is_sorted() {
-                return Err(format!("histogram {name}: buckets do not rise"));
+                return Err(format!("histogram {name}: buckets are not cumulative"));
             }
             let is_whole = bounds.last() == Some(&f64::INFINITY)
                 && values.last() == counts[&labels].first().map(|count| &count.value);
             if !is_whole {
-                return Err(format!("histogram {name}: the last bucket is not the count"));
+                return Err(format!("histogram {name}: the last bucket differs from the count"));
             }
         }
     }

@@ -3,14 +3,14 @@
 use super::{Format, Sample};
 use crate::oracle::Labels;
 
-/// What a metadata line tells about a family.
+/// The information about a family in a metadata line.
 pub(super) enum Metadata {
     Help(String),
     Type(String),
     Unit(String),
 }
 
-/// Reads what follows the `#`; `None` is a plain comment.
+/// Parses the text after `#`; `None` is a plain comment.
 pub(super) fn metadata(comment: &str, format: Format) -> Result<Option<(String, Metadata)>, String> {
     let keywords = [" HELP ", " TYPE ", " UNIT "];
     let Some(keyword) = keywords.into_iter().find(|keyword| comment.starts_with(keyword)) else { return Ok(None) };
@@ -54,14 +54,14 @@ fn help(text: &str, format: Format) -> Result<String, String> {
             (_, true) => help.push(match characters.next() {
                 Some('\\') => '\\',
                 Some('n') => '\n',
-                _ => return Err(String::from("a bad escape in a help text")),
+                _ => return Err(String::from("an invalid escape in a HELP text")),
             }),
         }
     }
     Ok(help)
 }
 
-/// Reads `name{label="value",…} value`.
+/// Parses `name{label="value",…} value`.
 pub(super) fn sample(line: &str, format: Format) -> Result<Sample, String> {
     let end = line.find(['{', ' ']).ok_or("a sample without a value")?;
     let name = &line[..end];
@@ -79,7 +79,7 @@ pub(super) fn sample(line: &str, format: Format) -> Result<Sample, String> {
     Ok(Sample { name: String::from(name), labels, value: number(value)? })
 }
 
-/// Reads labels up to and including the closing brace.
+/// Parses labels up to and including the closing brace.
 fn labels(rest: &mut std::str::Chars<'_>, format: Format) -> Result<Labels, String> {
     let mut labels = Labels::new();
     if let Some(after) = rest.as_str().strip_prefix('}') {
@@ -106,25 +106,25 @@ fn labels(rest: &mut std::str::Chars<'_>, format: Format) -> Result<Labels, Stri
                 return Ok(labels);
             }
             Some(',') => {}
-            _ => return Err(String::from("labels that do not end")),
+            _ => return Err(String::from("unterminated labels")),
         }
     }
 }
 
-/// Reads up to the closing character (or the end), undoing the escapes; others than the specified ones are errors.
+/// Reads up to the closing character (or the end) and resolves escapes; only the specified escapes are valid.
 fn quoted(rest: &mut std::str::Chars<'_>, closing: Option<char>) -> Result<String, String> {
     let mut text = String::new();
     loop {
         match rest.next() {
             None if closing.is_none() => return Ok(text),
-            None => return Err(String::from("a quoted text that does not end")),
+            None => return Err(String::from("an unterminated quoted text")),
             Some('"') if closing == Some('"') => return Ok(text),
-            Some('"') => return Err(String::from("a quote that is not escaped")),
+            Some('"') => return Err(String::from("an unescaped quote")),
             Some('\\') => text.push(match rest.next() {
                 Some('\\') => '\\',
                 Some('n') => '\n',
                 Some('"') => '"',
-                _ => return Err(String::from("a bad escape")),
+                _ => return Err(String::from("an invalid escape")),
             }),
             Some(character) => text.push(character),
         }

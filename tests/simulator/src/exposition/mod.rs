@@ -1,6 +1,6 @@
-//! A strict reader of `OpenMetrics` 1.0.0 and of Prometheus text 0.0.4, written from the two specifications.
+//! A strict parser for `OpenMetrics` 1.0.0 and Prometheus text 0.0.4, written from the two specifications.
 //!
-//! Stricter than a scraper: every sample needs a family with a type, and neither timestamps nor exemplars are expected.
+//! It is stricter than a scraper: every sample needs a typed family, and timestamps and exemplars are errors.
 
 mod difference;
 mod histogram;
@@ -26,11 +26,11 @@ pub enum Format {
 /// A metric family.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Family {
-    /// As its metadata name it: without `_total` for an `OpenMetrics` counter.
+    /// The name in its metadata: without `_total` for an `OpenMetrics` counter.
     pub name: String,
-    /// The type; empty if none is given, which is an error once there are samples.
+    /// The type; empty if it is missing, which is an error once there are samples.
     pub kind: String,
-    /// The unit, which only `OpenMetrics` tells.
+    /// The unit, which only `OpenMetrics` has.
     pub unit: Option<String>,
     /// The help text.
     pub help: Option<String>,
@@ -47,7 +47,7 @@ pub struct Sample {
     pub value: f64,
 }
 
-/// What was exposed, in order.
+/// A parsed exposition, in order.
 #[derive(Clone, Debug, Default)]
 pub struct Exposition {
     /// The families.
@@ -57,7 +57,7 @@ pub struct Exposition {
 }
 
 impl Exposition {
-    /// The samples by their names, to compare with what the oracle expects.
+    /// The samples by name, for comparison with the oracle.
     pub fn families(&self) -> Families {
         let mut families = Families::new();
         for sample in &self.samples {
@@ -66,7 +66,7 @@ impl Exposition {
         families
     }
 
-    /// As [`Exposition::families`], of one that is not needed any more.
+    /// Like [`Exposition::families`], consuming the exposition.
     pub fn into_families(self) -> Families {
         let mut families = Families::new();
         for Sample { name, labels, value } in self.samples {
@@ -79,24 +79,24 @@ impl Exposition {
         families
     }
 
-    /// The family with that name.
+    /// The family with this name.
     pub fn family(&self, name: &str) -> Option<&Family> {
         self.families.iter().find(|family| family.name == name)
     }
 }
 
-/// Reads an exposition; the error tells the line (from 1) and what is wrong with it.
+/// Parses an exposition. The error has the line number, from 1, and the reason.
 pub fn parse(text: &str, format: Format) -> Result<Exposition, String> {
     let body = match format {
-        Format::OpenMetrics => text.strip_suffix("# EOF\n").ok_or("the text does not end in '# EOF\\n'")?,
+        Format::OpenMetrics => text.strip_suffix("# EOF\n").ok_or("the text does not end with '# EOF\\n'")?,
         Format::Text => text,
     };
     if !body.is_empty() && !body.ends_with('\n') {
-        return Err(String::from("the last line does not end"));
+        return Err(String::from("the last line is not terminated"));
     }
     let mut reader =
         Reader { format, exposition: Exposition::default(), seen: HashSet::new(), hasher: BuildHasherDefault::new() };
-    // Lines end in a line feed and in nothing else: `lines` would eat carriage returns.
+    // Lines end in a line feed only; `lines` would swallow carriage returns.
     for (index, line) in body.split_terminator('\n').enumerate() {
         reader.line(line).map_err(|reason| format!("line {}: {reason}: {line}", index + 1))?;
     }
@@ -107,7 +107,7 @@ pub fn parse(text: &str, format: Format) -> Result<Exposition, String> {
 struct Reader {
     format: Format,
     exposition: Exposition,
-    /// Hashes of the series: to keep their labels once more would cost more than all else.
+    /// Hashes of the series. Copies of their labels would take most of the memory.
     seen: HashSet<u64>,
     hasher: BuildHasherDefault<DefaultHasher>,
 }
@@ -127,7 +127,7 @@ impl Reader {
         let sample = line::sample(line, self.format)?;
         self.check(&sample)?;
         if !self.seen.insert(self.hasher.hash_one((&sample.name, &sample.labels))) {
-            return Err(String::from("a series twice"));
+            return Err(String::from("a duplicate series"));
         }
         self.exposition.samples.push(sample);
         Ok(())
@@ -136,7 +136,7 @@ impl Reader {
     fn metadata(&mut self, name: &str, metadata: Metadata) -> Result<(), String> {
         if self.exposition.families.last().is_none_or(|family| family.name != name) {
             if self.exposition.family(name).is_some() {
-                return Err(String::from("a family in two places"));
+                return Err(String::from("a duplicate or interleaved family"));
             }
             self.exposition.families.push(Family { name: String::from(name), ..Family::default() });
         } else if self.has_samples(name) {
@@ -155,7 +155,7 @@ impl Reader {
     }
 
     fn has_samples(&self, family: &str) -> bool {
-        // Families are not interleaved, so the last sample is the one of the current family, if it has any.
+        // Families are not interleaved, so the last sample belongs to the current family, if that has any.
         self.exposition.samples.last().is_some_and(|sample| {
             let suffix = sample.name.strip_prefix(family);
             self.exposition
@@ -165,7 +165,7 @@ impl Reader {
         })
     }
 
-    /// What sample names of a family of that type end in.
+    /// The valid suffixes of sample names in a family of that type.
     fn suffixes(&self, kind: &str) -> &'static [&'static str] {
         match (kind, self.format) {
             ("counter", Format::OpenMetrics) => &["_total", "_created"],
@@ -181,7 +181,7 @@ impl Reader {
         }
     }
 
-    /// Whether the sample may stand in the current family.
+    /// Checks whether the sample may be in the current family.
     fn check(&self, sample: &Sample) -> Result<(), String> {
         let family = self.exposition.families.last().ok_or("a sample before any family")?;
         if family.kind.is_empty() {
@@ -197,7 +197,7 @@ impl Reader {
                 return Err(String::from("a counter that does not end in _total"));
             }
             if !sample.value.is_finite() || sample.value < 0.0 {
-                return Err(String::from("a counter that cannot have counted"));
+                return Err(String::from("a counter that is negative or not finite"));
             }
         }
         let quantile = sample.labels.contains_key("quantile");
@@ -211,7 +211,7 @@ impl Reader {
     }
 }
 
-/// The samples of one name whose labels, but for `without`, are equal, in order.
+/// The samples of one name, grouped by their labels except `without`, in order.
 fn alike<'a>(samples: &'a [Sample], name: &str, without: &str) -> BTreeMap<Vec<(&'a str, &'a str)>, Vec<&'a Sample>> {
     let mut groups: BTreeMap<_, Vec<&Sample>> = BTreeMap::new();
     for sample in samples.iter().filter(|sample| sample.name == name) {

@@ -1,4 +1,4 @@
-//! What the parser takes and what it refuses.
+//! Expositions that the parser accepts and rejects.
 
 use super::{Format, differences, parse};
 
@@ -68,13 +68,13 @@ fn bad_expositions_are_refused() {
 }
 
 #[test]
-fn differences_are_told() {
+fn differences_are_described() {
     let families = |text: &str| parse(text, Format::Text).expect("a good exposition").families();
     let one = families("# TYPE a gauge\na{x=\"1\"} 1\na{x=\"2\"} 2\n");
     let other = families("# TYPE a gauge\na{x=\"1\"} 3\na{x=\"3\"} 2\n# TYPE b gauge\nb 1\n");
     assert_eq!(differences(&one, &one), Vec::<String>::new());
     assert_eq!(
         differences(&one, &other),
-        ["a{x=\"1\"}: expected 1, is 3", "missing: a{x=\"2\"} 2", "not expected: a{x=\"3\"} 2", "not expected: b{} 1"]
+        ["a{x=\"1\"}: expected 1, got 3", "missing: a{x=\"2\"} 2", "unexpected: a{x=\"3\"} 2", "unexpected: b{} 1"]
     );
 }

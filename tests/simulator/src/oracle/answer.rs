@@ -1,5 +1,5 @@
-//! Families in the making: groups of records become samples, and the smallest groups are folded past the budget, which
-//! all accounts share.
+//! Builds families: turns groups of records into samples, and folds the smallest groups beyond the cardinality budget,
+//! which all accounts share.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ const PREFIX: &str = "container_security_";
 const FOLDED: &str = "container_security_exporter_folded_groups";
 const OTHER: &str = "_other";
 
-/// Every family about vendors, and therefore every value of the label of [`FOLDED`], whether or not it has samples.
+/// Every family about vendors, and so every label value of [`FOLDED`], with or without samples.
 pub(super) const FAMILIES: &[&str] = &[
     "containers",
     "container_vulnerabilities",
@@ -64,32 +64,32 @@ pub(super) const FAMILIES: &[&str] = &[
     "console_licence_expiry_timestamp_seconds",
 ];
 
-/// Names and values of labels, in the order that groups are sorted by.
+/// Names and values of labels, in the order by which groups are sorted.
 pub(super) type Pairs = Vec<(String, String)>;
 
-/// What tells the groups of a family apart.
+/// The labels that distinguish the groups of a family.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key {
     /// Labels that folding keeps.
     pub(super) kept: Pairs,
-    /// Labels that folding makes `_other`.
+    /// Labels that folding replaces with `_other`.
     pub(super) open: Pairs,
 }
 
-/// The samples of one group: labels beyond the group's, and the value.
+/// The samples of one group: their additional labels, and their values.
 pub(super) type Cells = Vec<(Pairs, f64)>;
 
-/// Pairs from literals and values.
+/// Owned pairs from literals and values.
 pub(super) fn pairs<const N: usize>(labels: [(&str, &str); N]) -> Pairs {
     labels.into_iter().map(|(name, value)| (String::from(name), String::from(value))).collect()
 }
 
-/// One sample without labels beyond the group's.
+/// One sample without additional labels.
 pub(super) fn single(value: f64) -> Cells {
     vec![(Vec::new(), value)]
 }
 
-/// Makes the samples of a group from its members, which are told by their places among the records.
+/// Computes the samples of a group from its members, given as indices of the records.
 type MakeCells<'a> = Box<dyn Fn(&[usize]) -> Cells + 'a>;
 
 /// A group of records of one account.
@@ -98,7 +98,7 @@ struct Group {
     members: Vec<usize>,
 }
 
-/// A family of groups so far: each account adds its own records, and the budget holds for all of them together.
+/// A grouped family under construction. Each account adds its own records, and all accounts share the budget.
 #[derive(Default)]
 struct Grouped<'a> {
     accounts: Vec<MakeCells<'a>>,
@@ -110,7 +110,7 @@ impl Grouped<'_> {
         self.accounts[group.account](&group.members)
     }
 
-    /// The fewest groups, the smallest first, that have to be folded for the rest to be within the budget.
+    /// The smallest groups, as few as possible, that must be folded to keep within the budget.
     fn smallest(&self, limit: usize) -> BTreeSet<Key> {
         let mut kept: usize = self.groups.values().map(|group| self.cells(group).len()).sum();
         let mut merged: BTreeSet<(Key, Pairs)> = BTreeSet::new();
@@ -118,7 +118,7 @@ impl Grouped<'_> {
         for (key, group) in &self.groups {
             let cells = self.cells(group);
             if as_other(key) == *key {
-                // It is called `_other` by nature: what is folded joins it.
+                // This group is named `_other` already, so folded groups join it.
                 kept -= cells.len();
                 merged.extend(cells.into_iter().map(|(extra, _)| (key.clone(), extra)));
             } else {
@@ -138,14 +138,14 @@ impl Grouped<'_> {
         folded
     }
 
-    /// The samples, and how many groups were folded.
+    /// The samples, and the number of folded groups.
     fn finish(self, limit: usize) -> (BTreeMap<Labels, f64>, usize) {
         let folded = self.smallest(limit);
         let mut relabelled: BTreeMap<Key, Group> = BTreeMap::new();
         for (key, group) in &self.groups {
             let shown = if folded.contains(key) { as_other(key) } else { key.clone() };
             let same = relabelled.entry(shown).or_insert(Group { account: group.account, members: Vec::new() });
-            assert_eq!(same.account, group.account, "groups of two accounts are never one");
+            assert_eq!(same.account, group.account, "groups of two accounts never merge");
             same.members.extend(&group.members);
         }
         let mut samples = BTreeMap::new();
@@ -158,10 +158,10 @@ impl Grouped<'_> {
     }
 }
 
-/// A single thing: its rank among those that are kept when there are too many (lowest first), labels and value.
+/// A single thing: its rank when only some are kept (lowest first), its labels, and its value.
 pub(super) type Single = (f64, Pairs, f64);
 
-/// The families so far.
+/// The families under construction.
 pub(super) struct FamilySet<'a> {
     limit: usize,
     longest: usize,
@@ -170,12 +170,12 @@ pub(super) struct FamilySet<'a> {
 }
 
 impl<'a> FamilySet<'a> {
-    /// An empty set that keeps to `limit` series per family and `longest` bytes per label value.
+    /// Creates an empty set with at most `limit` series per family and `longest` bytes per label value.
     pub(super) fn new(limit: usize, longest: usize) -> Self {
         Self { limit, longest, grouped: BTreeMap::new(), single: BTreeMap::new() }
     }
 
-    /// The families, with the number of groups folded in each.
+    /// The families, including the number of folded groups in each.
     pub(super) fn finish(self) -> Families {
         let mut families = Families::new();
         let family = |name: &str| labels(&pairs([("family", name)]));
@@ -193,8 +193,8 @@ impl<'a> FamilySet<'a> {
         families
     }
 
-    /// Adds one account's part of a family of groups of records; `cells` makes the samples of one group from its
-    /// records. The account's name is among the labels that folding keeps.
+    /// Adds one account's records to a grouped family; `cells` computes the samples of a group from its records. The
+    /// account's name is among the labels that folding keeps.
     pub(super) fn add_grouped<R: Copy + 'a>(
         &mut self,
         family: &str,
@@ -219,19 +219,19 @@ impl<'a> FamilySet<'a> {
         grouped.groups.extend(groups);
     }
 
-    /// Adds one account's part of a family of single things. Of two with the same labels the higher value stays.
+    /// Adds one account's part of a family of single things. Of two with the same labels, the higher value wins.
     pub(super) fn add_single(&mut self, family: &str, samples: Vec<Single>) {
         let cut = samples.into_iter().map(|(rank, pairs, value)| (rank, cut_all(&pairs, self.longest), value));
         self.single.entry(format!("{PREFIX}{family}")).or_default().extend(cut);
     }
 }
 
-/// The pairs with their values cut.
+/// The pairs with truncated values.
 fn cut_all(pairs: &Pairs, longest: usize) -> Pairs {
     pairs.iter().map(|(name, value)| (name.clone(), cut(value, longest))).collect()
 }
 
-/// A value of at most `longest` bytes: what is longer loses characters from its end and gets a `…` instead.
+/// Truncates a value to at most `longest` bytes, including a `…` at its end.
 fn cut(value: &str, longest: usize) -> String {
     if value.len() <= longest {
         return String::from(value);
@@ -246,7 +246,7 @@ fn cut(value: &str, longest: usize) -> String {
     kept + "…"
 }
 
-/// The cells with their values cut; those that become equal are added up.
+/// The cells with truncated label values; cells that become equal are summed.
 fn merged(cells: Cells, longest: usize) -> Cells {
     let mut sums: BTreeMap<Pairs, f64> = BTreeMap::new();
     for (pairs, value) in cells {
@@ -255,7 +255,7 @@ fn merged(cells: Cells, longest: usize) -> Cells {
     sums.into_iter().collect()
 }
 
-/// The samples that are within the budget, and how many are not.
+/// The samples within the budget, and the number of those beyond it.
 fn kept(singles: Vec<Single>, limit: usize) -> (BTreeMap<Labels, f64>, usize) {
     let mut by_labels: BTreeMap<Pairs, (f64, f64)> = BTreeMap::new();
     for (rank, pairs, value) in singles {
@@ -271,13 +271,13 @@ fn kept(singles: Vec<Single>, limit: usize) -> (BTreeMap<Labels, f64>, usize) {
     (samples.collect(), left_out)
 }
 
-/// What groups of one size are sorted by: their labels' values, in the order in which the contract names the labels.
+/// The sort key of groups of equal size: their label values, in the order of the labels in the contract.
 fn by_name(key: &Key) -> Vec<&str> {
     let (first, last): (Vec<_>, Vec<_>) = key.kept.iter().partition(|(name, _)| name == "source" || name == "state");
     first.into_iter().chain(&key.open).chain(last).map(|(_, value)| value.as_str()).collect()
 }
 
-/// The group that this one is folded into. A group without open labels cannot be told from it.
+/// The group into which this one is folded. A group without open labels is folded into itself.
 fn as_other(key: &Key) -> Key {
     let open = key.open.iter().map(|(name, _)| (name.clone(), String::from(OTHER))).collect();
     Key { kept: key.kept.clone(), open }
@@ -287,7 +287,7 @@ fn labels(pairs: &[(String, String)]) -> Labels {
     pairs.iter().cloned().collect()
 }
 
-/// A count of things as a sample's value.
+/// A count as a sample value.
 pub(super) fn amount(count: usize) -> f64 {
     f64::from(u32::try_from(count).expect("a tenant has fewer than 2^32 of anything"))
 }

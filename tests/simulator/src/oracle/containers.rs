@@ -9,7 +9,7 @@ use super::facts::{Known, known, label_name, word};
 use super::sensors::is_stale;
 use crate::tenant::Tenant;
 
-/// Makes the samples of a group from its containers.
+/// Computes the samples of a group from its containers.
 type MakeCells = fn(&[Known<'_>]) -> Cells;
 
 /// Whether a condition holds for a container.
@@ -42,7 +42,7 @@ pub(super) fn add<'a>(set: &mut FamilySet<'a>, tenant: &'a Tenant, question: &'a
     add_top_risk(set, &containers, question);
 }
 
-/// The group of a container: source and state are kept, the chosen labels are open.
+/// The group of a container. Folding keeps source and state; the chosen labels are open.
 fn group(container: &Known<'_>, question: &Question) -> Key {
     let mut chosen = question.group_by.clone();
     for key in &question.promote_labels {
@@ -62,7 +62,7 @@ fn vulnerabilities(members: &[Known<'_>]) -> Cells {
     by_severity(&scanned)
 }
 
-/// The findings of their images, those of one image as often as it has containers here.
+/// The findings of the containers' images. An image counts once for each container.
 fn findings(members: &[Known<'_>]) -> Cells {
     let lists: Vec<_> = members.iter().filter_map(Known::image_detections).collect();
     by_finding(&lists)
@@ -97,7 +97,7 @@ fn by_qds_severity(members: &[Known<'_>]) -> Cells {
     counted(members, "qds_severity", &["critical", "high", "medium", "low", "unknown"], level)
 }
 
-/// For every value of a label how many members have it.
+/// The number of members for each value of a label.
 fn counted(members: &[Known<'_>], label: &str, values: &[&str], of: impl Fn(&Known<'_>) -> &'static str) -> Cells {
     let count = |value: &str| members.iter().filter(|container| of(container) == value).count();
     values.iter().map(|value| (pairs([(label, value)]), amount(count(value)))).collect()
@@ -171,7 +171,7 @@ fn add_by_runtime<'a>(set: &mut FamilySet<'a>, containers: &[Known<'a>], questio
     set.add_grouped("containers_by_runtime", &records, |members| single(amount(members.len())));
 }
 
-/// By the first architecture that the bulk list names.
+/// Groups by the first architecture in the bulk list.
 fn add_by_architecture<'a>(set: &mut FamilySet<'a>, containers: &[Known<'a>], question: &'a Question) {
     let key = |known: &Known<'_>| {
         let listed = known.container.architectures.iter().flatten().flatten().find(|listed| !listed.is_empty());

@@ -1,19 +1,19 @@
-//! How any group of things is divided: by severity, by risk, by kind of finding. The same for containers and images.
+//! Divides groups by severity, risk and kind of finding; containers and images share the rules.
 
 use super::answer::{Cells, amount, pairs};
 use crate::tenant::Detection;
 
-/// Levels 1 to 5 of the vendor, worst first, and what they are called.
+/// The vendor's levels 1 to 5, worst first, and their names.
 pub(super) const SEVERITIES: [(usize, &str, &str); 5] =
     [(5, "critical", "5"), (4, "high", "4"), (3, "medium", "3"), (2, "low", "2"), (1, "info", "1")];
 
-/// Whether a fix is known, as a label value.
+/// Whether there is a fix, as a label value.
 pub(super) const FIXABLE: [(bool, &str); 2] = [(true, "true"), (false, "false")];
 
-/// Counts of findings of severity 1 to 5.
+/// The number of findings of severity 1 to 5.
 pub(super) type Counts = [Option<u32>; 5];
 
-/// The sums of the counts of those that were scanned; nothing if none was.
+/// Sums the counts of the scanned members; empty if none was scanned.
 pub(super) fn by_severity(scanned: &[Counts]) -> Cells {
     if scanned.is_empty() {
         return Vec::new();
@@ -25,7 +25,7 @@ pub(super) fn by_severity(scanned: &[Counts]) -> Cells {
     SEVERITIES.into_iter().map(cell).collect()
 }
 
-/// How many have a risk score of each level.
+/// The number of members with a risk score of each level.
 pub(super) fn by_risk_level(scores: &[Option<u32>]) -> Cells {
     let level = |score: Option<u32>| match score {
         Some(850..) => "severe",
@@ -38,7 +38,7 @@ pub(super) fn by_risk_level(scores: &[Option<u32>]) -> Cells {
     ["severe", "high", "medium", "low", "unscored"].map(|value| (pairs([("risk_level", value)]), count(value))).into()
 }
 
-/// The findings listed for any of some images, each as often as it is listed; nothing if no image has a list.
+/// Counts the findings in some images' lists, each as often as it is listed; empty if no image has a list.
 pub(super) fn by_finding(lists: &[&Vec<Detection>]) -> Cells {
     if lists.is_empty() {
         return Vec::new();
@@ -64,7 +64,7 @@ fn finding_type(found: &Detection) -> &'static str {
     }
 }
 
-/// Whether any of its software has a version that mends it.
+/// Whether any of its software has a fixed version.
 pub(super) fn is_fixable(found: &Detection) -> bool {
     let versions = found.fix_versions.iter().flatten();
     versions.flatten().any(|version| !version.is_empty())

@@ -1,10 +1,10 @@
-//! The contract's words for single facts: enumerations, severities, a container's place, ages.
+//! The contract's label values for single facts: enumerations, severities, the placement of containers, times.
 
 use std::collections::HashMap;
 
 use crate::tenant::{Container, Detection, Image, Label, Pod, Repository, Sensor, Tenant};
 
-/// A vendor's enumeration value as a label value; an empty one is none.
+/// A vendor's enumeration value as a label value. An empty one counts as missing.
 pub(super) fn word(sent: Option<&str>) -> String {
     sent.filter(|sent| !sent.is_empty())
         .map_or_else(|| String::from("unknown"), |sent| sent.to_lowercase().replace(' ', "_"))
@@ -15,7 +15,7 @@ pub(super) fn name(sent: Option<&str>) -> String {
     sent.map(String::from).unwrap_or_default()
 }
 
-/// The severity that a vendor's word stands for.
+/// The severity that a vendor's term stands for.
 pub(super) fn severity(word: Option<&str>) -> &'static str {
     match word.unwrap_or_default().to_lowercase().as_str() {
         "critical" | "urgent" => "critical",
@@ -27,23 +27,23 @@ pub(super) fn severity(word: Option<&str>) -> &'static str {
     }
 }
 
-/// Unix milliseconds in seconds; nothing before 1970 has happened.
+/// Unix milliseconds in seconds; `None` for times before 1970.
 #[expect(clippy::cast_precision_loss, reason = "milliseconds of this age are far below 2^53")]
 pub(super) fn seconds(ms: Option<i64>) -> Option<f64> {
     ms.filter(|ms| *ms > 0).map(|ms| ms as f64 / 1000.0)
 }
 
-/// The first of an image's names that is there at all.
+/// The first of an image's names that is not null.
 fn first_repository(image: &Image) -> Option<&Repository> {
     image.repositories.iter().flatten().flatten().next()
 }
 
-/// A part of a name; an empty one is none.
+/// A part of a name. An empty one counts as missing.
 fn part(sent: Option<&String>) -> Option<&str> {
     sent.map(String::as_str).filter(|sent| !sent.is_empty() && *sent != "None")
 }
 
-/// The registry of an image: that of its first name, else that of the first of its digests that has one.
+/// The registry of an image: from its first name, or else from the first digest that has one.
 pub(super) fn registry(image: &Image) -> String {
     String::from(known_registry(image).unwrap_or("unknown"))
 }
@@ -53,7 +53,7 @@ fn known_registry(image: &Image) -> Option<&str> {
     named.or_else(|| image.digests.iter().find_map(|digest| part(digest.registry.as_ref())))
 }
 
-/// What an image is called.
+/// The name of an image.
 pub(super) fn image_name(image: &Image) -> String {
     let Some(first) = first_repository(image) else { return String::new() };
     match (known_registry(image), part(first.repository.as_ref())) {
@@ -63,18 +63,18 @@ pub(super) fn image_name(image: &Image) -> String {
     }
 }
 
-/// What the bulk list tells of an image's findings; `None` while a scan is pending and where the row cannot be read.
+/// The findings of an image in the bulk list; `None` while a scan is pending or if the row is unreadable.
 pub(super) fn detections(image: &Image) -> Option<&Vec<Detection>> {
     image.detections.as_ref().filter(|_| image.is_detailed())
 }
 
-/// A container and what can be known of it through both lists.
+/// A container and what both listings reveal about it.
 #[derive(Clone, Copy)]
 pub(super) struct Known<'a> {
     pub(super) container: &'a Container,
     /// The listed sensor on its host.
     pub(super) sensor: Option<&'a Sensor>,
-    /// The listed image that it was made of.
+    /// The listed image from which it was created.
     pub(super) image: Option<&'a Image>,
 }
 
@@ -124,12 +124,12 @@ impl<'a> ImagesById<'a> {
 }
 
 impl<'a> Known<'a> {
-    /// What its image is called.
+    /// The name of its image.
     pub(super) fn image_name(&self) -> String {
         self.image.map(image_name).unwrap_or_default()
     }
 
-    /// The findings of its image.
+    /// The findings in its image.
     pub(super) fn image_detections(&self) -> Option<&'a Vec<Detection>> {
         self.image.and_then(detections)
     }
@@ -163,12 +163,12 @@ impl<'a> Known<'a> {
         seconds(self.container.last_vm_scan).or(seconds(placed))
     }
 
-    /// A flag that only the bulk list tells.
+    /// A flag that only the bulk list has.
     pub(super) fn bulk_flag(&self, flag: Option<bool>) -> bool {
         self.container.is_placed() && flag == Some(true)
     }
 
-    /// The value of one of the labels that containers can be grouped by.
+    /// The value of a label by which containers can be grouped.
     pub(super) fn group_label(&self, label: &str, promoted: &[String]) -> String {
         let controller = self.pod().and_then(|pod| pod.controllers.first());
         let placed = self.container.is_placed();

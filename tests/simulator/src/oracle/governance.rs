@@ -15,7 +15,7 @@ pub(super) fn add<'a>(set: &mut FamilySet<'a>, tenant: &'a Tenant, question: &'a
     add_policies(set, tenant, question);
 }
 
-/// Images by registry. One that counts nothing shows nothing.
+/// Images by registry. A registry without counts has no samples.
 fn add_registries<'a>(set: &mut FamilySet<'a>, tenant: &'a Tenant, question: &'a Question) {
     fn counts(registry: &Registry) -> [Option<u32>; 3] {
         [registry.images, registry.scanned, registry.vulnerable]
@@ -39,7 +39,7 @@ fn flag(sent: Option<bool>) -> &'static str {
     }
 }
 
-/// How many have each value of a label.
+/// The number of values of a label.
 fn counted(label: &str, values: impl Iterator<Item = &'static str>) -> Cells {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for value in values {
@@ -97,7 +97,7 @@ fn add_policies<'a>(set: &mut FamilySet<'a>, tenant: &'a Tenant, question: &'a Q
     set.add_single("policy_image_age_limit_seconds", limits.collect());
 }
 
-/// The strictest of the policy's age rules that are in force.
+/// The strictest enabled age rule of the policy.
 fn age_limit(policy: &Policy, question: &Question) -> Option<Single> {
     let in_force = |rule: &&PolicyRule| rule.kind.as_deref() == Some(AGE_RULE) && rule.is_enabled == Some(true);
     let days = policy.rules.iter().filter(in_force).filter_map(|rule| rule.value).min()?;

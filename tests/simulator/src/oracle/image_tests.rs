@@ -1,4 +1,4 @@
-//! The oracle's families about images, against sums that can be reckoned by eye.
+//! Checks the oracle's image families against sums that are easy to verify by hand.
 
 use super::tests::{NOW, by_labels, folded, question, rows, total};
 use super::{Question, expected};
@@ -44,7 +44,7 @@ fn image(uuid: &str, containers: u32, detections: Option<Vec<Detection>>) -> Ima
     }
 }
 
-/// A tenant with these images alone, and with no container.
+/// A tenant with only these images, and no containers.
 fn tenant(images: Vec<Image>) -> Tenant {
     let mut tenant = Tenant::generate(&Shape::small(2, NOW).containers(0));
     tenant.images = images;
@@ -106,7 +106,7 @@ fn findings_count_as_listed_and_pending_scans_add_nothing() {
 }
 
 #[test]
-fn an_image_has_what_it_tells_and_no_more() {
+fn an_image_shows_only_its_known_facts() {
     let mut unscanned = image("unscanned", 2, None);
     unscanned.containers = None;
     unscanned.scan_status = None;
@@ -164,7 +164,7 @@ fn a_vulnerability_counts_each_image_once() {
     let top = "top_vulnerability_affected_images";
     let shown = [(["100", "false"], 1.0), (["20", "false"], 1.0), (["9", "true"], 2.0)];
     assert_eq!(by_labels(&families, top, ["vulnerability_id", "fixable"]), rows(&shown));
-    // Of equals the one that is first as text.
+    // Among equals, the first in text order wins.
     let families = expected(&tenant, &Question { images_top_k: 2, ..question() });
     let shown = [(["100", "false"], 1.0), (["9", "true"], 2.0)];
     assert_eq!(by_labels(&families, top, ["vulnerability_id", "fixable"]), rows(&shown));
@@ -178,7 +178,7 @@ fn containers_have_the_name_and_the_findings_of_their_image() {
     let mut pending = image("pending", 1, None);
     pending.repositories = Some(vec![Some(named(None, Some("bare")))]);
     let listed = vec![found(9, "POTENTIAL", Some("2"))];
-    // One of which the page list does not tell: no image at all.
+    // The page list lacks one of them, so the image is unknown.
     let mut gone = image("gone", 1, Some(listed.clone()));
     gone.page_row = Row::Absent;
     tenant.images = vec![image("one", 2, Some(listed)), pending, gone];

@@ -1,4 +1,4 @@
-//! The families about images, and about the vulnerabilities in them.
+//! The families about images and their vulnerabilities.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use super::division::{FIXABLE, by_finding, by_risk_level, by_severity, is_fixabl
 use super::facts::{detections, image_name, registry, seconds, word};
 use crate::tenant::{Image, Tenant};
 
-/// Makes the samples of a group from its images.
+/// Computes the samples of a group from its images.
 type MakeCells = fn(&[&Image]) -> Cells;
 
 pub(super) fn add<'a>(set: &mut FamilySet<'a>, tenant: &'a Tenant, question: &'a Question) {
@@ -30,7 +30,7 @@ pub(super) fn add<'a>(set: &mut FamilySet<'a>, tenant: &'a Tenant, question: &'a
     add_vulnerabilities(set, &existing, question);
 }
 
-/// The group of an image: source and use are kept, the chosen labels are open.
+/// The group of an image. Folding keeps source and use; the chosen labels are open.
 fn group(image: &Image, question: &Question) -> Key {
     Key {
         kept: pairs([("source", &question.source), ("in_use", truth(is_in_use(image)))]),
@@ -102,21 +102,21 @@ fn oldest_created(members: &[&Image]) -> Cells {
     oldest.map_or_else(Vec::new, single)
 }
 
-/// A vulnerability over all images.
+/// A vulnerability across all images.
 #[derive(Clone, Copy, Default)]
 struct Spread {
-    /// Images that carry it.
+    /// The number of images that have it.
     images: usize,
     is_in_use: bool,
     is_fixable: bool,
 }
 
-/// The vulnerabilities by the text of their QIDs.
+/// The vulnerabilities by their QID as text.
 fn spreads(existing: &[&Image]) -> BTreeMap<String, Spread> {
     let mut spreads: BTreeMap<String, Spread> = BTreeMap::new();
     for image in existing {
         let listed = detections(image).into_iter().flatten();
-        // For each vulnerability of this image whether there is a fix for it.
+        // For each vulnerability of this image, whether there is a fix.
         let mut own: BTreeMap<u32, bool> = BTreeMap::new();
         for (qid, found) in listed.filter_map(|found| Some((found.qid?, found))) {
             *own.entry(qid).or_default() |= is_fixable(found);

@@ -1,6 +1,6 @@
-//! What an exporter has to show for its accounts, family by family, read from the metric contract alone.
+//! The metrics that an exporter must show for its accounts, family by family, derived from the metric contract alone.
 //!
-//! Slow and obvious on purpose: every family filters and adds up the truth's records anew.
+//! Slow and obvious on purpose: every family filters and sums the records from scratch.
 
 mod answer;
 mod containers;
@@ -25,7 +25,7 @@ pub type Labels = BTreeMap<String, String>;
 /// Samples by family (sample name) and labels. A family without samples is left out.
 pub type Families = BTreeMap<String, BTreeMap<Labels, f64>>;
 
-/// What is asked of an account: the exporter's settings that its metrics depend on.
+/// A question about an account: the exporter's settings that affect its metrics.
 #[derive(Clone, Debug)]
 pub struct Question {
     /// The name of the account in the configuration.
@@ -34,9 +34,9 @@ pub struct Question {
     pub group_by: Vec<String>,
     /// The label keys promoted to `label_<key>`.
     pub promote_labels: Vec<String>,
-    /// How many of the riskiest containers are shown.
+    /// The number of riskiest containers to show.
     pub top_k: usize,
-    /// After how long a silence a sensor is stale.
+    /// The silence after which a sensor is stale.
     pub sensors_stale_after_s: f64,
     /// The cardinality budget of each family.
     pub max_series_per_family: usize,
@@ -44,14 +44,14 @@ pub struct Question {
     pub images_group_by: Vec<String>,
     /// `limits.max_label_value_length`, in bytes.
     pub max_label_value_length: usize,
-    /// How many of the most widespread vulnerabilities are shown.
+    /// The number of most widespread vulnerabilities to show.
     pub images_top_k: usize,
-    /// When the question is asked, in Unix seconds.
+    /// The time of the question in Unix seconds.
     pub now_s: f64,
 }
 
 impl Question {
-    /// What is asked of an account with the exporter's default settings, at a time in Unix seconds.
+    /// A question about an account with the exporter's default settings, at a time in Unix seconds.
     pub fn usual(source: &str, now_s: f64) -> Self {
         Self {
             source: source.to_owned(),
@@ -68,22 +68,22 @@ impl Question {
     }
 }
 
-/// What is true of an account.
+/// The state of an account.
 #[derive(Clone, Copy, Debug)]
 pub enum Truth<'a> {
-    /// Of Qualys Container Security.
+    /// A Qualys Container Security account.
     Qualys(&'a Tenant),
-    /// Of Prisma Cloud Compute.
+    /// A Prisma Cloud Compute console.
     Prisma(&'a Console),
 }
 
-/// All samples that one tenant gives, and how many groups were folded.
+/// All samples for one tenant, and the number of folded groups.
 pub fn expected(tenant: &Tenant, question: &Question) -> Families {
     expected_of(&[(Truth::Qualys(tenant), question)])
 }
 
-/// All samples that the accounts of one exporter give together, and how many groups were folded. The questions differ in
-/// the accounts' names only. What an endpoint does not tell in some shape of its answer is given nevertheless.
+/// All samples for the accounts of one exporter, and the number of folded groups. The questions may differ in the
+/// account names only. Samples that depend on the shape of an endpoint's response are always included.
 pub fn expected_of(truths: &[(Truth<'_>, &Question)]) -> Families {
     let Some((_, first)) = truths.first() else { return Families::new() };
     let mut set = FamilySet::new(first.max_series_per_family, first.max_label_value_length);

@@ -29,7 +29,7 @@ fn is_evaluated(control: &Control) -> bool {
     control.passed.is_some() || control.failed.is_some() || control.skipped.is_some()
 }
 
-/// The resources of the evaluated ones among some controls by status.
+/// The resources of the evaluated controls by status.
 fn by_status(members: &[&Control]) -> Cells {
     let evaluated: Vec<_> = members.iter().filter(|control| is_evaluated(control)).collect();
     if evaluated.is_empty() {
@@ -45,7 +45,7 @@ fn by_status(members: &[&Control]) -> Cells {
         .into()
 }
 
-/// The same by severity.
+/// The resources of the evaluated controls by severity and status.
 fn by_severity(members: &[&Control]) -> Cells {
     let mut severities: BTreeMap<Pairs, Vec<&Control>> = BTreeMap::new();
     for control in members {

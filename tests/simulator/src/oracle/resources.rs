@@ -1,4 +1,4 @@
-//! The families about the resources that posture controls were evaluated for.
+//! The families about the resources evaluated for posture controls.
 
 use std::collections::BTreeMap;
 
@@ -27,7 +27,7 @@ pub(super) fn add<'a>(set: &mut FamilySet<'a>, tenant: &'a Tenant, question: &'a
     });
 }
 
-/// Every severity that any of them has, and for each how many passed, failed and were skipped.
+/// For each severity of a member, the number of passed, failed and skipped resources.
 fn by_severity(members: &[&PostureResource]) -> Cells {
     let mut severities: BTreeMap<Pairs, Vec<&PostureResource>> = BTreeMap::new();
     for resource in members {

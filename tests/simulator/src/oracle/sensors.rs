@@ -19,7 +19,7 @@ pub(super) fn add<'a>(set: &mut FamilySet<'a>, tenant: &'a Tenant, question: &'a
     set.add_grouped("sensors_stale", &records, |members| stale(members, question));
 }
 
-/// Silent for too long. One that never checked in is, too.
+/// Whether a sensor has been silent for too long. A sensor that never checked in is stale.
 pub(super) fn is_stale(sensor: &Sensor, question: &Question) -> bool {
     seconds(sensor.last_checked_in).is_none_or(|last| question.now_s - last > question.sensors_stale_after_s)
 }
@@ -39,7 +39,7 @@ fn add_all<'a>(set: &mut FamilySet<'a>, tenant: &'a Tenant, question: &'a Questi
 
 fn add_single_ones<'a>(set: &mut FamilySet<'a>, tenant: &'a Tenant, question: &'a Question) {
     let registered: Vec<&Sensor> = tenant.sensors.iter().filter(|sensor| sensor.sensor_id.is_some()).collect();
-    // The longest silent are kept first; those never heard of come last.
+    // The longest silent are kept first; those that never checked in come last.
     let rank = |sensor: &Sensor| seconds(sensor.last_checked_in).unwrap_or(f64::INFINITY);
     let identity = |sensor: &Sensor| {
         pairs([

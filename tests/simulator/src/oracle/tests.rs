@@ -1,4 +1,4 @@
-//! The oracle against sums that can be reckoned by eye.
+//! Checks the oracle against sums that are easy to verify by hand.
 
 use super::{Families, Labels, Question, expected};
 use crate::tenant::{Outcome, Row, Shape, Tenant};
@@ -58,7 +58,7 @@ fn folding_keeps_sums_and_the_budget() {
 }
 
 #[test]
-fn a_container_without_a_bulk_row_has_no_place() {
+fn a_container_without_a_bulk_row_has_no_placement() {
     let mut tenant = Tenant::generate(&Shape::small(4, NOW).containers(1));
     tenant.containers[0].page_row = Row::Readable;
     tenant.containers[0].bulk_row = Row::Absent;
@@ -88,17 +88,17 @@ pub(super) fn by_labels<const N: usize>(
     values
 }
 
-/// What [`by_labels`] gives, written down.
+/// An expected result of [`by_labels`].
 pub(super) fn rows<const N: usize>(values: &[([&str; N], f64)]) -> Vec<([String; N], f64)> {
     values.iter().map(|(labels, value)| (labels.map(String::from), *value)).collect()
 }
 
 #[test]
-fn resources_count_by_what_they_came_to() {
+fn resources_count_by_outcome() {
     let mut tenant = Tenant::generate(&Shape::small(6, NOW));
     tenant.posture_resources.truncate(4);
-    let told = [Some(Outcome::Pass), Some(Outcome::Fail), Some(Outcome::Fail), None];
-    for (resource, outcome) in tenant.posture_resources.iter_mut().zip(told) {
+    let outcomes = [Some(Outcome::Pass), Some(Outcome::Fail), Some(Outcome::Fail), None];
+    for (resource, outcome) in tenant.posture_resources.iter_mut().zip(outcomes) {
         resource.outcome = outcome;
         resource.cluster_name = None;
         resource.kind = Some(String::from("ServiceAccount"));
@@ -107,7 +107,7 @@ fn resources_count_by_what_they_came_to() {
     }
     tenant.posture_resources[1].criticality = None;
     tenant.posture_resources[2].last_evaluated = Some(NOW - 20_000);
-    // No reader can make sense of the fourth.
+    // The fourth has an unknown outcome, so its row is unreadable.
     tenant.posture_resources[3].last_evaluated = Some(NOW - 30_000);
     let families = expected(&tenant, &question());
     let names = ["k8s_cluster_name", "k8s_resource_kind", "severity", "vendor_severity", "status"];
@@ -163,7 +163,7 @@ fn reports_count_by_template_status_and_schedule() {
 #[test]
 fn policies_count_their_rules_and_the_strictest_age() {
     let mut tenant = Tenant::generate(&Shape::small(6, NOW));
-    // 180 and 90 days in force, 7 not, one without a number; 30 not in force.
+    // Enabled: 180 and 90 days, and one without a number. Disabled: 30 days. Not an age: 7.
     tenant.policies.truncate(2);
     for (policy, name) in tenant.policies.iter_mut().zip(["strict", "lax"]) {
         policy.name = Some(String::from(name));

@@ -1,4 +1,4 @@
-//! A request as the vendors' modules see it, what they answer, and how the answer goes over the wire.
+//! The request that the vendors' modules see, their response, and how the response is sent.
 
 use std::collections::VecDeque;
 use std::io::Write;
@@ -13,7 +13,7 @@ use hyper::body::Frame;
 use hyper::http::request::Parts;
 use tokio::time::{Sleep, sleep};
 
-/// A request, read whole.
+/// A request with its complete body.
 pub(crate) struct Call {
     pub(crate) method: String,
     pub(crate) path: String,
@@ -49,7 +49,7 @@ impl Call {
         self.header("accept-encoding").is_some_and(|accepted| accepted.contains("gzip"))
     }
 
-    /// Makes of any page the first one.
+    /// Turns a request for any page into one for the first.
     pub(crate) fn rewind(&mut self) {
         self.query.retain(|(key, _)| !matches!(key.as_str(), "pageNumber" | "pageNo" | "paginationQuery" | "offset"));
     }
@@ -83,7 +83,7 @@ fn form_decoded(text: &str) -> String {
     String::from_utf8_lossy(&decoded).into_owned()
 }
 
-/// Writes a form value.
+/// Encodes a form value.
 pub(crate) fn form_encoded(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {
@@ -94,7 +94,7 @@ pub(crate) fn form_encoded(text: &str) -> String {
         .collect()
 }
 
-/// What a vendor answers.
+/// A vendor's response.
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
@@ -125,12 +125,12 @@ impl Answer {
     }
 }
 
-/// An answer and the way it is sent.
+/// A response and how it is sent.
 pub(crate) struct Delivery {
     pub(crate) answer: Answer,
-    /// Break the connection in the middle of the body.
+    /// Whether the connection breaks in the middle of the body.
     pub(crate) broken: bool,
-    /// Send nothing for so long in the middle of the body.
+    /// A pause in the middle of the body.
     pub(crate) silence: Option<Duration>,
     /// Filler sent after the body, in bytes.
     pub(crate) filler: usize,
@@ -156,7 +156,7 @@ impl Delivery {
         let mut pieces = VecDeque::new();
         if broken || silence.is_some() {
             pieces.push_back(Piece::Data(body.split_to(body.len() / 2)));
-            // What comes before a break is given a moment to reach the wire.
+            // Data sent before a break needs a moment to reach the wire.
             pieces.push_back(Piece::Silence(Box::pin(sleep(silence.unwrap_or(Duration::from_millis(1))))));
         }
         if broken {
@@ -181,7 +181,7 @@ pub(crate) struct Body {
 enum Piece {
     Data(Bytes),
     Silence(Pin<Box<Sleep>>),
-    /// The connection breaks.
+    /// Breaks the connection.
     Break,
 }
 

@@ -1,11 +1,11 @@
-//! Points in time as vendors write them.
+//! Times in the vendors' formats.
 
 const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 struct Moment {
     year: i64,
-    /// From 1.
+    /// The month, from 1.
     month: usize,
     day: i64,
     /// Days since 1970-01-01, a Thursday.
@@ -16,7 +16,7 @@ struct Moment {
     millisecond: i64,
 }
 
-/// Splits Unix milliseconds, counting the years one by one: slow, and easily seen to be right.
+/// Splits Unix milliseconds by counting years one by one, which is slow but obviously correct.
 fn moment(ms: i64) -> Moment {
     let days = ms.div_euclid(86_400_000);
     let mut left = days;
@@ -51,13 +51,13 @@ fn year_length(year: i64) -> i64 {
     if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) { 366 } else { 365 }
 }
 
-/// `2023-05-09T08:47:15.854Z`, with the given way to write UTC.
+/// A time such as `2023-05-09T08:47:15.854Z`, with the given notation for UTC.
 pub(super) fn iso(ms: i64, zone: &str) -> String {
     let Moment { year, month, day, hour, minute, second, millisecond, days: _ } = moment(ms);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millisecond:03}{zone}")
 }
 
-/// `Fri Apr 11 05:02:48 GMT 2025`; the milliseconds are lost.
+/// A time such as `Fri Apr 11 05:02:48 GMT 2025`, without milliseconds.
 pub(super) fn gmt(ms: i64) -> String {
     let Moment { year, month, day, hour, minute, second, days, millisecond: _ } = moment(ms);
     let weekday = WEEKDAYS[usize::try_from(days.rem_euclid(7)).expect("below 7")];

@@ -1,4 +1,4 @@
-//! Faults: what can go wrong between a vendor and its client, on demand.
+//! Faults on demand: what can go wrong between a vendor and its client.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -13,57 +13,57 @@ use super::answer::{Answer, Call, Delivery};
 /// A fault for some of the requests.
 #[derive(Clone, Debug)]
 pub struct Fault {
-    /// Part of the path and query (as sent) of the requests that it strikes.
+    /// A part of the path and query, as sent, of the affected requests.
     pub path_contains: String,
-    /// How many requests it strikes; `usize::MAX` for all until it is cleared.
+    /// The number of affected requests; `usize::MAX` for all until the fault is cleared.
     pub times: usize,
-    /// How many matching requests pass before.
+    /// The number of matching requests that pass first.
     pub skip: usize,
-    /// What happens to them.
+    /// What happens to the affected requests.
     pub kind: FaultKind,
 }
 
 /// What happens to a request.
 #[derive(Clone, Debug)]
 pub enum FaultKind {
-    /// A status with headers and a body.
+    /// A response with this status, headers and body.
     Status(u16, Vec<(String, String)>, String),
-    /// A status with an HTML page, as an edge proxy sends.
+    /// A response with this status and an HTML page, as an edge proxy sends.
     Html(u16),
-    /// 200 and no body.
+    /// Status 200 without a body.
     Empty,
-    /// The answer's JSON ends in the middle, in well-formed HTTP.
+    /// The JSON of the response is truncated, in well-formed HTTP.
     Truncate,
     /// The connection breaks in the middle of the body.
     Reset,
-    /// The answer comes that much later.
+    /// The response is delayed.
     Stall(Duration),
-    /// The second half of the answer's body comes that much later.
+    /// The second half of the response's body is delayed.
     StallInside(Duration),
-    /// The true answer, before which all tokens become void, that of the request included.
+    /// All tokens are revoked, including the request's own, before the regular response.
     Revoke,
-    /// The answer comes once it is given a permit, or this is closed.
+    /// The response waits for a permit, or until the semaphore is closed.
     Hold(Arc<Semaphore>),
-    /// 200 with bytes that are no JSON.
+    /// Status 200 with a body that is not JSON.
     Garbage,
-    /// A redirect to that location.
+    /// A redirect to this location.
     Redirect(String),
-    /// 200 with JSON that goes on for that many bytes.
+    /// Status 200 with JSON of this many bytes.
     BigBody(usize),
-    /// 200 with gzip that unpacks to that many bytes.
+    /// Status 200 with gzip that expands to this many bytes.
     GzipBomb(usize),
-    /// The first page, whichever was asked for.
+    /// The first page, whichever page was requested.
     RepeatPage,
-    /// The true answer without these headers (lower case), such as `link`.
+    /// The regular response without these headers (lower case), such as `link`.
     WithoutHeader(String),
-    /// The true answer, before which the truth takes a step to that time, in Unix milliseconds.
+    /// The state takes a step to this time, in Unix milliseconds, before the regular response.
     Step(i64),
-    /// The true answer with that header (lower case) of that value, in place of its own.
+    /// The regular response with this header (lower case) replaced by this value.
     WithHeader(String, String),
 }
 
 impl FaultKind {
-    /// What is sent, given the true answer.
+    /// The response to send, given the regular one.
     pub(super) fn apply(self, truth: impl FnOnce() -> Answer) -> Delivery {
         let answer = match self {
             Self::Status(status, headers, body) => {
@@ -117,7 +117,7 @@ fn gzip_bomb(bytes: usize) -> Vec<u8> {
     encoder.finish().expect("writing to memory")
 }
 
-/// The faults that are due.
+/// The pending faults.
 #[derive(Debug, Default)]
 pub(super) struct Faults {
     pending: Vec<Fault>,
@@ -132,7 +132,7 @@ impl Faults {
         self.pending.clear();
     }
 
-    /// The fault for this request, if one strikes it; the one added first wins.
+    /// The fault for this request, if any; the one added first wins.
     pub(super) fn strike(&mut self, call: &Call) -> Option<FaultKind> {
         let target = format!("{}?{}", call.path, call.raw_query);
         for fault in &mut self.pending {

@@ -1,6 +1,6 @@
-//! A vendor's API over HTTP/1.1 on a local port: takes requests, records them, injects faults, writes answers.
+//! A vendor's API over HTTP/1.1 on a local port: it records requests, injects faults and sends responses.
 //!
-//! What the requests mean is the business of one module per vendor: [`qualys`] and [`prisma`].
+//! A module per vendor interprets the requests: [`qualys`] and [`prisma`].
 
 mod answer;
 mod calendar;
@@ -29,22 +29,22 @@ use prisma::Prisma;
 use qualys::Qualys;
 pub use qualys::{LinkForm, Options};
 
-/// A request that the server has answered.
+/// A request to which the server has responded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// Such as `GET`.
+    /// The method, such as `GET`.
     pub method: String,
-    /// Without the query.
+    /// The path without the query.
     pub path: String,
-    /// As sent.
+    /// The query as sent.
     pub query: String,
-    /// The status that it was answered with.
+    /// The status of the response.
     pub status: u16,
-    /// When it was answered.
+    /// The time of the response.
     pub at: Instant,
 }
 
-/// A running server. It ends when it is dropped.
+/// A running server. It stops when it is dropped.
 pub struct Server {
     address: SocketAddr,
     state: Arc<State>,
@@ -53,7 +53,7 @@ pub struct Server {
     closed: Option<TcpSocket>,
 }
 
-/// How many connections may wait to be taken.
+/// The number of connections that may wait to be accepted.
 const BACKLOG: u32 = 1024;
 
 struct State {
@@ -63,7 +63,7 @@ struct State {
     gzip: bool,
 }
 
-/// Whose API it is.
+/// The vendor whose API is served.
 enum Vendor {
     Qualys { api: Box<Qualys>, tenant: Arc<Mutex<Tenant>> },
     Prisma(Box<Prisma>),
@@ -81,7 +81,7 @@ impl Vendor {
         match self {
             Self::Qualys { tenant, .. } => {
                 let mut tenant = lock(tenant);
-                // Two changes of one record at the same time could not be told apart.
+                // Two changes of one record at the same time would be indistinguishable.
                 let later = tenant.now_ms() + 1;
                 tenant.step(now_ms.max(later));
             }
@@ -98,19 +98,19 @@ impl Vendor {
 }
 
 impl Server {
-    /// Serves the tenant's Qualys API on a free port of the local host.
+    /// Serves the tenant's Qualys API on a free loopback port.
     pub async fn start(tenant: Arc<Mutex<Tenant>>, options: Options) -> std::io::Result<Self> {
         let gzip = options.gzip;
         Self::serve(Vendor::Qualys { api: Box::new(Qualys::new(Arc::clone(&tenant), options)), tenant }, gzip).await
     }
 
-    /// Serves the console's API on a free port of the local host.
+    /// Serves the console's API on a free loopback port.
     pub async fn start_prisma(console: Arc<Mutex<Console>>, options: prisma::Options) -> std::io::Result<Self> {
         let gzip = options.gzip;
         Self::serve(Vendor::Prisma(Box::new(Prisma::new(console, options))), gzip).await
     }
 
-    #[expect(clippy::unused_async, reason = "sockets want a runtime, which who awaits this has")]
+    #[expect(clippy::unused_async, reason = "sockets need a runtime, and the caller that awaits this has one")]
     async fn serve(vendor: Vendor, gzip: bool) -> std::io::Result<Self> {
         let socket = socket(SocketAddr::from(([127, 0, 0, 1], 0)))?;
         let address = socket.local_addr()?;
@@ -125,25 +125,25 @@ impl Server {
         Ok(())
     }
 
-    /// Ends all connections and refuses others, until [`Server::reopen`].
+    /// Ends all connections and refuses new ones until [`Server::reopen`].
     pub async fn close(&mut self) -> std::io::Result<()> {
-        // A socket that has the port and does not listen keeps others from being given it meanwhile.
+        // A bound socket that does not listen reserves the port.
         self.closed = Some(socket(self.address)?);
         self.accepting.shutdown().await;
         Ok(())
     }
 
-    /// Takes connections again, where it did before.
+    /// Accepts connections again, at the same address.
     pub fn reopen(&mut self) -> std::io::Result<()> {
         self.closed.take().map_or(Ok(()), |socket| self.listen(socket))
     }
 
-    /// Such as `http://127.0.0.1:41234`.
+    /// The base URL, such as `http://127.0.0.1:41234`.
     pub fn base_url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// The truth behind the answers of the Qualys API; this server must be one.
+    /// The state behind the Qualys API; panics for another vendor.
     pub fn tenant(&self) -> Arc<Mutex<Tenant>> {
         match &self.state.vendor {
             Vendor::Qualys { tenant, .. } => Arc::clone(tenant),
@@ -151,7 +151,7 @@ impl Server {
         }
     }
 
-    /// The truth behind the answers of the Prisma API; this server must be one.
+    /// The state behind the Prisma API; panics for another vendor.
     pub fn console(&self) -> Arc<Mutex<Console>> {
         match &self.state.vendor {
             Vendor::Prisma(api) => api.console(),
@@ -164,7 +164,7 @@ impl Server {
         lock(&self.state.requests).clone()
     }
 
-    /// How many requests had a path with this prefix.
+    /// The number of requests whose path has this prefix.
     pub fn request_count(&self, path_prefix: &str) -> usize {
         lock(&self.state.requests).iter().filter(|request| request.path.starts_with(path_prefix)).count()
     }
@@ -174,7 +174,7 @@ impl Server {
         lock(&self.state.requests).clear();
     }
 
-    /// Forgets every log-in, as if all tokens had been revoked.
+    /// Revokes all tokens.
     pub fn revoke_tokens(&self) {
         self.state.vendor.revoke_tokens();
     }
@@ -189,18 +189,18 @@ impl Server {
         lock(&self.state.faults).clear();
     }
 
-    /// Ends the server and its connections; its port is closed when this returns.
+    /// Stops the server and its connections; its port is closed when this returns.
     pub async fn stop(mut self) {
         self.accepting.shutdown().await;
     }
 }
 
-/// The guard of a mutex, whatever became of its other users: a test that panicked has failed already.
+/// The guard of a mutex, ignoring poisoning: a test that panicked has already failed.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A socket at that address, which does not listen yet.
+/// A socket bound to this address that does not listen yet.
 fn socket(address: SocketAddr) -> std::io::Result<TcpSocket> {
     let socket = TcpSocket::new_v4()?;
     socket.set_reuseaddr(true)?;
@@ -209,7 +209,7 @@ fn socket(address: SocketAddr) -> std::io::Result<TcpSocket> {
     Ok(socket)
 }
 
-/// Takes connections until it is aborted, which ends the connections too.
+/// Accepts connections until it is aborted, which also ends the connections.
 async fn accept(listener: TcpListener, state: Arc<State>) {
     let mut connections = JoinSet::new();
     loop {
@@ -225,7 +225,7 @@ async fn serve(stream: TcpStream, state: Arc<State>) {
         let state = Arc::clone(&state);
         async move { Ok::<_, Infallible>(respond(&state, request).await) }
     });
-    // A client that goes away, and a reset on purpose, end here as errors that concern nobody.
+    // Clients that disconnect and deliberate resets end here as errors that can be ignored.
     drop(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
 }
 

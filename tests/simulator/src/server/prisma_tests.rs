@@ -1,4 +1,4 @@
-//! The console's API as a client meets it, over a bare socket.
+//! The console's API as a client sees it, over a bare socket.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -68,7 +68,7 @@ async fn all(server: &Server, target: &str, limit: usize) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn pages_make_the_whole_listing_in_order() {
+async fn pages_form_the_complete_listing_in_order() {
     let server = start(Options { page_limit: 25, ..options() }).await;
     let console = lock(&server.console()).clone();
     for (listing, records, strays) in [
@@ -82,14 +82,14 @@ async fn pages_make_the_whole_listing_in_order() {
         assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len(), "{listing}");
     }
     let first = get(&server, "/api/v30.00/containers?limit=40").await;
-    assert_eq!(parsed(&first).as_array().map(Vec::len), Some(25), "no page is longer than the vendor's");
+    assert_eq!(parsed(&first).as_array().map(Vec::len), Some(25), "pages are capped at the vendor's limit");
     assert_eq!(first.headers["total-count"], (console.containers.len() + 6).to_string());
     assert_eq!(get(&server, "/api/v30.00/containers?offset=99999").await.body, b"null");
     assert_eq!(error(&get(&server, "/api/v30.00/containers?offset=many").await), (400, true));
 }
 
 #[tokio::test]
-async fn only_who_may_gets_in() {
+async fn only_authorized_clients_get_in() {
     let now = Arc::new(AtomicI64::new(NOW));
     let clock = {
         let now = Arc::clone(&now);
@@ -115,7 +115,7 @@ async fn only_who_may_gets_in() {
     assert_eq!(get_as(&server, target, &bearer).await.status, 200);
     server.revoke_tokens();
     assert_eq!(get_as(&server, target, &bearer).await.status, 401);
-    assert_eq!(get(&server, "/api/v30.00/defenders/summary").await.status, 404, "no tenant path");
+    assert_eq!(get(&server, "/api/v30.00/defenders/summary").await.status, 404, "the tenant's path is missing");
     server.stop().await;
 }
 
@@ -175,7 +175,7 @@ async fn a_changed_console_shows_at_once_and_pages_repeat_on_demand() {
 }
 
 #[tokio::test]
-async fn a_page_can_come_after_a_change_or_tell_another_length() {
+async fn a_page_can_follow_a_change_or_report_another_length() {
     let server = start(options()).await;
     let strike = |kind| server.inject(Fault { path_contains: String::from("containers"), times: 1, skip: 0, kind });
     let before = get(&server, "/api/v30.00/containers").await;
@@ -198,7 +198,7 @@ async fn secrets_are_planted_and_long_lists_can_be_left_out() {
     assert!(text(get(&server, "/api/v30.00/images").await).contains("\"packages\""));
     assert!(!text(get(&server, "/api/v30.00/images?compact=true").await).contains("\"packages\""));
     let statistics = parsed(&get(&server, "/api/v30.00/stats/vulnerabilities").await);
-    assert_eq!(statistics.as_array().map(Vec::len), Some(2), "one is out of date");
+    assert_eq!(statistics.as_array().map(Vec::len), Some(2), "one of them is outdated");
     assert!(parsed(&get(&server, "/api/v30.00/settings/license").await).is_object());
     assert_eq!(server.request_count("/api/v30.00/images"), 2);
 }

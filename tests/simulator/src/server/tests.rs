@@ -1,4 +1,4 @@
-//! The server as a client meets it, over a bare socket.
+//! The server as a client sees it, over a bare socket.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -21,7 +21,7 @@ pub(super) struct Reply {
     pub(super) status: u16,
     pub(super) headers: BTreeMap<String, String>,
     pub(super) body: Vec<u8>,
-    /// The connection ended before the body did.
+    /// Whether the connection ended before the body did.
     is_cut: bool,
 }
 
@@ -62,7 +62,7 @@ pub(super) async fn send(server: &Server, request: String) -> Reply {
     Reply { status, headers, body, is_cut: is_reset || !is_whole }
 }
 
-/// The content of a chunked body, and whether it was sent to its end.
+/// The content of a chunked body, and whether it is complete.
 fn unchunked(mut raw: &[u8]) -> (Vec<u8>, bool) {
     let mut body = Vec::new();
     while let Some(end) = raw.windows(2).position(|bytes| bytes == b"\r\n") {
@@ -102,7 +102,7 @@ fn uuids(rows: &[Value]) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn only_who_logs_in_gets_in() {
+async fn only_logged_in_clients_get_in() {
     let server = start(Options { static_token: Some(String::from("static")), ..options() }).await;
     let refused = log_in(&server, "wrong").await;
     assert_eq!(refused.status, 401);
@@ -158,7 +158,7 @@ async fn both_lists_show_every_container() {
 }
 
 #[tokio::test]
-async fn windows_filters_and_errors_are_the_vendors() {
+async fn windows_filters_and_errors_match_the_vendor() {
     let server = start(Options { window: 150, enforce_limits: true, ..options() }).await;
     let token = token(&server).await;
     let last = get(&server, &format!("{PAGES}2"), &token, "").await;
@@ -218,7 +218,7 @@ async fn limits_are_enforced() {
 }
 
 #[tokio::test]
-async fn faults_strike_as_told() {
+async fn faults_strike_as_configured() {
     let server = start(options()).await;
     let token = token(&server).await;
     let target = format!("{PAGES}2");
@@ -252,7 +252,7 @@ async fn faults_strike_as_told() {
 }
 
 #[tokio::test]
-async fn tokens_are_void_from_the_request_on_that_says_so() {
+async fn tokens_are_revoked_from_the_chosen_request_on() {
     let server = start(options()).await;
     let old = token(&server).await;
     let target = format!("{PAGES}1");
@@ -273,5 +273,5 @@ async fn a_closed_server_refuses_connections_until_it_is_open_again() {
         assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
     }
     server.reopen().unwrap();
-    assert_eq!(get(&server, &format!("{PAGES}1"), &token, "").await.status, 200, "its state is as it was");
+    assert_eq!(get(&server, &format!("{PAGES}1"), &token, "").await.status, 200, "it keeps its state");
 }

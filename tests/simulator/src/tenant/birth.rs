@@ -1,4 +1,4 @@
-//! How containers, sensors and controls come to be.
+//! Generates containers, sensors and controls.
 
 use super::Shape;
 use super::landscape::{Cloud, Landscape, Machine, Site};
@@ -27,7 +27,7 @@ const POLICIES: &[&str] = &[
     "Red Hat OpenShift Container Platform Best Practices",
 ];
 
-/// A container born at `born`, as it is at `now`.
+/// Generates a container that was created at `born`, as of `now`.
 pub(super) fn container(landscape: &Landscape, born: i64, now: i64, random: &mut Random) -> Container {
     let machine = (!random.percent(4)).then(|| &landscape.machines[random.skewed(landscape.machines.len())]);
     let site = machine.and_then(|machine| machine.site).map(|index| &landscape.sites[index]);
@@ -110,7 +110,7 @@ pub(super) fn state(random: &mut Random) -> Option<String> {
     None
 }
 
-/// Scans the container: counts, scores, compliance and the times of the scan, which lies in `since..=until`.
+/// Scans the container: sets counts, scores, compliance and the times of the scan, which is within `since..=until`.
 pub(super) fn scan(container: &mut Container, since: i64, until: i64, random: &mut Random) {
     let time = whole_second_at_times(random.between(since, until), random);
     container.last_vm_scan = (!random.percent(10)).then_some(time);
@@ -129,12 +129,12 @@ pub(super) fn scan(container: &mut Container, since: i64, until: i64, random: &m
     });
 }
 
-/// Now and then one of the scores at which something changes.
+/// A random score, sometimes one of the given edge values.
 pub(super) fn score(edges: &[u32], highest: u32, random: &mut Random) -> u32 {
     if random.percent(15) { *random.pick(edges) } else { random.count(highest) }
 }
 
-/// Counts of severity 1 to 5; never all missing.
+/// Random counts for severity 1 to 5, at least one of them present.
 pub(super) fn findings(random: &mut Random) -> [Option<u32>; 5] {
     if random.percent(20) {
         return [Some(0); 5];
@@ -150,7 +150,7 @@ pub(super) fn findings(random: &mut Random) -> [Option<u32>; 5] {
     counts
 }
 
-/// Some times have no milliseconds, which more ways of writing can tell.
+/// Rounds some times to whole seconds, which more formats can represent.
 pub(super) fn whole_second_at_times(time: i64, random: &mut Random) -> i64 {
     if random.percent(40) { time - time.rem_euclid(1000) } else { time }
 }
@@ -253,11 +253,11 @@ fn cloud(site: &Site, random: &mut Random) -> Vec<(String, Option<String>)> {
         .collect()
 }
 
-/// The sensors of the machines, ghosts and a few that have gone from their machine.
+/// Generates the sensors of the machines, ghosts, and a few that have left their machine.
 pub(super) fn sensors(landscape: &Landscape, shape: &Shape, random: &mut Random) -> Vec<Sensor> {
     let mut sensors = Vec::new();
     for (index, machine) in landscape.machines.iter().enumerate() {
-        // Containers name some sensors that the sensor list does not know.
+        // Containers refer to some sensors that are not in the sensor list.
         let Some(uuid) = machine.sensor_uuid.as_ref().filter(|_| index % 13 != 2) else { continue };
         let mut live = sensor(uuid.clone(), &machine.hostname, shape.now_ms, random);
         if random.percent(10) {
@@ -278,7 +278,7 @@ pub(super) fn sensors(landscape: &Landscape, shape: &Shape, random: &mut Random)
         sensors.push(live);
     }
     if let Some(last) = sensors.last_mut() {
-        // Its host still names it, but it never finished registering.
+        // Its host still refers to it, but it never finished registering.
         last.sensor_id = None;
     }
     sensors
@@ -304,7 +304,7 @@ fn sensor(uuid: String, hostname: &str, now: i64, random: &mut Random) -> Sensor
     }
 }
 
-/// The posture controls, numbered without order.
+/// Generates the posture controls, numbered in no particular order.
 pub(super) fn controls(random: &mut Random) -> Vec<Control> {
     (0..95).map(|index| control(45_000 + index * 37 % 1009, random)).collect()
 }

@@ -1,10 +1,10 @@
-//! What happens to a tenant as time passes.
+//! Changes a tenant as time passes.
 
 use super::record::{Container, Row};
 use super::{Tenant, birth, governance, image, posture};
 use crate::random::Random;
 
-/// Changes the tenant from its last moment to `now`.
+/// Advances the tenant from its last step to `now`.
 pub(super) fn step(tenant: &mut Tenant, now: i64) {
     let mut random = Random::new(tenant.shape.seed ^ (tenant.generation + 1).wrapping_mul(0x00A5_A5A5_5A5A));
     let since = tenant.now_ms;
@@ -38,7 +38,7 @@ pub(super) fn step(tenant: &mut Tenant, now: i64) {
     tenant.now_ms = now;
 }
 
-/// A moment just before `now`, after everything that happened before the step.
+/// A time just before `now`, after everything that happened before the step.
 pub(super) fn moment(since: i64, now: i64, random: &mut Random) -> i64 {
     (now - random.between(0, 2_000)).max(since + 1).min(now)
 }
@@ -53,7 +53,7 @@ fn change(container: &mut Container, since: i64, until: i64, random: &mut Random
     }
 }
 
-/// Removes some containers altogether: no listing tells of it.
+/// Removes some containers altogether; listings do not report this.
 fn purge(tenant: &mut Tenant, count: usize, random: &mut Random) {
     for _ in 0..count {
         let index = random.below(tenant.containers.len().max(1));

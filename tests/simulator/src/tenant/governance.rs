@@ -1,4 +1,4 @@
-//! Reports and centralized policies: what is true of them, and how that changes.
+//! Reports, registries and centralized policies, and their changes.
 
 use super::{Tenant, change};
 use crate::SECRET_MARKERS;
@@ -24,15 +24,15 @@ pub struct Report {
     pub uuid: String,
     /// Its name.
     pub name: Option<String>,
-    /// What it is made from.
+    /// Its template.
     pub template: Option<String>,
-    /// How far it is.
+    /// Its status.
     pub status: Option<String>,
-    /// Whether a schedule makes it.
+    /// Whether it is scheduled.
     pub is_scheduled: Option<bool>,
-    /// Who gets it, secrets included.
+    /// Its recipient, with secrets.
     pub recipient: String,
-    /// When it was made.
+    /// When it was created.
     pub created: Option<i64>,
     /// When the vendor deletes it.
     pub expires: Option<i64>,
@@ -41,13 +41,13 @@ pub struct Report {
 /// A rule of a policy.
 #[derive(Clone, Debug)]
 pub struct PolicyRule {
-    /// Such as [`AGE_RULE`].
+    /// The type, such as [`AGE_RULE`].
     pub kind: Option<String>,
-    /// What it does.
+    /// The action.
     pub action: Option<String>,
-    /// Whether it is in force.
+    /// Whether it is enabled.
     pub is_enabled: Option<bool>,
-    /// The number in its `metaData`: of an age rule the days, of others something else.
+    /// The number in its `metaData`: for an age rule, the days.
     pub value: Option<u32>,
 }
 
@@ -56,23 +56,23 @@ pub struct PolicyRule {
 pub struct Policy {
     /// Its key.
     pub uuid: String,
-    /// Its name; no two policies share one.
+    /// Its name, which is unique.
     pub name: Option<String>,
-    /// Such as `K8S_ADMISSION_CONTROLLER`.
+    /// The type, such as `K8S_ADMISSION_CONTROLLER`.
     pub kind: Option<String>,
-    /// Such as `ACTIVE`.
+    /// The mode, such as `ACTIVE`.
     pub mode: Option<String>,
     /// Its rules.
     pub rules: Vec<PolicyRule>,
-    /// What excepts from it.
+    /// Its exceptions.
     pub exclusions: Vec<PolicyRule>,
-    /// Birth.
+    /// Creation time.
     pub created: i64,
-    /// Last change of anything above.
+    /// Time of the last change of anything above.
     pub updated: i64,
 }
 
-/// A dozen reports and more.
+/// Generates a dozen reports and more.
 pub(super) fn reports(now: i64, random: &mut Random) -> Vec<Report> {
     (0..16).map(|_| report(now - random.between(60_000, 80 * DAY), random)).collect()
 }
@@ -92,7 +92,7 @@ fn report(created: i64, random: &mut Random) -> Report {
     }
 }
 
-/// A dozen policies, the first of which have what is rare.
+/// Generates a dozen policies; the first ones have the rare features.
 pub(super) fn policies(now: i64, random: &mut Random) -> Vec<Policy> {
     let mut policies: Vec<Policy> = (0..12).map(|index| policy(index, now, random)).collect();
     let age = |days, is_enabled| PolicyRule {
@@ -150,19 +150,19 @@ fn rule(random: &mut Random) -> PolicyRule {
 /// A registry that the vendor scans.
 #[derive(Clone, Debug)]
 pub struct Registry {
-    /// Its key; one that lacks it is known by its address.
+    /// Its key. A registry without one is identified by its address.
     pub uuid: Option<String>,
-    /// Its address; several may share one.
+    /// Its address, which several registries may share.
     pub uri: Option<String>,
-    /// Images in it.
+    /// The number of images.
     pub images: Option<u32>,
-    /// Images in it that were scanned.
+    /// The number of scanned images.
     pub scanned: Option<u32>,
-    /// Images in it that have findings.
+    /// The number of images with findings.
     pub vulnerable: Option<u32>,
 }
 
-/// The registries of an account.
+/// Generates the registries of an account.
 pub(super) fn registries(seed: u64) -> Vec<Registry> {
     const URIS: [&str; 5] =
         ["https://docker.io", "https://quay.io", "registry.example.org:5000", "https://ghcr.io", ""];
@@ -197,7 +197,7 @@ pub(super) fn registries(seed: u64) -> Vec<Registry> {
     registries
 }
 
-/// A report is finished, one goes, one comes; a policy changes.
+/// Finishes a report, removes one, adds one, and changes a policy.
 pub(super) fn step(tenant: &mut Tenant, since: i64, now: i64, random: &mut Random) {
     let moment = change::moment(since, now, random);
     if !tenant.reports.is_empty() {

@@ -1,4 +1,4 @@
-//! Makes a tenant hostile to its readers: bytes that break expositions, words nobody knows, rows that cannot be read.
+//! Makes a tenant hostile to its readers: bytes that break expositions, unknown enumeration values, unreadable rows.
 
 use super::Tenant;
 use super::record::{DAMAGES, Damage, Label, Row, StrayRow};
@@ -132,7 +132,7 @@ fn spoil_resources(tenant: &mut Tenant, random: &mut Random) {
             resource.outcome = Some(Outcome::Fail);
             resource.cluster_name = Some(nasty(random));
         }
-        // Only an identifier keeps those with the same name apart.
+        // Only their identifiers distinguish resources with the same name.
         if resource.resource_uid.is_some() && random.percent(8) {
             resource.name = nasty(random);
             resource.kind = Some(nasty(random));

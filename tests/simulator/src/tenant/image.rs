@@ -1,4 +1,4 @@
-//! Images: what they truly are, how they come to be, and what happens to them.
+//! Images: their state, generation and changes.
 
 use std::collections::HashMap;
 
@@ -31,66 +31,66 @@ const REPOSITORIES: &[&str] = &[
 /// One of the names of an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Repository {
-    /// Such as `docker.io`.
+    /// The registry, such as `docker.io`.
     pub registry: Option<String>,
-    /// Such as `library/nginx`.
+    /// The repository, such as `library/nginx`.
     pub repository: Option<String>,
-    /// Such as `1.27`.
+    /// The tag, such as `1.27`.
     pub tag: Option<String>,
 }
 
 /// A digest of an image in a registry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Digest {
-    /// Such as `docker.io`.
+    /// The registry, such as `docker.io`.
     pub registry: Option<String>,
-    /// Without its hash function.
+    /// The digest without the hash function.
     pub digest: Option<String>,
 }
 
-/// A finding in an image, as listed.
+/// A listed finding in an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Detection {
     /// The vendor's id of the vulnerability.
     pub qid: Option<u32>,
-    /// The vendor's word for how sure it is.
+    /// The vendor's term for its certainty.
     pub kind: Option<String>,
-    /// For each piece of software that has it, the version that mends it; `None` where no software is told.
+    /// For each affected piece of software, the fixed version, if any; `None` where no software is listed.
     pub fix_versions: Option<Vec<Option<String>>>,
 }
 
 /// An image. Times are Unix milliseconds.
 #[derive(Clone, Debug)]
 pub struct Image {
-    /// The key of both listings, by which containers name it.
+    /// The key in both listings, by which containers refer to it.
     pub uuid: String,
     /// The long id.
     pub sha: Option<String>,
     /// The short id.
     pub image_id: String,
-    /// Its names; a name may be null. `None` where the vendor gives no list at all.
+    /// Its names; a name may be null. `None` where the list is missing.
     pub repositories: Option<Vec<Option<Repository>>>,
     /// Its digests, in both listings.
     pub digests: Vec<Digest>,
-    /// How many containers were made of it.
+    /// The number of containers created from it.
     pub containers: Option<u32>,
-    /// How many hosts have it.
+    /// The number of hosts that have it.
     pub hosts: Option<u32>,
-    /// The vendor's word for how its scan went.
+    /// The vendor's term for the status of its scan.
     pub scan_status: Option<String>,
-    /// In bytes.
+    /// The size in bytes.
     pub size: Option<u64>,
-    /// Findings of severity 1 to 5, in that order; `None` if it was never scanned. Never all `None` inside.
+    /// Findings of severity 1 to 5, at least one of them `Some`; `None` if it was never scanned.
     pub findings: Option<[Option<u32>; 5]>,
-    /// 0 to 1000.
+    /// The risk score, 0 to 1000.
     pub risk_score: Option<u32>,
-    /// What the bulk list tells of its findings; `None` while a scan is pending.
+    /// Its findings in the bulk list; `None` while a scan is pending.
     pub detections: Option<Vec<Detection>>,
-    /// The last scan.
+    /// The time of the last scan.
     pub last_scanned: Option<i64>,
     /// When it was built.
     pub created: Option<i64>,
-    /// Last change of anything above.
+    /// The time of the last change of anything above.
     pub updated: i64,
     /// Its row in the page list.
     pub page_row: Row,
@@ -99,18 +99,18 @@ pub struct Image {
 }
 
 impl Image {
-    /// Whether a reader of the API can know of it: the page list decides.
+    /// Whether it exists for a reader of the API: the page list decides.
     pub fn exists(&self) -> bool {
         self.page_row == Row::Readable
     }
 
-    /// Whether a reader can know what only the bulk list tells.
+    /// Whether a reader can see the fields that only the bulk list has.
     pub fn is_detailed(&self) -> bool {
         self.bulk_row == Row::Readable
     }
 }
 
-/// Most images that containers name, and more that no container uses.
+/// Generates most images that containers refer to, and more that are unused.
 pub(super) fn generate(tenant: &Tenant, random: &mut Random) -> Vec<Image> {
     let mut uses: HashMap<&str, u32> = HashMap::new();
     for uuid in tenant.containers.iter().filter_map(|container| container.image_uuid.as_deref()) {
@@ -118,7 +118,7 @@ pub(super) fn generate(tenant: &Tenant, random: &mut Random) -> Vec<Image> {
     }
     let mut images = Vec::new();
     for (index, uuid) in tenant.landscape.images.iter().enumerate() {
-        // The lists do not know all images that containers name.
+        // The lists lack some images that containers refer to.
         if index % 11 != 5 {
             images.push(image(uuid.clone(), uses.get(uuid.as_str()).copied().unwrap_or(0), tenant.now_ms, random));
         }
@@ -173,8 +173,8 @@ fn digests(random: &mut Random) -> Vec<Digest> {
     (0..random.below(4)).map(|_| one(random)).collect()
 }
 
-/// Gives images their digests, and some containers to the cluster sensor, which knows their images by digest or by long
-/// id, and no host.
+/// Gives images their digests, and assigns some containers to the cluster sensor, which reports their image by digest
+/// or long id, and no host.
 pub(super) fn report_by_cluster_sensor(tenant: &mut Tenant) {
     let random = &mut Random::of(tenant.shape.seed, "", "cluster sensor");
     for image in &mut tenant.images {
@@ -238,7 +238,7 @@ fn repositories(random: &mut Random) -> Option<Vec<Option<Repository>>> {
     Some(several)
 }
 
-/// Scans the image: counts, score, findings and the time of the scan.
+/// Scans the image: sets counts, score, findings and the time of the scan.
 fn scan(image: &mut Image, time: i64, random: &mut Random) {
     image.last_scanned = (!random.percent(10)).then(|| birth::whole_second_at_times(time, random));
     image.scan_status = (!random.percent(5)).then(|| String::from(random.word(&["SUCCESS", "SUCCESS", "Partial"])));
@@ -256,7 +256,7 @@ fn detections(random: &mut Random) -> Vec<Detection> {
     for _ in 0..=random.below(14) {
         let found = detection(random);
         if random.percent(15) {
-            // The same vulnerability in other software of the same image.
+            // The same vulnerability in other software in the image.
             listed.push(Detection { qid: found.qid, ..detection(random) });
         }
         listed.push(found);
@@ -265,7 +265,7 @@ fn detections(random: &mut Random) -> Vec<Detection> {
 }
 
 fn detection(random: &mut Random) -> Detection {
-    // A few vulnerabilities are nearly everywhere, most are in few images.
+    // A few vulnerabilities are nearly everywhere; most are in few images.
     let number = u32::try_from(random.skewed(240)).expect("fewer than 240");
     Detection {
         qid: (!random.percent(2)).then_some(if number % 7 == 0 { 980_000 + number } else { 105_100 + number }),
@@ -281,7 +281,7 @@ fn detection(random: &mut Random) -> Detection {
             0 => None,
             1 => Some(Vec::new()),
             2 => Some(vec![Some(String::new())]),
-            // Nobody has mended some vulnerabilities anywhere.
+            // Some vulnerabilities do not have a fix in any software.
             _ if number % 3 == 0 => Some(vec![None, None]),
             3 => Some(vec![None, Some(String::from("9.11.4-16.P2.el7__8.6"))]),
             4 => Some(vec![None]),
@@ -290,7 +290,7 @@ fn detection(random: &mut Random) -> Detection {
     }
 }
 
-/// Some images change, some are purged, some are built; containers to come may be made of these.
+/// Changes some images, purges some, and adds some, which future containers may use.
 pub(super) fn step(tenant: &mut Tenant, since: i64, now: i64, random: &mut Random) {
     let portion = tenant.images.len() / 100 + 1;
     for _ in 0..portion.min(tenant.images.len()) {

@@ -1,4 +1,4 @@
-//! What containers are placed on: clusters and their clouds, hosts, namespaces, workloads.
+//! The environment of containers: clusters and their clouds, hosts, namespaces, workloads.
 
 use super::Shape;
 use super::record::{Cluster, Controller};
@@ -23,7 +23,7 @@ pub(super) struct Site {
     pub(super) region: &'static str,
 }
 
-/// A host, in a cluster or on its own.
+/// A host, in a cluster or standalone.
 #[derive(Clone, Debug)]
 pub(super) struct Machine {
     pub(super) hostname: String,
@@ -31,13 +31,13 @@ pub(super) struct Machine {
     pub(super) sensor_uuid: Option<String>,
 }
 
-/// The names of a tenant.
+/// The names in a tenant.
 #[derive(Clone, Debug)]
 pub(super) struct Landscape {
     pub(super) sites: Vec<Site>,
     pub(super) machines: Vec<Machine>,
     pub(super) namespaces: Vec<String>,
-    /// For every namespace its workloads.
+    /// The workloads of each namespace.
     pub(super) workloads: Vec<Vec<Controller>>,
     pub(super) images: Vec<String>,
 }

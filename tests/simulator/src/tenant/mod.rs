@@ -1,4 +1,4 @@
-//! The truth about a simulated vendor account: generated from a seed, and changing in steps on request.
+//! The state of a simulated vendor account: generated from a seed, and changed in steps on request.
 
 mod birth;
 mod change;
@@ -17,50 +17,50 @@ pub use record::{Cluster, Container, Control, Controller, DAMAGES, Damage, Host,
 use crate::random::Random;
 use landscape::Landscape;
 
-/// How large and how nasty a tenant is.
+/// The size and hostility of a tenant.
 #[derive(Clone, Debug)]
 pub struct Shape {
-    /// Two tenants of the same shape are equal.
+    /// The seed. Equal shapes generate equal tenants.
     pub seed: u64,
-    /// Containers.
+    /// The number of containers.
     pub containers: usize,
-    /// Kubernetes clusters.
+    /// The number of Kubernetes clusters.
     pub clusters: usize,
-    /// Namespace names, which clusters share.
+    /// The number of namespace names, which clusters share.
     pub namespaces: usize,
-    /// Hosts, most of which have a sensor.
+    /// The number of hosts, most of which have a sensor.
     pub hosts: usize,
-    /// Whether names, enumerations and rows are hostile to a reader.
+    /// Whether names, enumerations and rows are hostile to readers.
     pub hostile: bool,
-    /// The time of the tenant's birth in Unix milliseconds: all its times are before it.
+    /// The creation time of the tenant in Unix milliseconds. All its times are before it.
     pub now_ms: i64,
 }
 
 impl Shape {
-    /// A few hundred containers: for tests that run in an instant.
+    /// A few hundred containers, for fast tests.
     pub fn small(seed: u64, now_ms: i64) -> Self {
         Self { seed, containers: 400, clusters: 3, namespaces: 12, hosts: 24, hostile: false, now_ms }
     }
 
-    /// A company's account: more containers than a page list gives out.
+    /// A company's account, with more containers than a page list returns.
     pub fn demo(seed: u64, now_ms: i64) -> Self {
         Self { seed, containers: 26_000, clusters: 3, namespaces: 50, hosts: 420, hostile: false, now_ms }
     }
 
-    /// The same shape with as many containers as given.
+    /// Sets the number of containers.
     #[must_use]
     pub fn containers(self, containers: usize) -> Self {
         Self { containers, ..self }
     }
 
-    /// The same shape, hostile or not.
+    /// Sets whether the data is hostile.
     #[must_use]
     pub fn hostile(self, hostile: bool) -> Self {
         Self { hostile, ..self }
     }
 }
 
-/// What is true of a vendor account at one moment.
+/// The state of a vendor account at one moment.
 #[derive(Clone, Debug)]
 pub struct Tenant {
     /// All containers that any listing shows.
@@ -71,7 +71,7 @@ pub struct Tenant {
     pub controls: Vec<Control>,
     /// All images that any listing shows.
     pub images: Vec<Image>,
-    /// All resources that controls were evaluated for.
+    /// All resources evaluated for controls.
     pub posture_resources: Vec<PostureResource>,
     /// All reports.
     pub reports: Vec<Report>,
@@ -79,19 +79,19 @@ pub struct Tenant {
     pub registries: Vec<Registry>,
     /// All centralized policies.
     pub policies: Vec<Policy>,
-    /// Unreadable rows of the page list that belong to no container.
+    /// Unreadable rows of the page list without a container.
     pub stray_page_rows: Vec<StrayRow>,
-    /// Unreadable rows of the bulk list that belong to no container.
+    /// Unreadable rows of the bulk list without a container.
     pub stray_bulk_rows: Vec<StrayRow>,
     /// Unreadable rows of the sensor list.
     pub stray_sensor_rows: Vec<StrayRow>,
     /// Unreadable rows of the posture list.
     pub stray_posture_rows: Vec<StrayRow>,
-    /// Unreadable rows of the images' page list that belong to no image.
+    /// Unreadable rows of the images' page list without an image.
     pub stray_image_page_rows: Vec<StrayRow>,
-    /// Unreadable rows of the images' bulk list that belong to no image.
+    /// Unreadable rows of the images' bulk list without an image.
     pub stray_image_bulk_rows: Vec<StrayRow>,
-    /// Unreadable rows of the list of resources that belong to none.
+    /// Unreadable rows of the list of resources without a resource.
     pub stray_resource_rows: Vec<StrayRow>,
     /// Unreadable rows of the report list.
     pub stray_report_rows: Vec<StrayRow>,
@@ -106,7 +106,7 @@ pub struct Tenant {
 }
 
 impl Tenant {
-    /// The tenant of that shape.
+    /// Generates the tenant of a shape.
     pub fn generate(shape: &Shape) -> Self {
         let mut random = Random::new(shape.seed);
         let landscape = Landscape::generate(shape, &mut random);
@@ -151,20 +151,20 @@ impl Tenant {
         tenant
     }
 
-    /// Lets time pass: about one container and one image in a hundred change, some are born, some purged;
-    /// sensors check in, resources are evaluated again, reports come and go, a policy changes.
-    /// What changes depends on the seed and the number of steps alone.
+    /// Lets time pass: about one container and one image in a hundred change, some are added, some are purged; sensors
+    /// check in, resources are evaluated again, reports come and go, a policy changes. The changes depend only on the
+    /// seed and the number of steps.
     pub fn step(&mut self, now_ms: i64) {
         change::step(self, now_ms);
         self.touch();
     }
 
-    /// Says that a test has changed the records by hand, so that the server shows them anew.
+    /// Declares that a test has modified the records, so that the server renders them again.
     pub fn touch(&mut self) {
         self.generation += 1;
     }
 
-    /// Grows with every change of the tenant.
+    /// A number that grows with every change of the tenant.
     pub fn generation(&self) -> u64 {
         self.generation
     }
@@ -174,62 +174,62 @@ impl Tenant {
         self.shape.seed
     }
 
-    /// The time of the last step, or of birth.
+    /// The time of the last step, or of the creation.
     pub fn now_ms(&self) -> i64 {
         self.now_ms
     }
 
-    /// Rows of the page list that a reader must reject.
+    /// The number of rows of the page list that a reader must reject.
     pub fn unreadable_page_rows(&self) -> usize {
         let own = self.containers.iter().filter(|container| matches!(container.page_row, Row::Unreadable(_)));
         own.count() + self.stray_page_rows.len()
     }
 
-    /// Rows of the bulk list that a reader must reject.
+    /// The number of rows of the bulk list that a reader must reject.
     pub fn unreadable_bulk_rows(&self) -> usize {
         let own = self.containers.iter().filter(|container| matches!(container.bulk_row, Row::Unreadable(_)));
         own.count() + self.stray_bulk_rows.len()
     }
 
-    /// Rows of the sensor list that a reader must reject.
+    /// The number of rows of the sensor list that a reader must reject.
     pub fn unreadable_sensor_rows(&self) -> usize {
         self.stray_sensor_rows.len()
     }
 
-    /// Rows of the posture list that a reader must reject.
+    /// The number of rows of the posture list that a reader must reject.
     pub fn unreadable_posture_rows(&self) -> usize {
         self.stray_posture_rows.len()
     }
 
-    /// Rows of the images' page list that a reader must reject.
+    /// The number of rows of the images' page list that a reader must reject.
     pub fn unreadable_image_page_rows(&self) -> usize {
         let own = self.images.iter().filter(|image| matches!(image.page_row, Row::Unreadable(_)));
         own.count() + self.stray_image_page_rows.len()
     }
 
-    /// Rows of the images' bulk list that a reader must reject.
+    /// The number of rows of the images' bulk list that a reader must reject.
     pub fn unreadable_image_bulk_rows(&self) -> usize {
         let own = self.images.iter().filter(|image| matches!(image.bulk_row, Row::Unreadable(_)));
         own.count() + self.stray_image_bulk_rows.len()
     }
 
-    /// Rows of the list of evaluated resources that a reader must reject.
+    /// The number of rows of the list of evaluated resources that a reader must reject.
     pub fn unreadable_resource_rows(&self) -> usize {
         let own = self.posture_resources.iter().filter(|resource| resource.outcome.is_none());
         own.count() + self.stray_resource_rows.len()
     }
 
-    /// Rows of the report list that a reader must reject.
+    /// The number of rows of the report list that a reader must reject.
     pub fn unreadable_report_rows(&self) -> usize {
         self.stray_report_rows.len()
     }
 
-    /// Rows of the registry list that a reader must reject.
+    /// The number of rows of the registry list that a reader must reject.
     pub fn unreadable_registry_rows(&self) -> usize {
         self.stray_registry_rows.len()
     }
 
-    /// Rows of the policy list that a reader must reject.
+    /// The number of rows of the policy list that a reader must reject.
     pub fn unreadable_policy_rows(&self) -> usize {
         self.stray_policy_rows.len()
     }

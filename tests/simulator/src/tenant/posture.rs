@@ -1,4 +1,4 @@
-//! Resources that posture controls were evaluated for: what is true of them, and how that changes.
+//! Resources evaluated for posture controls, and their changes.
 
 use super::landscape::Landscape;
 use super::record::Control;
@@ -18,25 +18,25 @@ const KINDS: &[&str] = &[
     "NetworkPolicy",
 ];
 
-/// What evaluating a control for a resource came to.
+/// The outcome of evaluating a control for a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The resource is as it should be.
+    /// The resource complies.
     Pass,
-    /// It is not.
+    /// The resource does not comply.
     Fail,
-    /// It was left out.
+    /// The resource was skipped.
     Skip,
 }
 
-/// A control, evaluated for one resource. Times are Unix milliseconds.
+/// The evaluation of a control for one resource. Times are Unix milliseconds.
 #[derive(Clone, Debug)]
 pub struct PostureResource {
     /// The control's number.
     pub cid: u32,
     /// The control's name.
     pub control_name: Option<String>,
-    /// The vendor's word for the control's severity.
+    /// The vendor's term for the control's severity.
     pub criticality: Option<String>,
     /// The cluster of the resource.
     pub cluster_uid: String,
@@ -44,9 +44,9 @@ pub struct PostureResource {
     pub cluster_name: Option<String>,
     /// The resource's name.
     pub name: String,
-    /// Such as `ServiceAccount`.
+    /// The kind, such as `ServiceAccount`.
     pub kind: Option<String>,
-    /// What it came to; `None` stands for a word that nobody knows, so that no reader can make sense of the row.
+    /// The outcome; `None` stands for an unknown term, which makes the row unreadable.
     pub outcome: Option<Outcome>,
     /// The cloud account of the cluster.
     pub account_id: Option<String>,
@@ -54,13 +54,13 @@ pub struct PostureResource {
     pub resource_id: Option<String>,
     /// The resource's identifier.
     pub resource_uid: Option<String>,
-    /// The first evaluation.
+    /// The time of the first evaluation.
     pub first_evaluated: Option<i64>,
-    /// The last evaluation.
+    /// The time of the last evaluation.
     pub last_evaluated: Option<i64>,
 }
 
-/// As many as a list of several pages holds; none without a cluster.
+/// Generates enough resources for several pages; none without a cluster.
 pub(super) fn generate(
     landscape: &Landscape,
     controls: &[Control],
@@ -105,12 +105,12 @@ fn outcome(random: &mut Random) -> Outcome {
     }
 }
 
-/// The form that the vendor writes these times in has no milliseconds.
+/// Rounds to a whole second: the vendor's format for these times does not have milliseconds.
 fn whole_second(ms: i64) -> i64 {
     ms - ms.rem_euclid(1000)
 }
 
-/// Some resources are evaluated again, some go, some come.
+/// Evaluates some resources again, removes some, and adds some.
 pub(super) fn step(tenant: &mut Tenant, since: i64, now: i64, random: &mut Random) {
     for resource in &mut tenant.posture_resources {
         if resource.outcome.is_some() && random.percent(10) {

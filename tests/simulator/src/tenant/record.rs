@@ -1,42 +1,42 @@
-//! The records of a tenant as they truly are. What a listing shows of them, and how, is the server's affair.
+//! The true records of a tenant. The server decides how listings render them.
 
-/// Whether a listing shows a container, and whether its row there can be read.
+/// Whether a listing shows a record, and whether its row is readable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Row {
     /// The listing does not show it.
     Absent,
     /// The listing shows it.
     Readable,
-    /// The listing shows a row that no reader can make sense of.
+    /// The listing shows an unreadable row.
     Unreadable(Damage),
 }
 
-/// What is wrong with a row that cannot be read.
+/// The damage to an unreadable row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Damage {
     /// The row is a JSON string.
     NotAnObject,
-    /// The row lacks what identifies it.
+    /// The row lacks its key.
     NoKey,
-    /// What identifies the row is an object.
+    /// The row's key is an object.
     ObjectForKey,
-    /// What identifies the row is a list.
+    /// The row's key is a list.
     ListForKey,
 }
 
-/// All kinds of damage, to choose from.
+/// All kinds of damage.
 pub const DAMAGES: &[Damage] = &[Damage::NotAnObject, Damage::NoKey, Damage::ObjectForKey, Damage::ListForKey];
 
-/// An unreadable row of a listing that belongs to no record.
+/// An unreadable row without a record.
 #[derive(Clone, Debug)]
 pub struct StrayRow {
-    /// What the vendor would sort and page it by; it may not show it.
+    /// The key by which the vendor sorts it, which the row may not show.
     pub uuid: String,
     /// Creation time in Unix milliseconds.
     pub created: i64,
     /// Time of the last change in Unix milliseconds.
     pub updated: i64,
-    /// What is wrong with it.
+    /// The damage.
     pub damage: Damage,
 }
 
@@ -49,10 +49,10 @@ pub struct Label {
     pub value: Option<String>,
 }
 
-/// What controls a pod.
+/// The controller of a pod.
 #[derive(Clone, Debug)]
 pub struct Controller {
-    /// Such as `DaemonSet`.
+    /// The kind, such as `DaemonSet`.
     pub kind: Option<String>,
     /// Its name.
     pub name: Option<String>,
@@ -67,7 +67,7 @@ pub struct Pod {
     pub namespace: String,
     /// Its labels.
     pub labels: Vec<Label>,
-    /// Its controllers, the nearest first.
+    /// Its controllers, nearest first.
     pub controllers: Vec<Controller>,
     /// The node it runs on.
     pub node: Option<String>,
@@ -85,7 +85,7 @@ pub struct Cluster {
 /// The host of a container.
 #[derive(Clone, Debug)]
 pub struct Host {
-    /// The sensor on it, listed or not.
+    /// The sensor on it, which may not be listed.
     pub sensor_uuid: Option<String>,
     /// Its name.
     pub hostname: Option<String>,
@@ -94,7 +94,7 @@ pub struct Host {
 /// A container. Times are Unix milliseconds.
 #[derive(Clone, Debug)]
 pub struct Container {
-    /// The key of both listings.
+    /// The key in both listings.
     pub uuid: String,
     /// The vendor's short id.
     pub container_id: String,
@@ -108,9 +108,9 @@ pub struct Container {
     pub image_digest: Option<String>,
     /// The long id of its image.
     pub image_sha: Option<String>,
-    /// The sensor that found it, where there is no host to name it.
+    /// The sensor that found it, if it does not have a host.
     pub sensor_uuid: Option<String>,
-    /// The vendor's word for its life-cycle state.
+    /// The vendor's term for its life-cycle state.
     pub state: Option<String>,
     /// Its cluster, if it is in one.
     pub cluster: Option<Cluster>,
@@ -124,47 +124,47 @@ pub struct Container {
     pub architectures: Option<Vec<Option<String>>>,
     /// The flat cloud keys and their values.
     pub cloud: Vec<(String, Option<String>)>,
-    /// Findings of severity 1 to 5, in that order; `None` if it was never scanned. Never all `None` inside.
+    /// Findings of severity 1 to 5, at least one of them `Some`; `None` if it was never scanned.
     pub findings: Option<[Option<u32>; 5]>,
-    /// 0 to 1000.
+    /// The risk score, 0 to 1000.
     pub risk_score: Option<u32>,
-    /// 0 to 100.
+    /// The highest QDS score, 0 to 100.
     pub max_qds_score: Option<u32>,
-    /// The vendor's word.
+    /// The vendor's term.
     pub qds_severity: Option<String>,
-    /// The vendor's number (or, one day, word) as text.
+    /// The vendor's number, or possibly word, as text.
     pub criticality: Option<String>,
-    /// Runs as root.
+    /// Whether it runs as root.
     pub is_root: Option<bool>,
-    /// Vulnerabilities were propagated from its image.
+    /// Whether vulnerabilities were propagated from its image.
     pub is_vuln_propagated: Option<bool>,
-    /// Passed, failed and erroneous checks; `None` if there were none. Never all `None` inside.
+    /// Passed, failed and erroneous checks, at least one of them `Some`; `None` if there were none.
     pub compliance: Option<[Option<u32>; 3]>,
-    /// The last vulnerability scan.
+    /// The time of the last vulnerability scan.
     pub last_vm_scan: Option<i64>,
-    /// The last scan of any kind.
+    /// The time of the last scan of any kind.
     pub last_scanned: Option<i64>,
-    /// How many exceptions apply.
+    /// The number of exceptions that apply.
     pub exceptions: usize,
-    /// Differs from its image.
+    /// Whether it differs from its image.
     pub is_drift: Option<bool>,
-    /// Runs privileged.
+    /// Whether it is privileged.
     pub privileged: Option<bool>,
-    /// Reachable from everywhere.
+    /// Whether it is reachable from everywhere.
     pub is_exposed: Option<bool>,
-    /// Has the vendor's instrumentation.
+    /// Whether it has the vendor's instrumentation.
     pub is_instrumented: Option<bool>,
     /// The vendor's `source`: what found it.
     pub origin: Option<String>,
-    /// Environment, with secrets.
+    /// Environment variables, with secrets.
     pub environment: Vec<String>,
     /// Arguments, with secrets.
     pub arguments: Vec<String>,
-    /// Birth.
+    /// Creation time.
     pub created: i64,
-    /// Last change of anything above.
+    /// Time of the last change of anything above.
     pub updated: i64,
-    /// Whether its rows have values of another type where others have null.
+    /// Whether its rows have values of other types in place of nulls.
     pub is_odd: bool,
     /// Its row in the page list.
     pub page_row: Row,
@@ -173,12 +173,12 @@ pub struct Container {
 }
 
 impl Container {
-    /// Whether a reader of the API can know of it: the page list decides.
+    /// Whether it exists for a reader of the API: the page list decides.
     pub fn exists(&self) -> bool {
         self.page_row == Row::Readable
     }
 
-    /// Whether a reader can know what only the bulk list tells.
+    /// Whether a reader can see the fields that only the bulk list has.
     pub fn is_placed(&self) -> bool {
         self.bulk_row == Row::Readable
     }
@@ -189,15 +189,15 @@ impl Container {
 pub struct Sensor {
     /// Its key.
     pub uuid: String,
-    /// Given at registration; a row without it never finished registering.
+    /// Its id, assigned at registration; without one, registration never finished.
     pub sensor_id: Option<String>,
     /// The host it is on.
     pub hostname: Option<String>,
-    /// Such as `GENERAL`.
+    /// The type, such as `GENERAL`.
     pub kind: Option<String>,
-    /// Such as `Provisioned`.
+    /// The status, such as `Provisioned`.
     pub status: Option<String>,
-    /// Such as `CRI-O`.
+    /// The runtime, such as `CRI-O`.
     pub runtime: Option<String>,
     /// The runtime's version.
     pub runtime_version: Option<String>,
@@ -207,7 +207,7 @@ pub struct Sensor {
     pub last_checked_in: Option<i64>,
     /// Unix milliseconds.
     pub created: Option<i64>,
-    /// It no longer checks in.
+    /// Whether it has stopped checking in.
     pub is_silent: bool,
 }
 
@@ -218,17 +218,17 @@ pub struct Control {
     pub cid: u32,
     /// Its name.
     pub name: Option<String>,
-    /// The policies that contain it, as listed (one may be named twice).
+    /// The policies that contain it, as listed; one may occur twice.
     pub policies: Vec<String>,
-    /// The vendor's word for its severity.
+    /// The vendor's term for its severity.
     pub criticality: Option<String>,
-    /// Resources that pass.
+    /// The number of resources that pass.
     pub passed: Option<u32>,
-    /// Resources that fail.
+    /// The number of resources that fail.
     pub failed: Option<u32>,
-    /// Resources that were skipped.
+    /// The number of resources that were skipped.
     pub skipped: Option<u32>,
-    /// From its detail page.
+    /// A field of its detail page.
     pub category: Option<String>,
     /// Whether it has a detail page.
     pub has_detail: bool,

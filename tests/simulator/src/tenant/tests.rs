@@ -1,4 +1,4 @@
-//! What every tenant must be like, and how it may change.
+//! Properties of every tenant, and of its changes.
 
 use std::collections::BTreeSet;
 
@@ -44,7 +44,7 @@ fn keys_are_unique_and_times_are_past() {
     assert!(hosts().any(named) && hosts().any(|sensor| !named(sensor)));
 }
 
-/// What tells a resource of a control from all others.
+/// The fields that distinguish a resource of a control from all others.
 fn identity(resource: &PostureResource) -> (u32, &str, [Option<&str>; 3]) {
     let uid = resource.resource_uid.as_deref();
     let id = resource.resource_id.as_deref();
@@ -138,7 +138,7 @@ fn a_step_changes_a_little_and_stamps_it() {
     assert!((2..40).contains(&changed), "{changed} changed");
     assert!(
         before.containers.iter().any(|old| !tenant.containers.iter().any(|new| new.uuid == old.uuid)),
-        "some are purged"
+        "some containers must be purged"
     );
     assert!(tenant.sensors.iter().any(|sensor| sensor.last_checked_in > Some(NOW)));
 }

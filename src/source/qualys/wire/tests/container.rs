@@ -1,4 +1,4 @@
-//! The shapes in which containers come.
+//! The shapes of containers.
 
 use crate::source::qualys::wire::{BulkRow, PageRow, Severities};
 use crate::wire::FieldState::{Absent, Present, Unreadable};
@@ -82,7 +82,7 @@ fn where_a_container_comes_from_is_a_text_or_a_list() {
 }
 
 #[test]
-fn of_several_fields_of_one_name_the_last_counts() {
+fn the_last_of_several_fields_with_one_name_counts() {
     let row = bulk(r#"{"uuid":"a","host":{"hostname":"x"},"uuid":"b","isRoot":[],"isRoot":true,"host":null}"#);
     assert_eq!((row.uuid.get(), row.is_root.0, row.host.0.is_none()), ("b", Some(true), true));
     assert_eq!((state(&row, "isRoot"), state(&row, "host.hostname")), (Present, Absent));

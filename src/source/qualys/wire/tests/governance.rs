@@ -1,4 +1,4 @@
-//! The shapes in which rules of policies come.
+//! The shapes of policy rules.
 
 use crate::source::qualys::wire::RuleRow;
 use crate::wire::Nested;

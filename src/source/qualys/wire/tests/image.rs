@@ -1,4 +1,4 @@
-//! The shapes in which images come.
+//! The shapes of images.
 
 use super::container::state;
 use crate::source::qualys::wire::{FindingRows, Fix, ImageBulkRow};
@@ -30,7 +30,7 @@ fn findings_are_a_list_or_none_at_all() {
         ("[]", Some(0), Absent),
         (r#"[{"qid":1},null,{}]"#, Some(2), Present),
         (r#"{"severity5Count":2,"severity4Count":null}"#, None, Absent),
-        // A finding that cannot be read is one all the same.
+        // An unreadable finding still counts.
         ("[5]", Some(1), Unreadable),
         (r#"[{"qid":[1]},{"qid":1}]"#, Some(2), Unreadable),
         (r#""many""#, None, Unreadable),

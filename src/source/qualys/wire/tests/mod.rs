@@ -1,4 +1,4 @@
-//! Pages whole and broken.
+//! Complete and broken pages.
 
 mod cloud;
 mod container;
@@ -44,21 +44,21 @@ fn a_row_of_nearly_json_is_kept() {
 }
 
 #[test]
-fn of_several_of_one_name_around_rows_the_last_counts() {
+fn the_last_of_several_fields_around_rows_counts() {
     let text = text(br#"{"count":7,"data":[{"uuid":"a"}],"count":1,"data":[{"uuid":"b"}],"x":1,"x":2}"#);
     let rows = rows::<BulkRow<'_>>(&text).unwrap();
     assert_eq!((rows.count, rows.into_keyed().next().unwrap().uuid.get()), (Some(1), "b"));
 }
 
 #[test]
-fn rows_without_a_key_are_found_without_a_bad_one_too() {
+fn rows_without_a_key_are_found_among_good_ones() {
     let (uuids, rejected) = uuids(r#"{"data":[{"uuid":"a"},{},{"uuid":null},null]}"#);
     assert_eq!(uuids, ["a"]);
     assert_eq!((rejected[UNIDENTIFIED], rejected[UNREADABLE]), (3, 0));
 }
 
 #[test]
-fn a_row_that_cannot_be_taken_is_known_again_by_its_text() {
+fn a_rejected_row_is_recognised_by_its_text() {
     let page = r#"{"data":[{"uuid":"a"},{"uuid":null,"x":1},null,{"uuid":[],"host":5}]}"#;
     let turned = r#"{"data":[{"uuid":[],"host":5},{"uuid":null,"x":2},null]}"#;
     let texts = |page: &str| {
@@ -70,7 +70,7 @@ fn a_row_that_cannot_be_taken_is_known_again_by_its_text() {
 }
 
 #[test]
-fn what_is_no_page_is_asked_for_again() {
+fn a_body_that_is_not_a_page_is_unreadable() {
     for (body, words) in [
         ("<html>", "is not JSON"),
         ("[]", "no list of records"),
@@ -93,7 +93,7 @@ fn what_is_no_page_is_asked_for_again() {
 }
 
 #[test]
-fn a_page_with_bytes_that_are_no_text_is_read() {
+fn a_page_with_invalid_utf8_is_read() {
     let text = text(b"\xef\xbb\xbf{\"data\":[{\"uuid\":\"a\",\"source\":\"\xff\"}]}");
     let row = rows::<BulkRow<'_>>(&text).unwrap().into_keyed().next().unwrap();
     assert_eq!(row.source.first(), "\u{fffd}");
@@ -110,7 +110,7 @@ fn a_row_borrows_from_the_page() {
 
 proptest::proptest! {
     #[test]
-    fn any_body_is_survived(body in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
+    fn any_body_is_tolerated(body in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
         let text = text(&body);
         drop(rows::<PageRow<'_>>(&text));
     }

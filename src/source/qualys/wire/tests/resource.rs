@@ -1,4 +1,4 @@
-//! The shapes in which the listing behind posture comes.
+//! The shapes of the listing behind posture.
 
 use crate::record::Outcome;
 use crate::source::qualys::wire::{Status, is_only_numbers};
@@ -21,7 +21,7 @@ fn numbers_without_rows_are_known_by_their_shape() {
     for other in [
         r#"{"data":[{"cid":1}],"count":1,"groups":{"FAIL":12}}"#,
         r#"{"data":[],"count":0,"groups":{},"aggs":null}"#,
-        // A listing that breaks off at once, as it seems: it gives a list, and not what it counts.
+        // Looks like a listing that is cut short at once: it has a list, and not the rows that it counts.
         r#"{"data":[],"count":5}"#,
         r#"{"count":0}"#,
         r#"{"data":null,"groups":null}"#,

@@ -7,7 +7,7 @@ use super::known::{Known, containers};
 use super::{severities, summed};
 use crate::console::{Console, Firewall};
 
-/// Makes the samples of a group from its containers.
+/// Computes the samples of a group from its containers.
 type MakeCells = fn(&[Known<'_>]) -> Cells;
 
 /// Whether a condition holds for a container.
@@ -86,8 +86,9 @@ fn oldest_scan(members: &[Known<'_>]) -> Cells {
 }
 
 fn without_passed_checks(members: &[Known<'_>]) -> Cells {
-    let tells = |known: &&Known<'_>| known.container.passed.as_ref().is_some_and(|passed| passed.enabled == Some(true));
-    single(amount(members.len() - members.iter().filter(tells).count()))
+    let records_them =
+        |known: &&Known<'_>| known.container.passed.as_ref().is_some_and(|passed| passed.enabled == Some(true));
+    single(amount(members.len() - members.iter().filter(records_them).count()))
 }
 
 fn cluster_and_runtime(known: &Known<'_>, question: &Question) -> Key {

@@ -1,4 +1,4 @@
-//! The families about images, and about the vulnerabilities in them.
+//! The families about images and their vulnerabilities.
 
 use std::collections::BTreeMap;
 
@@ -47,7 +47,7 @@ fn group_labels(image: &Image, question: &Question) -> Pairs {
     question.images_group_by.iter().map(|label| (label.clone(), value(label))).collect()
 }
 
-/// A vulnerability that is in some image.
+/// A vulnerability that is in at least one image.
 struct Found<'a> {
     cve: &'a str,
     images: u32,

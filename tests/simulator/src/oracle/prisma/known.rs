@@ -1,4 +1,4 @@
-//! A container and its image, and the labels that they give.
+//! A container with its image, and their labels.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use super::super::answer::{Key, pairs};
 use super::super::facts::{label_name, name, word};
 use crate::console::{Console, Container, Image, Tag};
 
-/// A container that exists, and what the listed images tell of its image.
+/// A container that exists, and the data of its image in the image listing.
 #[derive(Clone, Copy)]
 pub(super) struct Known<'a> {
     pub(super) container: &'a Container,
@@ -16,8 +16,8 @@ pub(super) struct Known<'a> {
 
 /// The containers that exist for a reader of the API.
 pub(super) fn containers(console: &Console) -> Vec<Known<'_>> {
-    // Of several images with one id, a scanned one is meant, then the one scanned last, then the one of the first key:
-    // the last one put here.
+    // Of several images with one id, the one inserted last wins: a scanned one, then the latest scan, then the smallest
+    // key.
     let mut listed = images(console);
     listed.sort_by(|one, other| {
         let rank = |image: &Image| (image.vulnerabilities.is_some(), image.scan_time);
@@ -33,7 +33,7 @@ pub(super) fn containers(console: &Console) -> Vec<Known<'_>> {
         .collect()
 }
 
-/// An image id without its hash function.
+/// An image id without the hash function.
 fn bare(id: &str) -> &str {
     id.trim_start_matches("sha256:")
 }
@@ -43,7 +43,7 @@ pub(super) fn images(console: &Console) -> Vec<&Image> {
     console.images.iter().filter(|image| image.damage.is_none()).collect()
 }
 
-/// What an image is called: its own tag, else the first one listed.
+/// The name of an image: its own tag, or else the first one listed.
 fn tag(image: &Image) -> Option<&Tag> {
     image.repo_tag.as_ref().or(image.tags.first())
 }
@@ -54,7 +54,7 @@ pub(super) fn registry(image: &Image) -> String {
     named.unwrap_or_else(|| String::from("unknown"))
 }
 
-/// What an image is called: its registry and repository.
+/// The name of an image: its registry and repository.
 pub(super) fn image_name(image: &Image) -> String {
     let Some(tag) = tag(image) else { return String::new() };
     match (tag.registry.as_deref().unwrap_or_default(), tag.repo.as_deref().unwrap_or_default()) {
@@ -65,7 +65,7 @@ pub(super) fn image_name(image: &Image) -> String {
 }
 
 impl Known<'_> {
-    /// Vulnerabilities of its image; none if the image is unknown or was never scanned.
+    /// The vulnerabilities in its image; `None` if the image is unknown or was never scanned.
     pub(super) fn vulnerabilities(&self) -> Option<[Option<u32>; 4]> {
         self.image?.vulnerabilities
     }
@@ -74,7 +74,7 @@ impl Known<'_> {
         name(self.container.cluster.as_deref())
     }
 
-    /// The group of the container: source and state are kept, the chosen labels are open.
+    /// The group of the container. Folding keeps source and state; the chosen labels are open.
     pub(super) fn group(&self, question: &Question) -> Key {
         let mut chosen = question.group_by.clone();
         for key in &question.promote_labels {
@@ -109,7 +109,7 @@ impl Known<'_> {
         }
     }
 
-    /// What follows the first colon of the label with this key.
+    /// The text after the first colon of the label with this key.
     fn own_label(&self, key: &str) -> String {
         let mut labels = self.container.labels.iter().map(|label| label.split_once(':').unwrap_or((label, "")));
         labels.find(|(listed, _)| *listed == key).map(|(_, value)| String::from(value)).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! What an exporter has to show for a Prisma Cloud Compute console.
+//! The metrics that an exporter must show for a Prisma Cloud Compute console.
 
 mod containers;
 mod images;
@@ -17,12 +17,12 @@ pub(super) fn add<'a>(set: &mut FamilySet<'a>, console: &'a Console, question: &
     vendor::add(set, console, question);
 }
 
-/// The labels of the four severities, in the order of the truth's counts.
+/// The labels of the four severities, in the order of the records' counts.
 fn severities() -> [Pairs; 4] {
     ["critical", "high", "medium", "low"].map(|word| pairs([("severity", word), ("vendor_severity", word)]))
 }
 
-/// The sums of counts by severity; nothing where no member has any.
+/// The sums of counts by severity; empty if no member has counts.
 fn summed(counts: &[[Option<u32>; 4]]) -> Cells {
     if counts.is_empty() {
         return Vec::new();

@@ -1,4 +1,4 @@
-//! The families about posture: every check of a container is a control evaluated for a resource.
+//! The families about posture: each check of a container is a control evaluated for a resource.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use super::super::facts::{severity, word};
 use super::known::containers;
 use crate::console::{Check, Console, Container};
 
-/// A control as some containers have it, and how many of them pass and fail.
+/// A control as some containers list it, and the number of containers that pass and fail it.
 #[derive(Clone, Copy)]
 struct Control<'a> {
     check: &'a Check,
@@ -30,8 +30,8 @@ pub(super) fn add<'a>(set: &mut FamilySet<'a>, console: &'a Console, question: &
     set.add_single("posture_control_info", info(console, question));
 }
 
-/// The controls, with their numbers. Where containers disagree about a control's severity or templates, there are
-/// several, which is what makes them more than one record when groups are folded.
+/// The controls by number. If containers disagree about a control's severity or templates, each variant is a separate
+/// record, which matters when groups are folded.
 fn controls(console: &Console) -> Vec<(u32, Control<'_>)> {
     let mut controls: BTreeMap<(u32, String, BTreeSet<&String>), Control<'_>> = BTreeMap::new();
     for known in containers(console) {
@@ -48,7 +48,7 @@ fn controls(console: &Console) -> Vec<(u32, Control<'_>)> {
     controls.into_iter().map(|((id, _, _), control)| (id, control)).collect()
 }
 
-/// The container's checks by number, each once, and whether it failed: what is listed both ways has.
+/// The container's checks by number, and whether they failed. A check that is both passed and failed counts as failed.
 fn outcomes(container: &Container) -> BTreeMap<u32, (&Check, bool)> {
     let mut outcomes = BTreeMap::new();
     for (check, has_failed) in
@@ -69,7 +69,7 @@ fn failed(container: &Container) -> impl Iterator<Item = &Check> {
     container.failed.iter().flatten()
 }
 
-/// The resources of some controls by status; there are no skipped ones.
+/// The resources of some controls by status. Skipped is always zero.
 fn by_status(members: &[Control<'_>]) -> Cells {
     let passed = members.iter().map(|control| control.passed).sum();
     let failed = members.iter().map(|control| control.failed).sum();
@@ -78,7 +78,7 @@ fn by_status(members: &[Control<'_>]) -> Cells {
         .into()
 }
 
-/// The same by severity.
+/// The resources of some controls by severity and status.
 fn by_severity(members: &[Control<'_>]) -> Cells {
     let mut severities: BTreeMap<Pairs, Vec<Control<'_>>> = BTreeMap::new();
     for control in members {
@@ -92,7 +92,7 @@ fn by_severity(members: &[Control<'_>]) -> Cells {
     cells.collect()
 }
 
-/// One sample for every number, with the smallest of the titles and types that containers give it; none is no text.
+/// One sample per number, with the smallest title and type that any container lists; a missing one is empty.
 fn info(console: &Console, question: &Question) -> Vec<Single> {
     let mut entries: BTreeMap<u32, Vec<&Check>> = BTreeMap::new();
     for known in containers(console) {

@@ -1,4 +1,4 @@
-//! The oracle against sums that can be reckoned by eye.
+//! Checks the oracle against sums that are easy to verify by hand.
 
 use super::super::answer::{amount, pairs};
 use super::super::{Families, Labels, Question, Truth, expected, expected_of};
@@ -39,7 +39,7 @@ fn check(id: u32, severity: &str, templates: &[&str]) -> Check {
     }
 }
 
-/// A console of two containers of one image, of which nothing else is known.
+/// A console with two containers of one image and nothing else.
 fn bare() -> Console {
     let mut console = Console::generate(&Shape::small(1, NOW).containers(2));
     for container in &mut console.containers {
@@ -115,12 +115,12 @@ fn containers_take_their_image_by_id_and_the_first_of_several() {
     console.containers[0].image_id = Some(String::from("sha256:unknown"));
     console.containers[1].image_id = None;
     let families = of(&console);
-    assert!(found(&families, "critical").is_empty(), "nothing is not zero");
+    assert!(found(&families, "critical").is_empty(), "a missing count is not zero");
     assert_eq!(values(&families, "containers_with_condition", [("condition", "never_scanned")]), [2.0]);
 }
 
 #[test]
-fn what_only_containers_tell() {
+fn families_of_containers_alone_are_computed() {
     let mut console = bare();
     let [one, other] = &mut console.containers[..] else { unreachable!("two containers") };
     one.issues = Some([None, Some(2), None, Some(5)]);
@@ -141,8 +141,8 @@ fn what_only_containers_tell() {
     assert_eq!(total(&families, "container_oldest_scan_timestamp_seconds"), 1_749_999_980.0);
     assert_eq!(total(&families, "containers_without_passed_checks"), 1.0);
     let holds = |condition| values(&families, "containers_with_condition", [("condition", condition)])[0];
-    let told = ["agentless", "infrastructure", "waas_supported", "waas_enabled", "waas_unprotected"].map(holds);
-    assert_eq!(told, [1.0, 0.0, 1.0, 0.0, 1.0]);
+    let held = ["agentless", "infrastructure", "waas_supported", "waas_enabled", "waas_unprotected"].map(holds);
+    assert_eq!(held, [1.0, 0.0, 1.0, 0.0, 1.0]);
     let runs = |runtime| values(&families, "containers_by_runtime", [("container_runtime_name", runtime)]);
     assert_eq!((runs("cri-o"), runs("docker"), runs("unknown")), (vec![1.0], vec![], vec![1.0]));
     let promoted = Question { promote_labels: vec![String::from("team"), String::from("bare")], ..question() };
@@ -179,7 +179,7 @@ fn a_check_that_fails_and_passes_fails_and_counts_once() {
 }
 
 #[test]
-fn what_the_console_tells_of_itself_and_all_images() {
+fn console_wide_families_are_computed() {
     let mut console = bare();
     let row = |cve: &str, images, status: &str, factor: &str| Vulnerability {
         cve: String::from(cve),
@@ -227,7 +227,7 @@ fn both_vendors_share_one_budget() {
     let alone = expected(&tenant, &ask("qualys", 10_000));
     for (family, samples) in &alone {
         let kept = samples.iter().all(|(labels, value)| whole[family].get(labels) == Some(value));
-        assert!(kept, "{family}: the other vendor changes nothing where there is room");
+        assert!(kept, "{family}: the other vendor must not change anything within the budget");
     }
     for (family, samples) in &tight {
         let is_about_the_exporter = family == "container_security_exporter_folded_groups";

@@ -1,4 +1,4 @@
-//! The families about the vendor's own parts: defenders, statistics and the console.
+//! The families about the vendor's components: defenders, statistics and the console.
 
 use super::super::Question;
 use super::super::answer::{FamilySet, Key, pairs, single};

@@ -1,4 +1,4 @@
-//! How the list of containers writes a container.
+//! Rows of the container listing.
 
 use serde_json::{Value, json};
 
@@ -31,7 +31,7 @@ pub(super) fn row(container: &Container, seed: u64) -> Value {
     }
 }
 
-/// A row that belongs to no container.
+/// A row without a container.
 pub(super) fn stray(stray: &StrayRow) -> Value {
     let sound = json!({"_id": stray.id, "hostname": "nowhere", "info": {"id": stray.id, "name": "stray", "cluster": "nowhere"}});
     damaged(sound, stray.damage, "_id")

@@ -1,4 +1,4 @@
-//! How the list of images writes an image.
+//! Rows of the image listing.
 
 use serde_json::{Value, json};
 
@@ -47,12 +47,12 @@ pub(super) fn row(image: &Image, compact: bool, seed: u64) -> Value {
     }
 }
 
-/// Go writes the zero time for an image that was never scanned.
+/// The scan time; Go writes the zero time for an image that was never scanned.
 fn scan_time(image: &Image, random: &mut Random) -> Value {
     image.scan_time.map_or(json!("0001-01-01T00:00:00Z"), |time| moment(Some(time), random))
 }
 
-/// Go's JSON never omits counts: those of an image that was not scanned are 0.
+/// Counts by severity; Go's JSON never omits them, so those of an image that was not scanned are 0.
 fn counts(image: &Image, random: &mut Random) -> Value {
     if image.vulnerabilities.is_none() && random.percent(70) {
         return json!({"critical": 0, "high": 0, "medium": 0, "low": 0, "total": 0});
@@ -60,7 +60,7 @@ fn counts(image: &Image, random: &mut Random) -> Value {
     distribution(image.vulnerabilities, random)
 }
 
-/// A row that belongs to no image.
+/// A row without an image.
 pub(super) fn stray(stray: &StrayRow) -> Value {
     let sound = json!({"_id": stray.id, "id": stray.id, "repoTag": {"registry": "nowhere", "repo": "stray"}});
     damaged(sound, stray.damage, "_id")

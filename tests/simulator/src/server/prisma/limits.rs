@@ -1,20 +1,20 @@
-//! The vendor's rate limit: so many requests of a listing in a sliding window.
+//! The vendor's rate limit: a number of requests per listing in a sliding window.
 
 use std::collections::{HashMap, VecDeque};
 
-/// How long the window is.
+/// The length of the window.
 const WINDOW_MS: i64 = 30_000;
-/// How many requests of one listing it lets through.
+/// The number of requests per listing in the window.
 const MOST: usize = 30;
 
-/// The requests of the last window by listing.
+/// The requests in the last window by listing.
 #[derive(Default)]
 pub(super) struct Limits {
     recent: HashMap<&'static str, VecDeque<i64>>,
 }
 
 impl Limits {
-    /// Counts a request of a listing and tells whether it is let through; those that are not do not count.
+    /// Counts a request of a listing and returns whether it is allowed. Refused requests do not count.
     pub(super) fn allows(&mut self, listing: &'static str, now: i64) -> bool {
         let recent = self.recent.entry(listing).or_default();
         while recent.front().is_some_and(|time| time + WINDOW_MS <= now) {

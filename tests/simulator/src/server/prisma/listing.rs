@@ -1,4 +1,4 @@
-//! A listing by offset: its rows in the order of their keys, and their text, kept until the console changes.
+//! A listing by offset: its rows in the order of their keys, and their text, cached until the console changes.
 
 use std::sync::Arc;
 
@@ -6,11 +6,11 @@ use super::super::answer::{Answer, Call};
 use super::{Options, container_rows, image_rows, problem};
 use crate::console::Console;
 
-/// Which listing.
+/// The kind of listing.
 #[derive(Clone, Copy)]
 pub(super) enum Kind {
     Containers,
-    /// Without the long lists.
+    /// Images without the long lists.
     CompactImages,
     Images,
 }
@@ -39,7 +39,7 @@ impl Listing {
         Self { kind, generation: None, entries: Vec::new() }
     }
 
-    /// The page that the call asks for, shorter than asked if that is more than the vendor gives.
+    /// The requested page, capped at the vendor's page limit.
     pub(super) fn page(&mut self, console: &Console, call: &Call, options: &Options) -> Answer {
         let number = |name: &str, default: usize| call.parameter(name).map_or(Ok(default), str::parse);
         let (Ok(offset), Ok(limit)) = (number("offset", 0), number("limit", 50)) else {
@@ -55,7 +55,7 @@ impl Listing {
         if options.total_count { answer.with_header("total-count", total.to_string()) } else { answer }
     }
 
-    /// Takes the console's records anew if they have changed.
+    /// Reloads the console's records if they have changed.
     fn refresh(&mut self, console: &Console) {
         if self.generation == Some(console.generation()) {
             return;

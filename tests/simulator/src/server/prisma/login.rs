@@ -1,4 +1,4 @@
-//! Log-ins, the tokens they give, and who is let through.
+//! Log-ins, tokens, and access control.
 
 use std::collections::HashMap;
 
@@ -10,14 +10,14 @@ use super::super::answer::{Answer, Call};
 use super::{Options, problem};
 use crate::SECRET_MARKERS;
 
-/// The tokens given out, with their ends in Unix milliseconds.
+/// The issued tokens, with their expiry in Unix milliseconds.
 #[derive(Default)]
 pub(super) struct Logins {
     tokens: HashMap<String, i64>,
 }
 
 impl Logins {
-    /// Answers a log-in with user name and password.
+    /// Handles a log-in with user name and password.
     pub(super) fn authenticate(&mut self, call: &Call, options: &Options, now: i64) -> Answer {
         let Ok(body) = serde_json::from_slice::<Value>(&call.body) else {
             return problem(400, "invalid request body");
@@ -28,7 +28,7 @@ impl Logins {
         self.issue(options, now)
     }
 
-    /// Answers a log-in with a client certificate, which is TLS' to look at: whoever gets here has shown a good one.
+    /// Handles a log-in with a client certificate, which TLS has verified by then.
     pub(super) fn authenticate_client(&mut self, call: &Call, options: &Options, now: i64) -> Answer {
         if call.body.is_empty() { self.issue(options, now) } else { problem(400, "no body is expected") }
     }
@@ -46,7 +46,7 @@ impl Logins {
         Answer::json(200, json!({"role": "admin", "token": token}).to_string())
     }
 
-    /// Lets a request with the password or a good token through.
+    /// Allows a request with the password or a valid token.
     pub(super) fn check(&self, call: &Call, options: &Options, now: i64) -> Result<(), Answer> {
         let header = call.header("authorization").unwrap_or_default();
         if let Some(sent) = header.strip_prefix("Basic ") {

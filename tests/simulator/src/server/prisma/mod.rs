@@ -1,4 +1,4 @@
-//! The Prisma Cloud Compute API: options, and which path means what.
+//! The Prisma Cloud Compute API: options and routes.
 
 mod container_rows;
 mod image_rows;
@@ -24,38 +24,38 @@ use limits::Limits;
 use listing::{Kind, Listing};
 use login::Logins;
 
-/// Where consoles of every version tell their own.
+/// The API version at which every console reports its own version.
 const VERSION: &str = "/api/v1/version";
 
-/// How the API behaves.
+/// The API's behaviour.
 #[derive(Clone)]
 pub struct Options {
-    /// Of the account.
+    /// The user name of the account.
     pub username: String,
-    /// Of the account.
+    /// The password of the account.
     pub password: String,
-    /// What comes before `/api`, such as `/us-1-111573457`.
+    /// The path before `/api`, such as `/us-1-111573457`.
     pub prefix: String,
     /// The version in the paths, without the `v`.
     pub api_version: String,
-    /// How long a token lives, by [`Options::clock`].
+    /// The lifetime of a token, by [`Options::clock`].
     pub token_lifetime: Duration,
-    /// The longest page of a listing; who asks for more gets that much.
+    /// The longest page of a listing; requests for more get this many.
     pub page_limit: usize,
-    /// Answer 429 past 30 requests of a listing in 30 s. Off by default, so that no test waits for the window to pass.
+    /// Whether to answer 429 past 30 requests of a listing in 30 s. Off by default, so that tests do not wait.
     pub enforce_limits: bool,
-    /// The project that listings, defenders and statistics must be asked for; 400 otherwise.
+    /// The project that requests for listings, defenders and statistics must name; otherwise they get 400.
     pub project: Option<String>,
-    /// The collections that listings and statistics must be asked for, in any order; 400 otherwise.
+    /// The collections that requests for listings and statistics must name, in any order; otherwise they get 400.
     pub collections: Vec<String>,
-    /// Resources that answer 404, as `settings/license` does where the vendor runs the console. (The oracle reads the
-    /// truth alone: clear the licence's expiry there, too.)
+    /// Resources that answer 404, as `settings/license` does where the vendor hosts the console. The oracle only reads
+    /// the state, so clear the licence's expiry there, too.
     pub absent: Vec<String>,
-    /// Whether listings tell their length in `Total-Count`.
+    /// Whether listings send their length in `Total-Count`.
     pub total_count: bool,
-    /// Compress for clients that accept it.
+    /// Whether to compress for clients that accept it.
     pub gzip: bool,
-    /// The time that tokens and limits go by.
+    /// The clock for tokens and limits.
     pub clock: Clock,
 }
 
@@ -126,7 +126,7 @@ impl Prisma {
         }
     }
 
-    /// What a client that may see it is given.
+    /// The response to an authorized client.
     fn resource(&self, call: &Call, resource: &str, now: i64) -> Result<Answer, Answer> {
         lock(&self.logins).check(call, &self.options, now)?;
         if self.options.absent.iter().any(|absent| absent == resource) {
@@ -170,7 +170,7 @@ impl Prisma {
         Ok(lock(listing).page(&lock(&self.console), call, &self.options))
     }
 
-    /// Whether the call names the project and the collections that it must, where they matter.
+    /// Checks that the request names the required project and collections, where they apply.
     fn scope(&self, call: &Call, by_project: bool, by_collection: bool) -> Result<(), Answer> {
         if by_project && self.options.project.is_some() && call.parameter("project") != self.options.project.as_deref()
         {
@@ -185,7 +185,7 @@ impl Prisma {
     }
 }
 
-/// An error in the vendor's words.
+/// An error in the vendor's format.
 fn problem(status: u16, message: &str) -> Answer {
     Answer::json(status, json!({"err": message}).to_string())
 }

@@ -1,14 +1,14 @@
-//! Points in time as Go writes them.
+//! Times in Go's format.
 
 use serde_json::{Value, json};
 
 use crate::random::Random;
 use crate::server::calendar::iso;
 
-/// How Go writes that there is no time.
+/// Go's zero time.
 const ZERO: &str = "0001-01-01T00:00:00Z";
 
-/// A point in time in one of the forms that tell it exactly, or that there is none.
+/// A time in one of its exact formats, or one of the ways to write a missing one.
 pub(super) fn moment(ms: Option<i64>, random: &mut Random) -> Value {
     match ms {
         Some(ms) => json!(written(ms, random.below(3))),
@@ -17,7 +17,7 @@ pub(super) fn moment(ms: Option<i64>, random: &mut Random) -> Value {
     }
 }
 
-/// Without a fraction where there is none to tell, or with milliseconds, or with nanoseconds.
+/// The time without a fraction if it has none, with milliseconds, or with nanoseconds.
 fn written(ms: i64, form: usize) -> String {
     match form {
         0 if ms.rem_euclid(1000) == 0 => iso(ms, "Z").replace(".000Z", "Z"),

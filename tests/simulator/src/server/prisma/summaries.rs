@@ -1,4 +1,4 @@
-//! What the console tells in one answer: defenders, statistics, its licence.
+//! Resources that the console returns in a single response: defenders, statistics, licence.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use super::writing::{damaged, list, thin_out};
 use crate::console::{Console, Vulnerability};
 use crate::random::Random;
 
-/// The summary of defenders; null where there is none.
+/// The summary of defenders; null if there are none.
 pub(super) fn defenders(console: &Console) -> Value {
     let random = &mut Random::of(console.seed(), "console", "defenders");
     let own = console.defenders.iter().map(|row| {
@@ -24,7 +24,7 @@ pub(super) fn defenders(console: &Console) -> Value {
     if rows.as_array().is_some_and(Vec::is_empty) { Value::Null } else { rows }
 }
 
-/// The statistics of vulnerabilities, the newest and perhaps an older one, in any order; null where there is none.
+/// The newest vulnerability statistics and possibly an older one, in any order; null if there are none.
 pub(super) fn vulnerabilities(console: &Console) -> Value {
     let random = &mut Random::of(console.seed(), "console", "vulnerabilities");
     let strays = console.stray_vulnerability_rows.iter().map(|stray| {
@@ -66,12 +66,12 @@ fn vulnerability(row: &Vulnerability, random: &mut Random) -> Value {
     })
 }
 
-/// How many vulnerabilities the newest statistics hold.
+/// The number of vulnerabilities in the newest statistics.
 pub(super) fn total(console: &Console) -> usize {
     console.vulnerabilities.len() + console.stray_vulnerability_rows.len()
 }
 
-/// So many of every day's vulnerabilities, from the one at `offset` on.
+/// At most `limit` vulnerabilities of each day, from `offset` on.
 pub(super) fn page(mut days: Value, offset: usize, limit: usize) -> Value {
     for day in days.as_array_mut().into_iter().flatten() {
         if let Some(rows) = day.pointer_mut("/images/vulnerabilities").filter(|rows| rows.is_array()) {

@@ -1,11 +1,11 @@
-//! The vendor's ways to write that there is nothing, and rows that nobody can read.
+//! The vendor's representations of missing values, and unreadable rows.
 
 use serde_json::{Value, json};
 
 use crate::random::Random;
 use crate::tenant::Damage;
 
-/// Leaves out half of what is null, however deep.
+/// Removes half of the null fields, at any depth.
 pub(super) fn thin_out(value: &mut Value, random: &mut Random) {
     match value {
         Value::Object(fields) => {
@@ -17,7 +17,7 @@ pub(super) fn thin_out(value: &mut Value, random: &mut Random) {
     }
 }
 
-/// Counts by severity; where there is none, null, an object of nulls or one of nothing.
+/// Counts by severity; a missing one is null, an object of nulls or an empty object.
 pub(super) fn distribution(counts: Option<[Option<u32>; 4]>, random: &mut Random) -> Value {
     let Some([critical, high, medium, low]) = counts else {
         return match random.below(3) {
@@ -35,7 +35,7 @@ pub(super) fn list(values: Vec<Value>, random: &mut Random) -> Value {
     if values.is_empty() && random.percent(50) { Value::Null } else { Value::Array(values) }
 }
 
-/// The row, spoilt: what identifies it is missing, or is something that no reader can take for a key.
+/// The row, damaged: its key is missing, or cannot be a key.
 pub(super) fn damaged(mut row: Value, damage: Damage, key: &str) -> Value {
     let Some(fields) = row.as_object_mut() else { return row };
     match damage {

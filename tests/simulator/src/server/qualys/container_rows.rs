@@ -1,7 +1,7 @@
-//! How the page list and the bulk list write a container.
+//! Rows of containers in the page list and the bulk list.
 //!
-//! Some facts stand in both lists. Where the reader is to fall back on the other list, one of the two hides them at
-//! times, but never both and never one whose counterpart cannot be read.
+//! Some facts are in both lists. To test the fallback, one of the two sometimes hides them: never both lists, and
+//! never if the other row is unreadable.
 
 use serde_json::{Map, Value, json};
 
@@ -9,12 +9,12 @@ use super::oddity::OddRow;
 use crate::random::Random;
 use crate::tenant::{Container, Controller, Damage, Label, Row, StrayRow};
 
-/// The names of the counts, from severity 1 on.
+/// The names of the counts, from severity 1.
 pub(super) const SEVERITIES: [&str; 5] =
     ["severity1Count", "severity2Count", "severity3Count", "severity4Count", "severity5Count"];
 const CHECKS: [&str; 3] = ["passCount", "failCount", "errorCount"];
 
-/// What one of the lists keeps to itself.
+/// The fields that one of the lists hides.
 struct Hidden {
     cluster_in_page: bool,
     cluster_in_bulk: bool,
@@ -94,7 +94,7 @@ pub(super) fn bulk(container: &Container, seed: u64) -> Value {
     damaged(odd(row.finish(), container), container.bulk_row)
 }
 
-/// A row of either list that belongs to no container.
+/// A row of either list without a container.
 pub(super) fn unreadable(stray: &StrayRow) -> Value {
     let sound = json!({
         "uuid": stray.uuid, "created": stray.created.to_string(), "updated": stray.updated.to_string(), "state": "RUNNING",
@@ -103,7 +103,7 @@ pub(super) fn unreadable(stray: &StrayRow) -> Value {
     damaged(sound, Row::Unreadable(stray.damage))
 }
 
-/// The row; where a container is odd, values of another type stand in the place of null: nobody can read more in them.
+/// The row; for an odd container, values of other types replace nulls, and readers must treat them as missing.
 fn odd(mut row: Value, container: &Container) -> Value {
     const STRUCTURES: [&str; 5] = ["cluster", "vulnerabilities", "compliance", "host", "cloudProvider"];
     let fields = row.as_object_mut().filter(|_| container.is_odd).into_iter().flatten();
@@ -113,7 +113,7 @@ fn odd(mut row: Value, container: &Container) -> Value {
     row
 }
 
-/// The row, or what is left of it where it cannot be read.
+/// The row, or what is left of an unreadable one.
 pub(super) fn damaged(mut row: Value, what: Row) -> Value {
     let Row::Unreadable(damage) = what else { return row };
     let Some(fields) = row.as_object_mut() else { return row };
@@ -156,7 +156,7 @@ fn scores(row: &mut OddRow, container: &Container) {
     }
 }
 
-/// What both lists tell alike.
+/// The fields that both lists have.
 fn propagated(row: &mut OddRow, container: &Container) {
     row.put_flag("isRoot", container.is_root);
     row.put_flag("isVulnPropagated", container.is_vuln_propagated);
@@ -224,7 +224,7 @@ fn label_list(row: &mut OddRow, labels: &[Label]) -> Value {
     labels.iter().map(|Label { key, value }| json!({"key": key, "value": value})).collect()
 }
 
-/// Findings without severities, or, as one of the vendor's releases shows, the counts.
+/// Findings without severities or, as in one of the vendor's releases, their counts.
 fn findings(row: &mut OddRow, container: &Container) {
     if row.percent(15) {
         return row.put_counts("vulnerabilities", &SEVERITIES, container.findings.as_ref().map(<[_; 5]>::as_slice));

@@ -1,4 +1,4 @@
-//! Which records a request asks for and in which order: filters, sort tokens, and the bulk list's cursor and link.
+//! The records that a request selects, and their order: filters, sort tokens, and the bulk list's cursor and link.
 
 use std::collections::HashSet;
 
@@ -9,14 +9,14 @@ use crate::random::Random;
 /// The records that a query in the vendor's syntax selects.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Filter {
-    /// The least `updated` in Unix milliseconds.
+    /// The least `updated`, in Unix milliseconds.
     pub(super) updated_from: i64,
-    /// Records left out.
+    /// Excluded records.
     pub(super) not: HashSet<String>,
 }
 
 impl Filter {
-    /// Understands `updated>=MS`, `updated>MS` and `not uuid:[a,b]`, joined by ` AND `.
+    /// Parses `updated>=MS`, `updated>MS` and `not uuid:[a,b]`, joined by ` AND `.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let mut filter = Self::default();
         for token in text.split(" AND ").map(str::trim).filter(|token| !token.is_empty()) {
@@ -49,7 +49,7 @@ impl Filter {
 /// The order of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Order {
-    /// As the vendor keeps it.
+    /// The vendor's own order.
     Listed,
     Updated {
         descending: bool,
@@ -60,7 +60,7 @@ pub(super) enum Order {
 }
 
 impl Order {
-    /// `key:asc` or `key:desc`; the last of the keys stands for the creation time, the others for the last change.
+    /// Parses `key:asc` or `key:desc`. The last key stands for the creation time, the others for the last change.
     pub(super) fn parse(text: &str, keys: &[&str]) -> Result<Self, String> {
         let (key, direction) = text.split_once(':').unwrap_or((text, "asc"));
         let descending = match direction {
@@ -76,7 +76,7 @@ impl Order {
     }
 }
 
-/// The `Link` header of a page of the bulk list of these things (`containers`, `images`): after the records given
+/// The `Link` header of a page of the bulk list of `things` (`containers`, `images`): after the given records
 /// (`updated`, sorted uuids), or at the end.
 pub(super) fn link(
     things: &str,
@@ -122,7 +122,7 @@ mod tests {
     use super::{Filter, LinkForm, Order, link};
 
     #[test]
-    fn filters_of_the_vendor() {
+    fn vendor_filters_are_parsed() {
         let filter = Filter::parse("updated>5 AND not uuid: [a,b]").expect("a good filter");
         assert_eq!(filter.updated_from, 6);
         assert!(filter.not.contains("a") && filter.not.contains("b"));
@@ -132,14 +132,14 @@ mod tests {
     }
 
     #[test]
-    fn orders_of_the_vendor() {
+    fn vendor_orders_are_parsed() {
         assert_eq!(Order::parse("updated:asc", &["updated", "created"]), Ok(Order::Updated { descending: false }));
         assert_eq!(Order::parse("created:desc", &["updated", "created"]), Ok(Order::Created { descending: true }));
         assert!(Order::parse("name:asc", &["updated", "created"]).is_err());
     }
 
     #[test]
-    fn links_of_the_vendor() {
+    fn vendor_links_are_written() {
         let next = Some((5, vec![String::from("a")]));
         let written = link("containers", next, 2, LinkForm::Malformed, 0).expect("there is more");
         assert_eq!(

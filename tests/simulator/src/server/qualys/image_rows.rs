@@ -1,7 +1,7 @@
-//! How the page list and the bulk list write an image.
+//! Rows of images in the page list and the bulk list.
 //!
-//! The names of an image stand in both lists. One of the two hides them at times, as `container_rows` does: never both,
-//! and never the list whose counterpart cannot be read.
+//! Both lists have an image's names. As in `container_rows`, one of the two sometimes hides them: never both lists, and
+//! never if the other row is unreadable.
 
 use serde_json::{Map, Value, json};
 
@@ -11,7 +11,7 @@ use crate::SECRET_MARKERS;
 use crate::random::Random;
 use crate::tenant::{Detection, Digest, Image, Repository, Row, StrayRow};
 
-/// Which list keeps the names to itself.
+/// Which list hides the names.
 #[derive(PartialEq, Eq)]
 enum Nameless {
     Page,
@@ -62,7 +62,7 @@ pub(super) fn bulk(image: &Image, seed: u64) -> Value {
     damaged(row.finish(), image.bulk_row)
 }
 
-/// A row of either list that belongs to no image.
+/// A row of either list without an image.
 pub(super) fn unreadable(stray: &StrayRow) -> Value {
     let sound = json!({
         "uuid": stray.uuid, "created": stray.created.to_string(), "updated": stray.updated.to_string(),
@@ -99,7 +99,7 @@ fn repository(name: Option<&Repository>, row: &mut OddRow) -> Value {
     let Some(name) = name else { return Value::Null };
     let mut object = Map::new();
     for (key, part) in [("registry", &name.registry), ("repository", &name.repository), ("tag", &name.tag)] {
-        // A part that there is not is null or left out.
+        // A missing part is null or omitted.
         if part.is_some() || row.percent(50) {
             object.insert(String::from(key), json!(part));
         }

@@ -1,4 +1,4 @@
-//! The vendor's rate limits: so many requests of a class in a sliding minute.
+//! The vendor's rate limits: a number of requests per class in a sliding minute.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -6,7 +6,7 @@ use super::super::answer::Answer;
 
 const WINDOW_MS: i64 = 60_000;
 
-/// The requests of the last minute by class.
+/// The requests in the last minute by class.
 #[derive(Default)]
 pub(super) struct Limits {
     recent: HashMap<Class, VecDeque<i64>>,
@@ -39,7 +39,7 @@ impl Class {
     }
 }
 
-/// Where a request stands among those of its class.
+/// A request's position within the limit of its class.
 pub(super) struct Usage {
     limit: usize,
     used: usize,
@@ -47,7 +47,7 @@ pub(super) struct Usage {
 }
 
 impl Limits {
-    /// Counts a request; those over the limit do not use it up.
+    /// Counts a request. Requests over the limit do not count.
     pub(super) fn count(&mut self, path: &str, now: i64) -> Usage {
         let class = Class::of(path);
         let recent = self.recent.entry(class).or_default();
@@ -68,7 +68,7 @@ impl Usage {
         self.used > self.limit
     }
 
-    /// Until a request is let through again, at least 1.
+    /// Seconds until a request is allowed again, at least 1.
     pub(super) fn wait_seconds(&self) -> i64 {
         (self.wait_ms + 999).div_euclid(1000).max(1)
     }

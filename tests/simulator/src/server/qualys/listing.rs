@@ -1,4 +1,4 @@
-//! One of the vendor's lists: its records in order, and their rows as written, kept until the tenant changes if they are not too many.
+//! A listing: its records in order, and their rendered rows, which are cached unless there are too many.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::{
 use crate::server::answer::Answer;
 use crate::tenant::{Container, Image, Row, StrayRow, Tenant};
 
-/// Which list.
+/// The kind of listing.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Page,
@@ -28,7 +28,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// Whether the vendor keeps the list by the time of the last change; the others are as the tenant holds them.
+    /// Whether the vendor sorts the list by the last change; the others are in the tenant's order.
     fn is_sorted(self) -> bool {
         matches!(self, Self::Page | Self::Bulk | Self::Sensors | Self::ImagePage | Self::ImageBulk)
     }
@@ -48,10 +48,10 @@ struct Entry {
     text: Option<Arc<str>>,
 }
 
-/// Of so many rows the text is kept; more would fill the memory.
+/// The number of rows up to which their text is cached, to limit memory.
 const MOST_KEPT: usize = 200_000;
 
-/// A list, sorted by last change where records have one.
+/// A listing, sorted by last change where records have one.
 pub(super) struct Listing {
     kind: Kind,
     generation: Option<u64>,
@@ -63,7 +63,7 @@ impl Listing {
         Self { kind, generation: None, entries: Vec::new() }
     }
 
-    /// A page with a count; nothing is given out past the window.
+    /// A page with a total count. Pages past the window are empty.
     pub(super) fn page(&mut self, tenant: &Tenant, filter: &Filter, order: Order, page: Page, window: usize) -> Answer {
         self.refresh(tenant);
         let as_held = matches!(order, Order::Listed | Order::Updated { descending: false });
@@ -91,7 +91,7 @@ impl Listing {
         Answer::json(200, format!("{{\"data\":[{data}],\"count\":{count}{tail}}}"))
     }
 
-    /// A page of a walk in the order of change, with a link to the next.
+    /// A page of a walk in the order of changes, with a link to the next one.
     pub(super) fn bulk(&mut self, tenant: &Tenant, filter: &Filter, limit: usize, form: LinkForm) -> Answer {
         self.refresh(tenant);
         let chosen: Vec<_> = self.matching(filter).take(limit + 1).collect();
@@ -109,7 +109,7 @@ impl Listing {
         }
     }
 
-    /// The time of the last of the rows, and all records of that very time that were given out by now.
+    /// The time of the last of the rows, and all records with the same time that were returned so far.
     fn given(&self, filter: &Filter, rows: &[usize]) -> (i64, Vec<String>) {
         let updated = rows.last().map_or(0, |last| self.entries[*last].updated);
         let same_time = rows.iter().filter(|index| self.entries[**index].updated == updated);
@@ -142,7 +142,7 @@ impl Listing {
         Arc::clone(entry.text.get_or_insert_with(|| row(tenant, kind, origin).into()))
     }
 
-    /// Takes the tenant's records anew if they have changed.
+    /// Reloads the tenant's records if they have changed.
     fn refresh(&mut self, tenant: &Tenant) {
         if self.generation == Some(tenant.generation()) {
             return;
@@ -188,7 +188,7 @@ fn images(tenant: &Tenant, row: fn(&Image) -> Row) -> Vec<Entry> {
         .collect()
 }
 
-/// Records that no filter and no order knows anything of.
+/// Records without a time or a key, which cannot be filtered or sorted.
 fn numbered(count: usize) -> Vec<Entry> {
     (0..count).map(|index| entry("", 0, 0, Origin::Record(index))).collect()
 }

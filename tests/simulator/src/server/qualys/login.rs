@@ -1,4 +1,4 @@
-//! Log-ins and the tokens they give.
+//! Log-ins and their tokens.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use super::super::calendar::iso;
 use super::{Options, problem};
 use crate::SECRET_MARKERS;
 
-/// The tokens given out, with their ends in Unix seconds.
+/// The issued tokens, with their expiry in Unix seconds.
 #[derive(Default)]
 pub(super) struct Logins {
     tokens: HashMap<String, i64>,
@@ -36,7 +36,7 @@ impl Logins {
         if is_known { self.issue(options, now) } else { refused(&options.client_id, now) }
     }
 
-    /// Lets a request with a good token through.
+    /// Allows a request with a valid token.
     pub(super) fn check(&self, call: &Call, options: &Options, now: i64) -> Result<(), Answer> {
         let Some(token) = call.header("authorization").and_then(|value| value.strip_prefix("Bearer ")) else {
             return Err(problem(401, "UNAUTHORIZED", "Full authentication is required to access this resource", now));

@@ -1,4 +1,4 @@
-//! The Qualys Container Security API: options, and which path means what.
+//! The Qualys Container Security API: options and routes.
 
 mod container_rows;
 mod cursor;
@@ -28,26 +28,26 @@ use limits::Limits;
 use listing::{Kind, Listing};
 use login::Logins;
 
-/// The time now, in Unix milliseconds.
+/// A clock that returns Unix milliseconds.
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
 
-/// How the bulk list's `Link` header is written.
+/// The format of the bulk list's `Link` header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkForm {
-    /// All forms in turn.
+    /// All formats in turn.
     Rotate,
     /// `<…>;rel=next`, and no header at the end.
     WellFormed,
-    /// `<…<;rel=next` as the vendor's documentation shows, and `null` at the end.
+    /// `<…<;rel=next` as in the vendor's documentation, and `null` at the end.
     Malformed,
 }
 
-/// What `k8s_postures/count` answers: the vendor's documentation leaves it open.
+/// The response of `k8s_postures/count`, which the vendor's documentation leaves open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PostureCount {
-    /// A page of resources, one row for each and for each control.
+    /// A page of resources, with one row per resource and control.
     Rows,
-    /// No row, but a count and groups.
+    /// A count and groups without rows.
     Groups,
     /// `{"count":3160}`.
     Number,
@@ -55,39 +55,39 @@ pub enum PostureCount {
     Bare,
 }
 
-/// How the API behaves.
+/// The API's behaviour.
 #[derive(Clone)]
 pub struct Options {
-    /// Of the account.
+    /// The user name of the account.
     pub username: String,
-    /// Of the account.
+    /// The password of the account.
     pub password: String,
-    /// For `/auth/oidc`.
+    /// The client id for `/auth/oidc`.
     pub client_id: String,
-    /// For `/auth/oidc`.
+    /// The client secret for `/auth/oidc`.
     pub client_secret: String,
-    /// A token made in the vendor's UI that never expires.
+    /// A token from the vendor's UI that never expires.
     pub static_token: Option<String>,
-    /// How long a token lives, by [`Options::clock`].
+    /// The lifetime of a token, by [`Options::clock`].
     pub jwt_lifetime: Duration,
     /// The token's `modulesAllowed`.
     pub modules: Vec<String>,
-    /// Send the limits' headers, and answer 429 past 120 bulk, 5000 page and 1000 other requests in 60 s. Off by default, so
-    /// that no test waits for the window to pass.
+    /// Whether to send rate limit headers, and to answer 429 past 120 bulk, 5000 page and 1000 other requests in 60 s.
+    /// Off by default, so that tests do not wait.
     pub enforce_limits: bool,
-    /// How many records a page list gives out.
+    /// The number of records that a page list returns.
     pub window: usize,
-    /// The longest query that is taken, as sent; 414 otherwise.
+    /// The longest query that is accepted, as sent; longer ones get 414.
     pub longest_query: usize,
-    /// Compress for clients that accept it.
+    /// Whether to compress for clients that accept it.
     pub gzip: bool,
     /// Whether `v1.3/sensors` exists (`v1.1/sensors` always does).
     pub sensors_v13: bool,
-    /// How the next link is written.
+    /// The format of the link to the next page.
     pub link_form: LinkForm,
-    /// What `k8s_postures/count` answers.
+    /// The response of `k8s_postures/count`.
     pub posture_count: PostureCount,
-    /// The time that tokens and limits go by.
+    /// The clock for tokens and limits.
     pub clock: Clock,
 }
 
@@ -113,7 +113,7 @@ impl Default for Options {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the clock of who does not bring one: real clients go by real time")]
+#[expect(clippy::disallowed_methods, reason = "the default clock: real clients use real time")]
 fn system_time() -> i64 {
     let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is past 1970");
     i64::try_from(elapsed.as_millis()).expect("milliseconds fit an i64")
@@ -227,7 +227,7 @@ impl Qualys {
         }
     }
 
-    /// The page of one thing.
+    /// The detail page of one record.
     fn detail(&self, path: &str) -> Option<String> {
         let tenant = lock(&self.tenant);
         if let Some(cid) = path.strip_prefix("/csapi/v1.3/k8s_postures/control/") {
@@ -243,7 +243,7 @@ impl Qualys {
         Ok(lock(list).page(&lock(&self.tenant), &filter, order, page, self.options.window))
     }
 
-    /// A page of a list that has no order of its own.
+    /// A page of a list in the tenant's order.
     fn as_held(&self, call: &Call, list: &Mutex<Listing>, page: Page) -> Result<Answer, String> {
         let filter = Filter::parse(call.parameter("filter").unwrap_or_default())?;
         Ok(lock(list).page(&lock(&self.tenant), &filter, Order::Listed, page, usize::MAX))
@@ -268,7 +268,7 @@ impl Qualys {
     }
 }
 
-/// Which page, from 1, and how long pages are.
+/// The page number, from 1, and the page size.
 #[derive(Clone, Copy)]
 struct Page {
     number: usize,
@@ -278,7 +278,7 @@ struct Page {
 fn page(call: &Call, number_name: &str, largest: usize) -> Result<Page, String> {
     let page = Page { number: number(call, number_name, 1)?, size: number(call, "pageSize", 50)? };
     if page.number == 0 || page.size == 0 || page.size > largest {
-        return Err(format!("page {} of {} records cannot be had", page.number, page.size));
+        return Err(format!("page {} of {} records is out of range", page.number, page.size));
     }
     Ok(page)
 }
@@ -288,7 +288,7 @@ fn number(call: &Call, name: &str, default: usize) -> Result<usize, String> {
     text.parse().map_err(|_| format!("{name}={text} is not a number"))
 }
 
-/// An error in the vendor's words.
+/// An error in the vendor's format.
 fn problem(status: u16, word: &str, message: &str, now: i64) -> Answer {
     let body = json!({"errorCode": format!("{status} {word}"), "message": message, "timestamp": now});
     Answer::json(status, body.to_string())

@@ -1,23 +1,23 @@
-//! The vendor's many ways to write one value, none of which loses anything: chosen by the seed, row by row.
+//! The vendor's many lossless representations of one value, chosen by the seed for each row.
 
 use serde_json::{Map, Value, json};
 
 use super::super::calendar::{gmt, iso};
 use crate::random::Random;
 
-/// A row being written in one of the possible ways.
+/// A row under construction, in one of its representations.
 pub(super) struct OddRow {
     fields: Map<String, Value>,
     random: Random,
 }
 
 impl OddRow {
-    /// A row of a list: equal arguments write it in equal ways.
+    /// Starts a row of a list. Equal arguments give equal representations.
     pub(super) fn new(seed: u64, uuid: &str, list: &str) -> Self {
         Self { fields: Map::new(), random: Random::of(seed, uuid, list) }
     }
 
-    /// The row, with fields that no reader knows yet.
+    /// The row, with additional unknown fields.
     pub(super) fn finish(mut self) -> Value {
         if self.random.percent(30) {
             self.fields.insert(String::from("futureField"), json!({"nested": [1, "two", null, {"three": 3.5}]}));
@@ -31,12 +31,12 @@ impl OddRow {
         self.random.percent(percent)
     }
 
-    /// Writes a value as it is.
+    /// Writes a plain value.
     pub(super) fn put(&mut self, key: &str, value: impl Into<Value>) {
         self.fields.insert(String::from(key), value.into());
     }
 
-    /// Writes that there is no value: as null or not at all.
+    /// Writes a missing value: null, or no field at all.
     pub(super) fn put_none(&mut self, key: &str) {
         if self.random.percent(60) {
             self.put(key, Value::Null);
@@ -60,7 +60,7 @@ impl OddRow {
         }
     }
 
-    /// Writes a score, or, in one of the ways of saying so, that there is none.
+    /// Writes a score, or one of the representations of a missing one.
     pub(super) fn put_score(&mut self, key: &str, score: Option<u32>) {
         if score.is_none() && self.percent(20) {
             self.put(key, -1);
@@ -77,7 +77,7 @@ impl OddRow {
         }
     }
 
-    /// Writes a point in time, or, in one of the ways of saying so, that there is none.
+    /// Writes a time, or one of the representations of a missing one.
     pub(super) fn put_time(&mut self, key: &str, ms: Option<i64>) {
         match ms {
             Some(ms) => {
@@ -92,7 +92,7 @@ impl OddRow {
         }
     }
 
-    /// Writes the time that walks go by: never in seconds.
+    /// Writes the time by which walks are ordered; its unit is never seconds.
     pub(super) fn put_stamp(&mut self, key: &str, ms: i64) {
         let value = match self.random.below(10) {
             0..=5 => json!(ms.to_string()),
@@ -103,7 +103,7 @@ impl OddRow {
         self.put(key, value);
     }
 
-    /// An object of counts whose missing ones are null or left out.
+    /// Writes an object of counts. Missing ones are null or omitted.
     pub(super) fn put_counts(&mut self, key: &str, names: &[&str], counts: Option<&[Option<u32>]>) {
         let mut object = Map::new();
         let Some(counts) = counts else {

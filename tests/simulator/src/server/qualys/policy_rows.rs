@@ -1,11 +1,11 @@
-//! How the policy list and the policies' own pages write a policy.
+//! Policies in the policy list and on their detail pages.
 
 use serde_json::{Map, Value, json};
 
 use super::oddity::OddRow;
 use crate::tenant::{AGE_RULE, Damage, Policy, PolicyRule, StrayRow, Tenant};
 
-/// The policy's row in the list: most rows leave out the rules.
+/// The policy's row in the list. Most rows omit the rules.
 pub(super) fn row(policy: &Policy, seed: u64) -> Value {
     let mut row = OddRow::new(seed, &policy.uuid, "policies");
     identity(&mut row, policy);
@@ -17,7 +17,7 @@ pub(super) fn row(policy: &Policy, seed: u64) -> Value {
     row.finish()
 }
 
-/// The page of the policy with this key, if there is one.
+/// The detail page of the policy with this key, if there is one.
 pub(super) fn detail(tenant: &Tenant, uuid: &str) -> Option<String> {
     let policy = tenant.policies.iter().find(|policy| policy.uuid == uuid)?;
     let mut page = OddRow::new(tenant.seed(), uuid, "policy");
@@ -59,7 +59,7 @@ fn rule(row: &mut OddRow, rule: &PolicyRule, index: usize) -> Value {
     let name = if rule.kind.as_deref() == Some(AGE_RULE) { "Block Older Images" } else { "A rule" };
     put("name", json!(name));
     for (key, word) in [("type", &rule.kind), ("action", &rule.action)] {
-        // A word that there is not is null or left out.
+        // A missing term is null or omitted.
         if word.is_some() || row.percent(50) {
             put(key, json!(word));
         }
@@ -77,7 +77,7 @@ fn rule(row: &mut OddRow, rule: &PolicyRule, index: usize) -> Value {
     Value::Object(object)
 }
 
-/// JSON in a text or as it is, with a number or a text in it.
+/// Metadata as an object or as JSON in a string, with a number or a string in it.
 fn meta_data(row: &mut OddRow, value: Option<u32>) -> Value {
     let Some(value) = value else {
         return if row.percent(50) { Value::Null } else { json!("{}") };
@@ -86,7 +86,7 @@ fn meta_data(row: &mut OddRow, value: Option<u32>) -> Value {
     if row.percent(60) { json!(object.to_string()) } else { object }
 }
 
-/// A row that belongs to no policy.
+/// A row without a policy.
 pub(super) fn unreadable(stray: &StrayRow) -> Value {
     let time = json!(stray.updated);
     match stray.damage {

@@ -1,4 +1,4 @@
-//! How the posture list and the control pages write a control.
+//! Controls in the posture list and on their detail pages.
 
 use serde_json::{Value, json};
 
@@ -22,7 +22,7 @@ pub(super) fn row(control: &Control, seed: u64) -> Value {
     row.finish()
 }
 
-/// The detail page of the control with this number, if it has one.
+/// The detail page of the control with this number, if there is one.
 pub(super) fn detail(tenant: &Tenant, cid: &str) -> Option<String> {
     let control = tenant.controls.iter().find(|control| control.cid.to_string() == cid && control.has_detail)?;
     let mut page = OddRow::new(tenant.seed(), cid, "control");
@@ -36,7 +36,7 @@ pub(super) fn detail(tenant: &Tenant, cid: &str) -> Option<String> {
     Some(page.finish().to_string())
 }
 
-/// A row that belongs to no control.
+/// A row without a control.
 pub(super) fn unreadable(stray: &StrayRow) -> Value {
     match stray.damage {
         Damage::NotAnObject => json!(45_049),

@@ -1,4 +1,4 @@
-//! How the registry list writes a registry.
+//! Rows of the registry list.
 
 use serde_json::{Value, json};
 
@@ -21,7 +21,7 @@ pub(super) fn row(registry: &Registry, seed: u64) -> Value {
     row.finish()
 }
 
-/// A row that belongs to no registry.
+/// A row without a registry.
 pub(super) fn unreadable(stray: &StrayRow) -> Value {
     match stray.damage {
         Damage::NotAnObject => json!("registry"),

@@ -1,4 +1,4 @@
-//! How the report list writes a report.
+//! Rows of the report list.
 
 use serde_json::{Value, json};
 
@@ -26,7 +26,7 @@ pub(super) fn row(report: &Report, seed: u64) -> Value {
     row.finish()
 }
 
-/// A flag that is documented as a number.
+/// Writes a flag that is documented as a number.
 fn put_scheduled(row: &mut OddRow, flag: Option<bool>) {
     match flag {
         Some(flag) if row.percent(60) => row.put("isScheduled", u8::from(flag)),
@@ -35,11 +35,11 @@ fn put_scheduled(row: &mut OddRow, flag: Option<bool>) {
     }
 }
 
-/// A row that belongs to no report.
+/// A row without a report.
 pub(super) fn unreadable(stray: &StrayRow) -> Value {
     match stray.damage {
         Damage::NotAnObject => json!(["not", "a", "report"]),
-        // A report needs no key: only what is no object cannot be read.
+        // A report does not need a key: only a row that is not an object is unreadable.
         Damage::NoKey => json!(stray.updated),
         Damage::ObjectForKey => json!(stray.uuid),
         Damage::ListForKey => json!([{"reportUuid": stray.uuid}]),

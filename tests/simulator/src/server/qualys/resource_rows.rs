@@ -1,4 +1,4 @@
-//! How `k8s_postures/count` tells of the resources that controls were evaluated for: row by row, or only how many.
+//! The response of `k8s_postures/count`: the resources evaluated for controls row by row, or only their number.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use super::{Page, PostureCount};
 use crate::server::answer::Answer;
 use crate::tenant::{Damage, Outcome, PostureResource, StrayRow, Tenant};
 
-/// Most records of a page, whatever is asked for.
+/// The maximum number of records per page, whatever the request.
 pub(super) const MOST: usize = 250;
 
 /// The resource's row.
@@ -31,7 +31,7 @@ pub(super) fn row(resource: &PostureResource, index: usize, seed: u64) -> Value 
     row.finish()
 }
 
-/// The word for what it came to, mostly the one that the documentation shows.
+/// A term for the outcome, mostly the documented one.
 fn status(outcome: Option<Outcome>, draw: usize) -> &'static str {
     match (outcome, draw) {
         (Some(Outcome::Pass), 0) => "PASSED",
@@ -48,7 +48,7 @@ fn status(outcome: Option<Outcome>, draw: usize) -> &'static str {
     }
 }
 
-/// Mostly Java's form, as the documentation shows.
+/// Writes a time, mostly in the documented format, which is Java's.
 fn put_evaluated(row: &mut OddRow, key: &str, time: Option<i64>) {
     match time {
         Some(ms) if ms % 1000 == 0 && row.percent(70) => row.put(key, gmt(ms)),
@@ -56,7 +56,7 @@ fn put_evaluated(row: &mut OddRow, key: &str, time: Option<i64>) {
     }
 }
 
-/// A row that belongs to no resource.
+/// A row without a resource.
 pub(super) fn unreadable(stray: &StrayRow) -> Value {
     let sound = |cid: Value, status: Value| {
         json!({
@@ -73,7 +73,7 @@ pub(super) fn unreadable(stray: &StrayRow) -> Value {
     }
 }
 
-/// The whole answer of one of the shapes without rows; `None` where rows are to be listed.
+/// The complete response in one of the shapes without rows; `None` in the shape with rows.
 pub(super) fn without_rows(tenant: &Tenant, shape: PostureCount) -> Option<Answer> {
     let count = |outcome| tenant.posture_resources.iter().filter(|resource| resource.outcome == outcome).count();
     let all = tenant.posture_resources.len();
@@ -89,7 +89,7 @@ pub(super) fn without_rows(tenant: &Tenant, shape: PostureCount) -> Option<Answe
     Some(if all == 0 { Answer::empty(204) } else { Answer::json(200, body.to_string()) })
 }
 
-/// The page that is asked for, with the vendor's own opinion of how long it may be.
+/// The requested page, within the vendor's limit for its size.
 pub(super) fn page(page: Page, limit: usize) -> Result<Page, String> {
     if limit == 0 || limit > MOST {
         return Err(format!("limit {limit} is not in 1..={MOST}"));

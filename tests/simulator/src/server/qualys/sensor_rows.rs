@@ -1,4 +1,4 @@
-//! How the sensor lists write a sensor.
+//! Rows of the sensor lists.
 
 use serde_json::{Value, json};
 
@@ -25,7 +25,7 @@ pub(super) fn row(sensor: &Sensor, seed: u64) -> Value {
     row.finish()
 }
 
-/// A row that belongs to no sensor.
+/// A row without a sensor.
 pub(super) fn unreadable(stray: &StrayRow) -> Value {
     let time = stray.updated;
     match stray.damage {

@@ -1,4 +1,4 @@
-//! The lists of the API, asked without a network in between.
+//! The API's lists, without a network.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -41,7 +41,7 @@ fn rows(answer: &Answer) -> Vec<Value> {
     body(answer)["data"].as_array().unwrap().clone()
 }
 
-/// All rows of a list by its pages, each of which counts all of them.
+/// All rows of a paged list. Checks that each page has the total count.
 fn walk(qualys: &Qualys, path: &str, query: &str) -> Vec<Value> {
     let mut all = Vec::new();
     let mut counts = BTreeSet::new();
@@ -57,7 +57,7 @@ fn walk(qualys: &Qualys, path: &str, query: &str) -> Vec<Value> {
     all
 }
 
-/// All rows of a bulk list by the links.
+/// All rows of a bulk list, following the links.
 fn follow(qualys: &Qualys, path: &str, limit: usize) -> Vec<Value> {
     let start = format!("{path}?limit={limit}");
     let mut all = Vec::new();
@@ -93,12 +93,14 @@ fn both_lists_show_every_image() {
         assert!(!image.exists() || in_pages.contains(&image.uuid));
         assert!(!image.is_detailed() || in_bulk.contains(&image.uuid));
     }
-    let told = |rows: &[Value], uuid: &str| rows.iter().any(|row| row["uuid"] == *uuid && row["repo"][0].is_object());
+    let named_in =
+        |rows: &[Value], uuid: &str| rows.iter().any(|row| row["uuid"] == *uuid && row["repo"][0].is_object());
     let named = tenant.images.iter().filter(|image| image.exists() && image.is_detailed());
     let named: Vec<_> = named.filter(|image| matches!(image.repositories.as_deref(), Some([Some(_), ..]))).collect();
-    assert!(named.iter().all(|image| told(&pages, &image.uuid) || told(&bulk, &image.uuid)));
+    assert!(named.iter().all(|image| named_in(&pages, &image.uuid) || named_in(&bulk, &image.uuid)));
     assert!(
-        named.iter().any(|image| !told(&pages, &image.uuid)) && named.iter().any(|image| !told(&bulk, &image.uuid))
+        named.iter().any(|image| !named_in(&pages, &image.uuid))
+            && named.iter().any(|image| !named_in(&bulk, &image.uuid))
     );
     assert!(Value::from(bulk).to_string().contains(SECRET_MARKERS[0]));
 }
