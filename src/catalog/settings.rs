@@ -9,7 +9,6 @@ use super::containers::promoted;
 use super::{choices, containers, image_choices, images};
 use crate::metric::{Chosen, ChosenRead, Settings};
 use crate::setting::{ConfigErrors, HumanDuration};
-use crate::source::RowRules;
 
 /// More series than this about single entities are a list, not a metric.
 const MAX_TOP_K: usize = 1000;
@@ -35,11 +34,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            max_series_per_family: 10_000,
-            max_label_value_length: 1024,
-            max_rejected_percent: RowRules::default().max_rejected_percent,
-        }
+        Self { max_series_per_family: 10_000, max_label_value_length: 1024, max_rejected_percent: 5.0 }
     }
 }
 

@@ -134,7 +134,7 @@ impl Slot {
         let Ok(()) = tables.each(&mut listed);
         let rows = listed.0.iter().map(|rows| &**rows).collect();
         let walk = data.status.complete.then(|| self.path(Area::Walk));
-        self.put(Area::Served, rows, Content::Served { build: BUILD.to_owned(), data: data.clone() }, walk)
+        self.put(Area::Served, rows, Content::Served { build: BUILD.to_owned(), data: data.clone() }, walk.as_ref())
     }
 
     /// Stores what an unfinished walk has read so far, next to the served data, and where it resumes.
@@ -154,14 +154,14 @@ impl Slot {
         area: Area,
         tables: Vec<&dyn Rows>,
         content: Content,
-        replaced: Option<StorePath>,
+        replaced: Option<&StorePath>,
     ) -> Result<(), String> {
         let path = self.path(area);
-        self.store.write(&path, replaced.as_ref(), |database| {
+        self.store.write(&path, replaced, |database| {
             let transaction = write::begin(database)?;
             let data = write::Data { identity: self.identity, vendor: self.vendor.as_str(), content, tables };
             write::put(database, &transaction, &path, data)?;
-            if let Some(replaced) = &replaced {
+            if let Some(replaced) = replaced {
                 write::clear(&transaction, replaced, &[])?;
             }
             Ok(transaction.commit()?)

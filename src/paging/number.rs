@@ -92,7 +92,9 @@ impl NumberWalk<'_> {
             }
             pass.sent += page.sent as u64;
             fingerprint = Some(page.fingerprint);
-            let ends = page.sent == 0 || (short && pass.count.is_some_and(|count| count <= pass.sent));
+            // A vendor that ignores paging sends everything that it counts at once.
+            let everything = number == 1 && page.sent as u64 > self.size && page.count == Some(page.sent as u64);
+            let ends = page.sent == 0 || everything || (short && pass.count.is_some_and(|count| count <= pass.sent));
             if repeats && !ends {
                 return Err(walk_error(self.endpoint, REPEATS));
             }

@@ -95,12 +95,6 @@ pub struct RowRules {
     pub max_rejected_percent: f64,
 }
 
-impl Default for RowRules {
-    fn default() -> Self {
-        Self { promote_labels: Arc::default(), max_rejected_percent: 5.0 }
-    }
-}
-
 /// The accounts of one vendor.
 fn listed<A: AccountSettings>(vendor: Vendor, accounts: &[A]) -> impl Iterator<Item = Account<'_>> {
     accounts.iter().enumerate().map(move |(at, settings)| Account { vendor, at, settings })

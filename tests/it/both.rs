@@ -161,9 +161,16 @@ async fn a_failing_console_collector_does_not_affect_the_others() {
                 ends.iter().any(|end| name.ends_with(end))
             },
         ),
-        ("containers", "/containers?", FaultKind::Html(200), "bad_response", "the answer is a web page", |name, _| {
-            name.starts_with("container_security_container") || name.starts_with("container_security_posture_")
-        }),
+        (
+            "containers",
+            "/containers?",
+            FaultKind::Html(200),
+            "bad_response",
+            "the response is a web page",
+            |name, _| {
+                name.starts_with("container_security_container") || name.starts_with("container_security_posture_")
+            },
+        ),
         (
             "sensors",
             "/defenders/summary",

@@ -159,7 +159,7 @@ async fn each_permanent_error_has_its_own_outcome() {
         ),
         (FaultKind::BigBody(1 << 20), BULK, "too_large", "larger than 900000 bytes"),
         (FaultKind::GzipBomb(32 << 20), BULK, "too_large", "larger than 900000 bytes"),
-        (FaultKind::Stall(Duration::from_hours(1)), PAGES, "timeout", "in time"),
+        (FaultKind::Stall(Duration::from_hours(1)), PAGES, "timeout", "timed out reading the response"),
         (FaultKind::Reset, PAGES, "unreachable", "connection lost"),
         (FaultKind::RepeatPage, "paginationQuery", "bad_response", "holds nothing new"),
         (FaultKind::WithoutHeader("nothing".to_owned()), "/csapi/v1.3/unused", "success", ""),

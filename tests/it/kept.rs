@@ -43,7 +43,7 @@ fn kept_in(home: &Path) -> Option<Kept> {
     let clock = Clock::system();
     let config = config::load(Some(&home.join("config.toml")), &[]).unwrap_or_else(|error| panic!("{error}"));
     let promote_labels = config.containers.promote_labels.as_slice().into();
-    let rules = RowRules { promote_labels, ..RowRules::default() };
+    let rules = RowRules { promote_labels, max_rejected_percent: config.limits.max_rejected_percent };
     let sources = config.source.build(&rules, &Telemetry::new(clock.now()), &clock).expect("sources");
     let store = Store::open(copy.path()).ok()?;
     if files(copy.path()) != [STORE] {

@@ -55,9 +55,11 @@ impl Home {
         std::fs::write(self.path(name), text).expect("a file in the test's directory");
     }
 
-    /// Writes the configuration: a free port to listen on, and `text`.
+    /// Writes the configuration: a free port to listen on, and `text`. Hostile tenants have more unreadable rows than a
+    /// run may reject by default.
     pub(crate) fn configure(&self, text: &str) {
-        self.write("config.toml", &format!("[server]\nlisten = \"127.0.0.1:0\"\n{text}"));
+        let limits = if text.contains("[limits]") { "" } else { "[limits]\nmax_rejected_percent = 100\n" };
+        self.write("config.toml", &format!("{limits}[server]\nlisten = \"127.0.0.1:0\"\n{text}"));
     }
 
     /// Lines of configuration for a source that logs in with the password; `keys` are extra lines.

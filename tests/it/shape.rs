@@ -360,6 +360,7 @@ fn tests_named_by_the_promises_exist() {
         let (module, test) = name.rsplit_once("::").expect("it has one");
         let file = match module.split_once("::") {
             None => format!("tests/it/{module}.rs"),
+            Some(("cases", module)) => format!("tests/it/cases/{module}.rs"),
             Some((module, "tests")) => format!("src/{module}/tests/mod.rs"),
             Some((room, module)) => format!("src/{room}/{}.rs", module.replace("::", "/")),
         };

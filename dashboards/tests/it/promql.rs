@@ -32,7 +32,7 @@ pub(crate) struct Query {
     pub(crate) made: Vec<String>,
 }
 
-/// The query without Grafana's variables, which PromQL parsers do not support.
+/// The query without Grafana's variables, which parsers of `PromQL` do not support.
 fn without_variables(expr: &str) -> String {
     let expr = expr.replace("$__rate_interval", "4m").replace("$__range", "1h");
     ["source", "cluster", "namespace"]

@@ -32,6 +32,17 @@ impl Authorize for Tokens {
 }
 
 #[tokio::test]
+async fn retries_end_with_the_time_for_them() {
+    for (seconds, requests) in [(0, 1), (60, 2)] {
+        let server = Server::new([answer("520 Unknown Error", "", b""), ok("")]);
+        let config = Config { retry_for: HumanDuration::seconds(seconds), ..Config::default() };
+        let result = client_with(&server.at, &config).0.call(&list(), text).await;
+        assert_eq!(result.is_ok(), requests == 2, "{seconds}");
+        assert_eq!(server.asked().len(), requests, "{seconds}");
+    }
+}
+
+#[tokio::test]
 async fn a_call_is_sent_as_described() {
     let server = Server::new([ok("[]"), ok("token"), ok("")]);
     let client = client_with(&format!("{}/tenant/", server.at), &Config::default()).0;

@@ -27,7 +27,7 @@ impl Gateway {
         self
     }
 
-    /// With these answers instead of its own; each is given the request and how many of its path came before.
+    /// With these answers in place of its usual ones; each is given the request and how many of its path came before.
     pub(super) fn instead(mut self, answer: impl Fn(&Asked, usize) -> Option<Reply> + Send + Sync + 'static) -> Self {
         self.instead = Box::new(answer);
         self
@@ -38,7 +38,7 @@ impl Gateway {
         let vendor = Scripted::start(move |asked, before| self.answer(asked, before)).await;
         let home = Home::new();
         let source = format!(
-            "[[source.qualys]]\nname = \"prod\"\nbase_url = \"http://{}\"\nusername = \"u\"\npassword_file = '{}'\n",
+            "[limits]\nmax_rejected_percent = 5\n[[source.qualys]]\nname = \"prod\"\nbase_url = \"http://{}\"\nusername = \"u\"\npassword_file = '{}'\n",
             vendor.address,
             home.path("password").display()
         );

@@ -1,5 +1,4 @@
-//! The cases of Qualys, q01 to q13. Those about limits and outages in the middle of a walk stop the clock: they are with
-//! the walks, in the library.
+//! The cases of Qualys: a few rows, and the numbers that they must show.
 
 use serde_json::{Value, json};
 
@@ -18,7 +17,7 @@ fn six() -> Gateway {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn q01_a_field_of_another_type_is_absent_and_counted() {
+async fn a_field_of_another_type_is_absent_and_counted() {
     let rows = (0..6).map(|number| {
         let mut row = container(number);
         if number < 5 {
@@ -38,7 +37,7 @@ async fn q01_a_field_of_another_type_is_absent_and_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn q02_the_word_none_is_null() {
+async fn the_word_none_is_null() {
     let mut row = container(1);
     row["lastVmScanDate"] = json!("None");
     row["riskScore"] = json!("None");
@@ -60,28 +59,7 @@ async fn q02_the_word_none_is_null() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn q05_a_revoked_token_is_replaced_once_whatever_the_refusal_looks_like() {
-    let refusals: [fn() -> Reply; 4] = [
-        || Reply::json(500, &json!({"message": "JWT parsing failed"})),
-        || Reply::json(403, &json!({"errorCode": "403 FORBIDDEN", "message": "Access is denied"})),
-        || Reply::json(401, &json!({"message": "JWT expired"})),
-        || Reply::raw(200, "text/html", "<html><form action=\"/login\">Log in</form></html>"),
-    ];
-    for refusal in refusals {
-        let first = super::scripted::token(0);
-        let gateway = six().instead(move |asked, _| {
-            let revoked = asked.path != "/auth" && asked.token.as_ref() == Some(&first);
-            revoked.then(refusal)
-        });
-        let (shown, vendor) = gateway.collect().await;
-        shown.is("containers", &[], 6.0);
-        shown.is("collector_up", &[("collector", "containers")], 1.0);
-        assert_eq!(vendor.asked("/auth").len(), 2, "{:?}\n{}", refusal(), shown.log);
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn q06_without_the_bulk_list_the_page_list_is_shown_as_incomplete() {
+async fn without_the_bulk_list_the_page_list_is_shown_as_incomplete() {
     for status in [404, 403, 400] {
         let gateway = six().instead(move |asked, _| {
             asked.path.ends_with("/containers/list").then(|| Reply::json(status, &json!({"message": "no"})))
@@ -96,7 +74,7 @@ async fn q06_without_the_bulk_list_the_page_list_is_shown_as_incomplete() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn q07_rows_of_the_cluster_sensor_are_joined() {
+async fn rows_of_the_cluster_sensor_are_joined() {
     let row = file("R1_container_2026_cluster_sensor");
     let image = json!({
         "uuid": "i1", "sha": "0a", "updated": "1770681638944", "associatedContainersCount": 1, "scanStatus": "SUCCESS",
@@ -127,7 +105,7 @@ async fn q07_rows_of_the_cluster_sensor_are_joined() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn q08_counts_inside_an_array_are_read() {
+async fn counts_inside_an_array_are_read() {
     let row = file("R2_container_2025_counts_in_array");
     let gateway = Gateway::new().rows("containers", [row.clone()]).rows("containers/list", [row]);
     let (shown, _) = gateway.collect().await;
@@ -137,7 +115,7 @@ async fn q08_counts_inside_an_array_are_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn q09_rows_out_of_order_are_complete_if_the_count_is_met() {
+async fn rows_out_of_order_are_complete_if_the_count_is_met() {
     let mut rows: Vec<_> = (0..6).map(container).collect();
     rows.swap(2, 3);
     let gateway = Gateway::new().rows("containers", rows).rows("containers/list", (0..6).map(placed));
@@ -147,14 +125,14 @@ async fn q09_rows_out_of_order_are_complete_if_the_count_is_met() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn q10_a_listing_that_ignores_paging_is_complete() {
+async fn a_listing_that_ignores_paging_is_complete() {
     let policies: Vec<_> = (0..60)
         .map(|number| json!({"uuid": format!("p{number}"), "policyType": "K8S", "policyMode": "ACTIVE"}))
         .collect();
     let gateway =
         Gateway::new().instead(move |asked, _| match asked.path.strip_prefix("/csapi/v1.3/centralizedPolicy") {
             Some("") => Some(Reply::json(200, &json!({"data": policies, "count": policies.len()}))),
-            Some(_) => Some(Reply::json(200, &json!({"policyType": "K8S", "rules": []}))),
+            Some(id) => Some(Reply::json(200, &json!({"uuid": &id[1..], "policyType": "K8S", "rules": []}))),
             None => None,
         });
     let (shown, _) = gateway.collect().await;
@@ -163,7 +141,7 @@ async fn q10_a_listing_that_ignores_paging_is_complete() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn q11_a_policy_that_disappears_before_its_detail_is_skipped() {
+async fn a_policy_that_disappears_before_its_detail_is_skipped() {
     let policies =
         (0..3).map(|number| json!({"uuid": format!("p{number}"), "policyType": "K8S", "policyMode": "ACTIVE"}));
     let gateway = Gateway::new().rows("centralizedPolicy", policies).instead(|asked, _| {
@@ -180,7 +158,7 @@ async fn q11_a_policy_that_disappears_before_its_detail_is_skipped() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn q12_a_check_in_in_the_future_has_age_0() {
+async fn a_check_in_in_the_future_has_age_0() {
     let sensor = json!({
         "uuid": "s1", "sensorId": "s1", "hostname": "h", "containerRuntime": "CRI-O", "sensorType": "GENERAL",
         "status": "Running", "lastCheckedIn": "4000000000000",
@@ -190,10 +168,36 @@ async fn q12_a_check_in_in_the_future_has_age_0() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn q13_a_row_counted_and_sent_twice_is_complete() {
+async fn a_row_counted_and_sent_twice_is_complete() {
     let rows = [container(0), container(1), container(1)];
     let gateway = Gateway::new().rows("containers", rows).rows("containers/list", [placed(0), placed(1)]);
     let (shown, _) = gateway.collect().await;
     shown.is("containers", &[], 2.0);
     shown.is("collector_complete", &[("collector", "containers")], 1.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn too_many_rejected_records_make_a_run_incomplete() {
+    let rows = |unusable: usize, all: usize| {
+        (0..all).map(move |number| {
+            let mut row = container(number);
+            if number < unusable {
+                row["uuid"] = Value::Null;
+            }
+            row
+        })
+    };
+    // One record is never too many, and two of forty are no more than five percent.
+    for (unusable, all, complete) in [(1, 2, 1.0), (2, 40, 1.0), (2, 39, 0.0), (3, 4, 0.0)] {
+        let gateway =
+            Gateway::new().rows("containers", rows(unusable, all)).rows("containers/list", (unusable..all).map(placed));
+        let (shown, _) = gateway.collect().await;
+        shown.is("collector_complete", &[("collector", "containers")], complete);
+        assert_eq!(
+            shown.log.contains("Too many rejected records"),
+            complete == 0.0,
+            "{unusable} of {all}: {}",
+            shown.log
+        );
+    }
 }

@@ -23,8 +23,6 @@ use tokio::task::JoinSet;
 pub(super) struct Asked {
     pub(super) path: String,
     query: BTreeMap<String, String>,
-    /// What follows `Bearer`.
-    pub(super) token: Option<String>,
 }
 
 impl Asked {
@@ -70,10 +68,9 @@ impl Reply {
     }
 }
 
-/// A server on loopback, and what it was asked.
+/// A server on loopback.
 pub(super) struct Scripted {
     pub(super) address: SocketAddr,
-    asked: Arc<Mutex<Vec<Asked>>>,
     _connections: JoinSet<()>,
 }
 
@@ -82,8 +79,7 @@ impl Scripted {
     pub(super) async fn start(answer: impl Fn(&Asked, usize) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port on loopback");
         let address = listener.local_addr().expect("an address");
-        let asked = Arc::<Mutex<Vec<Asked>>>::default();
-        let (answer, noted) = (Arc::new(answer), Arc::clone(&asked));
+        let (answer, noted) = (Arc::new(answer), Arc::<Mutex<Vec<Asked>>>::default());
         let mut connections = JoinSet::new();
         connections.spawn(async move {
             let mut clients = JoinSet::new();
@@ -103,19 +99,12 @@ impl Scripted {
                 });
             }
         });
-        Self { address, asked, _connections: connections }
-    }
-
-    /// The requests whose path ends so.
-    pub(super) fn asked(&self, path: &str) -> Vec<Asked> {
-        let all = self.asked.lock().expect("no panic elsewhere");
-        all.iter().filter(|asked| asked.path.ends_with(path)).cloned().collect()
+        Self { address, _connections: connections }
     }
 }
 
 fn read(request: &Request<Incoming>) -> Asked {
     let query = request.uri().query().unwrap_or_default();
-    let token = request.headers().get("authorization").and_then(|value| value.to_str().ok());
     Asked {
         path: request.uri().path().to_owned(),
         query: query
@@ -123,7 +112,6 @@ fn read(request: &Request<Incoming>) -> Asked {
             .filter_map(|pair| pair.split_once('='))
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect(),
-        token: token.and_then(|value| value.strip_prefix("Bearer ")).map(str::to_owned),
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use container_security_exporter::app::App;
+use container_security_exporter::catalog::Limits;
 use container_security_exporter::clock::{Clock, Timestamp};
 use container_security_exporter::config::{self, Config};
 use container_security_exporter::setting::HumanDuration;
@@ -363,6 +364,10 @@ fn load(file: &Path) -> Result<Config, String> {
             .for_each(quicken);
     }
     quicken(&mut config.otlp.interval);
+    // Hostile tenants have more unreadable rows than a run may reject by default.
+    if config.limits.max_rejected_percent == Limits::default().max_rejected_percent {
+        config.limits.max_rejected_percent = 100.0;
+    }
     if config.collection.min_age == HumanDuration::seconds(1) {
         config.collection.min_age = HumanDuration::seconds(0);
     }

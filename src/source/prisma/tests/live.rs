@@ -147,7 +147,10 @@ impl Bench {
         let clock = Clock::from_fn(move || Timestamp::from_millis(time.load(Ordering::Relaxed)).unwrap());
         let telemetry = Telemetry::new(Timestamp::from_millis(NOW).unwrap());
         let all = source::Config { prisma: vec![config], ..source::Config::default() };
-        let source = all.build(&RowRules::default(), &telemetry, &clock).unwrap().remove(0);
+        let source = all
+            .build(&RowRules { promote_labels: [].into(), max_rejected_percent: 100.0 }, &telemetry, &clock)
+            .unwrap()
+            .remove(0);
         telemetry.arrange([(Arc::clone(&source.telemetry), source.collector_names())]);
         Self { console, source, now, telemetry, _password: password }
     }

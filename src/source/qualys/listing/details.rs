@@ -34,6 +34,11 @@ impl<V: Copy + PartialEq, T> DetailPages<V, T> {
         self.known.iter().map(|(id, (_, detail))| (&**id, detail))
     }
 
+    /// Forgets the detail of a record.
+    pub(crate) fn forget(&mut self, id: &str) {
+        self.known.remove(id);
+    }
+
     /// The number of records with a known detail.
     pub(crate) fn len(&self) -> usize {
         self.known.len()

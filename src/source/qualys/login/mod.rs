@@ -144,7 +144,10 @@ impl session::Login for Login {
                 "the account lacks the permission for {what} ({permission}); give it to the account's role, or leave \
                  this collector out"
             )),
-            404 => Some(format!("this tenant has no listing of {what}; is base_url the platform's gateway?")),
+            404 => Some(format!(
+                "the listing of {what} was not found; check that base_url is the platform's gateway and that the tenant \
+                 has the module"
+            )),
             _ => None,
         }
     }

@@ -1,5 +1,6 @@
 //! The collector of centralized policies. If the list leaves out a policy's rules, they are read from its own page.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
 use futures_util::future::BoxFuture;
@@ -20,6 +21,7 @@ use crate::source::qualys::session::{Listing, Session};
 use crate::source::qualys::wire::PolicyRow;
 use crate::source::staged::FromRow;
 use crate::source::{Collect, CollectOutput};
+use crate::telemetry::Failure;
 use crate::wire::{Nested, text};
 use rules::Rules;
 
@@ -53,7 +55,7 @@ const PAGES: PagedListing = PagedListing {
 pub(crate) struct Policies {
     session: Arc<Session>,
     /// Rules by policy, with the time of the policy's last change as their version.
-    rules: Mutex<DetailPages<Timestamp, Rules>>,
+    rules: Mutex<DetailPages<Timestamp, Option<Rules>>>,
     presence: OptionalListing,
 }
 
@@ -90,22 +92,46 @@ impl Policies {
         progress: &(dyn Fn() + Sync),
     ) -> Option<String> {
         let why = fetch_due(&self.rules, wanting, progress, |id| self.ask_rules(id)).await;
-        let details = lock(&self.rules);
+        let mut details = lock(&self.rules);
+        let mut gone = HashSet::new();
         for (id, rules) in details.known() {
+            let Some(rules) = rules else {
+                gone.insert(id.to_owned());
+                continue;
+            };
             let fields = rules.in_words(&mut table.names);
             if let Some(policy) = table.get_mut(id) {
                 (policy.rules, policy.image_age_limit_days) = fields;
             }
         }
         let lacking = wanting.len() - details.len();
+        for id in &gone {
+            details.forget(id);
+        }
+        if gone.len() == wanting.len() && !gone.is_empty() {
+            // Policies disappear one by one; where no page exists, the listing of pages is what is missing.
+            return Some(format!("the rules of {} policies were not found", gone.len()));
+        }
+        // Deleted after they were listed.
+        let listed = std::mem::take(table);
+        *table = Table::with_names(listed.names.clone());
+        for (key, policy) in listed.iter().filter(|(key, _)| !gone.contains(&key.to_string())) {
+            table.put_under(key.clone(), policy.clone());
+        }
         let why = why.map_or_else(|| "their ids cannot be requested".to_owned(), |error| error.to_string());
         (lacking > 0).then(|| format!("the rules of {lacking} policies were not readable: {why}"))
     }
 
-    async fn ask_rules(&self, id: &str) -> Result<Rules, ApiError> {
+    /// The rules of a policy; none if it does not exist any more.
+    async fn ask_rules(&self, id: &str) -> Result<Option<Rules>, ApiError> {
         let call = Call::get(&POLICY.endpoint, format!("/csapi/v1.3/centralizedPolicy/{id}"));
         let id: Box<str> = id.into();
-        self.session.call(&POLICY, call, Arc::new(move |answer: &Answer| read_rules(&id, answer))).await
+        let rules = self.session.call(&POLICY, call, Arc::new(move |answer: &Answer| read_rules(&id, answer))).await;
+        match rules {
+            Ok(rules) => Ok(Some(rules)),
+            Err(error) if error.failure == Failure::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 }
 

@@ -66,7 +66,7 @@ impl Bench {
         let telemetry = Telemetry::new(Timestamp::from_millis(NOW).unwrap());
         let time = Arc::clone(&now);
         let clock = Clock::from_fn(move || Timestamp::from_millis(time.load(Ordering::Relaxed)).unwrap());
-        let rules = source::RowRules { promote_labels: ["team".to_owned()].into(), ..source::RowRules::default() };
+        let rules = source::RowRules { promote_labels: ["team".to_owned()].into(), max_rejected_percent: 100.0 };
         let all = source::Config { qualys: vec![config], ..source::Config::default() };
         let source = all.build(&rules, &telemetry, &clock).unwrap().remove(0);
         telemetry.arrange([(Arc::clone(&source.telemetry), source.collector_names())]);
@@ -240,7 +240,7 @@ async fn refusals_are_explained() {
     bench.run("sensors").await.unwrap();
     bench.fault("/sensors", 2, FaultKind::Html(404));
     let (failure, words) = refusal(bench.run("sensors").await);
-    assert!(failure == Failure::NotFound && words.contains("no listing of sensors"), "{words}");
+    assert!(failure == Failure::NotFound && words.contains("the listing of sensors was not found"), "{words}");
 }
 
 #[tokio::test]

@@ -49,6 +49,20 @@ impl BrokenOff {
 }
 
 #[tokio::test]
+async fn the_same_process_continues_a_failed_walk() {
+    let walk = BrokenOff::new().await;
+    walk.bench.fault_after(1, BULK, FaultKind::Status(503, vec![], "{}".to_owned()));
+    walk.bench.server.forget_requests();
+    assert_eq!(refusal(walk.bench.run("containers").await).0, Failure::BadResponse);
+    walk.bench.server.clear_faults();
+    let output = walk.bench.run("containers").await.unwrap();
+    assert_eq!((output.walk_kind, collected(&output)), (WalkKind::Resumed, truth(&walk.bench)));
+    assert!(output.missing.is_none());
+    let asked = walk.bench.server.request_count(BULK);
+    assert!(asked < 7, "{asked} of 7 pages in two runs");
+}
+
+#[tokio::test]
 async fn a_walk_resumes_where_it_was() {
     let walk = BrokenOff::new().await;
     change(&walk.bench, (0..1_500).step_by(70), 1_000, |container| container.risk_score = Some(903));

@@ -70,7 +70,7 @@ async fn controls_are_served_whatever_happens_to_their_resources() {
         (FaultKind::Html(503), "k8s_postures_count"),
         (FaultKind::Reset, "k8s_postures_count"),
         (FaultKind::Garbage, "is not JSON"),
-        (status(404), "no listing of the resources behind Kubernetes posture"),
+        (status(404), "the listing of the resources behind Kubernetes posture was not found"),
     ] {
         bench.fault(COUNT, 1, kind);
         let output = bench.run("posture").await.unwrap();
