@@ -63,6 +63,18 @@ async fn the_same_process_continues_a_failed_walk() {
 }
 
 #[tokio::test]
+async fn what_was_purged_is_not_shown_while_the_bulk_list_goes_on_failing() {
+    let walk = BrokenOff::new().await;
+    walk.bench.fault_after(0, BULK, FaultKind::Status(403, vec![], "{}".to_owned()));
+    edit(&walk.bench, |tenant| drop(tenant.containers.drain(100..120)));
+    let output = walk.bench.run("containers").await.unwrap();
+    assert_eq!((output.failure, output.records), (Failure::Forbidden, truth(&walk.bench).len() as u64));
+    walk.bench.server.clear_faults();
+    let output = walk.bench.run("containers").await.unwrap();
+    assert_eq!((output.missing.as_deref(), collected(&output)), (None, truth(&walk.bench)));
+}
+
+#[tokio::test]
 async fn a_walk_resumes_where_it_was() {
     let walk = BrokenOff::new().await;
     change(&walk.bench, (0..1_500).step_by(70), 1_000, |container| container.risk_score = Some(903));

@@ -148,10 +148,12 @@ impl<R: TwoListed> TwoListings<R> {
             Err(error) => Err(error),
         };
         match result {
-            Ok((counted, came)) if came.missing.is_none() => {
+            // Where the bulk list failed again, the page list is shown, and the next run continues.
+            Ok((counted, came)) if came.missing.is_none() || came.failed.as_ref().is_some_and(can_continue) => {
                 let expected = came.table.len() as u64 + came.unread();
                 // Records that were purged since the interruption are still among its records.
                 if self.counts_fewer(counted, expected).await.unwrap_or(true) {
+                    *lock(&self.interrupted) = None;
                     return Ok(None);
                 }
                 let output = self.output(came, began, None).await?;
@@ -160,10 +162,6 @@ impl<R: TwoListed> TwoListings<R> {
             Err(error) if can_continue(&error) => {
                 self.interrupt(checkpoint, &error).await;
                 Err(error)
-            }
-            // The bulk list failed again: the page list is shown, and the next run continues.
-            Ok((_, came)) if came.failed.as_ref().is_some_and(can_continue) => {
-                self.output(came, began, None).await.map(Some)
             }
             Ok(_) | Err(_) => Ok(None),
         }
