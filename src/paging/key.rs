@@ -225,6 +225,11 @@ impl FilterPages {
         self.count.is_some_and(|count| count > self.rows)
     }
 
+    /// The end of rows without an order: the vendor's count alone shows that they are all.
+    fn everything(&self, endpoint: &'static Endpoint) -> Result<FilterEnd, ApiError> {
+        self.count.map(|_| FilterEnd::Everything).ok_or_else(|| walk_error(endpoint, DISORDERED))
+    }
+
     /// Takes the requested page into account; returns whether it ends the pass.
     fn end(
         &mut self,
@@ -258,13 +263,6 @@ impl FilterPages {
             return Ok(Some(FilterEnd::At(latest)));
         }
         if repeats { Err(walk_error(endpoint, REPEATS)) } else { Ok(None) }
-    }
-}
-
-impl FilterPages {
-    /// The end of rows without an order: the vendor's count alone shows that they are all.
-    fn everything(&self, endpoint: &'static Endpoint) -> Result<FilterEnd, ApiError> {
-        self.count.map(|_| FilterEnd::Everything).ok_or_else(|| walk_error(endpoint, DISORDERED))
     }
 }
 

@@ -112,11 +112,13 @@ impl Policies {
             // Policies disappear one by one; where no page exists, the listing of pages is what is missing.
             return Some(format!("the rules of {} policies were not found", gone.len()));
         }
-        // Deleted after they were listed.
-        let listed = std::mem::take(table);
-        *table = Table::with_names(listed.names.clone());
-        for (key, policy) in listed.iter().filter(|(key, _)| !gone.contains(&key.to_string())) {
-            table.put_under(key.clone(), policy.clone());
+        if !gone.is_empty() {
+            // Deleted after they were listed.
+            let listed = std::mem::take(table);
+            *table = Table::with_names(listed.names.clone());
+            for (key, policy) in listed.iter().filter(|(key, _)| !gone.contains(&key.to_string())) {
+                table.put_under(key.clone(), policy.clone());
+            }
         }
         let why = why.map_or_else(|| "their ids cannot be requested".to_owned(), |error| error.to_string());
         (lacking > 0).then(|| format!("the rules of {lacking} policies were not readable: {why}"))
