@@ -86,18 +86,14 @@ def pairs(labels):
 
 
 def arrived(args):
-    """The webhook received this alert, for this receiver, with exactly these labels; after the previously found alert
-    if requested."""
-    mark = Path(args.save + ".mark")
-    begin = int(mark.read_text()) if args.after else 0
+    """The webhook received this alert, for this receiver, with exactly these labels, after the first SINCE alerts."""
     wanted = (args.receiver, args.status, pairs(args.labels))
 
     def found():
         lines = Path(args.save).read_text().splitlines()
         sent = [json.loads(line) for line in lines]
-        for number, alert in enumerate(sent):
-            if number >= begin and (alert["receiver"], alert["status"], alert["labels"]) == wanted:
-                mark.write_text(str(number + 1))
+        for alert in sent[int(args.since) :]:
+            if (alert["receiver"], alert["status"], alert["labels"]) == wanted:
                 return alert
         raise ValueError(f"the last alerts were {[(a['receiver'], a['status'], a['labels']) for a in sent[-3:]]}")
 
@@ -168,7 +164,7 @@ if __name__ == "__main__":
             __doc__,
             (vendor, ["port", "upstream", "mode"], []),
             (webhook, ["port", "save"], []),
-            (arrived, ["save", "receiver", "status", "labels"], ["says", "after"]),
+            (arrived, ["save", "receiver", "status", "labels", "since"], ["says"]),
             (only, ["prometheus", "alerts"], []),
             (healthy, ["prometheus"], []),
             (inhibited, ["alertmanager", "alert", "by"], []),
