@@ -30,6 +30,9 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, sleep_until};
 use vendors::{HOUR, Vendors};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Writes the exporter's scrapes over days of simulated time
 #[derive(Parser)]
 struct Arguments {
