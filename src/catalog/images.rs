@@ -74,7 +74,7 @@ pub(super) static FAMILIES: &[&dyn Metric] = &[
         help: "Findings in images",
         by: GROUP,
         value: Value::PerLabelSet(SEVERITIES, |row, numbers| {
-            add_counts(page(row).and_then(|page| page.findings), numbers)
+            add_counts(page(row).and_then(|page| page.findings.as_ref()), numbers)
         }),
     },
     &Family::<Image> {

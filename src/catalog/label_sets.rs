@@ -2,7 +2,7 @@
 
 use super::label::{FINDING_TYPE, FIXABLE, RISK_LEVEL, SEVERITY, VENDOR_SEVERITY};
 use crate::metric::{FixedLabels, LabelSets};
-use crate::record::{Image, Vendor};
+use crate::record::{Counts, Image, Vendor};
 
 static QUALYS_SEVERITIES: LabelSets = LabelSets {
     labels: &[&SEVERITY, &VENDOR_SEVERITY],
@@ -66,15 +66,12 @@ pub(super) fn tick(numbers: &mut [f64], at: usize) -> bool {
 }
 
 /// Adds counts, one per label set; returns whether there are any.
-pub(super) fn add_counts<const N: usize>(counts: Option<[u32; N]>, numbers: &mut [f64]) -> bool {
-    for (number, count) in numbers.iter_mut().zip(counts.iter().flatten()) {
-        *number += f64::from(*count);
-    }
-    counts.is_some()
+pub(super) fn add_counts<const N: usize>(counts: Option<&Counts<N>>, numbers: &mut [f64]) -> bool {
+    counts.map(|counts| add_resources(counts.get(), numbers)).is_some()
 }
 
-/// Adds numbers of resources or images.
-pub(super) fn add_resources(counts: [u64; 3], numbers: &mut [f64]) {
+/// Adds numbers of resources, images or findings.
+pub(super) fn add_resources<const N: usize>(counts: [u64; N], numbers: &mut [f64]) {
     for (number, count) in numbers.iter_mut().zip(counts) {
         #[expect(clippy::cast_precision_loss, reason = "fewer than 2^53 of them")]
         let count = count as f64;

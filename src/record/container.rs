@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Score, SeverityCounts};
+use super::{Counts, Score, SeverityCounts};
 use crate::clock::Timestamp;
 use crate::names::Name;
 
@@ -218,7 +218,7 @@ pub struct QualysFields {
     /// Findings by severity; absent if it was never scanned.
     pub findings: Option<SeverityCounts>,
     /// Compliance checks that passed, failed and erred; absent if none ran.
-    pub checks: Option<[u32; 3]>,
+    pub checks: Option<Counts<3>>,
     /// Risk, 0 to 1000.
     pub risk: Score,
     /// Highest QDS of its findings, 0 to 100.
@@ -246,7 +246,7 @@ pub struct PrismaFields {
     /// Container runtime, as a label value.
     pub runtime: Name,
     /// Failed compliance checks by severity: critical, high, medium, low; absent if it was not checked.
-    pub compliance_issues: Option<[u32; 4]>,
+    pub compliance_issues: Option<Counts<4>>,
     /// Compliance risk, 0 and up.
     pub compliance_risk: Score,
     /// Whether the vendor keeps a record of passed checks; absent if it does not say.

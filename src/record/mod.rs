@@ -10,6 +10,7 @@
 use serde::{Deserialize, Serialize};
 
 mod container;
+mod counts;
 mod field;
 mod fleet;
 mod governance;
@@ -20,6 +21,7 @@ pub use container::{
     BulkListFields, Condition, Conditions, Container, Identity, PageListFields, PrismaFields, QdsSeverity,
     QualysFields, VendorFields,
 };
+pub use counts::Counts;
 pub use field::{FieldCounts, FieldState, StateCounts};
 pub use fleet::{Console, Defenders, Sensor};
 pub use governance::{Policy, PolicyRule, Registry, Report};
@@ -105,7 +107,7 @@ impl Severity {
 }
 
 /// Findings by severity, worst first: critical, high, medium, low, info. Prisma Cloud has no last one.
-pub type SeverityCounts = [u32; 5];
+pub type SeverityCounts = Counts<5>;
 
 /// A score that may be missing; half the size of an `Option<f64>`.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]

@@ -168,13 +168,6 @@ impl<'de> Field<'de> for Text<'de> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Count(pub Option<u64>);
 
-impl Count {
-    /// The count in 32 bits; a larger one becomes the largest value.
-    pub fn saturated(self) -> Option<u32> {
-        self.0.map(|count| u32::try_from(count).unwrap_or(u32::MAX))
-    }
-}
-
 impl<'de> Field<'de> for Count {
     fn read<D: Deserializer<'de>>(deserializer: D) -> Result<(Self, FieldState), D::Error> {
         let (count, state) = read(deserializer, |scalar| match scalar {
@@ -209,9 +202,9 @@ fn whole(number: f64) -> Option<u64> {
 }
 
 /// The counts, null ones as 0; `None` if all are null.
-pub fn known<const N: usize>(counts: [Count; N]) -> Option<[u32; N]> {
+pub fn known<const N: usize>(counts: [Count; N]) -> Option<[u64; N]> {
     let some = counts.iter().any(|count| count.0.is_some());
-    some.then(|| counts.map(|count| count.saturated().unwrap_or(0)))
+    some.then(|| counts.map(|count| count.0.unwrap_or(0)))
 }
 
 /// A number of at most 2^53, whatever its sign, as a number or as text.

@@ -89,7 +89,7 @@ pub(super) fn add_findings(row: ContainerRow<'_>, numbers: &mut [f64]) -> bool {
 pub(super) fn add_highest_severity(row: ContainerRow<'_>, numbers: &mut [f64]) -> bool {
     findings(row).is_some_and(|findings| {
         let clean = numbers.len().saturating_sub(1);
-        let worst = findings.iter().take(clean).position(|findings| *findings > 0);
+        let worst = findings.get().iter().take(clean).position(|findings| *findings > 0);
         tick(numbers, worst.unwrap_or(clean))
     })
 }
@@ -108,11 +108,11 @@ pub(super) fn add_qds_severity(row: ContainerRow<'_>, numbers: &mut [f64]) -> bo
 }
 
 pub(super) fn add_checks(row: ContainerRow<'_>, numbers: &mut [f64]) -> bool {
-    add_counts(qualys(row).and_then(|fields| fields.checks), numbers)
+    add_counts(qualys(row).and_then(|fields| fields.checks.as_ref()), numbers)
 }
 
 pub(super) fn add_compliance_issues(row: ContainerRow<'_>, numbers: &mut [f64]) -> bool {
-    add_counts(prisma(row).and_then(|fields| fields.compliance_issues), numbers)
+    add_counts(prisma(row).and_then(|fields| fields.compliance_issues.as_ref()), numbers)
 }
 
 /// The findings of the container's image, by kind.

@@ -79,10 +79,10 @@ pub(super) fn prisma(row: ContainerRow<'_>) -> Option<&PrismaFields> {
 }
 
 /// Its findings by severity, which in Prisma Cloud are its image's; `None` if it was never scanned.
-pub(super) fn findings(row: ContainerRow<'_>) -> Option<SeverityCounts> {
+pub(super) fn findings(row: ContainerRow<'_>) -> Option<&SeverityCounts> {
     match &row.record.page.as_ref()?.vendor {
-        VendorFields::Qualys(fields) => fields.findings,
-        VendorFields::Prisma(_) => row.image()?.0.page.as_ref()?.findings,
+        VendorFields::Qualys(fields) => fields.findings.as_ref(),
+        VendorFields::Prisma(_) => row.image()?.0.page.as_ref()?.findings.as_ref(),
     }
 }
 

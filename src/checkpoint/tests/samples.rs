@@ -8,7 +8,7 @@ use crate::clock::Timestamp;
 use crate::inventory::{DataStatus, Make, Record, Visit};
 use crate::names::Names;
 use crate::record::{
-    BulkListFields, Condition, Conditions, Console, Container, Control, Finding, Findings, Identity, Image,
+    BulkListFields, Condition, Conditions, Console, Container, Control, Counts, Finding, Findings, Identity, Image,
     ImageBulkFields, ImageName, ImagePageFields, Outcome, PageListFields, Policy, PolicyRule, PostureResource,
     PrismaFields, QdsSeverity, QualysFields, Registry, Report, Score, Sensor, Severity, VendorFields, Vulnerability,
     VulnerabilityStatistics,
@@ -166,20 +166,20 @@ fn containers(names: &mut Names) -> Vec<(&'static str, Container)> {
         }),
         bulk: None,
     };
-    let qualys = |qds_severity, findings, checks, risk, qds| {
+    let qualys = |qds_severity, findings: Option<[u64; 5]>, checks: Option<[u64; 3]>, risk, qds| {
         VendorFields::Qualys(QualysFields {
             criticality: Name::UNKNOWN,
-            findings,
-            checks,
+            findings: findings.map(Counts::from),
+            checks: checks.map(Counts::from),
             risk: Score::new(risk),
             qds: Score::new(qds),
             qds_severity,
         })
     };
-    let prisma = |compliance_issues, compliance_risk, keeps_passed_checks| {
+    let prisma = |compliance_issues: Option<[u64; 4]>, compliance_risk, keeps_passed_checks| {
         VendorFields::Prisma(PrismaFields {
             runtime: Name::EMPTY,
-            compliance_issues,
+            compliance_issues: compliance_issues.map(Counts::from),
             compliance_risk: Score::new(compliance_risk),
             keeps_passed_checks,
         })
@@ -205,7 +205,8 @@ fn containers(names: &mut Names) -> Vec<(&'static str, Container)> {
         conditions: all,
         last_scan: updated,
     };
-    let full = qualys(QdsSeverity::Critical, Some([1, 2, 3, 4, u32::MAX]), Some([0, 300, 1]), Some(1000.0), Some(0.5));
+    let full =
+        qualys(QdsSeverity::Critical, Some([1, 2, 3, 4, u32::MAX.into()]), Some([0, 300, 1]), Some(1000.0), Some(0.5));
     vec![
         ("a90b7cb5-c704-3343-b538-74c7807807a2", listed(full, Identity::new("647ae732d98e", "web-é"), time(1), all)),
         ("b", listed(qualys(QdsSeverity::High, None, None, None, None), Identity::new("", ""), None, none)),
@@ -250,7 +251,7 @@ fn images(names: &mut Names) -> Vec<(&'static str, Image)> {
         Findings { counts: [[1, 2], [3, 4], [5, u32::MAX]], distinct: [finding(true), finding(false)].into() };
     let of = |page, bulk| Image { page, bulk };
     vec![
-        ("a", of(Some(page(name, true, Some([5; 5]), Some(1e9))), Some(bulk(name, Some(findings))))),
+        ("a", of(Some(page(name, true, Some([5; 5].into()), Some(1e9))), Some(bulk(name, Some(findings))))),
         ("b", of(Some(page(None, false, None, None)), Some(bulk(None, None)))),
         ("c", Image::default()),
     ]

@@ -78,7 +78,7 @@ fn inventory(containers: &[Sample]) -> Inventory {
                 state: names.intern(STATES[known.state]),
                 vendor: VendorFields::Qualys(QualysFields {
                     criticality: names.intern(&known.criticality.to_string()),
-                    findings: known.findings,
+                    findings: known.findings.map(|counts| counts.map(u64::from).into()),
                     risk: Score::new(known.risk.map(f64::from)),
                     ..QualysFields::default()
                 }),

@@ -47,7 +47,7 @@ fn page_fields(names: &mut Names, row: &ImageRow<'_>) -> ImagePageFields {
         // The console lists images that are deployed.
         in_use: true,
         scan_failed: row.err.filled().is_some(),
-        findings: row.counts().map(|[critical, high, medium, low]| [critical, high, medium, low, 0]),
+        findings: row.counts().map(|[critical, high, medium, low]| [critical, high, medium, low, 0].into()),
         created: row.creation_time.0,
         last_scan: time(row.scan_time.get()),
         ..ImagePageFields::default()

@@ -11,7 +11,7 @@ use crate::lock::lock;
 use crate::names::{Name, Names};
 use crate::paging::{Page, PageReader};
 use crate::record::{
-    BulkListFields, Condition, Conditions, Container, Control, Identity, PageListFields, PrismaFields, Score,
+    BulkListFields, Condition, Conditions, Container, Control, Counts, Identity, PageListFields, PrismaFields, Score,
     VendorFields,
 };
 use crate::session::Listing;
@@ -116,7 +116,12 @@ fn page_fields(names: &mut Names, row: &ContainerRow<'_>) -> PageListFields {
         last_scan: row.scan_time.0,
         vendor: VendorFields::Prisma(PrismaFields {
             runtime: runtime(names, info),
-            compliance_issues: info.compliance_distribution.0.as_ref().and_then(wire::Severities::counts),
+            compliance_issues: info
+                .compliance_distribution
+                .0
+                .as_ref()
+                .and_then(wire::Severities::counts)
+                .map(Counts::from),
             compliance_risk: Score::new(info.compliance_risk_score.0),
             keeps_passed_checks: passed.and_then(|passed| passed.enabled.0),
         }),

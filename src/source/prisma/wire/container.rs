@@ -105,7 +105,7 @@ row! {
 
 impl Severities {
     /// Critical, high, medium, low; a missing one is 0 unless all are missing, which means that nothing was counted.
-    pub fn counts(&self) -> Option<[u32; 4]> {
+    pub fn counts(&self) -> Option<[u64; 4]> {
         known([self.critical, self.high, self.medium, self.low])
     }
 }

@@ -23,7 +23,7 @@ const ZERO_TIME: &str = "0001-01-01T00:00:00";
 impl ImageRow<'_> {
     /// Critical, high, medium, low; `None` if the image was never scanned. The console writes zeros for such an image,
     /// with a scan time that was never set or with an error.
-    pub fn counts(&self) -> Option<[u32; 4]> {
+    pub fn counts(&self) -> Option<[u64; 4]> {
         let counts = self.vulnerability_distribution.0.as_ref().and_then(Severities::counts)?;
         let failed = self.err.filled().is_some() && counts == [0; 4];
         (!failed && !self.scan_time.get().starts_with(ZERO_TIME)).then_some(counts)

@@ -2,7 +2,8 @@
 
 use crate::names::{Name, Names};
 use crate::record::{
-    BulkListFields, Condition, Conditions, Identity, PageListFields, QdsSeverity, QualysFields, Score, VendorFields,
+    BulkListFields, Condition, Conditions, Counts, Identity, PageListFields, QdsSeverity, QualysFields, Score,
+    VendorFields,
 };
 
 use crate::labels::{bare, lower, word};
@@ -28,8 +29,8 @@ pub(crate) fn page_fields(names: &mut Names, row: &PageRow<'_>) -> PageListField
         last_scan: row.last_vm_scan_date.0,
         vendor: VendorFields::Qualys(QualysFields {
             criticality: word(names, row.criticality.get()),
-            findings: row.vulnerabilities.counts(),
-            checks: row.compliance.0.as_ref().and_then(Compliance::checks),
+            findings: row.vulnerabilities.counts().map(Counts::from),
+            checks: row.compliance.0.as_ref().and_then(Compliance::checks).map(Counts::from),
             risk: Score::new(row.risk_score.0),
             qds: Score::new(row.max_qds_score.0),
             qds_severity: qds_severity(row.qds_severity.get()),

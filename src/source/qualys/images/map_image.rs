@@ -2,7 +2,7 @@
 
 use crate::names::{Name, Names};
 use crate::record::{
-    Finding, FindingCounts, FindingType, Findings, ImageBulkFields, ImageName, ImagePageFields, Score,
+    Counts, Finding, FindingCounts, FindingType, Findings, ImageBulkFields, ImageName, ImagePageFields, Score,
 };
 
 use crate::labels::{bare, word};
@@ -19,7 +19,7 @@ pub(crate) fn page_fields(names: &mut Names, row: &ImagePageRow<'_>) -> ImagePag
         in_use: row.associated_containers_count.0.is_some_and(|containers| containers > 0),
         scan_status: word(names, row.scan_status.get()),
         scan_failed: row.scan_status.filled().is_some_and(|status| !status.eq_ignore_ascii_case("SUCCESS")),
-        findings: row.vulnerabilities.counts(),
+        findings: row.vulnerabilities.counts().map(Counts::from),
         risk: Score::new(row.risk_score.0),
         size: Score::new(row.size.0),
         created: row.created.0,

@@ -55,7 +55,7 @@ fn the_page_lists_sample() {
     let table = staged(fixture!("images.json"), b"");
     let image = table.get("00000000-0000-3000-8000-00000000a002").unwrap();
     let known = image.page.as_ref().unwrap();
-    assert_eq!(known.findings, Some([0; 5]), "scanned and clean");
+    assert_eq!(known.findings, Some([0; 5].into()), "scanned and clean");
     assert_eq!((known.risk.get(), known.size.get(), known.in_use), (None, Some(882_602_171.0), false));
     assert_eq!(words(&table, known.name), Some(["docker.io", "docker.io/example/checkoutapp"]));
     assert_eq!(table.names.text(known.scan_status), "success");
@@ -130,14 +130,17 @@ fn odd_page_rows() {
             "created":"2020-07-07T03:24:30Z","vulnerabilities":{"severity5Count":null,"severity3Count":"2"}}"#,
     );
     assert_eq!((known.size.get(), known.in_use, known.risk.get()), (Some(882_602_171.0), true, None));
-    assert_eq!((known.findings, table.names.text(known.scan_status)), (Some([0, 0, 2, 0, 0]), "scan_failed"));
+    assert_eq!(
+        (known.findings.clone(), table.names.text(known.scan_status)),
+        (Some([0, 0, 2, 0, 0].into()), "scan_failed")
+    );
     assert_eq!(known.created.map(Timestamp::millis), Some(1_594_092_270_000));
 
     let (table, known) = page_fields(
         r#"{"uuid":"a","size":null,"associatedContainersCount":null,"riskScore":850,"vulnerabilities":{"severity5Count":null}}"#,
     );
     assert_eq!((known.size.get(), known.in_use, known.risk.get()), (None, false, Some(850.0)));
-    assert_eq!((known.findings, table.names.text(known.scan_status)), (None, "unknown"));
+    assert_eq!((known.findings.clone(), table.names.text(known.scan_status)), (None, "unknown"));
 
     let staging = Staging::new(());
     let seen = staging.read::<PageHalf>(page(r#"{"uuid":"a","size":"large"},{"size":5},{"uuid":"b"}"#).as_bytes());

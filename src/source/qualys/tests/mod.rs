@@ -70,8 +70,8 @@ fn the_page_lists_sample() {
     let known = container.page.as_ref().unwrap();
     let text = |name| table.names.text(name);
     let VendorFields::Qualys(fields) = &known.vendor else { panic!("of another vendor") };
-    assert_eq!(fields.findings, Some([6, 4, 2, 3, 0]));
-    assert_eq!(fields.checks, Some([0, 0, 0]));
+    assert_eq!(fields.findings, Some([6, 4, 2, 3, 0].into()));
+    assert_eq!(fields.checks, Some([0, 0, 0].into()));
     assert_eq!(
         (fields.risk.get(), fields.qds.get(), fields.qds_severity),
         (Some(258.0), Some(95.0), QdsSeverity::Critical)

@@ -5,8 +5,6 @@ use std::fmt;
 
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 
-use crate::record::SeverityCounts;
-
 use super::cloud::Cloud;
 use crate::wire::{
     Count, Field, FieldState, Flag, Keyed, Length, List, Nested, Number, Read, Row, Text, Time, Words, known,
@@ -149,7 +147,7 @@ row! {
 
 impl Compliance {
     /// Passed, failed and erred; a missing one is 0 unless all are missing, which means that no checks were made.
-    pub fn checks(&self) -> Option<[u32; 3]> {
+    pub fn checks(&self) -> Option<[u64; 3]> {
         known([self.pass_count, self.fail_count, self.error_count])
     }
 }
@@ -172,13 +170,13 @@ pub struct Severities(Option<SeverityObject>);
 
 impl Severities {
     /// The counts, missing ones as 0; `None` if all are missing, because then nothing was counted.
-    pub fn counts(&self) -> Option<SeverityCounts> {
+    pub fn counts(&self) -> Option<[u64; 5]> {
         self.0.as_ref().and_then(SeverityObject::counts)
     }
 }
 
 impl SeverityObject {
-    fn counts(&self) -> Option<SeverityCounts> {
+    fn counts(&self) -> Option<[u64; 5]> {
         known([self.critical, self.high, self.medium, self.low, self.info])
     }
 }

@@ -5,7 +5,7 @@ use crate::wire::FieldState::{Absent, Present, Unreadable};
 use crate::wire::{FieldState, Nested, Read, Row, StateCounts, count, paths};
 
 /// The counts, and the state of the one for critical findings.
-fn severities(json: &str) -> (Option<[u32; 5]>, FieldState) {
+fn severities(json: &str) -> (Option<[u64; 5]>, FieldState) {
     let row = format!(r#"{{"uuid":"a","vulnerabilities":{json}}}"#);
     let Nested(row) = serde_json::from_str::<Nested<PageRow<'_>>>(&row).unwrap();
     let row = row.unwrap();
