@@ -25,8 +25,8 @@ fn bytes(pages: &[String]) -> usize {
 fn bare<'a, T: Row<'a> + Keyed>(pages: &'a [String]) -> usize {
     let rows = |page: &'a String| {
         let page: Page<Nested<T>> = serde_json::from_str(page).expect("a page of the generator");
-        page.data
-            .map_or(0, |rows| rows.iter().filter(|row| row.0.as_ref().is_some_and(|row| !row.key().is_empty())).count())
+        let rows = page.data.expect("rows").rows().expect("no more than a page has");
+        rows.iter().filter(|row| row.0.as_ref().is_some_and(|row| !row.key().is_empty())).count()
     };
     pages.iter().map(rows).sum()
 }

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::fs::{self, File};
 use std::io::Read;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -195,6 +196,17 @@ impl SecretPlace {
             return Err(format!("{place} is empty"));
         }
         Ok(Secret::new(text))
+    }
+}
+
+impl SecretPlace {
+    /// Whether it is a file that every user of the machine can read.
+    pub fn is_world_readable(&self) -> bool {
+        const READ_BY_OTHERS: u32 = 0o004;
+        match self {
+            Self::File(path) => fs::metadata(path).is_ok_and(|file| file.permissions().mode() & READ_BY_OTHERS != 0),
+            Self::Env(_) => false,
+        }
     }
 }
 

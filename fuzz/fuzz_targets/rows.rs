@@ -79,7 +79,7 @@ fuzz_target!(|data: &[u8]| -> Corpus {
             let rules = policies::read_rules(POLICY, answer)?.in_words(&mut names);
             Ok((rules, text_of(&names)))
         }),
-        b'p' => check.single(prisma::console::read_version),
+        b'p' => check.single(prisma::version::read_version),
         b'q' => check.single(prisma::console::read_license),
         _ => return Corpus::Reject,
     }

@@ -37,6 +37,20 @@ impl Answer {
         let kind = kind.split(';').next().unwrap_or_default().trim();
         kind.eq_ignore_ascii_case("text/html") || kind.eq_ignore_ascii_case("application/xhtml+xml")
     }
+
+    /// Whether the response is a web page that asks for a log-in.
+    pub fn is_log_in_page(&self) -> bool {
+        /// A form comes after a page's head, which can be long.
+        const SEARCHED_BYTES: usize = 64 * 1024;
+        let start = &self.body[..self.body.len().min(SEARCHED_BYTES)];
+        if !self.is_html() && !start.trim_ascii_start().starts_with(b"<") {
+            return false;
+        }
+        let page = String::from_utf8_lossy(start).to_ascii_lowercase();
+        ["login", "log in", "log-in", "logon", "signin", "sign in", "sign-in", "password"]
+            .iter()
+            .any(|word| page.contains(word))
+    }
 }
 
 impl fmt::Debug for Answer {

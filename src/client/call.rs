@@ -94,6 +94,13 @@ impl Call {
         Self { endpoint, method, path, query: Vec::new(), headers: Vec::new(), body: Body::Form(Vec::new()) }
     }
 
+    /// Puts `path` before its path.
+    #[must_use]
+    pub fn below(mut self, path: &str) -> Self {
+        self.path = format!("{path}/{}", self.path.trim_start_matches('/'));
+        self
+    }
+
     /// Adds a parameter to the query.
     #[must_use]
     pub fn query(mut self, name: &'static str, value: impl Into<String>) -> Self {

@@ -116,6 +116,9 @@ pub(super) fn read_base_url(url: &str) -> Result<Url, String> {
     if url.query().is_some() || url.fragment().is_some() {
         return Err(format!("must end before \"?\" and \"#\"; {FORM}"));
     }
+    if url.path().contains("//") {
+        return Err(format!("contains \"//\" in its path; {FORM}"));
+    }
     if url.scheme() == "http" && !is_loopback(&url) {
         return Err("must start with https://, because credentials are sent there; http:// is for this machine only \
              (localhost, 127.0.0.0/8, [::1])"
@@ -277,6 +280,8 @@ zz+jv4L/vwIgAi4+Br+HM7z2kBfRNJbDepCmxMpF68eUq0MEP+mPG4w=
             ("https://jdoe@host", "user name"),
             ("https://host?token=hunter2", "must end before"),
             ("https://host/#top", "must end before"),
+            ("https://host//", "contains \"//\""),
+            ("https://host/a//b", "contains \"//\""),
             ("http://gateway.qualys.com", "must start with https://"),
             ("http://localhost.evil.example", "must start with https://"),
             ("http://127.0.0.1.evil.example", "must start with https://"),

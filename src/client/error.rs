@@ -65,6 +65,11 @@ impl ApiError {
         self.detail.attempt.status.map(|status| status.as_u16())
     }
 
+    /// Whether the vendor refused the token of the request: by status, or by what it says.
+    pub fn refuses_token(&self) -> bool {
+        self.detail.attempt.refuses_token
+    }
+
     /// Whether the start of the refusal's body (4 KiB) contains `text`, ignoring case. The body itself is not exposed:
     /// it can name the user.
     pub fn mentions(&self, text: &str) -> bool {
@@ -110,6 +115,8 @@ pub(super) struct AttemptError {
     pub(super) wait: Option<Duration>,
     pub(super) status: Option<StatusCode>,
     pub(super) words: String,
+    /// Whether another token may help.
+    pub(super) refuses_token: bool,
     /// The start of a refusal's body.
     pub(super) probe: Vec<u8>,
 }
@@ -117,7 +124,8 @@ pub(super) struct AttemptError {
 impl AttemptError {
     /// An error that is not retried.
     pub(super) fn new(failure: Failure, words: impl Into<String>) -> Self {
-        Self { failure, retry: false, wait: None, status: None, words: words.into(), probe: Vec::new() }
+        let words = words.into();
+        Self { failure, retry: false, wait: None, status: None, words, refuses_token: false, probe: Vec::new() }
     }
 
     /// An error that is retried.
@@ -135,7 +143,28 @@ impl AttemptError {
 
     pub(super) fn of_status(status: StatusCode, wait: Option<Duration>, probe: Vec<u8>) -> Self {
         let (failure, retry) = retry::of_status(status);
-        Self { failure, retry, wait, status: Some(status), words: words_of_status(status, failure), probe }
+        let words = words_of_status(status, failure);
+        Self { failure, retry, wait, status: Some(status), words, refuses_token: false, probe }
+    }
+
+    /// The error of a request that was sent with a token: a vendor that refuses the token does not always answer 401.
+    pub(super) fn of_token(mut self) -> Self {
+        let refused = match self.status.map(|status| status.as_u16()) {
+            Some(401 | 403) => true,
+            Some(500..=599) => speaks_of_token(&self.probe),
+            _ => false,
+        };
+        if refused {
+            self.refuses_token = true;
+            self.retry = false;
+        }
+        self
+    }
+
+    /// The error of a request with a token that is answered with the vendor's log-in page.
+    pub(super) fn of_log_in_page(status: StatusCode) -> Self {
+        let words = "answered with a log-in page instead of data";
+        Self { status: Some(status), refuses_token: true, ..Self::new(Failure::BadResponse, words) }
     }
 
     /// Explains a failure to send or to receive. Shows only the innermost reason: the outer ones contain the URL.
@@ -207,8 +236,28 @@ pub(super) fn of_build(error: &reqwest::Error) -> String {
     Causes::of(error).innermost
 }
 
+/// Whether the body of a server error blames the token ("JWT parsing failed", "invalid token").
+fn speaks_of_token(body: &[u8]) -> bool {
+    const FAULTS: [&str; 6] = ["invalid", "expired", "revoked", "missing", "authenti", "authori"];
+    let body = String::from_utf8_lossy(body).to_ascii_lowercase();
+    let mut words = body.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
+    let has_fault = || FAULTS.iter().any(|fault| body.contains(fault));
+    // A parser's "unexpected token" is another one.
+    words.any(|word| word == "jwt" || (word == "token" && has_fault()))
+}
+
 fn words_of_status(status: StatusCode, failure: Failure) -> String {
     let said = status.as_u16();
+    if status == StatusCode::NOT_MODIFIED {
+        return "answered 304: not modified, although it was not asked for changes; a cache in between answers instead of \
+                the vendor"
+            .to_owned();
+    }
+    if status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+        return "answered 407: the proxy requires a user name and password; put them into the URL in the environment \
+                variable HTTPS_PROXY"
+            .to_owned();
+    }
     if status.is_redirection() {
         return format!(
             "answered {said}: it redirects to another place; credentials are not sent there; check base_url"
@@ -311,6 +360,32 @@ mod tests {
         assert_eq!((error.failure, error.status()), (Failure::Forbidden, Some(403)));
         assert!(error.mentions("JDOE MAY") && !error.mentions("John"));
         assert!(!format!("{error:?}").contains("jdoe"));
+    }
+
+    #[test]
+    fn a_server_error_that_blames_the_token_is_recognised() {
+        let refuses = |status, body: &str| {
+            let status = StatusCode::from_u16(status).unwrap();
+            AttemptError::of_status(status, None, body.as_bytes().to_vec()).of_token().refuses_token
+        };
+        for (status, body) in [
+            (401, ""),
+            (403, "{}"),
+            (500, r#"{"message":"JWT parsing failed"}"#),
+            (502, "The access token expired"),
+            (500, "Invalid token."),
+        ] {
+            assert!(refuses(status, body), "{status} {body}");
+        }
+        for (status, body) in [
+            (500, ""),
+            (500, "Unexpected token < in JSON at position 0"),
+            (503, "tokens: 3"),
+            (404, "JWT"),
+            (429, "JWT"),
+        ] {
+            assert!(!refuses(status, body), "{status} {body}");
+        }
     }
 
     #[test]

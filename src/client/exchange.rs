@@ -161,6 +161,7 @@ impl<'c> Exchange<'c> {
         self.span = span::of_request(call.method.as_str(), call.endpoint.name, &client.host, self.tries);
         self.tries += 1;
         let answer = self.send(request, permit).instrument(self.span.clone()).await;
+        let answer = if authorization.is_some() { refusal_of_token(answer) } else { answer };
         Ok(answer.inspect_err(|error| span::failed(&self.span, error.failure, &error.words))?)
     }
 
@@ -216,5 +217,14 @@ impl<'c> Exchange<'c> {
             }
         }
         Ok(Answer { status, headers, body: Bytes::from(body) })
+    }
+}
+
+/// Marks the responses to a request with a token that say that the token is refused.
+fn refusal_of_token(answer: Result<Answer, AttemptError>) -> Result<Answer, AttemptError> {
+    match answer {
+        Ok(answer) if answer.is_log_in_page() => Err(AttemptError::of_log_in_page(answer.status)),
+        Ok(answer) => Ok(answer),
+        Err(error) => Err(error.of_token()),
     }
 }

@@ -30,6 +30,15 @@ pub struct CursorPosition {
     counters: WalkCounters,
 }
 
+impl CursorPosition {
+    /// Sets the number of records of the last complete walk.
+    #[must_use]
+    pub fn with_usual(mut self, usual: Option<u64>) -> Self {
+        self.counters.bound.usual = usual;
+        self
+    }
+}
+
 /// Walks the listing from `position` (the default is its start) in pages of `limit`; `fetch` receives the cursor of the
 /// page to request.
 pub async fn by_cursor<'a>(
@@ -149,6 +158,10 @@ impl CursorWalk<'_> {
         let sent = page.sent as u64;
         let full = sent >= self.at.largest.unwrap_or(self.limit).min(self.limit);
         self.at.largest = self.at.largest.max(Some(sent));
+        if self.at.counters.is_endless(2, u64::MAX) {
+            self.end = WalkEnd::AsAnnounced;
+            return Ok(None);
+        }
         let Next::Cursor(next) = page.next else {
             self.end = match page.updated {
                 _ if sent == 0 => WalkEnd::Empty(cursor),

@@ -160,6 +160,10 @@ impl KeyWalk<'_> {
             if ask.since == self.at.from {
                 self.at.total = self.at.total.or(page.count);
             }
+            // A count can be capped below the documented window.
+            if self.at.counters.is_endless(10, WINDOW) {
+                return Ok((FilterEnd::Everything, ask.number));
+            }
             if let Some(end) = end {
                 return Ok((end, ask.number));
             }

@@ -277,12 +277,31 @@ struct WalkCounters {
     rejects: HashMap<u64, u64>,
     /// The largest number of times that each key was repeated on one page.
     repeated: HashMap<u64, u64>,
+    /// What bounds the walk in this process.
+    #[serde(skip)]
+    bound: Bound,
 }
+
+/// How many records a walk should not exceed by far, and how many it has received since that is known.
+#[derive(Clone, Copy, Debug, Default)]
+struct Bound {
+    /// The greatest number of rows that the vendor counted; not a number that is only that of the page it came with.
+    count: Option<u64>,
+    /// Where the vendor does not count: the rows of the last complete walk.
+    usual: Option<u64>,
+    /// New keys and rejected rows.
+    received: u64,
+}
+
+/// How many rows a walk may receive whatever the count.
+const FEW_ROWS: u64 = 1000;
 
 impl WalkCounters {
     /// Adds a page; calls `progress` if it has rows.
     fn add(&mut self, page: &PageSummary, progress: &(dyn Fn() + Sync)) {
         self.keys += page.new as u64;
+        self.bound.count = page.count.filter(|count| *count != page.sent as u64).max(self.bound.count);
+        self.bound.received += (page.new + page.rejected.len()) as u64;
         let fields = &mut self.walked.fields;
         fields.resize(fields.len().max(page.fields.len()), StateCounts::default());
         for (known, more) in fields.iter_mut().zip(&page.fields) {
@@ -327,6 +346,24 @@ impl WalkCounters {
     /// page.
     fn given(&self) -> u64 {
         self.keys + self.walked.rejected.iter().sum::<u64>() + self.repeated.values().sum::<u64>()
+    }
+
+    /// Whether the walk has received more than `factor` times as many records as the vendor counts, or ten times as many
+    /// as the last time where it does not: it may never end. Records why it is stopped. A count of `most` or more can be
+    /// too low.
+    fn is_endless(&mut self, factor: u64, most: u64) -> bool {
+        let Bound { count, usual, received } = self.bound;
+        let (limit, expected) = match (count, usual) {
+            (Some(count), _) if count >= most => return false,
+            (Some(count), _) => (count.saturating_mul(factor), format!("the vendor counts {count} records")),
+            (None, Some(usual)) => (usual.saturating_mul(10), format!("the last complete walk had {usual} records")),
+            (None, None) => return false,
+        };
+        let is_endless = received > limit.max(FEW_ROWS);
+        if is_endless {
+            self.miss(format!("{expected}, but this one received {received} without an end and was stopped"));
+        }
+        is_endless
     }
 
     /// Records why records are missing; the first reason stays.

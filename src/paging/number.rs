@@ -100,7 +100,7 @@ impl NumberWalk<'_> {
             }
             let page = fetched.accept(self.endpoint).await?;
             self.counters.add(&if first { page } else { page.again() }, self.progress);
-            if ends {
+            if ends || self.counters.is_endless(2, WINDOW) {
                 break;
             }
         }

@@ -14,7 +14,7 @@ use std::collections::HashSet;
 
 use crate::client::{ApiError, Endpoint};
 
-use super::{Fetch, Page, PageSummary, REPEATS, WalkCounters, WalkSummary, too_few, walk_error};
+use super::{Bound, Fetch, Page, PageSummary, REPEATS, WalkCounters, WalkSummary, too_few, walk_error};
 
 /// How many times the whole listing is walked before records count as missing.
 const MOST_PASSES: usize = 3;
@@ -29,17 +29,23 @@ const MOST_STEPS_BACK: u64 = 16;
 /// The fewest rows that a console returns on a page of a longer listing.
 const SMALLEST_PAGE: u64 = 50;
 
-/// Walks the whole listing; `fetch` receives the offset of the page to request.
+/// Walks the whole listing; `fetch` receives the offset of the page to request. `usual` is the number of rows of the last
+/// complete walk.
 pub async fn by_offset<'a>(
     endpoint: &'static Endpoint,
+    usual: Option<u64>,
     progress: &'a (dyn Fn() + Sync),
     fetch: Fetch<'a, u64>,
 ) -> Result<WalkSummary, ApiError> {
-    let mut walk = OffsetWalk { endpoint, progress, fetch, counters: WalkCounters::default(), count: None };
+    let counters = WalkCounters { bound: Bound { usual, ..Bound::default() }, ..WalkCounters::default() };
+    let mut walk = OffsetWalk { endpoint, progress, fetch, counters, count: None };
     let mut lacking = None;
     for number in 0..MOST_PASSES {
         let pass = walk.pass(number == 0).await?;
         lacking = walk.lacking(pass.allowance());
+        if walk.counters.walked.missing.is_some() {
+            break;
+        }
         if lacking.is_none() {
             break;
         }
@@ -197,7 +203,7 @@ impl OffsetWalk<'_> {
             let known = first.then(|| pass.reached.saturating_sub(pass.offset));
             let step = pass.step(self.endpoint, &page.summary, self.count)?;
             self.accept(page, known).await?;
-            if step == Step::End {
+            if step == Step::End || self.counters.is_endless(2, u64::MAX) {
                 return Ok(pass);
             }
         }

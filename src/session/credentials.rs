@@ -28,9 +28,12 @@ pub(crate) struct Credentials {
     pub(crate) secret: Option<Secret>,
 }
 
+/// The setting that names a place, and why what it holds cannot be used.
+pub(crate) type Wrong = (&'static str, String);
+
 /// Reads the secret in a place; the setting before it names the place.
-pub(crate) fn read((key, place): (&str, &SecretPlace)) -> Result<Secret, String> {
-    place.read().map_err(|reason| format!("{key}: {reason}"))
+pub(crate) fn read((key, place): (&'static str, &SecretPlace)) -> Result<Secret, Wrong> {
+    place.read().map_err(|reason| (key, reason))
 }
 
 /// Reads the credentials each time, so that they can be changed without a restart. `reading` has one permit for all
@@ -49,7 +52,7 @@ pub(crate) async fn credentials<L: Login>(login: &L, reading: &Arc<Semaphore>) -
         spawn_blocking(read).await.ok()
     };
     match timeout(LONGEST_READ, read).await {
-        Ok(Some(read)) => read.map_err(|reason| failed(&reason)),
+        Ok(Some(read)) => read.map_err(|(key, reason)| failed(&format!("{key}: {reason}"))),
         Ok(None) => Err(failed("the program is stopping")),
         Err(_) => Err(failed(&format!(
             "{} could not be read within {} seconds; does its mount respond?",

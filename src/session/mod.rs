@@ -4,8 +4,9 @@
 //! share one session, so that it logs in once for all of them, even if several find at once that the token is refused.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex as PlainMutex};
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tokio::sync::{Mutex, Semaphore};
@@ -18,10 +19,11 @@ use crate::setting::SecretPlace;
 use crate::telemetry::{Failure, Rejection, SourceTelemetry};
 
 use crate::wire::Rejected;
-use credentials::{Credentials, Failed, Refusals};
+use credentials::{Credentials, Failed, Refusals, Wrong};
 use token::Validity;
 
 pub(crate) mod credentials;
+pub(crate) mod preference;
 pub(crate) mod token;
 
 /// How long a token from a file or variable is used before it is read again.
@@ -30,8 +32,8 @@ const REREAD_MS: i64 = 60 * 1000;
 /// How long to wait before the next attempt to replace a token that has not expired yet.
 const AGAIN_MS: i64 = 30 * 1000;
 
-/// How many new tokens a call is retried with before it fails.
-const MOST_RENEWALS: usize = 2;
+/// How long an endpoint that refused a new token is not tried with another one.
+const DENIED_FOR: Duration = Duration::from_secs(10);
 
 /// A listing of the vendor.
 pub(crate) struct Listing {
@@ -54,7 +56,7 @@ pub(crate) trait Login: Clone + Send + Sync + 'static {
     fn places(&self) -> Vec<(&'static str, &SecretPlace)>;
 
     /// Reads the credentials. This can take long, or never finish.
-    fn read(&self) -> Result<Credentials, String>;
+    fn read(&self) -> Result<Credentials, Wrong>;
 
     /// Logs in with the credentials.
     fn log_in(
@@ -85,8 +87,12 @@ pub(crate) struct Session<L> {
     clock: Clock,
     telemetry: Arc<SourceTelemetry>,
     state: Mutex<LoginState>,
+    /// When each endpoint last refused a new token as well.
+    denied: PlainMutex<BTreeMap<&'static str, Instant>>,
     /// How many log-in attempts have ended: shows those who waited for the lock that one ended meanwhile.
     attempts: AtomicU64,
+    /// Whether secrets that anyone can read have been looked for.
+    warned: AtomicBool,
     /// Allows one thread at a time to read the credentials.
     reading: Arc<Semaphore>,
     /// Why every listing will be refused, if the last token shows it.
@@ -155,7 +161,9 @@ impl<L: Login> Session<L> {
             clock,
             telemetry,
             state: Mutex::default(),
+            denied: PlainMutex::default(),
             attempts: AtomicU64::new(0),
+            warned: AtomicBool::new(false),
             reading: Arc::new(Semaphore::new(1)),
             hopeless: PlainMutex::default(),
             rejected_records: RejectedRecords::default(),
@@ -163,7 +171,8 @@ impl<L: Login> Session<L> {
         }
     }
 
-    /// Sends a call, after logging in if necessary, and retries it with a new token if the token is refused.
+    /// Sends a call, after logging in if necessary. If the token is refused, logs in again and retries it once: what is
+    /// refused with a new token as well is a matter of permissions.
     pub(crate) async fn call<T: Send + 'static>(
         &self,
         listing: &'static Listing,
@@ -171,28 +180,37 @@ impl<L: Login> Session<L> {
         decode: Decode<T>,
     ) -> Result<T, ApiError> {
         let mut tokens = TokenSource { session: self, refused: None, given: AtomicU64::new(0) };
-        for _ in 0..MOST_RENEWALS {
-            match self.client.exchange(&call, Some(&tokens)).decoded(&decode).await {
-                Err(error) if error.status() == Some(401) => self.renew(listing, &mut tokens, &error).await?,
-                other => return other.map_err(|error| self.explain(listing, error)),
-            }
+        let endpoint = listing.endpoint.name;
+        let mut answer = self.client.exchange(&call, Some(&tokens)).decoded(&decode).await;
+        if let Err(error) = &answer
+            && error.refuses_token()
+            && !self.is_denied(endpoint)
+            && self.renew(&mut tokens, error).await?
+        {
+            answer = self.client.exchange(&call, Some(&tokens)).decoded(&decode).await;
         }
-        match self.client.exchange(&call, Some(&tokens)).decoded(&decode).await {
-            Err(error) if error.status() == Some(401) => Err(self.explain_refusal(listing)),
-            other => other.map_err(|error| self.explain(listing, error)),
+        match answer {
+            Ok(value) => {
+                lock(&self.denied).remove(endpoint);
+                Ok(value)
+            }
+            Err(error) if error.refuses_token() => {
+                if tokens.refused.is_some() {
+                    lock(&self.denied).insert(endpoint, Instant::now());
+                }
+                Err(self.explain_refusal(listing, error))
+            }
+            Err(error) => Err(self.explain(listing, error)),
         }
     }
 
-    /// Logs in again for a call whose token was refused with this `error`; fails if that does not help.
-    async fn renew(
-        &self,
-        listing: &'static Listing,
-        tokens: &mut TokenSource<'_, L>,
-        error: &ApiError,
-    ) -> Result<(), ApiError> {
-        if tokens.refused.is_some() && lock(&self.hopeless).is_some() {
-            return Err(self.explain_refusal(listing));
-        }
+    /// Whether the endpoint refused a new token a moment ago: a run may have many calls to it, and logs in again once.
+    fn is_denied(&self, endpoint: &'static str) -> bool {
+        lock(&self.denied).get(endpoint).is_some_and(|denied| denied.elapsed() < DENIED_FOR)
+    }
+
+    /// Logs in again for a call whose token was refused with this `error`; returns whether there is another token.
+    async fn renew(&self, tokens: &mut TokenSource<'_, L>, error: &ApiError) -> Result<bool, ApiError> {
         tracing::debug!(
             source = self.telemetry.source(),
             expired = error.mentions("expired"),
@@ -200,12 +218,11 @@ impl<L: Login> Session<L> {
         );
         let refused = tokens.given.load(Ordering::Relaxed);
         let (_, renewed) = self.token(Some(refused)).await?;
-        if renewed == refused {
-            return Err(self.explain_refusal(listing));
-        }
-        self.telemetry.count_retry(Failure::Unauthorized);
         tokens.refused = Some(refused);
-        Ok(())
+        if renewed != refused {
+            self.telemetry.count_retry(Failure::Unauthorized);
+        }
+        Ok(renewed != refused)
     }
 
     /// Counts the records that a collector rejected. `listings` has the rejected rows and the number of read rows of
@@ -238,6 +255,11 @@ impl<L: Login> Session<L> {
     #[expect(clippy::cast_precision_loss, reason = "fewer than 2^53 records")]
     fn is_too_many(&self, rejected: u64, read: u64) -> bool {
         rejected > 1 && rejected as f64 * 100.0 > self.max_rejected_percent * read as f64
+    }
+
+    /// How the account logs in.
+    pub(crate) fn login(&self) -> &L {
+        &self.login
     }
 
     /// The name of the account, for logs.
@@ -295,6 +317,7 @@ impl<L: Login> Session<L> {
     /// Logs in, but not with credentials that were refused a moment ago.
     async fn log_in(&self, refusals: &mut Refusals) -> Result<Authorization, ApiError> {
         let credentials = credentials::credentials(&self.login, &self.reading).await?;
+        self.warn_of_readable_secrets();
         if let Some(failed) = refusals.of(&credentials, Instant::now()) {
             return Err(failed.error());
         }
@@ -302,6 +325,20 @@ impl<L: Login> Session<L> {
         let outcome = answer.as_ref().map(drop).map_err(|error| Failed::of(L::ENDPOINT, error));
         refusals.observe(credentials, outcome, Instant::now());
         answer
+    }
+
+    /// Warns once of secrets that every user of the machine can read.
+    fn warn_of_readable_secrets(&self) {
+        if self.warned.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        for (setting, _) in self.login.places().iter().filter(|(_, place)| place.is_world_readable()) {
+            tracing::warn!(
+                source = self.telemetry.source(),
+                setting,
+                "every user of this machine can read the file of a secret; take away the permission with chmod o-r"
+            );
+        }
     }
 
     /// Returns when new credentials must be replaced. Logs if they cannot be used for any listing.
@@ -321,10 +358,26 @@ impl<L: Login> Session<L> {
         Validity { due: now.millis() + REREAD_MS, end: now.millis() + REREAD_MS }
     }
 
-    /// The error of a listing that refuses a token that must be valid.
-    fn explain_refusal(&self, listing: &'static Listing) -> ApiError {
-        let words = lock(&self.hopeless).unwrap_or_else(|| self.login.refusal());
-        ApiError::new(&listing.endpoint, Failure::Unauthorized, words)
+    /// Explains that a listing refuses a new token as well.
+    fn explain_refusal(&self, listing: &'static Listing, error: ApiError) -> ApiError {
+        let hopeless = *lock(&self.hopeless);
+        let permission = || self.login.explain(listing, 403).unwrap_or_default();
+        let (failure, words) = match (error.status(), hopeless) {
+            (Some(403), _) => return self.explain(listing, error),
+            (_, Some(why)) => (Failure::Unauthorized, why.to_owned()),
+            (Some(401), None) => {
+                let words = format!("{}; if its other listings are answered, {}", self.login.refusal(), permission());
+                (Failure::Unauthorized, words)
+            }
+            (Some(status), None) if status >= 500 => {
+                let words = format!("answered {status} and blamed the token, a new one as well: {}", permission());
+                (Failure::Forbidden, words)
+            }
+            (_, None) => {
+                (Failure::Forbidden, format!("answered with a log-in page, a new token as well: {}", permission()))
+            }
+        };
+        ApiError::new(&listing.endpoint, failure, words)
     }
 
     /// Explains an error of a listing.

@@ -116,10 +116,16 @@ pub(super) fn check_login<L: crate::session::Login>(login: Result<L, Wrong>, at:
     match login {
         Err(found) => found.into_iter().for_each(|(key, reason)| errors.add(format!("{at}.{key}"), reason)),
         Ok(login) => {
+            let before = errors.0.len();
             for (key, place) in login.places() {
                 if let Err(reason) = place.read() {
                     errors.add(format!("{at}.{key}"), reason);
                 }
+            }
+            if errors.0.len() == before
+                && let Err((key, reason)) = login.read()
+            {
+                errors.add(format!("{at}.{key}"), reason);
             }
         }
     }

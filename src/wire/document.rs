@@ -20,11 +20,28 @@ pub struct Document<'a> {
     repaired: OnceCell<Option<String>>,
 }
 
-/// The body as text.
+/// The most invalid parts of a body that are replaced: each takes two bytes more. What has more is not text.
+const MOST_INVALID: usize = 4_000_000;
+
+/// The body as text. It is empty if the body is not text at all.
 pub fn text(body: &[u8]) -> Document<'_> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    let text = simdutf8::basic::from_utf8(body).map_or_else(|_| String::from_utf8_lossy(body), Cow::Borrowed);
+    let text = simdutf8::basic::from_utf8(body).map_or_else(|_| Cow::Owned(replaced(body)), Cow::Borrowed);
     Document { text, repaired: OnceCell::new() }
+}
+
+/// The body with U+FFFD in place of its invalid parts.
+fn replaced(body: &[u8]) -> String {
+    let invalid = body.utf8_chunks().filter(|chunk| !chunk.invalid().is_empty()).count();
+    if invalid > MOST_INVALID {
+        return String::new();
+    }
+    let mut text = String::with_capacity(body.len() + invalid * char::REPLACEMENT_CHARACTER.len_utf8());
+    for chunk in body.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend((!chunk.invalid().is_empty()).then_some(char::REPLACEMENT_CHARACTER));
+    }
+    text
 }
 
 impl Deref for Document<'_> {
@@ -43,9 +60,13 @@ impl Document<'_> {
     }
 }
 
+/// How much longer a repaired text may get without being moved.
+const SPARE_BYTES: usize = 1024;
+
 fn repair(text: &str) -> Option<String> {
     let bytes = text.as_bytes();
     let mut repaired = String::new();
+    let wanted = text.len() + SPARE_BYTES;
     // The end of the copied text.
     let mut copied = 0;
     let mut at = 0;
@@ -61,6 +82,8 @@ fn repair(text: &str) -> Option<String> {
             _ => (1, None),
         };
         if let Some(instead) = instead {
+            // At once, since a text that grows takes up to three times its size. Replacements are seldom longer.
+            repaired.reserve(if repaired.is_empty() { wanted } else { 0 });
             repaired.push_str(&text[copied..at]);
             repaired.push_str(instead);
             copied = at + length;

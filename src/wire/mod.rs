@@ -18,6 +18,7 @@ use crate::clock::Timestamp;
 use crate::telemetry::Rejection;
 
 mod document;
+mod elements;
 mod field;
 mod object;
 mod scalar;
@@ -29,6 +30,7 @@ mod time;
 pub use crate::record::{FieldState, StateCounts};
 pub use crate::row;
 pub use document::{Document, text};
+pub use elements::RowList;
 pub(crate) use field::state_of_text;
 pub use field::{Field, Key, Read, Row, States, below, count, fields, paths};
 pub(crate) use object::other_scalars;

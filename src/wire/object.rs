@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
+use super::elements::MOST_ELEMENTS;
 use super::field::{Field, Read, Row, raise, state_of};
 use super::scalar::Text;
 use super::skip::{skip_list, skip_object};
@@ -127,6 +128,10 @@ impl<'de, T: Row<'de>> Visitor<'de> for Objects<T> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
         let (mut objects, mut state) = (Vec::new(), FieldState::Present);
         while let Some(Read(object, its)) = list.next_element::<Read<Nested<T>>>()? {
+            if objects.len() == MOST_ELEMENTS {
+                skip_list(list)?;
+                return Ok((List(None), FieldState::Unreadable));
+            }
             // An unreadable element still counts.
             let unread = (its == FieldState::Unreadable).then(T::default);
             objects.extend(object.0.or(unread));
@@ -210,6 +215,9 @@ impl<'de> Word<'_, 'de> {
     fn keep(self, text: Text<'de>) -> FieldState {
         let word = text.0;
         let state = state_of(word.as_ref().filter(|word| !word.is_empty()));
+        if self.words.len() == MOST_ELEMENTS {
+            return FieldState::Unreadable;
+        }
         self.words.extend(word.filter(|word| self.lists < LISTS || !word.is_empty()));
         state
     }

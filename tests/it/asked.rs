@@ -83,8 +83,9 @@ async fn only_documented_endpoints_are_requested_and_all_of_them() {
         // An old console reports its version at the first API version only.
         let absent = if sensors_v13 { Vec::new() } else { vec!["version".to_owned()] };
         let cloud = prisma::Options { prefix: PREFIX.to_owned(), absent, ..prisma::Options::default() };
+        let keys = if sensors_v13 { "[[source.prisma]]\napi_version = \"30.00\"" } else { "" };
         let bench = Bench::start_both_as(
-            "",
+            keys,
             Simulated { options, ..tenant.into() },
             Simulated { options: cloud, ..console.into() },
         )

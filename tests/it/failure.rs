@@ -233,7 +233,7 @@ async fn a_wrong_password_is_reported_in_plain_words() {
     assert!(bench.vendor.request_count("/auth") <= COLLECTORS.len());
     assert_eq!(bench.vendor.request_count("/csapi"), 0);
     let page = bench.landing_page().await;
-    assert!(page.contains("wrong user name or password, or the account is locked"), "{page}");
+    assert!(page.contains("wrong user name or password, a locked account"), "{page}");
     assert!(!page.contains(&password) && !page.contains("someone-else") && !page.contains("S3CR3T"), "{page}");
     bench.stop().await;
 }

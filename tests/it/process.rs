@@ -1,7 +1,9 @@
 //! The real binary, run as a separate process.
 
+use std::fs::Permissions;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -52,7 +54,10 @@ impl Home {
     }
 
     pub(crate) fn write(&self, name: &str, text: &str) {
-        std::fs::write(self.path(name), text).expect("a file in the test's directory");
+        let path = self.path(name);
+        std::fs::write(&path, text).expect("a file in the test's directory");
+        // It may hold a secret.
+        std::fs::set_permissions(path, Permissions::from_mode(0o600)).expect("permissions");
     }
 
     /// Writes the configuration: a free port to listen on, and `text`. Hostile tenants have more unreadable rows than a

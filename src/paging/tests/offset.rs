@@ -74,7 +74,7 @@ fn changes(most: usize) -> impl Strategy<Value = Vec<Vec<Change>>> {
 }
 
 fn walk(fetch: impl Fn(u64) -> PageSummary + Sync) -> Result<WalkSummary, ApiError> {
-    by_offset(&ENDPOINT, &quiet, &|offset| page(fetch(offset))).now_or_never().unwrap()
+    by_offset(&ENDPOINT, None, &quiet, &|offset| page(fetch(offset))).now_or_never().unwrap()
 }
 
 /// The summary without the number of rows that were read.

@@ -82,7 +82,7 @@ async fn a_walk_by_number_stores_no_page_that_repeats_another() {
 async fn a_walk_by_offset_stores_no_page_once_pages_repeat_forever() {
     let pages = Pages::new(vec![page(&[("a", 1), ("b", 2)], true, None)]);
     let fetch = |_: u64| pages.next();
-    let walk = by_offset(&ENDPOINT, &quiet, &fetch);
+    let walk = by_offset(&ENDPOINT, None, &quiet, &fetch);
     assert!(walk.await.unwrap_err().to_string().contains("repeats"));
     let asked = *pages.asked.lock().unwrap();
     assert_eq!(pages.stored().last().copied(), Some(asked - 1), "all but the last");

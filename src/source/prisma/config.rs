@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::console_url::{instead_of, is_without_tenant};
-use super::login::Login;
+use super::login::{AUTO, Login};
 use crate::client::{self, ClientCertificate, Connection};
 use crate::setting::{ConfigErrors, HumanDuration, RateLimit};
 use crate::source::CollectorConfig as Collector;
@@ -27,7 +27,8 @@ pub struct Config {
     /// URL of the console, with the tenant's path if it has one: what Compute > Manage > System > Utilities shows as
     /// "Path to Console". Must be set.
     pub base_url: String,
-    /// Version of the console's API, such as `30.00`. A console supports its own version and some before it.
+    /// Version of the console's API: `auto` asks the console; or such as `30.00`. A console supports its own version and
+    /// some before it.
     pub api_version: String,
     /// How calls are authorised.
     pub login: Method,
@@ -83,7 +84,7 @@ impl Default for Config {
         Self {
             name: String::new(),
             base_url: String::new(),
-            api_version: "30.00".to_owned(),
+            api_version: AUTO.to_owned(),
             login: Method::default(),
             username: None,
             username_file: None,
@@ -125,10 +126,10 @@ impl Config {
     pub fn check(&self, at: &str, errors: &mut ConfigErrors) {
         check_named(&self.name, at, errors);
         self.check_base_url(&format!("{at}.base_url"), errors);
-        if !is_version(&self.api_version) {
+        if self.api_version != AUTO && !is_version(&self.api_version) {
             errors.add(
                 format!("{at}.api_version"),
-                "must be two numbers with a dot between them and no \"v\", as in \"30.00\"",
+                "must be \"auto\", or two numbers with a dot between them and no \"v\", as in \"30.00\"",
             );
         }
         check_login(self.login(), at, errors);

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 
 use super::account::Account;
-use super::login::VERSION;
 use super::wire::{self, License};
 use crate::client::{Answer, ApiError, Call, Endpoint, Unreadable};
 use crate::clock::Timestamp;
@@ -14,7 +13,7 @@ use crate::record::Console;
 use crate::session::Listing;
 use crate::source::{Collect, CollectOutput};
 use crate::telemetry::Failure;
-use crate::wire::{FieldState, Nested, Read, StateCounts, Text, count, fields, text, unreadable};
+use crate::wire::{FieldState, Nested, Read, StateCounts, count, fields, text, unreadable};
 
 /// The licence.
 pub(super) const LICENSE: Listing = Listing {
@@ -28,16 +27,6 @@ pub(super) const NAME: &str = "console";
 
 /// The key of the one console.
 const KEY: &str = "console";
-
-/// Reads the version in the response.
-pub fn read_version(answer: &Answer) -> Result<String, Unreadable> {
-    wire::refuse_web_page(answer)?;
-    let text = text(&answer.body);
-    match serde_json::from_str::<Read<Text<'_>>>(&text).map_err(|error| unreadable(&error, &text))? {
-        Read(_, FieldState::Unreadable) => Err(Unreadable("the answer is JSON, but not a version".to_owned())),
-        Read(version, _) => Ok(version.get().to_owned()),
-    }
-}
 
 /// Reads when the licence expires, if the response says so, and whether its fields are readable.
 pub fn read_license(answer: &Answer) -> Result<(Option<Timestamp>, Vec<StateCounts>), Unreadable> {
@@ -61,17 +50,10 @@ pub(super) struct ConsoleItself {
 
 impl ConsoleItself {
     async fn run(&self, progress: &(dyn Fn() + Sync)) -> Result<CollectOutput, ApiError> {
-        let session = &self.account.session;
-        let version = match session.call(&VERSION, self.account.get(&VERSION, "version"), Arc::new(read_version)).await
-        {
-            Err(error) if error.failure == Failure::NotFound => {
-                session.call(&VERSION, Call::get(&VERSION.endpoint, "/api/v1/version"), Arc::new(read_version)).await?
-            }
-            version => version?,
-        };
+        let version = self.account.release().await?;
         progress();
-        let license =
-            session.call(&LICENSE, self.account.get(&LICENSE, "settings/license"), Arc::new(read_license)).await;
+        let call = Call::get(&LICENSE.endpoint, "settings/license");
+        let license = self.account.call(&LICENSE, call, Arc::new(read_license)).await;
         let (licence_expiry, counts, note) = match license {
             Ok((expiry, counts)) => (expiry, counts, None),
             // The vendor's own consoles have no licence, and a role may not see it: some answer 401 then, to a token

@@ -4,7 +4,8 @@ use serde::Deserialize;
 
 use crate::client::{Answer, ApiError, Authorization, Call, Client, Endpoint};
 use crate::clock::Timestamp;
-use crate::session::credentials::{Credentials, read};
+use crate::session::credentials::{Credentials, Wrong, read};
+use crate::session::preference::Preference;
 use crate::session::token::{Validity, is_token, lifetime};
 use crate::session::{self, Listing};
 use crate::setting::{Secret, SecretPlace};
@@ -30,6 +31,12 @@ const USUAL_LIFETIME_MS: i64 = 30 * 60 * 1000;
 /// valid for an hour, but contain one of ten minutes; its docs advise to renew them every five.
 const MOST_AGE_MS: i64 = 5 * 60 * 1000;
 
+/// The setting that has the console asked for its version.
+pub(super) const AUTO: &str = "auto";
+
+/// The versions at which consoles are looked for: that of every console, and the oldest in use.
+const LOG_IN_VERSIONS: [&str; 2] = ["1", "30.00"];
+
 /// The hint for an address at which the API does not answer.
 const WRONG_PLACE: &str = "base_url must be the console's address with the tenant's path, which Compute > Manage > System \
                            > Utilities shows as \"Path to Console\"";
@@ -38,7 +45,10 @@ const WRONG_PLACE: &str = "base_url must be the console's address with the tenan
 #[derive(Clone, Debug)]
 pub(super) struct Login {
     way: Way,
-    api_version: String,
+    /// `None`: the version that the console has.
+    api_version: Option<String>,
+    /// At which version the console's log-in was found last.
+    found: Preference,
 }
 
 /// The ways to log in.
@@ -57,7 +67,14 @@ pub(super) enum Way {
 
 impl Login {
     pub(super) fn new(way: Way, api_version: &str) -> Self {
-        Self { way, api_version: api_version.to_owned() }
+        let api_version = (api_version != AUTO).then(|| api_version.to_owned());
+        Self { way, api_version, found: Preference::default() }
+    }
+
+    /// The version of the API at which the log-in was found.
+    pub(super) fn found_at(&self) -> &str {
+        let found = || LOG_IN_VERSIONS.get(self.found.last()).copied().unwrap_or(LOG_IN_VERSIONS[0]);
+        self.api_version.as_deref().unwrap_or_else(found)
     }
 
     /// Explains an error of the log-in.
@@ -65,7 +82,8 @@ impl Login {
         let words = match (error.status(), &self.way) {
             // A console also answers 400 to unknown credentials.
             (Some(400 | 401), Way::Password { .. }) => {
-                "wrong user name or password, or the account is locked: the console refused to log in with them"
+                "wrong user name or password, a locked account, a user of another console, or one who may only log in by \
+                 single sign-on: the console refused to log in with them"
             }
             (Some(400 | 401), Way::Certificate) => {
                 "the console refused to log in with the client certificate; is certificate-based authentication set up \
@@ -77,10 +95,9 @@ impl Login {
             }
             // Not "not found": that means that the console does not have a listing.
             (Some(404 | 405), _) => {
-                let words = format!(
-                    "no log-in endpoint found; does the console know API version v{}? {WRONG_PLACE}",
-                    self.api_version
-                );
+                let version = self.api_version.as_ref();
+                let version = version.map(|version| format!("does the console know API version v{version}? "));
+                let words = format!("no log-in endpoint found; {}{WRONG_PLACE}", version.unwrap_or_default());
                 return ApiError::new(&AUTHENTICATE, Failure::BadResponse, words);
             }
             (Some(_) | None, _) => return error,
@@ -107,7 +124,7 @@ impl session::Login for Login {
         }
     }
 
-    fn read(&self) -> Result<Credentials, String> {
+    fn read(&self) -> Result<Credentials, Wrong> {
         match &self.way {
             Way::Password { username, password, .. } => {
                 let name = username.clone().or_else(|place| read(("username_file", &place)))?;
@@ -118,17 +135,23 @@ impl session::Login for Login {
     }
 
     async fn log_in(&self, client: &Client, credentials: &Credentials) -> Result<Authorization, ApiError> {
-        let path = |service: &str| format!("/api/v{}/{service}", self.api_version);
+        let below = |call: Call| -> Vec<_> {
+            let versions = self.api_version.as_deref().map_or(LOG_IN_VERSIONS.to_vec(), |version| vec![version]);
+            versions.iter().map(|version| call.clone().below(&format!("/api/v{version}"))).collect()
+        };
         let call = match (&self.way, &credentials.name, &credentials.secret) {
             (Way::Password { basic: true, .. }, Some(user), Some(password)) => {
                 return Ok(Authorization::Basic { user: user.clone(), password: password.clone() });
             }
             (_, Some(user), Some(password)) => {
-                Call::post(&AUTHENTICATE, path("authenticate")).json("username", user).json("password", password)
+                Call::post(&AUTHENTICATE, "authenticate").json("username", user).json("password", password)
             }
-            (..) => Call::post(&AUTHENTICATE, path("authenticate-client")),
+            (..) => Call::post(&AUTHENTICATE, "authenticate-client"),
         };
-        let answer = client.exchange(&call, None).answer().await.map_err(|error| self.explain_log_in(error))?;
+        let none = || ApiError::new(&AUTHENTICATE, Failure::Internal, "no version to log in at is known");
+        let is_elsewhere = |status| matches!(status, 404 | 405);
+        let answer = self.found.answer(client, &below(call), is_elsewhere, none).await;
+        let answer = answer.map_err(|error| self.explain_log_in(error))?;
         let words = match reply(&answer) {
             Reply::Token(token) => return Ok(Authorization::Bearer(token)),
             Reply::WebPage => format!("it answered with a web page: {WRONG_PLACE}"),
@@ -162,10 +185,14 @@ impl session::Login for Login {
             )),
             // The version endpoint is the same at every version of the API.
             404 if *endpoint == VERSION.endpoint => Some(format!("this is not a console; {WRONG_PLACE}")),
-            404 => Some(format!(
-                "this console does not know API version v{}, or base_url lacks the tenant's path; {WRONG_PLACE}",
-                self.api_version
-            )),
+            404 => Some(match &self.api_version {
+                Some(version) => format!(
+                    "this console does not know API version v{version}, or base_url lacks the tenant's path; {WRONG_PLACE}"
+                ),
+                None => {
+                    format!("this console does not have {what}, or base_url lacks the tenant's path; {WRONG_PLACE}")
+                }
+            }),
             _ => None,
         }
     }

@@ -25,6 +25,7 @@ mod login;
 pub mod sensors;
 #[cfg(test)]
 mod tests;
+pub mod version;
 pub mod vulnerabilities;
 pub mod wire;
 

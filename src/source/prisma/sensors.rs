@@ -64,8 +64,7 @@ pub(super) struct Sensors {
 impl Sensors {
     async fn run(&self, progress: &(dyn Fn() + Sync)) -> Result<CollectOutput, ApiError> {
         let call = self.account.list(&SUMMARY, "defenders/summary");
-        let DefendersRead { table, rejected, fields } =
-            self.account.session.call(&SUMMARY, call, Arc::new(read)).await?;
+        let DefendersRead { table, rejected, fields } = self.account.call(&SUMMARY, call, Arc::new(read)).await?;
         progress();
         let missing = self.account.session.count_rejected(NAME, &[rejected]);
         let (records, defenders) = (table.len(), Some(Arc::new(table)));

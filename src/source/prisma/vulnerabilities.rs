@@ -113,7 +113,7 @@ impl Vulnerabilities {
         staged: &Arc<StagedTable<Vulnerability>>,
         progress: &(dyn Fn() + Sync),
     ) -> Result<StatisticsWalk, ApiError> {
-        let Account { session, page_limit, .. } = &*self.account;
+        let page_limit = self.account.page_limit;
         let call = self.account.list(&STATS, "stats/vulnerabilities");
         let reading = Arc::clone(staged);
         let decode: Decode<_> = Arc::new(move |answer: &Answer| read(&reading, answer));
@@ -121,7 +121,7 @@ impl Vulnerabilities {
         let (mut offset, mut total) = (0, None);
         loop {
             let call = self.account.page(&call, offset);
-            let (page, computed) = session.call(&STATS, call, Arc::clone(&decode)).await?;
+            let (page, computed) = self.account.call(&STATS, call, Arc::clone(&decode)).await?;
             progress();
             if offset == 0 {
                 walk.computed = computed;
@@ -133,7 +133,7 @@ impl Vulnerabilities {
             let sent = page.sent as u64;
             total = page.count.or(total);
             let repeats = page.taken > 0 && page.new == 0;
-            let unlimited = offset == 0 && sent > *page_limit;
+            let unlimited = offset == 0 && sent > page_limit;
             walk.fields = walk.fields.and(&fields::<CveRow<'_>>(&page.fields));
             if !repeats {
                 page.rejected.iter().for_each(|reject| walk.rejected[reject.why as usize] += 1);
@@ -149,7 +149,7 @@ impl Vulnerabilities {
                     Some(total) if offset < total => {
                         Some(format!("the vendor counts {total} vulnerabilities, but returned {offset} of them"))
                     }
-                    None if page.new == 0 && sent == *page_limit => Some(CUT_SHORT.to_owned()),
+                    None if page.new == 0 && sent == page_limit => Some(CUT_SHORT.to_owned()),
                     Some(_) | None => None,
                 };
                 return Ok(walk);

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::login::Login;
-use super::platform::gateway_instead_of;
+use super::platform::{gateway_instead_of, path_added};
 use crate::client;
+use crate::session::preference::Preference;
 use crate::setting::{ConfigErrors, HumanDuration, RateLimit, Secret};
 use crate::source::CollectorConfig as Collector;
 use crate::source::settings::{
@@ -135,6 +136,8 @@ impl Config {
             let words = "is the address of the web interface or of the classic API; Container Security is reached at the \
                          platform's gateway, here likely";
             errors.add(key, format!("{words} \"{gateway}\""));
+        } else if let Some(path) = path_added(&self.base_url) {
+            errors.add(key, format!("must end before \"/{path}\": that part of the path is added"));
         } else {
             client::check_base_url(&self.base_url, &key, errors);
         }
@@ -207,7 +210,7 @@ impl Config {
             (None, Some(_), ..) => no_username(),
             (.., Some(token), _, _) => Ok(Login::Token(token)),
             (.., Some(id), Some(secret)) if !id.is_empty() => {
-                Ok(Login::Client { id: Secret::new(id.as_str()), secret })
+                Ok(Login::Client { id: Secret::new(id.as_str()), secret, endpoint: Preference::default() })
             }
             (.., Some(id), _) if !id.is_empty() => {
                 one("client_secret_file", "must be set, or client_secret_env: client_id has no secret")

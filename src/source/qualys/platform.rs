@@ -37,9 +37,31 @@ pub(super) fn gateway_instead_of(base_url: &str) -> Option<String> {
     })
 }
 
+/// The part of the path of `base_url` that calls add themselves, if it is there: what was copied is a call's address.
+pub(super) fn path_added(base_url: &str) -> Option<&'static str> {
+    let (_, rest) = base_url.split_once("://")?;
+    let (_, path) = rest.split_once('/')?;
+    let is = |wanted: &str| path.split(['/', '?', '#']).any(|part| part.eq_ignore_ascii_case(wanted));
+    ["csapi", "auth"].into_iter().find(|part| is(part))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_path_of_a_call_is_recognised() {
+        for (pasted, part) in [
+            ("https://gateway.qg1.apps.qualys.com/csapi/v1.3", Some("csapi")),
+            ("https://gateway.qg1.apps.qualys.com/csapi", Some("csapi")),
+            ("https://gateway.qg1.apps.qualys.com/auth/", Some("auth")),
+            ("https://gateway.qg1.apps.qualys.com", None),
+            ("https://csapi.corp.example/qualys/authority", None),
+            ("", None),
+        ] {
+            assert_eq!(path_added(pasted), part, "{pasted}");
+        }
+    }
 
     #[test]
     fn a_pasted_web_address_names_its_gateway() {

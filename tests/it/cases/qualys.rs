@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::gateway::{Gateway, container, placed};
-use super::scripted::Reply;
+use super::scripted::{Reply, token};
 
 fn file(name: &str) -> Value {
     let path = format!("{}/tests/cases/qualys/{name}.json", env!("CARGO_MANIFEST_DIR"));
@@ -34,6 +34,84 @@ async fn a_field_of_another_type_is_absent_and_counted() {
     shown.is("collector_field_records", &[field[0], field[1], ("field_state", "unreadable")], 5.0);
     shown.is("collector_field_records", &[field[0], field[1], ("field_state", "present")], 1.0);
     shown.is("collector_complete", &[("collector", "containers")], 1.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_token_is_replaced_once_whatever_the_refusal_looks_like() {
+    let refusals: [fn() -> Reply; 4] = [
+        || Reply::json(500, &json!({"message": "JWT parsing failed"})),
+        || Reply::json(403, &json!({"errorCode": "403 FORBIDDEN", "message": "Access is denied"})),
+        || Reply::json(401, &json!({"message": "JWT expired"})),
+        || Reply::raw(200, "text/html", "<html><form action=\"/login\">Log in</form></html>"),
+    ];
+    for refusal in refusals {
+        let first = token(0);
+        let gateway = six().instead(move |asked, _| {
+            let is_revoked = asked.path != "/auth" && asked.token.as_ref() == Some(&first);
+            is_revoked.then(refusal)
+        });
+        let (shown, vendor) = gateway.collect().await;
+        shown.is("containers", &[], 6.0);
+        shown.is("collector_up", &[("collector", "containers")], 1.0);
+        assert_eq!(vendor.requests("/auth"), 2, "{:?}\n{}", refusal(), shown.log);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_a_token_is_an_error_of_the_log_in() {
+    for (body, words) in [
+        ("OK".to_owned(), "2 bytes that are not a token"),
+        ("null".to_owned(), "4 bytes that are not a token"),
+        ("<html></html>".to_owned(), "a web page"),
+        ("a".repeat(1 << 20), "1048576 bytes that are not a token"),
+        ("eyJhbGciOiJub25lIn0.e30".to_owned(), "a token that is cut off"),
+    ] {
+        let gateway =
+            six().instead(move |asked, _| (asked.path == "/auth").then(|| Reply::raw(201, "text/plain", body.clone())));
+        let (shown, _) = gateway.collect().await;
+        assert!(shown.sum("containers", &[]).is_none());
+        shown.is("collector_up", &[("collector", "containers")], 0.0);
+        assert!(shown.log.contains(words), "{words}\n{}", shown.log);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_too_many_rows_is_a_bad_response() {
+    let gateway = six().instead(|asked, _| {
+        let body = || format!("{{\"data\":[{}{{}}],\"count\":6}}", "{},".repeat(1_000_000));
+        asked.path.ends_with("/containers").then(|| Reply::raw(200, "application/json", body()))
+    });
+    let (shown, _) = gateway.collect().await;
+    assert!(shown.sum("containers", &[]).is_none());
+    shown.is("collector_runs_total", &[("collector", "containers"), ("outcome", "bad_response")], 1.0);
+    assert!(shown.log.contains("more than 100000 rows"), "{}", shown.log);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_walk_without_an_end_is_stopped_and_incomplete() {
+    // Sorted by page number: each page has new rows, and the count stays.
+    let gateway = six().instead(|asked, _| {
+        let (number, size) = (asked.number("pageNumber")?, asked.number("pageSize")?);
+        let rows = || (0..size).map(|row| json!({"uuid": format!("{number}-{row}"), "status": "Active"}));
+        asked
+            .path
+            .ends_with("/sensors")
+            .then(|| Reply::json(200, &json!({"data": rows().collect::<Vec<_>>(), "count": 60})))
+    });
+    let (shown, vendor) = gateway.collect().await;
+    shown.is("collector_complete", &[("collector", "sensors")], 0.0);
+    assert!(shown.log.contains("the vendor counts 60 records, but this one received"), "{}", shown.log);
+    assert!(vendor.requests("/csapi/v1.3/sensors") <= 21);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn counts_beyond_32_bits_are_exact() {
+    let mut row = container(1);
+    row["vulnerabilities"] = json!({"severity5Count": 5_000_000_000_u64, "severity1Count": "9007199254740992"});
+    let gateway = Gateway::new().rows("containers", [row]).rows("containers/list", [placed(1)]);
+    let (shown, _) = gateway.collect().await;
+    shown.is("container_vulnerabilities", &[("vendor_severity", "5")], 5_000_000_000.0);
+    shown.is("container_vulnerabilities", &[("vendor_severity", "1")], 9_007_199_254_740_992.0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

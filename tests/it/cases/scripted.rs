@@ -22,6 +22,8 @@ use tokio::task::JoinSet;
 #[derive(Clone, Debug)]
 pub(super) struct Asked {
     pub(super) path: String,
+    /// The bearer token.
+    pub(super) token: Option<String>,
     query: BTreeMap<String, String>,
 }
 
@@ -71,6 +73,7 @@ impl Reply {
 /// A server on loopback.
 pub(super) struct Scripted {
     pub(super) address: SocketAddr,
+    asked: Arc<Mutex<Vec<Asked>>>,
     _connections: JoinSet<()>,
 }
 
@@ -79,7 +82,8 @@ impl Scripted {
     pub(super) async fn start(answer: impl Fn(&Asked, usize) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port on loopback");
         let address = listener.local_addr().expect("an address");
-        let (answer, noted) = (Arc::new(answer), Arc::<Mutex<Vec<Asked>>>::default());
+        let asked = Arc::<Mutex<Vec<Asked>>>::default();
+        let (answer, noted) = (Arc::new(answer), Arc::clone(&asked));
         let mut connections = JoinSet::new();
         connections.spawn(async move {
             let mut clients = JoinSet::new();
@@ -99,14 +103,21 @@ impl Scripted {
                 });
             }
         });
-        Self { address, _connections: connections }
+        Self { address, asked, _connections: connections }
+    }
+
+    /// The number of requests so far for this path.
+    pub(super) fn requests(&self, path: &str) -> usize {
+        self.asked.lock().expect("no panic elsewhere").iter().filter(|asked| asked.path == path).count()
     }
 }
 
 fn read(request: &Request<Incoming>) -> Asked {
     let query = request.uri().query().unwrap_or_default();
+    let token = request.headers().get("authorization").and_then(|value| value.to_str().ok());
     Asked {
         path: request.uri().path().to_owned(),
+        token: token.and_then(|value| value.strip_prefix("Bearer ")).map(str::to_owned),
         query: query
             .split('&')
             .filter_map(|pair| pair.split_once('='))

@@ -1,6 +1,8 @@
 //! An exporter against simulated vendors, in one process, with a clock that stands still.
 
+use std::fs::Permissions;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -132,7 +134,7 @@ impl Bench {
     ) -> Self {
         let now = Arc::new(AtomicI64::new(NOW));
         let dir = tempfile::tempdir().expect("a directory for the test");
-        std::fs::write(dir.path().join("password"), format!("{}\n", vendor.password)).expect("a password file");
+        write_secret(&dir.path().join("password"), &format!("{}\n", vendor.password));
         let tenant = Arc::new(Mutex::new(tenant));
         let shown = Arc::clone(&now);
         let vendor = Options { clock: Arc::new(move || shown.load(Ordering::Relaxed) + ahead), ..vendor };
@@ -322,7 +324,7 @@ impl Bench {
 impl Cloud {
     async fn start(simulated: Simulated<Console, prisma::Options>, now: &Arc<AtomicI64>, dir: &Path) -> Self {
         let Simulated { truth, options, faults, ahead } = simulated;
-        std::fs::write(dir.join("cloud-password"), format!("{}\n", options.password)).expect("a password file");
+        write_secret(&dir.join("cloud-password"), &format!("{}\n", options.password));
         let console = Arc::new(Mutex::new(truth));
         let shown = Arc::clone(now);
         let prefix = options.prefix.clone();
@@ -407,4 +409,10 @@ fn write_configuration(file: &Path, vendor: &Server, cloud: Option<&Cloud>, opti
         text += &source("prisma", "cloud", &(vendor.base_url() + prefix), "cloud-password", &few_retries(of_prisma));
     }
     std::fs::write(file, text).expect("a configuration file");
+}
+
+/// Writes a secret into a file that only its owner can read.
+fn write_secret(file: &Path, secret: &str) {
+    std::fs::write(file, secret).expect("a file of a secret");
+    std::fs::set_permissions(file, Permissions::from_mode(0o600)).expect("permissions");
 }

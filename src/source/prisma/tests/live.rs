@@ -134,6 +134,7 @@ impl Bench {
         let mut console = Console { containers: 120, ..Console::default() };
         let mut config = Config {
             name: "account".to_owned(),
+            api_version: "30.00".to_owned(),
             username: Some("jdoe".to_owned()),
             password_file: Some(password.path().to_owned()),
             http: crate::client::Config { retries: Some(0), ..Default::default() },

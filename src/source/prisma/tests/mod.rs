@@ -82,7 +82,7 @@ fn the_containers_samples() {
         assert_eq!(known.conditions.hold(condition), holds, "{condition:?}");
     }
     let read = fields(container);
-    assert_eq!((text(read.runtime), read.compliance_issues), ("cri-o", Some([0, 2, 0, 0])));
+    assert_eq!((text(read.runtime), read.compliance_issues.clone()), ("cri-o", Some([0, 2, 0, 0].into())));
     assert_eq!((read.compliance_risk.get(), read.keeps_passed_checks), (Some(210.0), Some(true)));
     assert_eq!((text(placed.namespace), text(placed.host_name)), ("payments", "ip-10-0-3-17.ec2.internal"));
     let cloud = [placed.cloud_provider, placed.cloud_account, placed.cloud_region];
@@ -91,7 +91,7 @@ fn the_containers_samples() {
     assert_eq!(placed.labels.iter().map(|name| text(*name)).collect::<Vec<_>>(), ["payments:eu", "", ""]);
     // The sample of the documentation has 0 for the id of its checks.
     let of_docs = fields(table.get("string").unwrap());
-    assert_eq!((text(of_docs.runtime), of_docs.compliance_issues), ("cri-o", Some([0; 4])));
+    assert_eq!((text(of_docs.runtime), of_docs.compliance_issues.clone()), ("cri-o", Some([0; 4].into())));
     let container = "(CIS_Docker_v1.2.0 - 5";
     assert_eq!(
         controls(&posture),
@@ -127,12 +127,15 @@ fn odd_containers_are_read_as_far_as_possible() {
     for key in ["a", "b", "c"] {
         let container = table.get(key).unwrap();
         let read = fields(container);
-        assert_eq!((read.runtime, read.compliance_issues, read.keeps_passed_checks), (Name::UNKNOWN, None, None));
+        assert_eq!(
+            (read.runtime, read.compliance_issues.clone(), read.keeps_passed_checks),
+            (Name::UNKNOWN, None, None)
+        );
         assert_eq!(text(container.page.as_ref().unwrap().state), "running");
     }
     let container = table.get("d").unwrap();
     let read = fields(container);
-    assert_eq!((text(read.runtime), read.compliance_issues), ("docker", None));
+    assert_eq!((text(read.runtime), read.compliance_issues.clone()), ("docker", None));
     assert_eq!((read.compliance_risk.get(), read.keeps_passed_checks), (None, Some(false)));
     assert!(container.page.as_ref().unwrap().last_scan.is_none());
     assert!(!container.page.as_ref().unwrap().conditions.hold(Condition::WaasUnprotected));
@@ -186,7 +189,7 @@ fn the_images_samples() {
     let named = |key| known(key).name.map(|name| [name.registry, name.repository].map(|part| table.names.text(part)));
     let checkout = known("registry.example.com/shop/checkout:1.42.0");
     assert!(table.names.text(checkout.ids[0]).starts_with("5b0b"));
-    assert_eq!((checkout.findings, checkout.in_use), (Some([1, 4, 9, 2, 0]), true));
+    assert_eq!((checkout.findings.clone(), checkout.in_use), (Some([1, 4, 9, 2, 0].into()), true));
     assert_eq!(checkout.created.unwrap().millis(), 1_747_735_200_500);
     assert_eq!((checkout.scan_status, checkout.risk.get(), checkout.size.get()), (Name::UNKNOWN, None, None));
     let registry = "registry.example.com";
@@ -199,7 +202,7 @@ fn the_images_samples() {
     assert!(known(nginx).findings.is_none() && known(nginx).created.is_none());
     assert_eq!(named("localhost/none"), None);
     let nameless = known("localhost/none");
-    assert_eq!((nameless.findings, table.names.text(nameless.ids[0])), (Some([0; 5]), "localhost/none"));
+    assert_eq!((nameless.findings.clone(), table.names.text(nameless.ids[0])), (Some([0; 5].into()), "localhost/none"));
     let staged = Arc::default();
     let odd = r#"[{"_id":"a","repoTag":{},"tags":[null,{"registry":"r"},{"repo":"x"}]}]"#;
     images::read(&staged, &answer(odd)).unwrap().store();
@@ -271,7 +274,7 @@ fn the_samples_of_vulnerabilities() {
 
 #[test]
 fn the_samples_of_the_console() {
-    assert_eq!(console::read_version(&answer(fixture!("version.json"))).unwrap(), "30.00.140");
+    assert_eq!(super::version::read_version(&answer(fixture!("version.json"))).unwrap(), "30.00.140");
     let (expiry, _) = console::read_license(&answer(fixture!("license.json"))).unwrap();
     assert_eq!(expiry.unwrap().millis(), 1_767_225_600_000);
     for none in ["null", "{}", r#"{"expiration_date":"0001-01-01T00:00:00Z"}"#, r#"{"expiration_date":null}"#] {
@@ -314,8 +317,8 @@ fn all_config_errors_are_reported_at_once() {
         ("[[prisma]]".to_owned(), "source.prisma[0].username: no credentials are configured"),
         (format!("{good}{good}"), "source.prisma[1].name: another source has this name"),
         (format!("[[qualys]]\nname = \"a\"\n{good}"), "source.prisma[0].name: another source has this name"),
-        (format!("{good}api_version = \"v30.00\""), "source.prisma[0].api_version: must be two numbers"),
-        (format!("{good}api_version = \"30\""), "source.prisma[0].api_version: must be two numbers"),
+        (format!("{good}api_version = \"v30.00\""), "source.prisma[0].api_version: must be \"auto\", or two numbers"),
+        (format!("{good}api_version = \"30\""), "source.prisma[0].api_version: must be \"auto\", or two numbers"),
         (format!("{good}page_limit = 251"), "source.prisma[0].page_limit: must be 1 to 250"),
         (format!("{good}page_limit = 0"), "source.prisma[0].page_limit: must be 1 to 250"),
         (format!("{good}collections = [\"a,b\"]"), "source.prisma[0].collections: must be names"),

@@ -6,7 +6,7 @@
 use serde::de::Deserialize;
 
 use crate::client::{Answer, Unreadable};
-use crate::wire::{self, Document, Envelope, Keyed, Nested, Row, Rows, Text, row};
+use crate::wire::{self, Document, Envelope, Keyed, Nested, Row, RowList, Rows, Text, row};
 
 mod container;
 mod image;
@@ -24,10 +24,10 @@ const TOTAL_COUNT: &str = "Total-Count";
 enum Bare {}
 
 impl Envelope for Bare {
-    type Around<'a, T: Deserialize<'a> + 'a> = Option<Vec<T>>;
+    type Around<'a, T: Deserialize<'a> + 'a> = Option<RowList<T>>;
 
-    fn open<'a, T: Deserialize<'a> + 'a>(rows: Option<Vec<T>>) -> Result<(Vec<T>, Option<u64>), Unreadable> {
-        Ok((rows.unwrap_or_default(), None))
+    fn open<'a, T: Deserialize<'a> + 'a>(rows: Option<RowList<T>>) -> Result<(Vec<T>, Option<u64>), Unreadable> {
+        Ok((rows.map_or(Ok(Vec::new()), RowList::rows)?, None))
     }
 }
 

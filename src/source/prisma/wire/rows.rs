@@ -4,11 +4,11 @@ use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::client::Unreadable;
 use crate::clock::Timestamp;
-use crate::wire::{Count, Envelope, Keyed, Nested, Presence, Read, Text, Time, row};
+use crate::wire::{Count, Envelope, Keyed, Nested, Presence, Read, RowList, Text, Time, row};
 
 row! {
     /// A row of `/defenders/summary`.
@@ -63,7 +63,7 @@ pub enum Daily {}
 
 /// One day. Of several fields with one name, the last counts.
 #[derive(Debug)]
-pub struct Day<T> {
+struct Day<T> {
     /// When it was computed.
     pub modified: Time,
     /// Vulnerabilities of images; those of hosts and functions are not read.
@@ -72,7 +72,7 @@ pub struct Day<T> {
 
 /// The `vulnerabilities` of a day's images, if there are any.
 #[derive(Debug)]
-pub struct OfImages<T>(Option<Vec<T>>);
+struct OfImages<T>(Option<RowList<T>>);
 
 struct DayFields<T>(PhantomData<T>);
 
@@ -133,14 +133,43 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ImagesFields<T> {
     }
 }
 
-impl Envelope for Daily {
-    type Around<'a, T: Deserialize<'a> + 'a> = Option<Vec<Option<Day<T>>>>;
+/// The element that was computed last. The others are dropped as they are read.
+#[derive(Debug)]
+pub struct Newest<T>(Option<Day<T>>);
 
-    fn open<'a, T: Deserialize<'a> + 'a>(
-        days: Option<Vec<Option<Day<T>>>>,
-    ) -> Result<(Vec<T>, Option<u64>), Unreadable> {
-        let newest = days.into_iter().flatten().flatten().max_by_key(|day| day.modified.0);
-        Ok((newest.and_then(|day| day.images.0).unwrap_or_default(), None))
+struct Days<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Days<T> {
+    type Value = Newest<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of days' statistics")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Newest<T>, A::Error> {
+        let mut newest: Option<Day<T>> = None;
+        while let Some(day) = list.next_element::<Option<Day<T>>>()? {
+            let is_newer = |day: &Day<T>| newest.as_ref().is_none_or(|newest| day.modified.0 >= newest.modified.0);
+            if let Some(day) = day.filter(is_newer) {
+                newest = Some(day);
+            }
+        }
+        Ok(Newest(newest))
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Newest<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(Days(PhantomData))
+    }
+}
+
+impl Envelope for Daily {
+    type Around<'a, T: Deserialize<'a> + 'a> = Option<Newest<T>>;
+
+    fn open<'a, T: Deserialize<'a> + 'a>(newest: Option<Newest<T>>) -> Result<(Vec<T>, Option<u64>), Unreadable> {
+        let newest = newest.and_then(|newest| newest.0);
+        Ok((newest.and_then(|day| day.images.0).map_or(Ok(Vec::new()), RowList::rows)?, None))
     }
 }
 
@@ -153,8 +182,8 @@ row! {
 
 /// When the element of a `/stats/vulnerabilities` response that is read was computed.
 pub fn computed(text: &str) -> Option<Timestamp> {
-    let days: Option<Vec<Nested<Head>>> = serde_json::from_str(text).ok()?;
-    days.into_iter().flatten().filter_map(|day| day.0?.modified.0).max()
+    let days: Option<RowList<Nested<Head>>> = serde_json::from_str(text).ok()?;
+    days?.rows().ok()?.into_iter().filter_map(|day| day.0?.modified.0).max()
 }
 
 row! {

@@ -1,11 +1,12 @@
 //! The ways to log in, and what refusals mean in plain words.
 
-use http::HeaderName;
+use http::{HeaderName, header};
 
 use crate::client::{Answer, ApiError, Authorization, Call, Client, Endpoint};
 use crate::clock::Timestamp;
-use crate::session::credentials::{Credentials, read};
-use crate::session::token::{Validity, is_token};
+use crate::session::credentials::{Credentials, Wrong, read};
+use crate::session::preference::Preference;
+use crate::session::token::{Validity, copied, is_cut_off, is_jwt};
 use crate::session::{self, Listing};
 use crate::setting::{Secret, SecretPlace};
 use crate::telemetry::Failure;
@@ -30,7 +31,7 @@ pub(crate) enum Login {
     /// With a token made in the vendor's user interface.
     Token(SecretPlace),
     /// As an OAuth client.
-    Client { id: Secret, secret: SecretPlace },
+    Client { id: Secret, secret: SecretPlace, endpoint: Preference },
 }
 
 impl Login {
@@ -63,7 +64,8 @@ impl Login {
                 "wrong client_id or client secret: the vendor refused to log in with them"
             }
             (Some(401), Self::Password { .. } | Self::Token(_)) => {
-                "wrong user name or password, or the account is locked: the vendor refused to log in with them"
+                "wrong user name or password, a locked account, a user of another platform than that of base_url, one \
+                 without API access, or one who may only log in by single sign-on: the vendor refused to log in with them"
             }
             (Some(403), _) => {
                 "the account may not use the API; allow it API access in the vendor's user administration, or look \
@@ -88,30 +90,50 @@ impl session::Login for Login {
         self.name().and_then(Result::err).into_iter().chain([self.secret()]).collect()
     }
 
-    fn read(&self) -> Result<Credentials, String> {
+    fn read(&self) -> Result<Credentials, Wrong> {
         let name = self.name().map(|name| name.cloned().or_else(read)).transpose()?;
-        Ok(Credentials { name, secret: Some(read(self.secret())?) })
+        let (key, place) = self.secret();
+        let mut secret = read((key, place))?;
+        if matches!(self, Self::Token(_)) {
+            secret = copied(secret.expose()).map_err(|reason| (key, format!("it {reason}")))?;
+        }
+        Ok(Credentials { name, secret: Some(secret) })
     }
 
     async fn log_in(&self, client: &Client, credentials: &Credentials) -> Result<Authorization, ApiError> {
         let Credentials { name, secret } = credentials;
         let secret = secret.as_ref().ok_or_else(|| ApiError::new(&AUTH, Failure::Internal, "the secret is missing"))?;
-        let call = match (self, name) {
-            // Trimmed because it is often copied from a web page with its line breaks.
-            (Self::Token(_), _) | (_, None) => return Ok(Authorization::Bearer(Secret::new(secret.expose().trim()))),
+        let answer = match (self, name) {
+            (Self::Token(_), _) | (_, None) => return Ok(Authorization::Bearer(secret.clone())),
             (Self::Password { .. }, Some(username)) => {
-                Call::post(&AUTH, "/auth").form("username", username).form("password", secret).form("token", "true")
+                let call = Call::post(&AUTH, "/auth").form("username", username);
+                client.exchange(&call.form("password", secret).form("token", "true"), None).answer().await
             }
-            (Self::Client { .. }, Some(id)) => Call::post(&AUTH, "/auth/oidc")
-                .header(HeaderName::from_static("clientid"), id)
-                .header(HeaderName::from_static("clientsecret"), secret),
+            (Self::Client { endpoint, .. }, Some(id)) => {
+                // Strict gateways answer 415 without a content type, although the body is empty.
+                let form = Secret::new("application/x-www-form-urlencoded");
+                let calls = CLIENT_ENDPOINTS.map(|path| {
+                    Call::post(&AUTH, path)
+                        .header(HeaderName::from_static("clientid"), id)
+                        .header(HeaderName::from_static("clientsecret"), secret)
+                        .header(header::CONTENT_TYPE, &form)
+                });
+                let none = || ApiError::new(&AUTH, Failure::Internal, "no endpoint for OAuth clients is known");
+                let is_elsewhere = |status| matches!(status, 400 | 401 | 403 | 404 | 405);
+                endpoint.answer(client, &calls, is_elsewhere, none).await
+            }
         };
-        let answer = client.exchange(&call, None).answer().await.map_err(|error| self.explain_log_in(error))?;
+        let answer = answer.map_err(|error| self.explain_log_in(error))?;
         match reply(&answer) {
             Reply::Token(token) => Ok(Authorization::Bearer(token)),
             Reply::WebPage => {
                 Err(ApiError::new(&AUTH, Failure::BadResponse, format!("it answered with a web page: {WRONG_HOST}")))
             }
+            Reply::CutOff => Err(ApiError::new(
+                &AUTH,
+                Failure::BadResponse,
+                "it answered with a token that is cut off; does a proxy in between shorten responses?",
+            )),
             Reply::Other(bytes) => Err(ApiError::new(
                 &AUTH,
                 Failure::BadResponse,
@@ -153,8 +175,12 @@ impl session::Login for Login {
     }
 }
 
+/// The endpoints for OAuth clients: of users, and of subscriptions. Nothing in the credentials says which they are for.
+const CLIENT_ENDPOINTS: [&str; 2] = ["/auth/oidc", "/auth/oauth"];
+
 enum Reply {
     Token(Secret),
+    CutOff,
     WebPage,
     Other(usize),
 }
@@ -163,8 +189,10 @@ enum Reply {
 fn reply(answer: &Answer) -> Reply {
     let text = String::from_utf8_lossy(&answer.body);
     let text = text.trim().trim_matches('"');
-    if is_token(text) {
+    if is_jwt(text) {
         Reply::Token(Secret::new(text))
+    } else if is_cut_off(text) {
+        Reply::CutOff
     } else if answer.is_html() || text.starts_with('<') {
         Reply::WebPage
     } else {

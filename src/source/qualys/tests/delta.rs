@@ -245,8 +245,9 @@ async fn a_failed_delta_loses_nothing_known() {
     run(&bench).await;
     change(&bench, 0..6, 1_000, |container| container.risk_score = Some(1));
     for path in [PAGES, "filter=updated", BULK] {
-        bench.fault(path, 1, FaultKind::Status(403, vec![], "{}".to_owned()));
+        bench.fault(path, 4, FaultKind::Status(403, vec![], "{}".to_owned()));
         assert_eq!(refusal(bench.run("containers").await).0, Failure::Forbidden);
+        bench.server.clear_faults();
     }
     let (whole, _, output) = run(&bench).await;
     assert_eq!((whole, collected(&output)), (false, truth(&bench)));

@@ -107,7 +107,7 @@ async fn a_walk_resumes_once_the_vendor_is_back() {
     let walk = BrokenOff::new().await;
     walk.bench.collector("containers").listing.resume(walk.slot.clone(), walk.slot.load());
     for path in ["pageSize=1&", "/csapi/v1.3/containers?", BULK] {
-        walk.bench.fault(path, 1, FaultKind::Status(403, vec![], "{}".to_owned()));
+        walk.bench.fault(path, 2, FaultKind::Status(403, vec![], "{}".to_owned()));
         assert_eq!(refusal(walk.bench.run("containers").await).0, Failure::Forbidden);
         walk.bench.server.clear_faults();
     }

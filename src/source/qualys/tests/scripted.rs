@@ -72,8 +72,9 @@ async fn controls_are_served_whatever_happens_to_their_resources() {
         (FaultKind::Garbage, "is not JSON"),
         (status(404), "the listing of the resources behind Kubernetes posture was not found"),
     ] {
-        bench.fault(COUNT, 1, kind);
+        bench.fault(COUNT, 2, kind);
         let output = bench.run("posture").await.unwrap();
+        bench.server.clear_faults();
         let missing = output.missing.as_deref().unwrap();
         assert!(
             missing.starts_with("controls are known, but not the resources") && missing.contains(words),
@@ -140,8 +141,9 @@ async fn a_listing_that_a_tenant_lacks_is_reported_and_fails_nothing() {
         ("policies", "/centralizedPolicy", "the permission for centralized policies (to view centralized policies)"),
         ("images", "/images", "the permission for images (such as CS.IMAGE.VIEW)"),
     ] {
-        bench.fault(path, 1, status(403));
+        bench.fault(path, 4, status(403));
         let (failure, message) = refusal(bench.run(collector).await);
+        bench.server.clear_faults();
         assert!(failure == Failure::Forbidden && message.contains(words), "{message}");
     }
 }
@@ -221,9 +223,9 @@ async fn missing_rules_are_requested_and_kept_while_the_policy_stays() {
     let (output, asked) = run("5").await;
     assert_eq!((rules(&output), output.missing, asked), (expected(1, 2, 3), None, 1));
     // Once it has changed, its known rules are not shown any more.
-    bench.fault("/centralizedPolicy/timed", 1, status(403));
+    bench.fault("/centralizedPolicy/timed", 2, status(403));
     let (output, asked) = run("6").await;
-    assert_eq!((rules(&output), asked), (expected(1, 0, 3), 2));
+    assert_eq!((rules(&output), asked), (expected(1, 0, 3), 3));
     let missing = output.missing.unwrap();
     assert!(missing.starts_with("the rules of 1 policies were not readable: "), "{missing}");
     assert!(missing.contains("the permission for centralized policies"), "{missing}");

@@ -66,6 +66,8 @@ pub(crate) struct TwoListings<R: TwoListed> {
     /// Rows per page of the bulk list. A row grows with the installed software; if a page exceeds the response limit,
     /// the next run requests half as many rows.
     bulk_limit: AtomicU64,
+    /// The number of records of the last complete run.
+    usual: Mutex<Option<u64>>,
     /// The base for a delta; `None` if a full walk is due.
     known: Mutex<Option<Arc<DeltaBase<R>>>>,
     /// An interrupted full walk, to be resumed.
@@ -102,6 +104,7 @@ impl<R: TwoListed> TwoListings<R> {
             clock,
             full_resync,
             bulk_limit: AtomicU64::new(BULK_LIMIT),
+            usual: Mutex::default(),
             known: Mutex::default(),
             interrupted: Mutex::default(),
             slot: OnceLock::new(),
@@ -259,7 +262,7 @@ impl<R: TwoListed> TwoListings<R> {
         let moved = |at: &CursorPosition| checkpoint.moved(|position| position.bulk = at.clone());
         let observer = WalkObserver { page: progress, position: &moved };
         let fetch = |cursor| -> BoxFuture<'_, _> { Box::pin(self.bulk(since, cursor, limit, Arc::clone(staging))) };
-        let bulk = by_cursor(&R::BULK.0.endpoint, limit, from.bulk, observer, &fetch);
+        let bulk = by_cursor(&R::BULK.0.endpoint, limit, from.bulk.with_usual(*lock(&self.usual)), observer, &fetch);
         // If one of them fails, the other is still read to its end: the next run does not have to.
         let (pages, bulk) = tokio::join!(pages, bulk);
         let pages = pages?;
@@ -314,6 +317,7 @@ impl<R: TwoListed> TwoListings<R> {
         }
         let mut resume_state = None;
         if missing.is_none() {
+            *lock(&self.usual) = Some(came.table.len() as u64);
             let walk = || FullWalk {
                 unread: came.unread(),
                 unreadable: Arc::new(pages.unreadable.union(&bulk.unreadable).copied().collect()),

@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use crate::client::Unreadable;
-use crate::wire::{Count, Document, Envelope, FieldState, Key, Keyed, Read, Row, Rows};
+use crate::wire::{Count, Document, Envelope, FieldState, Key, Keyed, Read, Row, RowList, Rows};
 
 mod cloud;
 mod container;
@@ -33,7 +33,7 @@ pub use rows::{ControlDetail, ControlRow, SensorRow};
 #[derive(Debug)]
 pub struct Page<T> {
     /// The rows; the vendor always sends them, if only as `[]`.
-    pub data: Option<Vec<T>>,
+    pub data: Option<RowList<T>>,
     /// Rows in the whole listing; the bulk list does not report it.
     pub count: Count,
     /// Whether the count is unreadable.
@@ -95,7 +95,7 @@ impl Envelope for Paged {
             Page { count_state: FieldState::Unreadable, .. } => {
                 Err(Unreadable("the answer has a count that is not a number".to_owned()))
             }
-            Page { data: Some(rows), count, .. } => Ok((rows, count.0)),
+            Page { data: Some(rows), count, .. } => Ok((rows.rows()?, count.0)),
             // The response itself says that the listing is empty.
             Page { data: None, count: Count(Some(0)), .. } => Ok((Vec::new(), Some(0))),
             Page { data: None, .. } => Err(Unreadable("the answer is JSON, but has no records".to_owned())),

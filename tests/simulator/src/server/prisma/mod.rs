@@ -27,7 +27,10 @@ use login::Logins;
 /// The API version at which every console reports its own version.
 const VERSION: &str = "/api/v1/version";
 
+const FIRST_VERSION: &str = "/api/v1/";
+
 /// The API's behaviour.
+#[expect(clippy::struct_excessive_bools, reason = "they are independent")]
 #[derive(Clone)]
 pub struct Options {
     /// The user name of the account.
@@ -38,6 +41,8 @@ pub struct Options {
     pub prefix: String,
     /// The version in the paths, without the `v`.
     pub api_version: String,
+    /// Whether it has everything at `/api/v1` as well.
+    pub first_version: bool,
     /// The lifetime of a token, by [`Options::clock`].
     pub token_lifetime: Duration,
     /// The longest page of a listing; requests for more get this many.
@@ -74,6 +79,7 @@ impl Default for Options {
             absent: Vec::new(),
             total_count: true,
             gzip: true,
+            first_version: true,
             clock: super::Options::default().clock,
         }
     }
@@ -115,7 +121,11 @@ impl Prisma {
         let now = (self.options.clock)();
         let path = call.path.strip_prefix(self.options.prefix.as_str()).unwrap_or_default();
         let versioned = format!("/api/v{}/", self.options.api_version);
-        let resource = path.strip_prefix(versioned.as_str()).or((path == VERSION).then_some(VERSION));
+        // At the first version of the API, a console has what it has at its own.
+        let resource = path
+            .strip_prefix(versioned.as_str())
+            .or((path == VERSION).then_some(VERSION))
+            .or(path.strip_prefix(FIRST_VERSION).filter(|_| self.options.first_version));
         match (call.method.as_str(), resource) {
             ("POST", Some("authenticate")) => lock(&self.logins).authenticate(call, &self.options, now),
             ("POST", Some("authenticate-client")) => lock(&self.logins).authenticate_client(call, &self.options, now),
