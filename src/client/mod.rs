@@ -23,6 +23,7 @@ use crate::telemetry::SourceTelemetry;
 mod answer;
 mod body;
 mod call;
+mod cause;
 mod config;
 mod endpoint;
 mod error;
@@ -149,7 +150,7 @@ fn build(base: &Url, config: &Config, connection: &Connection) -> Result<reqwest
         builder = builder.tls_danger_accept_invalid_certs(true);
     }
     builder.build().map_err(|error| {
-        let reason = error::of_build(&error);
+        let reason = cause::of_build(&error);
         format!(
             "the HTTP client cannot be set up: {reason}; the system's certificates are needed (package \
              ca-certificates), or http.ca_file"

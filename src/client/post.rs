@@ -10,8 +10,8 @@ use http::{HeaderMap, StatusCode, header};
 use reqwest::{Url, redirect};
 
 use super::body::{BodyEnd, receive};
+use super::cause::{of_build, plain};
 use super::config::{is_loopback, read_certificates};
-use super::error::{of_build, plain};
 use super::identity::ClientCertificate;
 use super::retry::RateLimitHeaders;
 use crate::clock::Timestamp;
