@@ -16,14 +16,15 @@ use crate::client::{ApiError, Authorization, Authorize, Call, Client, Decode, En
 use crate::clock::{Clock, Timestamp};
 use crate::lock::lock;
 use crate::setting::SecretPlace;
-use crate::telemetry::{Failure, Rejection, SourceTelemetry};
-
+use crate::telemetry::{Failure, SourceTelemetry};
 use crate::wire::Rejected;
 use credentials::{Credentials, Failed, Refusals, Wrong};
+use rejected::RejectedRecords;
 use token::Validity;
 
 pub(crate) mod credentials;
 pub(crate) mod preference;
+mod rejected;
 pub(crate) mod token;
 
 /// How long a token from a file or variable is used before it is read again.
@@ -98,19 +99,6 @@ pub(crate) struct Session<L> {
     /// Why every listing will be refused, if the last token shows it.
     hopeless: PlainMutex<Option<&'static str>>,
     rejected_records: RejectedRecords,
-    /// Most records of a listing that may be rejected before a run is incomplete, in percent.
-    max_rejected_percent: f64,
-}
-
-/// How many records each collector had rejected when that was last logged.
-#[derive(Default)]
-struct RejectedRecords(PlainMutex<BTreeMap<&'static str, u64>>);
-
-impl RejectedRecords {
-    /// Whether to log it. Such records stay from run to run: logged each time, they would drown out everything else.
-    fn is_news(&self, collector: &'static str, records: u64) -> bool {
-        records > 0 && lock(&self.0).insert(collector, records) != Some(records)
-    }
 }
 
 #[derive(Default)]
@@ -166,8 +154,7 @@ impl<L: Login> Session<L> {
             warned: AtomicBool::new(false),
             reading: Arc::new(Semaphore::new(1)),
             hopeless: PlainMutex::default(),
-            rejected_records: RejectedRecords::default(),
-            max_rejected_percent,
+            rejected_records: RejectedRecords::new(max_rejected_percent),
         }
     }
 
@@ -228,33 +215,7 @@ impl<L: Login> Session<L> {
     /// Counts the records that a collector rejected. `listings` has the rejected rows and the number of read rows of
     /// each listing; returns why the run is incomplete if one of them lost too many.
     pub(crate) fn count_rejected(&self, collector: &'static str, listings: &[(Rejected, u64)]) -> Option<String> {
-        let mut all = 0;
-        for reason in Rejection::ALL {
-            let records = listings.iter().map(|(rejected, _)| rejected[reason as usize]).sum();
-            self.telemetry.count_rejected(collector, reason, records);
-            all += records;
-        }
-        if self.rejected_records.is_news(collector, all) {
-            tracing::warn!(
-                source = self.telemetry.source(),
-                collector,
-                records = all,
-                "unreadable records were skipped"
-            );
-        }
-        let rejected = |rejected: &Rejected| rejected.iter().sum::<u64>();
-        let mut listings = listings.iter().map(|(of_each, read)| (rejected(of_each), *read));
-        let (rejected, read) = listings.find(|(rejected, read)| self.is_too_many(*rejected, *read))?;
-        let limit = self.max_rejected_percent;
-        Some(format!(
-            "Too many rejected records: {rejected} of {read} in one listing cannot be read, more than {limit} % \
-             (limits.max_rejected_percent)"
-        ))
-    }
-
-    #[expect(clippy::cast_precision_loss, reason = "fewer than 2^53 records")]
-    fn is_too_many(&self, rejected: u64, read: u64) -> bool {
-        rejected > 1 && rejected as f64 * 100.0 > self.max_rejected_percent * read as f64
+        self.rejected_records.count(&self.telemetry, collector, listings)
     }
 
     /// How the account logs in.
@@ -388,19 +349,5 @@ impl<L: Login> Session<L> {
             Some(words) => ApiError::new(&listing.endpoint, error.failure, words),
             None => error,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rejected_records_are_logged_when_their_number_changes() {
-        let rejected_records = RejectedRecords::default();
-        for (records, news) in [(0, false), (3, true), (3, false), (0, false), (3, false), (4, true), (3, true)] {
-            assert_eq!(rejected_records.is_news("containers", records), news, "{records}");
-        }
-        assert!(rejected_records.is_news("sensors", 3));
     }
 }
