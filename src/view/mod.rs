@@ -87,6 +87,9 @@ impl<'a> View<'a> {
     }
 }
 
+/// The collector of images, of every vendor.
+const IMAGES: &str = "images";
+
 /// One source and its joins.
 #[derive(Debug)]
 pub struct SourceView<'a> {
@@ -95,6 +98,8 @@ pub struct SourceView<'a> {
     /// Its vendor; none for the exporter itself.
     pub vendor: Option<Vendor>,
     tables: Option<&'a Tables>,
+    /// Whether an image that is not in the tables does not exist.
+    images_are_complete: bool,
     /// By the index of a name of the container table: the sensor of that key.
     sensors: Vec<Joined<'a, Sensor>>,
     /// By the index of a name of the container table: the image of that id.
@@ -110,6 +115,7 @@ impl<'a> SourceView<'a> {
         name: "",
         vendor: None,
         tables: None,
+        images_are_complete: false,
         sensors: Vec::new(),
         images: Vec::new(),
         sensor_counts: Vec::new(),
@@ -126,6 +132,7 @@ impl<'a> SourceView<'a> {
             name: &inventory.source,
             vendor: Some(inventory.vendor),
             tables: Some(tables),
+            images_are_complete: inventory.statuses.iter().all(|(name, data)| *name != IMAGES || data.complete),
             sensors: sensors_by_name(tables),
             images: images_by_name(tables),
             sensor_counts: SensorCount::all(tables),
@@ -143,6 +150,11 @@ impl<'a> SourceView<'a> {
     /// Whether the images are known, so that a container with an unknown image can be recognised.
     pub fn knows_images(&self) -> bool {
         self.tables.is_some_and(|tables| tables.images.is_some())
+    }
+
+    /// Whether all images are known, so that one that is not listed was never scanned.
+    pub fn knows_all_images(&self) -> bool {
+        self.knows_images() && self.images_are_complete
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::inventory::DataStatus;
 use crate::record::{
     Finding, FindingCounts, Findings, ImageBulkFields, ImagePageFields, PageListFields, PrismaFields, VendorFields,
 };
@@ -99,5 +100,16 @@ fn uncollected_images_are_not_unknown_images() {
     for (images, known) in [(None, false), (Some(Table::default()), true)] {
         let inventory = inventory(images, Table::default());
         assert_eq!(View::of_inventory(&inventory).sources[0].knows_images(), known);
+    }
+}
+
+#[test]
+fn an_image_that_is_not_listed_may_be_among_those_that_are_missing() {
+    for (images, complete, all) in
+        [(None, true, false), (Some(Table::default()), false, false), (Some(Table::default()), true, true)]
+    {
+        let mut inventory = inventory(images, Table::default());
+        inventory.sources[0].statuses = vec![("images", DataStatus { complete, ..DataStatus::default() })];
+        assert_eq!(View::of_inventory(&inventory).sources[0].knows_all_images(), all);
     }
 }

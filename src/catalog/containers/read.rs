@@ -86,10 +86,11 @@ pub(super) fn findings(row: ContainerRow<'_>) -> Option<&SeverityCounts> {
     }
 }
 
-/// Whether it was never scanned; `None` if that is unknown because its image's findings are not collected yet.
+/// Whether it was never scanned; `None` if that is unknown, because its image may be among those that are missing.
 pub(super) fn never_scanned(row: ContainerRow<'_>) -> Option<bool> {
-    let is_unknown = prisma(row).is_some() && !row.source.knows_images();
-    (!is_unknown).then(|| findings(row).is_none())
+    let is_listed = row.image().is_some() && row.source.knows_images();
+    let is_known = prisma(row).is_none() || is_listed || row.source.knows_all_images();
+    is_known.then(|| findings(row).is_none())
 }
 
 pub(super) fn risk(row: ContainerRow<'_>) -> Option<f64> {
