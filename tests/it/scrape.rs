@@ -56,9 +56,13 @@ async fn scrapes_share_one_collection_while_its_data_is_fresh() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_scrape_that_finds_old_data_waits_for_new() {
     let bench = Bench::start(tenant(73), "[collection]\nmode = \"scrape\"\nmin_age = \"1s\"").await;
-    for collections in [1.0, 2.0, 3.0] {
+    // Collectors whose first run has ended already run again for the first scrape.
+    let mut before = ended(&scrape(&bench, &PATIENT).await);
+    assert!(before >= *ALL);
+    for _ in 0..3 {
         let families = scrape(&bench, &PATIENT).await;
-        assert_eq!(ended(&families), collections * *ALL);
+        assert_eq!(ended(&families), before + *ALL);
+        before = ended(&families);
         let wrong = wrong(&bench.expected(), &families);
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
         bench.advance(Duration::from_secs(1));
@@ -71,7 +75,8 @@ async fn a_scrape_that_finds_old_data_waits_for_new() {
 async fn a_scraper_that_cannot_wait_gets_the_current_data() {
     let options = "[collection]\nmode = \"scrape\"\nmin_age = \"1s\"\n[[source.qualys]]\nhttp.read_timeout = \"2h\"\nhttp.timeout = \"2h\"";
     let bench = Bench::start(tenant(72), options).await;
-    assert_eq!(ended(&scrape(&bench, &PATIENT).await), *ALL);
+    let first = scrape(&bench, &PATIENT).await;
+    assert!(ended(&first) >= *ALL);
     let lists = || bench.vendor.request_count("/csapi/v1.3/containers/list");
     let before = lists();
     bench.vendor.inject(always("/containers/list", FaultKind::StallInside(Duration::from_hours(1))));
@@ -79,14 +84,14 @@ async fn a_scraper_that_cannot_wait_gets_the_current_data() {
     let others_are_new = async {
         loop {
             let families = scrape(&bench, &HASTY).await;
-            if runs(&families, "sensors", "success") >= 2.0 && lists() > before {
+            if runs(&families, "sensors", "success") > runs(&first, "sensors", "success") && lists() > before {
                 break families;
             }
         }
     };
     let families = timeout(PATIENCE, others_are_new).await.expect("the other families never changed");
     // The containers are the old ones, as their collector's own families show.
-    assert_eq!(runs(&families, "containers", "success"), 1.0);
+    assert_eq!(runs(&families, "containers", "success"), runs(&first, "containers", "success"));
     assert_eq!(value(&families, "container_security_collector_complete", &[("collector", "containers")]), 1.0);
     for families in join_all((0..40).map(|_| scrape(&bench, &HASTY))).await {
         assert!(families.contains_key("container_security_containers"));
