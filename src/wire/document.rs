@@ -23,7 +23,7 @@ pub struct Document<'a> {
 /// The most invalid parts of a body that are replaced: each takes two bytes more. What has more is not text.
 const MOST_INVALID: usize = 4_000_000;
 
-/// The body as text. It is empty if the body is not text at all.
+/// The body as text. One that is not text at all becomes a text that nothing can be read from.
 pub fn text(body: &[u8]) -> Document<'_> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let text = simdutf8::basic::from_utf8(body).map_or_else(|_| Cow::Owned(replaced(body)), Cow::Borrowed);
@@ -34,7 +34,8 @@ pub fn text(body: &[u8]) -> Document<'_> {
 fn replaced(body: &[u8]) -> String {
     let invalid = body.utf8_chunks().filter(|chunk| !chunk.invalid().is_empty()).count();
     if invalid > MOST_INVALID {
-        return String::new();
+        // Not an empty text, which means an empty listing.
+        return char::REPLACEMENT_CHARACTER.into();
     }
     let mut text = String::with_capacity(body.len() + invalid * char::REPLACEMENT_CHARACTER.len_utf8());
     for chunk in body.utf8_chunks() {

@@ -115,3 +115,11 @@ proptest::proptest! {
         drop(rows::<PageRow<'_>>(&text));
     }
 }
+
+#[test]
+fn a_body_that_is_not_text_is_not_an_empty_listing() {
+    assert_eq!(rows::<BulkRow<'_>>(&text(b"")).unwrap().sent, 0);
+    for bytes in [1, 5_000_000] {
+        assert!(rows::<BulkRow<'_>>(&text(&vec![0xff; bytes])).is_err(), "{bytes}");
+    }
+}
