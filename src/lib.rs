@@ -25,6 +25,7 @@
 pub mod setting;
 
 pub mod lock;
+pub mod off_thread;
 
 pub mod clock;
 pub mod random;

@@ -19,6 +19,7 @@ use crate::clock::Clock;
 use crate::collect::{Mode, OnDemandScheduler, Runner};
 use crate::config::{self, Config, Overrides};
 use crate::lock::lock;
+use crate::off_thread::off_thread;
 use crate::output::control::ReloadRequest;
 use crate::output::exposition::Refresh;
 use crate::output::{self, Outputs};
@@ -28,7 +29,7 @@ use crate::snapshot::Snapshot;
 
 mod parts;
 
-use parts::{OnDemand, Parts, off_thread, publish, publish_changes, settings};
+use parts::{OnDemand, Parts, publish, publish_changes, settings};
 
 /// How long requests in flight may take once the program is stopping.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -105,7 +106,9 @@ impl App {
     /// Starts serving and collecting.
     pub async fn start(config: Config, clock: Clock) -> Result<Self, String> {
         let store = match config.state.dir.clone() {
-            Some(dir) => Some(off_thread(move || Store::open(&dir)).await??),
+            Some(dir) => {
+                Some(off_thread(move || Store::open(&dir)).await.ok_or("the state directory could not be opened")??)
+            }
             None => None,
         };
         let parts = Parts::new(&config, clock, store);

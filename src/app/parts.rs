@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::inventory::Inventory;
 use crate::lock::lock;
 use crate::metric::Settings;
+use crate::off_thread::off_thread;
 use crate::output::Output;
 use crate::output::exposition::Refresh;
 use crate::self_metrics::SelfMetrics;
@@ -131,7 +132,7 @@ impl Parts {
             let named: Vec<_> = named.iter().map(|(source, collector)| (source.as_str(), *collector)).collect();
             store.keep_only(&named)
         });
-        if let Err(error) | Ok(Err(error)) = forgotten.await {
+        if let Some(Err(error)) = forgotten.await {
             tracing::warn!(error, "dropping checkpoints of removed collectors failed");
         }
     }
@@ -140,15 +141,10 @@ impl Parts {
 /// The saved data; nothing if it cannot be read.
 async fn load(slot: &Slot) -> Saved {
     let stored = slot.clone();
-    off_thread(move || stored.load()).await.unwrap_or_else(|error| {
-        tracing::warn!(error, "checkpoint unreadable, starting without it");
+    off_thread(move || stored.load()).await.unwrap_or_else(|| {
+        tracing::warn!("checkpoint unreadable, starting without it");
         Saved::default()
     })
-}
-
-/// Does blocking work off the async threads.
-pub(super) async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
-    tokio::task::spawn_blocking(work).await.map_err(|_| "the task was aborted".to_owned())
 }
 
 pub(super) fn settings(config: &Config) -> Settings {
@@ -167,13 +163,13 @@ pub(super) async fn publish_changes(state: Arc<PublishedState>, subscribers: Vec
 pub(super) async fn publish(state: &PublishedState, subscribers: &[Arc<dyn Output>]) {
     let generation = state.current.generation();
     let ((inventory, settings), subscribers) = (state.now(), subscribers.to_vec());
-    let work = tokio::task::spawn_blocking(move || {
+    let published = off_thread(move || {
         let snapshot = Arc::new(Snapshot::take(&inventory, settings));
         for subscriber in subscribers {
             subscriber.take(&snapshot);
         }
     });
-    if work.await.is_err() {
+    if published.await.is_none() {
         tracing::error!("publishing a snapshot failed, the previous one stays");
     }
     // On failure, too: waiting longer would not help.

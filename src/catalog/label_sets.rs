@@ -15,26 +15,17 @@ static PRISMA_SEVERITIES: LabelSets = LabelSets {
 };
 
 /// Severities of findings.
-pub(super) const SEVERITIES: FixedLabels = FixedLabels::PerVendor(QUALYS_SEVERITIES.labels, |vendor| match vendor {
-    Vendor::Qualys => Some(&QUALYS_SEVERITIES),
-    Vendor::Prisma => Some(&PRISMA_SEVERITIES),
-});
+pub(super) const SEVERITIES: FixedLabels =
+    FixedLabels::PerVendor(&[(Vendor::Qualys, &QUALYS_SEVERITIES), (Vendor::Prisma, &PRISMA_SEVERITIES)]);
 
 /// Severities of findings that only Prisma Cloud has.
-pub(super) const SEVERITIES_OF_PRISMA: FixedLabels =
-    FixedLabels::PerVendor(PRISMA_SEVERITIES.labels, |vendor| match vendor {
-        Vendor::Qualys => None,
-        Vendor::Prisma => Some(&PRISMA_SEVERITIES),
-    });
+pub(super) const SEVERITIES_OF_PRISMA: FixedLabels = FixedLabels::PerVendor(&[(Vendor::Prisma, &PRISMA_SEVERITIES)]);
 
 static LEVELS: LabelSets =
     LabelSets { labels: &[&RISK_LEVEL], values: &[&["severe"], &["high"], &["medium"], &["low"], &["unscored"]] };
 
 /// Levels of the risk score.
-pub(super) const RISK_LEVELS: FixedLabels = FixedLabels::PerVendor(LEVELS.labels, |vendor| match vendor {
-    Vendor::Qualys => Some(&LEVELS),
-    Vendor::Prisma => None,
-});
+pub(super) const RISK_LEVELS: FixedLabels = FixedLabels::PerVendor(&[(Vendor::Qualys, &LEVELS)]);
 
 static KINDS: LabelSets = LabelSets {
     labels: &[&FINDING_TYPE, &FIXABLE],
@@ -49,10 +40,7 @@ static KINDS: LabelSets = LabelSets {
 };
 
 /// Kinds of findings, in the order of [`crate::record::FindingCounts`].
-pub(super) const FINDING_KINDS: FixedLabels = FixedLabels::PerVendor(KINDS.labels, |vendor| match vendor {
-    Vendor::Qualys => Some(&KINDS),
-    Vendor::Prisma => None,
-});
+pub(super) const FINDING_KINDS: FixedLabels = FixedLabels::PerVendor(&[(Vendor::Qualys, &KINDS)]);
 
 /// Whether there is a fix.
 pub(super) static FIXES: LabelSets = LabelSets { labels: &[&FIXABLE], values: &[&["true"], &["false"]] };

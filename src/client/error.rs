@@ -46,6 +46,12 @@ impl ApiError {
         }
     }
 
+    /// An error that work off the async threads ended without a result: it panicked, or the program is stopping.
+    pub fn unfinished(endpoint: &'static Endpoint) -> Self {
+        let words = "internal error: the answer was not processed; please report it with the log lines above";
+        Self::new(endpoint, Failure::Internal, words)
+    }
+
     pub(super) fn of_call(
         endpoint: &'static Endpoint,
         host: &str,

@@ -15,8 +15,8 @@ use super::body::{BodyEnd, receive};
 use super::call::{Authorize, Call};
 use super::error::{ApiError, AttemptError, PROBE_BYTES};
 use super::limit::{Blocked, Permit, RateLimiter};
-use super::off_thread::off_thread;
 use super::retry::{self, RateLimitHeaders};
+use crate::off_thread::off_thread;
 use crate::setting::HumanDuration;
 use crate::telemetry::{Failure, span};
 
@@ -78,7 +78,7 @@ impl<'c> Exchange<'c> {
             let answer = self.answer().await?;
             let status = answer.status;
             let decode = Arc::clone(decode);
-            match off_thread(self.call.endpoint, move || decode(&answer)).await? {
+            match off_thread(move || decode(&answer)).await.ok_or_else(|| ApiError::unfinished(self.call.endpoint))? {
                 Ok(value) => return Ok(value),
                 Err(Unreadable(words)) => {
                     let error =

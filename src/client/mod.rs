@@ -30,7 +30,6 @@ mod error;
 mod exchange;
 mod identity;
 mod limit;
-mod off_thread;
 mod post;
 mod retry;
 #[cfg(test)]
@@ -43,7 +42,6 @@ pub use endpoint::Endpoint;
 pub use error::ApiError;
 pub use exchange::{Decode, Exchange};
 pub use identity::{ClientCertificate, Connection};
-pub use off_thread::off_thread;
 pub use post::{Posted, Poster};
 
 use config::{is_loopback, read_base_url, read_certificates, read_proxy};

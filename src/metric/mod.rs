@@ -118,22 +118,22 @@ pub struct LabelSets {
 pub enum FixedLabels {
     /// The same for every vendor.
     Same(&'static LabelSets),
-    /// These labels, with the values that each vendor reports; a vendor that reports none is not shown.
-    PerVendor(&'static [&'static Label], fn(Vendor) -> Option<&'static LabelSets>),
+    /// The same labels, with the values that each vendor reports; a vendor that is not listed is not shown.
+    PerVendor(&'static [(Vendor, &'static LabelSets)]),
 }
 
 impl FixedLabels {
     fn of(&self, vendor: Option<Vendor>) -> Option<&'static LabelSets> {
         match self {
             Self::Same(sets) => Some(sets),
-            Self::PerVendor(_, sets) => vendor.and_then(sets),
+            Self::PerVendor(sets) => sets.iter().find(|(of, _)| vendor == Some(*of)).map(|(_, sets)| *sets),
         }
     }
 
     fn labels(&self) -> &'static [&'static Label] {
         match self {
             Self::Same(sets) => sets.labels,
-            Self::PerVendor(labels, _) => labels,
+            Self::PerVendor(sets) => sets.first().map_or(&[], |(_, sets)| sets.labels),
         }
     }
 }

@@ -15,8 +15,9 @@ use foldhash::fast::FixedState;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
-use crate::client::{ApiError, Endpoint, off_thread};
+use crate::client::{ApiError, Endpoint};
 use crate::clock::Timestamp;
+use crate::off_thread::off_thread;
 use crate::telemetry::Failure;
 
 use crate::record::StateCounts;
@@ -86,7 +87,7 @@ impl Page {
     pub async fn accept(self, endpoint: &'static Endpoint) -> Result<PageSummary, ApiError> {
         let Self { summary, rows } = self;
         if let Some(store) = rows {
-            off_thread(endpoint, store).await?;
+            off_thread(store).await.ok_or_else(|| ApiError::unfinished(endpoint))?;
         }
         Ok(summary)
     }

@@ -55,8 +55,14 @@ pub struct Defenders {
     pub deployed: u64,
 }
 
+impl Default for Defenders {
+    fn default() -> Self {
+        Self { kind: Name::UNKNOWN, connected: 0, deployed: 0 }
+    }
+}
+
 /// A Prisma Cloud console.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct Console {
     /// Version; empty if not reported.
     pub version: Name,

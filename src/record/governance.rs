@@ -20,8 +20,15 @@ pub struct Report {
     pub expires: Option<Timestamp>,
 }
 
+impl Default for Report {
+    fn default() -> Self {
+        let word = Name::UNKNOWN;
+        Self { template: word, status: word, scheduled: word, created: None, expires: None }
+    }
+}
+
 /// A registry that the vendor scans.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct Registry {
     /// Its address, as the vendor writes it.
     pub uri: Name,
@@ -42,6 +49,13 @@ pub struct Policy {
     pub rules: Box<[PolicyRule]>,
     /// Image age in days that the strictest enabled rule allows.
     pub image_age_limit_days: Option<f64>,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        let word = Name::UNKNOWN;
+        Self { name: Name::EMPTY, kind: word, mode: word, rules: Box::default(), image_age_limit_days: None }
+    }
 }
 
 /// A rule of a policy.

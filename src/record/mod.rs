@@ -1,8 +1,8 @@
 //! What the vendors report, in our own terms: sources write these records, the catalog reads them.
 //!
 //! Records are compact: repeated names are stored once, in the [`crate::names::Names`] of their table. Records know
-//! neither a vendor's wire format nor a metric. A record has a `Default`, so that a new field concerns only the mapping
-//! that fills it and the row that reads it.
+//! neither a vendor's wire format nor a metric. A record has a `Default` (but for one whose only point is an outcome), so
+//! that a new field concerns only the mapping that fills it and the row that reads it.
 //!
 //! A checkpoint holds every field of a type that derives `Serialize` here, in declaration order: changing one requires a
 //! new format number in `checkpoint`, and its tests enforce that.
@@ -54,7 +54,7 @@ impl Vendor {
 }
 
 /// Severity of a finding, on one scale for all vendors.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub enum Severity {
     /// Qualys 5; critical, urgent.
     Critical,
@@ -67,6 +67,7 @@ pub enum Severity {
     /// Qualys 1; info, minimal, negligible, informational.
     Info,
     /// Any other word, or none.
+    #[default]
     Unknown,
 }
 

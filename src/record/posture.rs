@@ -25,6 +25,20 @@ pub struct Control {
     pub resources: Option<[u64; 3]>,
 }
 
+impl Default for Control {
+    fn default() -> Self {
+        Self {
+            id: Name::EMPTY,
+            name: Name::EMPTY,
+            category: Name::EMPTY,
+            severity: Severity::Unknown,
+            vendor_severity: Name::UNKNOWN,
+            policies: Box::default(),
+            resources: None,
+        }
+    }
+}
+
 /// Result of evaluating a control for a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub enum Outcome {

@@ -17,6 +17,8 @@ use crate::lock::lock;
 mod otlp;
 mod reason;
 pub mod span;
+#[cfg(test)]
+mod tests;
 
 pub use otlp::{PushFailure, PushReading, PushTelemetry};
 pub use reason::{Failure, Rejection};

@@ -17,61 +17,39 @@ static PRISMA_HIGHEST: LabelSets = LabelSets {
 };
 
 pub(super) const HIGHEST_SEVERITIES: FixedLabels =
-    FixedLabels::PerVendor(QUALYS_HIGHEST.labels, |vendor| match vendor {
-        Vendor::Qualys => Some(&QUALYS_HIGHEST),
-        Vendor::Prisma => Some(&PRISMA_HIGHEST),
-    });
+    FixedLabels::PerVendor(&[(Vendor::Qualys, &QUALYS_HIGHEST), (Vendor::Prisma, &PRISMA_HIGHEST)]);
 
 static QDS: LabelSets =
     LabelSets { labels: &[&QDS_SEVERITY], values: &[&["critical"], &["high"], &["medium"], &["low"], &["unknown"]] };
 
-pub(super) const QDS_SEVERITIES: FixedLabels = FixedLabels::PerVendor(QDS.labels, |vendor| match vendor {
-    Vendor::Qualys => Some(&QDS),
-    Vendor::Prisma => None,
-});
+pub(super) const QDS_SEVERITIES: FixedLabels = FixedLabels::PerVendor(&[(Vendor::Qualys, &QDS)]);
 
 pub(super) static CHECK_STATUSES: LabelSets =
     LabelSets { labels: &[&STATUS], values: &[&["pass"], &["fail"], &["error"]] };
 
 static SENSORS: LabelSets = LabelSets { labels: &[&SENSOR_STATE], values: &[&["live"], &["stale"], &["missing"]] };
 
-pub(super) const SENSOR_STATES: FixedLabels = FixedLabels::PerVendor(SENSORS.labels, |vendor| match vendor {
-    Vendor::Qualys => Some(&SENSORS),
-    Vendor::Prisma => None,
-});
+pub(super) const SENSOR_STATES: FixedLabels = FixedLabels::PerVendor(&[(Vendor::Qualys, &SENSORS)]);
 
-/// Declares the conditions that a vendor reports: their label values, and the condition behind each.
+/// Declares the conditions that each vendor reports: their label values, and the condition behind each.
 macro_rules! conditions {
-    ($sets:ident, $order:ident: $($condition:ident),*) => {
-        static $sets: LabelSets = LabelSets {
+    ($($vendor:ident: $($condition:ident),*;)*) => {
+        pub(super) const CONDITIONS: FixedLabels = FixedLabels::PerVendor(&[$((Vendor::$vendor, &LabelSets {
             labels: &[&CONDITION],
             values: &[&["never_scanned"], $(&[Condition::$condition.as_str()]),*],
-        };
-        static $order: &[Condition] = &[$(Condition::$condition),*];
+        })),*]);
+        const CONDITION_ORDER: &[(Vendor, &[Condition])] = &[$((Vendor::$vendor, &[$(Condition::$condition),*])),*];
     };
 }
 
 conditions! {
-    OF_QUALYS, QUALYS_ORDER:
-    Privileged, Root, Drifted, VulnerabilityPropagated, ExposedToWorld, Instrumented, Excepted
+    Qualys: Privileged, Root, Drifted, VulnerabilityPropagated, ExposedToWorld, Instrumented, Excepted;
+    Prisma: Agentless, Infrastructure, RuntimeProtected, WaasSupported, WaasEnabled, WaasUnprotected;
 }
-
-conditions! {
-    OF_PRISMA, PRISMA_ORDER:
-    Agentless, Infrastructure, RuntimeProtected, WaasSupported, WaasEnabled, WaasUnprotected
-}
-
-pub(super) const CONDITIONS: FixedLabels = FixedLabels::PerVendor(OF_QUALYS.labels, |vendor| match vendor {
-    Vendor::Qualys => Some(&OF_QUALYS),
-    Vendor::Prisma => Some(&OF_PRISMA),
-});
 
 pub(super) fn add_conditions(row: ContainerRow<'_>, numbers: &mut [f64]) -> bool {
-    let order = match row.source.vendor {
-        Some(Vendor::Qualys) => QUALYS_ORDER,
-        Some(Vendor::Prisma) => PRISMA_ORDER,
-        None => &[],
-    };
+    let of_vendor = CONDITION_ORDER.iter().find(|(vendor, _)| row.source.vendor == Some(*vendor));
+    let order = of_vendor.map_or(&[][..], |(_, order)| *order);
     let [unscanned, others @ ..] = numbers else {
         return false;
     };

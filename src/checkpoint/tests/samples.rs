@@ -76,13 +76,11 @@ pub(super) fn every() -> Tables {
         })),
         controls: Some(table(|names| {
             let of = |severity, policies: &[Name], resources| Control {
-                id: Name::EMPTY,
                 name: Name::UNKNOWN,
-                category: Name::EMPTY,
                 severity,
-                vendor_severity: Name::UNKNOWN,
                 policies: policies.into(),
                 resources,
+                ..Control::default()
             };
             vec![
                 ("1", of(Severity::Critical, &[], None)),
@@ -107,10 +105,10 @@ pub(super) fn every() -> Tables {
         reports: Some(table(|names| {
             let of = |created, expires, scheduled| Report {
                 template: Name::EMPTY,
-                status: Name::UNKNOWN,
                 scheduled,
                 created,
                 expires,
+                ..Report::default()
             };
             let yes = names.intern("true");
             vec![("1", of(time(1), None, yes)), ("2", of(None, time(2), Name::UNKNOWN))]
@@ -122,11 +120,10 @@ pub(super) fn every() -> Tables {
         policies: Some(table(|names| {
             let rule = PolicyRule { kind: names.intern("VULN"), action: Name::EMPTY, enabled: Name::UNKNOWN };
             let of = |rules: &[PolicyRule], image_age_limit_days| Policy {
-                name: Name::EMPTY,
-                kind: Name::UNKNOWN,
                 mode: Name::EMPTY,
                 rules: rules.into(),
                 image_age_limit_days,
+                ..Policy::default()
             };
             vec![("1", of(&[], None)), ("2", of(&[rule, rule], Some(30.5)))]
         })),

@@ -20,6 +20,7 @@ use super::sent_series::SentSeries;
 use super::transport::{Transport, gzip};
 use super::{Config, resource};
 use crate::metric::Series;
+use crate::off_thread::off_thread;
 use crate::output::Output;
 use crate::random;
 use crate::self_metrics::SelfMetrics;
@@ -296,8 +297,3 @@ impl Pusher {
 }
 
 type Prepared = (Vec<Arc<Vec<Series>>>, Arc<Batch>, Result<HeaderMap, String>);
-
-/// Runs blocking work off the async threads; none if it panicked or the program is stopping.
-async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
-    tokio::task::spawn_blocking(work).await.ok()
-}

@@ -4,11 +4,12 @@ use std::sync::{Arc, Mutex};
 
 use futures_util::future::BoxFuture;
 
-use crate::client::{Answer, ApiError, Endpoint, Unreadable, off_thread};
+use crate::client::{Answer, ApiError, Endpoint, Unreadable};
 use crate::inventory::{Key, Table, Tables};
 use crate::labels::{bare, lower};
 use crate::lock::lock;
 use crate::names::{Name, Names};
+use crate::off_thread::off_thread;
 use crate::paging::{Page, PageReader};
 use crate::record::{
     BulkListFields, Condition, Conditions, Container, Control, Counts, Identity, PageListFields, PrismaFields, Score,
@@ -174,7 +175,8 @@ impl Containers {
         let decode = move |answer: &Answer| reading.read(answer);
         let walked = self.account.walk(&CONTAINERS, call, progress, Arc::new(decode)).await?;
         let too_many = self.account.session.count_rejected(NAME, &[(walked.rejected, walked.read)]);
-        let (containers, controls) = off_thread(&CONTAINERS.endpoint, move || staged.finish()).await?;
+        let finished = off_thread(move || staged.finish()).await;
+        let (containers, controls) = finished.ok_or_else(|| ApiError::unfinished(&CONTAINERS.endpoint))?;
         let (records, containers, controls) = (containers.len(), Some(Arc::new(containers)), Some(Arc::new(controls)));
         let tables = Tables { containers, controls, ..Tables::default() };
         let fields = crate::wire::fields::<ContainerRow<'_>>(&walked.fields);

@@ -9,10 +9,11 @@ use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
 use crate::checkpoint::{Saved, Slot};
-use crate::client::{Answer, ApiError, Call, off_thread};
+use crate::client::{Answer, ApiError, Call};
 use crate::clock::{Clock, Timestamp};
 use crate::inventory::{Table, Tables};
 use crate::lock::lock;
+use crate::off_thread::off_thread;
 use crate::paging::{
     CursorPosition, KeyAsk, KeyPosition, Page, WalkObserver, WalkSummary, by_cursor, by_key, changed_since,
 };
@@ -283,7 +284,8 @@ impl<R: TwoListed> TwoListings<R> {
             *lock(&self.interrupted) = Some(walk);
         }
         let staging = Arc::clone(staging);
-        let (table, missing) = off_thread(&R::PAGES.0.endpoint, move || staging.finish()).await?;
+        let finished = off_thread(move || staging.finish()).await;
+        let (table, missing) = finished.ok_or_else(|| ApiError::unfinished(&R::PAGES.0.endpoint))?;
         Ok(WalkResult {
             table: Arc::new(table),
             missing: failed
@@ -329,12 +331,13 @@ impl<R: TwoListed> TwoListings<R> {
             let last = FullWalk { fields: fields.clone(), ..last };
             let table = Arc::clone(&came.table);
             let began = came.date.map_or(began, |date| date.min(began));
-            let known = off_thread(&R::PAGES.0.endpoint, move || DeltaBase::new(table, began, last)).await?;
+            let known = off_thread(move || DeltaBase::new(table, began, last)).await;
+            let known = known.ok_or_else(|| ApiError::unfinished(&R::PAGES.0.endpoint))?;
             resume_state = known.as_ref().and_then(DeltaBase::resume_state);
             *lock(&self.known) = known.map(Arc::new);
         } else if let Some(slot) = self.slot.get().cloned().filter(|_| lock(&self.interrupted).is_none()) {
             // An incomplete walk cannot be resumed. The store logs a failure.
-            _ = off_thread(&R::PAGES.0.endpoint, move || slot.drop_walk()).await?;
+            _ = off_thread(move || slot.drop_walk()).await;
         }
         Ok(CollectOutput {
             records: came.table.len() as u64,
