@@ -25,7 +25,6 @@
 pub mod setting;
 
 pub mod lock;
-pub mod off_thread;
 
 pub mod clock;
 pub mod random;

@@ -12,14 +12,13 @@ use futures_util::future::join_all;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, spawn_blocking};
 
 use crate::checkpoint::Store;
 use crate::clock::Clock;
 use crate::collect::{Mode, OnDemandScheduler, Runner};
 use crate::config::{self, Config, Overrides};
 use crate::lock::lock;
-use crate::off_thread::off_thread;
 use crate::output::control::ReloadRequest;
 use crate::output::exposition::Refresh;
 use crate::output::{self, Outputs};
@@ -106,9 +105,11 @@ impl App {
     /// Starts serving and collecting.
     pub async fn start(config: Config, clock: Clock) -> Result<Self, String> {
         let store = match config.state.dir.clone() {
-            Some(dir) => {
-                Some(off_thread(move || Store::open(&dir)).await.ok_or("the state directory could not be opened")??)
-            }
+            Some(dir) => Some(
+                spawn_blocking(move || Store::open(&dir))
+                    .await
+                    .map_err(|_| "the state directory could not be opened")??,
+            ),
             None => None,
         };
         let parts = Parts::new(&config, clock, store);

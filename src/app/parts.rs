@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use futures_util::future::BoxFuture;
 use tokio::sync::watch;
+use tokio::task::spawn_blocking;
 
 use crate::catalog;
 use crate::checkpoint::{Saved, Slot, Store};
@@ -15,7 +16,6 @@ use crate::config::Config;
 use crate::inventory::Inventory;
 use crate::lock::lock;
 use crate::metric::Settings;
-use crate::off_thread::off_thread;
 use crate::output::Output;
 use crate::output::exposition::Refresh;
 use crate::self_metrics::SelfMetrics;
@@ -128,11 +128,11 @@ impl Parts {
         let of =
             |source: &Source| source.collector_names().into_iter().map(|name| (source.name.clone(), name)).collect();
         let named: Vec<(String, &str)> = sources.iter().flat_map(|source| -> Vec<_> { of(source) }).collect();
-        let forgotten = off_thread(move || {
+        let forgotten = spawn_blocking(move || {
             let named: Vec<_> = named.iter().map(|(source, collector)| (source.as_str(), *collector)).collect();
             store.keep_only(&named)
         });
-        if let Some(Err(error)) = forgotten.await {
+        if let Ok(Err(error)) = forgotten.await {
             tracing::warn!(error, "dropping checkpoints of removed collectors failed");
         }
     }
@@ -141,7 +141,7 @@ impl Parts {
 /// The saved data; nothing if it cannot be read.
 async fn load(slot: &Slot) -> Saved {
     let stored = slot.clone();
-    off_thread(move || stored.load()).await.unwrap_or_else(|| {
+    spawn_blocking(move || stored.load()).await.unwrap_or_else(|_| {
         tracing::warn!("checkpoint unreadable, starting without it");
         Saved::default()
     })
@@ -163,13 +163,13 @@ pub(super) async fn publish_changes(state: Arc<PublishedState>, subscribers: Vec
 pub(super) async fn publish(state: &PublishedState, subscribers: &[Arc<dyn Output>]) {
     let generation = state.current.generation();
     let ((inventory, settings), subscribers) = (state.now(), subscribers.to_vec());
-    let published = off_thread(move || {
+    let published = spawn_blocking(move || {
         let snapshot = Arc::new(Snapshot::take(&inventory, settings));
         for subscriber in subscribers {
             subscriber.take(&snapshot);
         }
     });
-    if published.await.is_none() {
+    if published.await.is_err() {
         tracing::error!("publishing a snapshot failed, the previous one stays");
     }
     // On failure, too: waiting longer would not help.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use serde::Deserialize;
+use tokio::task::JoinError;
 
 use super::endpoint::Endpoint;
 use super::retry;
@@ -46,10 +47,13 @@ impl ApiError {
         }
     }
 
-    /// An error that work off the async threads ended without a result: it panicked, or the program is stopping.
-    pub fn unfinished(endpoint: &'static Endpoint) -> Self {
-        let words = "internal error: the answer was not processed; please report it with the log lines above";
-        Self::new(endpoint, Failure::Internal, words)
+    /// The error of blocking work, part of a call to `endpoint`, that the program stops before it ends. A panic of that
+    /// work continues in the caller instead: what it leaves half done must not be used.
+    pub fn unfinished(endpoint: &'static Endpoint, error: JoinError) -> Self {
+        match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Self::new(endpoint, Failure::Internal, "the program is stopping"),
+        }
     }
 
     pub(super) fn of_call(

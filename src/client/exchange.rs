@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::future::poll_immediate;
 use reqwest::RequestBuilder;
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 use tracing::{Instrument as _, Span};
 
@@ -16,7 +17,6 @@ use super::call::{Authorize, Call};
 use super::error::{ApiError, AttemptError, PROBE_BYTES};
 use super::limit::{Blocked, Permit, RateLimiter};
 use super::retry::{self, RateLimitHeaders};
-use crate::off_thread::off_thread;
 use crate::setting::HumanDuration;
 use crate::telemetry::{Failure, span};
 
@@ -78,7 +78,10 @@ impl<'c> Exchange<'c> {
             let answer = self.answer().await?;
             let status = answer.status;
             let decode = Arc::clone(decode);
-            match off_thread(move || decode(&answer)).await.ok_or_else(|| ApiError::unfinished(self.call.endpoint))? {
+            match spawn_blocking(move || decode(&answer))
+                .await
+                .map_err(|error| ApiError::unfinished(self.call.endpoint, error))?
+            {
                 Ok(value) => return Ok(value),
                 Err(Unreadable(words)) => {
                     let error =

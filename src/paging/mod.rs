@@ -14,10 +14,10 @@ use std::hash::BuildHasher;
 use foldhash::fast::FixedState;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
+use tokio::task::spawn_blocking;
 
 use crate::client::{ApiError, Endpoint};
 use crate::clock::Timestamp;
-use crate::off_thread::off_thread;
 use crate::telemetry::Failure;
 
 use crate::record::StateCounts;
@@ -87,7 +87,7 @@ impl Page {
     pub async fn accept(self, endpoint: &'static Endpoint) -> Result<PageSummary, ApiError> {
         let Self { summary, rows } = self;
         if let Some(store) = rows {
-            off_thread(store).await.ok_or_else(|| ApiError::unfinished(endpoint))?;
+            spawn_blocking(store).await.map_err(|error| ApiError::unfinished(endpoint, error))?;
         }
         Ok(summary)
     }

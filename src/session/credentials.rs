@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout};
 
 use super::Login;
 use crate::client::{ApiError, Endpoint};
-use crate::off_thread::off_thread;
 use crate::setting::{Secret, SecretPlace};
 use crate::telemetry::Failure;
 
@@ -49,7 +49,7 @@ pub(crate) async fn credentials<L: Login>(login: &L, reading: &Arc<Semaphore>) -
             drop(permit);
             read
         };
-        off_thread(read).await
+        spawn_blocking(read).await.ok()
     };
     match timeout(LONGEST_READ, read).await {
         Ok(Some(read)) => read.map_err(|(key, reason)| failed(&format!("{key}: {reason}"))),

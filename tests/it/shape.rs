@@ -11,7 +11,6 @@ use container_security_exporter::output::reference;
 const MODULES: &[(&str, &[&str])] = &[
     ("setting", &[]),
     ("lock", &[]),
-    ("off_thread", &[]),
     ("clock", &[]),
     ("random", &[]),
     ("telemetry", &["lock", "clock"]),
@@ -19,17 +18,16 @@ const MODULES: &[(&str, &[&str])] = &[
     ("record", &["clock", "names"]),
     ("inventory", &["clock", "names", "record"]),
     ("checkpoint", &["lock", "clock", "names", "record", "inventory"]),
-    ("client", &["setting", "lock", "off_thread", "clock", "random", "telemetry"]),
+    ("client", &["setting", "lock", "clock", "random", "telemetry"]),
     ("wire", &["clock", "telemetry", "record", "client"]),
-    ("paging", &["off_thread", "clock", "telemetry", "record", "client", "wire"]),
-    ("session", &["setting", "lock", "off_thread", "clock", "telemetry", "client", "wire"]),
+    ("paging", &["clock", "telemetry", "record", "client", "wire"]),
+    ("session", &["setting", "lock", "clock", "telemetry", "client", "wire"]),
     ("labels", &["names"]),
     (
         "source",
         &[
             "setting",
             "lock",
-            "off_thread",
             "clock",
             "telemetry",
             "names",
@@ -57,7 +55,6 @@ const MODULES: &[(&str, &[&str])] = &[
         &[
             "setting",
             "lock",
-            "off_thread",
             "clock",
             "random",
             "telemetry",
@@ -78,7 +75,6 @@ const MODULES: &[(&str, &[&str])] = &[
         "app",
         &[
             "lock",
-            "off_thread",
             "clock",
             "telemetry",
             "inventory",

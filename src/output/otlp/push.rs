@@ -11,6 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::HeaderMap;
 use tokio::sync::watch;
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::answer::{PushError, Retry, Verdict};
@@ -20,7 +21,6 @@ use super::sent_series::SentSeries;
 use super::transport::{Transport, gzip};
 use super::{Config, resource};
 use crate::metric::Series;
-use crate::off_thread::off_thread;
 use crate::output::Output;
 use crate::random;
 use crate::self_metrics::SelfMetrics;
@@ -167,14 +167,14 @@ impl Pusher {
         let (self_metrics, resource) = (Arc::clone(&self.self_metrics), self.resource.clone());
         let receiver = self.receiver.clone();
         let sent = self.sent.clone();
-        let prepared = off_thread(move || {
+        let prepared = spawn_blocking(move || {
             let now = self_metrics.clock.now();
             let lists = vec![Arc::clone(&snapshot.families), Arc::new(self_metrics.evaluate(&snapshot))];
             let gone = sent.gone(&lists);
             let batch = Batch::new(&lists, gone, now, self_metrics.telemetry.started(), resource);
             (lists, Arc::new(batch), receiver.headers())
         });
-        prepared.await
+        prepared.await.ok()
     }
 
     async fn send_all(&self, batch: Arc<Batch>, headers: &HeaderMap, deadline: Instant, report: &mut Report) {
@@ -235,12 +235,12 @@ impl Pusher {
 
     async fn encode(&self, batch: &Arc<Batch>, places: Range<usize>) -> Option<Ready> {
         let (batch, wants_gzip, limit) = (Arc::clone(batch), self.transport.wants_gzip(), self.max_request_bytes);
-        let encoded = off_thread(move || {
+        let encoded = spawn_blocking(move || {
             let chunk = batch.chunk(places, limit);
             let body = if wants_gzip && !chunk.body.is_empty() { gzip(&chunk.body).ok()? } else { chunk.body };
             Some(Ready { places: chunk.places, oversized: chunk.oversized, body: body.into() })
         });
-        encoded.await.flatten()
+        encoded.await.ok().flatten()
     }
 
     /// Sends a request, with retries as far as the answer and `deadline` allow.

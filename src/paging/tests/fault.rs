@@ -253,3 +253,10 @@ fn a_server_that_accepts_only_its_own_cursors_is_not_walked_again() {
     let walked = walk.finish(&|| true, &|last| behind(&fake.borrow(), last)).now_or_never().unwrap();
     assert_eq!((walked.unwrap().missing, fake.borrow().requests), (None, 2));
 }
+
+/// An error would let the next run continue with a table that the panic may have left half changed.
+#[tokio::test]
+#[should_panic(expected = "half stored")]
+async fn a_panic_while_a_page_is_stored_continues_in_the_walk() {
+    _ = Page::new(PageSummary::default(), || panic!("half stored")).accept(&ENDPOINT).await;
+}

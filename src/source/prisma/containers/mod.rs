@@ -3,13 +3,13 @@
 use std::sync::{Arc, Mutex};
 
 use futures_util::future::BoxFuture;
+use tokio::task::spawn_blocking;
 
 use crate::client::{Answer, ApiError, Endpoint, Unreadable};
 use crate::inventory::{Key, Table, Tables};
 use crate::labels::{bare, lower};
 use crate::lock::lock;
 use crate::names::{Name, Names};
-use crate::off_thread::off_thread;
 use crate::paging::{Page, PageReader};
 use crate::record::{
     BulkListFields, Condition, Conditions, Container, Control, Counts, Identity, PageListFields, PrismaFields, Score,
@@ -175,8 +175,8 @@ impl Containers {
         let decode = move |answer: &Answer| reading.read(answer);
         let walked = self.account.walk(&CONTAINERS, call, progress, Arc::new(decode)).await?;
         let too_many = self.account.session.count_rejected(NAME, &[(walked.rejected, walked.read)]);
-        let finished = off_thread(move || staged.finish()).await;
-        let (containers, controls) = finished.ok_or_else(|| ApiError::unfinished(&CONTAINERS.endpoint))?;
+        let finished = spawn_blocking(move || staged.finish()).await;
+        let (containers, controls) = finished.map_err(|error| ApiError::unfinished(&CONTAINERS.endpoint, error))?;
         let (records, containers, controls) = (containers.len(), Some(Arc::new(containers)), Some(Arc::new(controls)));
         let tables = Tables { containers, controls, ..Tables::default() };
         let fields = crate::wire::fields::<ContainerRow<'_>>(&walked.fields);

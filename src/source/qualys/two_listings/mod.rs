@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
 use crate::checkpoint::{Saved, Slot};
@@ -13,7 +14,6 @@ use crate::client::{Answer, ApiError, Call};
 use crate::clock::{Clock, Timestamp};
 use crate::inventory::{Table, Tables};
 use crate::lock::lock;
-use crate::off_thread::off_thread;
 use crate::paging::{
     CursorPosition, KeyAsk, KeyPosition, Page, WalkObserver, WalkSummary, by_cursor, by_key, changed_since,
 };
@@ -284,8 +284,8 @@ impl<R: TwoListed> TwoListings<R> {
             *lock(&self.interrupted) = Some(walk);
         }
         let staging = Arc::clone(staging);
-        let finished = off_thread(move || staging.finish()).await;
-        let (table, missing) = finished.ok_or_else(|| ApiError::unfinished(&R::PAGES.0.endpoint))?;
+        let finished = spawn_blocking(move || staging.finish()).await;
+        let (table, missing) = finished.map_err(|error| ApiError::unfinished(&R::PAGES.0.endpoint, error))?;
         Ok(WalkResult {
             table: Arc::new(table),
             missing: failed
@@ -331,13 +331,14 @@ impl<R: TwoListed> TwoListings<R> {
             let last = FullWalk { fields: fields.clone(), ..last };
             let table = Arc::clone(&came.table);
             let began = came.date.map_or(began, |date| date.min(began));
-            let known = off_thread(move || DeltaBase::new(table, began, last)).await;
-            let known = known.ok_or_else(|| ApiError::unfinished(&R::PAGES.0.endpoint))?;
+            let known = spawn_blocking(move || DeltaBase::new(table, began, last)).await;
+            let known = known.map_err(|error| ApiError::unfinished(&R::PAGES.0.endpoint, error))?;
             resume_state = known.as_ref().and_then(DeltaBase::resume_state);
             *lock(&self.known) = known.map(Arc::new);
         } else if let Some(slot) = self.slot.get().cloned().filter(|_| lock(&self.interrupted).is_none()) {
             // An incomplete walk cannot be resumed. The store logs a failure.
-            _ = off_thread(move || slot.drop_walk()).await;
+            let dropped = spawn_blocking(move || slot.drop_walk()).await;
+            _ = dropped.map_err(|error| ApiError::unfinished(&R::PAGES.0.endpoint, error))?;
         }
         Ok(CollectOutput {
             records: came.table.len() as u64,
