@@ -1,8 +1,8 @@
 //! What the vendors report, in our own terms: sources write these records, the catalog reads them.
 //!
 //! Records are compact: repeated names are stored once, in the [`crate::names::Names`] of their table. Records know
-//! neither a vendor's wire format nor a metric. A record has a `Default` (but for one whose only point is an outcome), so
-//! that a new field concerns only the mapping that fills it and the row that reads it.
+//! neither a vendor's wire format nor a metric. Records have a `Default`, except [`PostureResource`], which
+//! needs an outcome, so that a new field concerns only the mapping that fills it and the row that reads it.
 //!
 //! A checkpoint holds every field of a type that derives `Serialize` here, in declaration order: changing one requires a
 //! new format number in `checkpoint`, and its tests enforce that.

@@ -293,6 +293,15 @@ fn every_family_about_the_exporter_is_as_promised() {
 }
 
 #[test]
+fn a_family_has_the_same_fixed_labels_for_every_vendor() {
+    for metric in catalog::all() {
+        let sets = Vendor::ALL.iter().filter_map(|vendor| metric.label_sets(Some(*vendor)));
+        let labels: BTreeSet<Vec<_>> = sets.map(|sets| sets.labels.iter().map(|label| label.name).collect()).collect();
+        assert!(labels.len() <= 1, "{}: {labels:?}", metric.name());
+    }
+}
+
+#[test]
 fn closed_labels_have_the_promised_values() {
     for (name, qualys, prisma) in CLOSED {
         for (vendor, wanted) in [(Vendor::Qualys, qualys), (Vendor::Prisma, prisma)] {

@@ -1,3 +1,5 @@
+//! Requests are counted for the endpoints of their source, and for no other.
+
 use std::time::Duration;
 
 use super::SourceTelemetry;
